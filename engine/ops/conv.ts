@@ -1,0 +1,107 @@
+/**
+ * Two-dimensional convolution (cross-correlation, as in PyTorch) and the gradient to its input.
+ *
+ *   y[n,k,i,j]  = Σ x[n, c, i·s + r·d − p, j·s + t·d − p] · w[k,c,r,t]
+ *   ∂x          = y's gradient convolved with the flipped kernel, channels exchanged (stride 1), or transposed convolution
+ *   ∂w          = see conv_weight.ts
+ */
+import { formatShape, type Tensor } from '../tensor';
+import { weightGradient, type Geometry, type Pair } from './conv_weight';
+import { rawReshape, rawTranspose } from './shape';
+
+export interface ConvOptions {
+  readonly stride?: number | Pair;
+  readonly padding?: number | Pair;
+  readonly dilation?: number | Pair;
+  readonly groups?: number;
+}
+
+/** x (N, C, H, W), weight (K, C / groups, R, T), bias (K) → (N, K, H', W'). */
+export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOptions = {}): Tensor {
+  const { graph } = x;
+  const geometry = geometryOf(x, weight, options);
+  const [features = 0] = weight.shape;
+  const out = [0, 1].map((i) => outputLength(x.shape[2 + i]!, geometry, i as 0 | 1));
+  const inputs = bias ? [x, weight, bias] : [x, weight];
+  const y = graph.emit('Conv', inputs, [x.shape[0]!, features, ...out], { attributes: attributesOf(geometry) });
+  return graph.derive(y, inputs, (grad, needs) => [
+    needs[0] ? inputGradient(x, weight, grad, geometry) : undefined,
+    needs[1] ? weightGradient(x, grad, weight.shape, geometry) : undefined,
+    needs[2]
+      ? graph.emit('ReduceSum', [grad, graph.integers([0, 2, 3])], [features], { attributes: { keepdims: 0 } })
+      : undefined,
+  ]);
+}
+
+function inputGradient(x: Tensor, weight: Tensor, grad: Tensor, geometry: Geometry): Tensor {
+  const { graph } = x;
+  const { kernel, stride, padding, dilation, groups } = geometry;
+  const reach = [0, 1].map((i) => dilation[i]! * (kernel[i]! - 1) - padding[i]!);
+  if (stride[0] === 1 && stride[1] === 1 && reach.every((length) => length >= 0)) {
+    return graph.emit('Conv', [grad, flipped(weight, groups)], x.shape, {
+      attributes: { ...attributesOf(geometry), pads: [...reach, ...reach] },
+    });
+  }
+  const rest = [0, 1].map((i) => {
+    const covered = (grad.shape[2 + i]! - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1 - 2 * padding[i]!;
+    return x.shape[2 + i]! - covered;
+  });
+  return graph.emit('ConvTranspose', [grad, weight], x.shape, {
+    attributes: { ...attributesOf(geometry), output_padding: rest },
+  });
+}
+
+/** w[k,c,r,t] → w[c,k,R−1−r,T−1−t], group by group: the taps are reversed by a Gather on the flattened kernel. */
+function flipped(weight: Tensor, groups: number): Tensor {
+  const { graph } = weight;
+  const [features = 0, channels = 0, rows = 0, cols = 0] = weight.shape;
+  const taps = rows * cols;
+  const [outer, inner] = [features / groups, channels];
+  let kernel = rawReshape(weight, [groups, outer, inner, taps]);
+  if (taps > 1) {
+    const order = graph.integers(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
+    kernel = graph.emit('Gather', [kernel, order], kernel.shape, { attributes: { axis: 3 } });
+  }
+  return rawReshape(rawTranspose(kernel, [0, 2, 1, 3]), [groups * inner, outer, rows, cols]);
+}
+
+function geometryOf(x: Tensor, weight: Tensor, options: ConvOptions): Geometry {
+  const { groups = 1 } = options;
+  const pair = (name: string, value: number | Pair, least: number): Pair => {
+    const both = typeof value === 'number' ? ([value, value] as const) : value;
+    if (!both.every((n) => Number.isInteger(n) && n >= least)) {
+      throw new Error(`conv2d: ${name} must be an integer from ${least}, got ${both.join(', ')}`);
+    }
+    return both;
+  };
+  const geometry = {
+    kernel: [weight.shape[2]!, weight.shape[3]!] as const,
+    stride: pair('stride', options.stride ?? 1, 1),
+    padding: pair('padding', options.padding ?? 0, 0),
+    dilation: pair('dilation', options.dilation ?? 1, 1),
+    groups,
+  };
+  if (x.shape.length !== 4 || x.shape[1] !== weight.shape[1]! * groups || weight.shape[0]! % groups !== 0) {
+    throw new Error(
+      `conv2d: input ${formatShape(x.shape)} does not fit weight ${formatShape(weight.shape)} in ${groups} group(s)`,
+    );
+  }
+  if (outputLength(x.shape[2]!, geometry, 0) < 1 || outputLength(x.shape[3]!, geometry, 1) < 1) {
+    throw new Error(`conv2d: kernel ${formatShape(geometry.kernel)} does not fit input ${formatShape(x.shape)}`);
+  }
+  return geometry;
+}
+
+function outputLength(length: number, { kernel, stride, padding, dilation }: Geometry, axis: 0 | 1): number {
+  return Math.floor((length + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1;
+}
+
+function attributesOf({ kernel, stride, padding, dilation, groups }: Geometry) {
+  return {
+    kernel_shape: kernel,
+    strides: stride,
+    pads: [...padding, ...padding],
+    dilations: dilation,
+    group: groups,
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * The gradient of a convolution to its weight,
+ *   ∂w[k,c,r,t] = Σ ∂y[n,k,i,j] · x[n, c, i·s + r·d − p, j·s + t·d − p],
+ * as matrix products. A product wants its right factor with the summed pixels as rows, so x is brought to (N, H, W, C);
+ * the taps are then laid side by side by Gather, which copies whole pixels (C values) or whole rows (W values), with
+ * one pixel or row of zeros appended for what falls outside the image.
+ */
+import { ndarray } from '../../utils/ndarray';
+import type { Graph } from '../graph';
+import type { Tensor } from '../tensor';
+import { rawMatmul } from './matmul';
+import { rawConcat, rawReshape, rawSlice, rawTranspose } from './shape';
+
+export type Pair = readonly [rows: number, columns: number];
+
+export interface Geometry {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+}
+
+/** x (N, C, H, W), grad (N, K, H', W') → ∂w of `shape` (K, C / groups, R, T). */
+export function weightGradient(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+  const { kernel, stride, groups } = geometry;
+  if (groups > 1) return byGroups(x, grad, shape, geometry);
+  const crossed = kernel[0] > 1 && stride[0] === 1 && x.shape[1]! >= 16;
+  return crossed ? byCrossing(x, grad, shape, geometry) : byTaps(x, grad, shape, geometry);
+}
+
+/** All taps of x beside each other: for every image (K × H'W') · (H'W' × RTC). */
+export function byTaps(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+  const { graph } = x;
+  const { kernel } = geometry;
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const [, features = 0, rows = 0, cols = 0] = grad.shape;
+  const taps = kernel[0] * kernel[1];
+  const outside = height * width;
+  const pixel: number[] = [];
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < cols; j++) {
+      for (let r = 0; r < kernel[0]; r++) {
+        for (let t = 0; t < kernel[1]; t++) {
+          const row = source(i, r, 0, height, geometry);
+          const col = source(j, t, 1, width, geometry);
+          pixel.push(row === undefined || col === undefined ? outside : row * width + col);
+        }
+      }
+    }
+  }
+  const channelsLast = rawReshape(rawTranspose(x, [0, 2, 3, 1]), [batch, height * width, channels]);
+  const gathered = gather(withZeros(channelsLast, 1), 1, pixel, [rows * cols, taps]);
+  const columns = rawReshape(gathered, [batch, rows * cols, taps * channels]);
+  const product = rawMatmul(rawReshape(grad, [batch, features, rows * cols]), columns);
+  const total = sumOverBatch(product);
+  return rawReshape(rawTranspose(rawReshape(total, [features, taps, channels]), [0, 2, 1]), shape);
+}
+
+/**
+ * The taps of a row from x, the taps of a column from ∂y: for every image (KR × HW') · (HW' × TC), which has all R·T
+ * taps and copies R + T times instead of R·T times. For vertical stride 1.
+ */
+export function byCrossing(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+  const { kernel, padding, dilation } = geometry;
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const [, features = 0, rows = 0, cols = 0] = grad.shape;
+  const pixel: number[] = [];
+  for (let j = 0; j < cols; j++) {
+    for (let t = 0; t < kernel[1]; t++) pixel.push(source(j, t, 1, width, geometry) ?? width);
+  }
+  const channelsLast = rawTranspose(x, [0, 2, 3, 1]);
+  const acrossX = gather(withZeros(channelsLast, 2), 2, pixel, [cols, kernel[1]]);
+
+  const row: number[] = [];
+  for (let r = 0; r < kernel[0]; r++) {
+    for (let h = 0; h < height; h++) {
+      const i = h + padding[0] - r * dilation[0];
+      row.push(i >= 0 && i < rows ? i : rows);
+    }
+  }
+  const downGrad = gather(withZeros(grad, 2), 2, row, [kernel[0], height]);
+
+  const left = rawReshape(downGrad, [batch, features * kernel[0], height * cols]);
+  const right = rawReshape(acrossX, [batch, height * cols, kernel[1] * channels]);
+  const total = sumOverBatch(rawMatmul(left, right));
+  return rawReshape(
+    rawTranspose(rawReshape(total, [features, kernel[0], kernel[1], channels]), [0, 3, 1, 2]),
+    shape,
+  );
+}
+
+/** Group by group, with the taps cut out by slices: for every image and group (RTC × H'W') · (H'W' × K). */
+function byGroups(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+  const { graph } = x;
+  const { kernel, stride, padding, dilation, groups } = geometry;
+  const [batch = 0, channels = 0] = x.shape;
+  const [, features = 0, rows = 0, cols = 0] = grad.shape;
+  const taps = kernel[0] * kernel[1];
+  const padded = graph.emit(
+    'Pad',
+    [x, graph.integers([0, 0, ...padding, 0, 0, ...padding])],
+    x.shape.map((length, axis) => (axis < 2 ? length : length + 2 * padding[axis - 2]!)),
+  );
+  const shifted: Tensor[] = [];
+  for (let r = 0; r < kernel[0]; r++) {
+    const top = r * dilation[0];
+    const band = rawSlice(padded, 2, top, top + (rows - 1) * stride[0] + 1, stride[0]);
+    for (let t = 0; t < kernel[1]; t++) {
+      const left = t * dilation[1];
+      const tap = rawSlice(band, 3, left, left + (cols - 1) * stride[1] + 1, stride[1]);
+      shifted.push(rawReshape(tap, [batch, groups, 1, channels / groups, rows * cols]));
+    }
+  }
+  const columns = rawReshape(rawConcat(shifted, 2), [batch, groups, (taps * channels) / groups, rows * cols]);
+  const perGroup = rawReshape(grad, [batch, groups, features / groups, rows * cols]);
+  const total = sumOverBatch(rawMatmul(columns, rawTranspose(perGroup, [0, 1, 3, 2])));
+  const split = rawReshape(total, [groups, taps, channels / groups, features / groups]);
+  return rawReshape(rawTranspose(split, [0, 3, 2, 1]), shape);
+}
+
+/** The row (axis 0) or column (axis 1) of x under tap `tap` of output `out`, or undefined outside the image. */
+function source(out: number, tap: number, axis: 0 | 1, length: number, geometry: Geometry): number | undefined {
+  const at = out * geometry.stride[axis] + tap * geometry.dilation[axis] - geometry.padding[axis];
+  return at >= 0 && at < length ? at : undefined;
+}
+
+/** One more index along an axis, holding zeros. */
+function withZeros(x: Tensor, axis: number): Tensor {
+  const shape = x.shape.map((length, i) => (i === axis ? 1 : length));
+  return rawConcat([x, zeros(x.graph, shape)], axis);
+}
+
+function zeros(graph: Graph, shape: readonly number[]): Tensor {
+  return graph.constant(ndarray('float32', shape));
+}
+
+function gather(x: Tensor, axis: number, indices: readonly number[], shape: readonly number[]): Tensor {
+  const { graph } = x;
+  const index = graph.constant(ndarray('int64', shape, BigInt64Array.from(indices, BigInt)));
+  const result = [...x.shape.slice(0, axis), ...shape, ...x.shape.slice(axis + 1)];
+  return graph.emit('Gather', [x, index], result, { attributes: { axis } });
+}
+
+function sumOverBatch(x: Tensor): Tensor {
+  return x.graph.emit('ReduceSum', [x, x.graph.integers([0])], x.shape.slice(1), { attributes: { keepdims: 0 } });
+}

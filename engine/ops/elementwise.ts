@@ -1,0 +1,96 @@
+/** Element-wise arithmetic with NumPy's broadcasting. */
+import { broadcastShape, sameShape, type Tensor } from '../tensor';
+
+type Operand = Tensor | number;
+
+/** a + b */
+export function add(a: Operand, b: Operand): Tensor {
+  return binary('Add', a, b, (grad) => [() => grad, () => grad]);
+}
+
+/** a − b */
+export function sub(a: Operand, b: Operand): Tensor {
+  return binary('Sub', a, b, (grad) => [() => grad, () => unary('Neg', grad)]);
+}
+
+/** a · b */
+export function mul(a: Operand, b: Operand): Tensor {
+  return binary('Mul', a, b, (grad, x, y) => [() => raw('Mul', grad, y), () => raw('Mul', grad, x)]);
+}
+
+/** a / b;  ∂/∂b = −(a/b)/b */
+export function div(a: Operand, b: Operand): Tensor {
+  return binary('Div', a, b, (grad, _, y, quotient) => [
+    () => raw('Div', grad, y),
+    () => unary('Neg', raw('Mul', grad, raw('Div', quotient, y))),
+  ]);
+}
+
+/** −x */
+export function neg(x: Tensor): Tensor {
+  return x.graph.derive(unary('Neg', x), [x], (grad) => [unary('Neg', grad)]);
+}
+
+/** eˣ */
+export function exp(x: Tensor): Tensor {
+  const y = unary('Exp', x);
+  return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, y)]);
+}
+
+/** ln x */
+export function log(x: Tensor): Tensor {
+  return x.graph.derive(unary('Log', x), [x], (grad) => [raw('Div', grad, x)]);
+}
+
+/** √x;  ∂ = 1 / (2√x) */
+export function sqrt(x: Tensor): Tensor {
+  const y = unary('Sqrt', x);
+  return x.graph.derive(y, [x], (grad) => [raw('Div', raw('Mul', grad, x.graph.scalar(0.5)), y)]);
+}
+
+/** x², by one product. */
+export function square(x: Tensor): Tensor {
+  return mul(x, x);
+}
+
+/** |x|, with gradient 0 at 0. */
+export function abs(x: Tensor): Tensor {
+  return x.graph.derive(unary('Abs', x), [x], (grad) => [raw('Mul', grad, unary('Sign', x))]);
+}
+
+/** A product, sum, … of existing tensors without an entry on the tape. */
+export function raw(opType: string, a: Tensor, b: Tensor): Tensor {
+  return a.graph.emit(opType, [a, b], broadcastShape(opType.toLowerCase(), a.shape, b.shape));
+}
+
+/** Sums a gradient over the axes along which an operand of this shape was broadcast. */
+export function sumTo(grad: Tensor, shape: readonly number[]): Tensor {
+  if (sameShape(grad.shape, shape)) return grad;
+  const { graph } = grad;
+  const lead = grad.shape.length - shape.length;
+  const axes = grad.shape.map((_, axis) => axis).filter((axis) => axis < lead || shape[axis - lead] === 1);
+  const kept = grad.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
+  const sum = graph.emit('ReduceSum', [grad, graph.integers(axes)], kept, { attributes: { keepdims: 1 } });
+  return lead === 0 ? sum : graph.emit('Reshape', [sum, graph.integers(shape)], shape);
+}
+
+function unary(opType: string, x: Tensor): Tensor {
+  return x.graph.emit(opType, [x], x.shape);
+}
+
+function binary(
+  opType: string,
+  a: Operand,
+  b: Operand,
+  rule: (grad: Tensor, a: Tensor, b: Tensor, output: Tensor) => [() => Tensor, () => Tensor],
+): Tensor {
+  const graph = typeof a !== 'number' ? a.graph : typeof b !== 'number' ? b.graph : undefined;
+  if (!graph) throw new Error(`${opType.toLowerCase()}: one operand must be a tensor`);
+  const x = typeof a === 'number' ? graph.scalar(a) : a;
+  const y = typeof b === 'number' ? graph.scalar(b) : b;
+  const output = raw(opType, x, y);
+  return graph.derive(output, [x, y], (grad, needs) => {
+    const [gradX, gradY] = rule(grad, x, y, output);
+    return [needs[0] ? sumTo(gradX(), x.shape) : undefined, needs[1] ? sumTo(gradY(), y.shape) : undefined];
+  });
+}

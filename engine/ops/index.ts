@@ -1,0 +1,10 @@
+/** The operators: each stands in its family's file with its forward rule and its gradient rule side by side. */
+export { abs, add, div, exp, log, mul, neg, sqrt, square, sub } from './elementwise';
+export { leakyRelu, relu, relu6, sigmoid, tanh } from './activation';
+export { max, mean, sum } from './reduce';
+export { concat, flatten, pad, reshape, slice, transpose, upsample } from './shape';
+export { linear, matmul } from './matmul';
+export { conv2d } from './conv';
+export { avgPool, globalAvgPool, maxPool } from './pool';
+export { batchNorm, batchNormEval } from './normalization';
+export { logSoftmax, oneHot, softmax } from './softmax';

@@ -1,0 +1,95 @@
+/** Batch normalisation (Ioffe & Szegedy 2015), with PyTorch's conventions. */
+import type { Graph } from '../graph';
+import { formatShape, type Tensor } from '../tensor';
+import { raw } from './elementwise';
+import { channelMean, channelMeanSquare, channelSum } from './reduce';
+
+export interface BatchNormState {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+}
+
+export interface BatchNormOptions {
+  readonly eps?: number;
+  /** Share of the batch in the running statistics. */
+  readonly momentum?: number;
+}
+
+/**
+ * Training: normalises (N, C, …) by the batch's mean and biased variance; the running variance takes the unbiased one.
+ *   x̂ = (x − μ) / √(σ² + ε),   y = γ x̂ + β
+ *   ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂ · mean(g x̂)),   ∂γ = Σ g x̂,   ∂β = Σ g
+ * The deviations x − μ are formed before they are squared, so that a large common offset does not cancel.
+ */
+export function batchNorm(x: Tensor, state: BatchNormState, options: BatchNormOptions = {}): Tensor {
+  const { graph } = x;
+  const { eps = 1e-5, momentum = 0.1 } = options;
+  const [, channels = 0] = x.shape;
+  if (x.shape.length < 2 || state.weight.shape[0] !== channels) {
+    throw new Error(`batchNorm: input must be (N, ${state.weight.shape[0]}, …), got ${formatShape(x.shape)}`);
+  }
+  const count = x.shape.reduce((product, length) => product * length, 1) / channels;
+
+  const batchMean = channelMean(x);
+  const deviations = raw('Sub', x, column(batchMean, x));
+  const variance = channelMeanSquare(deviations);
+  const deviation = graph.emit('Sqrt', [raw('Add', variance, graph.scalar(eps))], [channels]);
+  const inverse = graph.emit('Reciprocal', [deviation], [channels]);
+  const scale = raw('Mul', state.weight, inverse);
+  const y = affine(graph, deviations, scale, state.bias);
+
+  const blend = (old: Tensor, fresh: Tensor) =>
+    raw('Add', raw('Mul', old, graph.scalar(1 - momentum)), raw('Mul', fresh, graph.scalar(momentum)));
+  const unbiased = raw('Mul', variance, graph.scalar(count / Math.max(1, count - 1)));
+  graph.update(state.runningMean, blend(state.runningMean, batchMean));
+  graph.update(state.runningVar, blend(state.runningVar, unbiased));
+
+  return graph.derive(y, [x, state.weight, state.bias], (grad, needs) => {
+    const gradSum = channelSum(grad);
+    const correlation = raw('Mul', channelSum(raw('Mul', grad, deviations)), inverse);
+    const perExample = graph.scalar(-1 / count);
+    const slope = raw('Mul', raw('Mul', raw('Mul', correlation, inverse), scale), perExample);
+    const offset = raw('Mul', raw('Mul', gradSum, scale), perExample);
+    return [
+      needs[0] ? raw('Add', raw('Mul', grad, column(scale, x)), affine(graph, deviations, slope, offset)) : undefined,
+      correlation,
+      gradSum,
+    ];
+  });
+}
+
+/** Evaluation: normalises by the running statistics, which stay as they are. */
+export function batchNormEval(x: Tensor, state: BatchNormState, { eps = 1e-5 }: BatchNormOptions = {}): Tensor {
+  const { graph } = x;
+  const { weight, bias, runningMean, runningVar } = state;
+  const y = graph.emit('BatchNormalization', [x, weight, bias, runningMean, runningVar], x.shape, {
+    attributes: { epsilon: { float: eps } },
+  });
+  return graph.derive(y, [x, weight, bias], (grad, needs) => {
+    const deviation = graph.emit('Sqrt', [raw('Add', runningVar, graph.scalar(eps))], runningVar.shape);
+    const centred = raw('Sub', x, column(runningMean, x));
+    return [
+      needs[0] ? raw('Mul', grad, column(raw('Div', weight, deviation), x)) : undefined,
+      needs[1] ? raw('Div', channelSum(raw('Mul', grad, centred)), deviation) : undefined,
+      channelSum(grad),
+    ];
+  });
+}
+
+/** x · slope + offset per channel, in one pass: the inference operator with mean 0 and variance 1. */
+function affine(graph: Graph, x: Tensor, slope: Tensor, offset: Tensor): Tensor {
+  const { shape } = slope;
+  const zeros = graph.constant({ dtype: 'float32', shape, data: new Float32Array(shape[0]!) });
+  const ones = graph.constant({ dtype: 'float32', shape, data: new Float32Array(shape[0]!).fill(1) });
+  return graph.emit('BatchNormalization', [x, slope, offset, zeros, ones], x.shape, {
+    attributes: { epsilon: { float: 0 } },
+  });
+}
+
+/** (C) → (1, C, 1, …), to broadcast against x. */
+function column(perChannel: Tensor, x: Tensor): Tensor {
+  const shape = x.shape.map((_, axis) => (axis === 1 ? perChannel.shape[0]! : 1));
+  return x.graph.emit('Reshape', [perChannel, x.graph.integers(shape)], shape);
+}

@@ -1,0 +1,85 @@
+/** Reductions over axes. */
+import type { Tensor } from '../tensor';
+import { raw } from './elementwise';
+
+export interface ReduceOptions {
+  /** Axes to reduce, from 0; all of them by default. */
+  readonly axes?: readonly number[];
+  /** Reduced axes stay, with length 1. */
+  readonly keepDims?: boolean;
+}
+
+/** Σ x */
+export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const { graph } = x;
+  return graph.derive(reduce('ReduceSum', x, options), [x], (grad) => [expand(grad, x, options)]);
+}
+
+/** Σ x / n */
+export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const { graph } = x;
+  const count = axesOf(x, options).reduce((product, axis) => product * x.shape[axis]!, 1);
+  return graph.derive(reduce('ReduceMean', x, options), [x], (grad) => [
+    expand(raw('Mul', grad, graph.scalar(1 / count)), x, options),
+  ]);
+}
+
+/** max x; a tie shares its gradient evenly, as PyTorch's amax. */
+export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const { graph } = x;
+  const y = reduce('ReduceMax', x, options);
+  return graph.derive(y, [x], (grad) => {
+    const equal = graph.emit('Equal', [x, expand(y, x, options)], x.shape, { dtype: 'bool' });
+    const chosen = graph.emit('Cast', [equal], x.shape, { dtype: 'float32', attributes: { to: 1 } });
+    const ties = reduce('ReduceSum', chosen, { ...options, keepDims: true });
+    return [raw('Mul', raw('Div', chosen, ties), expand(grad, x, options))];
+  });
+}
+
+/** Per-channel sum of (N, C, …): shape (C). */
+export function channelSum(x: Tensor): Tensor {
+  return overChannels('ReduceSum', x);
+}
+
+/** Per-channel mean of (N, C, …): shape (C). */
+export function channelMean(x: Tensor): Tensor {
+  return overChannels('ReduceMean', x);
+}
+
+/** Per-channel mean of squares of (N, C, …): shape (C). */
+export function channelMeanSquare(x: Tensor): Tensor {
+  const count = x.shape.reduce((product, length, axis) => (axis === 1 ? product : product * length), 1);
+  return raw('Mul', overChannels('ReduceSumSquare', x), x.graph.scalar(1 / count));
+}
+
+function overChannels(opType: string, x: Tensor): Tensor {
+  const { graph } = x;
+  const [batch = 1, channels = 1, ...space] = x.shape;
+  const plane = space.reduce((product, length) => product * length, 1);
+  const flat =
+    space.length === 1 ? x : graph.emit('Reshape', [x, graph.integers([0, 0, -1])], [batch, channels, plane]);
+  return graph.emit(opType, [flat, graph.integers([0, 2])], [channels], { attributes: { keepdims: 0 } });
+}
+
+function axesOf(x: Tensor, { axes }: ReduceOptions): readonly number[] {
+  const wrong = axes?.find((axis) => !Number.isInteger(axis) || axis < 0 || axis >= x.shape.length);
+  if (wrong !== undefined) throw new Error(`reduce: axes must be from 0 to ${x.shape.length - 1}, got ${wrong}`);
+  return axes ?? x.shape.map((_, axis) => axis);
+}
+
+function reduce(opType: string, x: Tensor, options: ReduceOptions): Tensor {
+  const axes = axesOf(x, options);
+  const { keepDims = false } = options;
+  const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
+  const shape = keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis));
+  return x.graph.emit(opType, [x, x.graph.integers(axes)], shape, { attributes: { keepdims: keepDims ? 1 : 0 } });
+}
+
+/** Repeats a reduced tensor along the axes that were reduced. */
+function expand(reduced: Tensor, x: Tensor, options: ReduceOptions): Tensor {
+  const { graph } = x;
+  const axes = axesOf(x, options);
+  const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
+  const column = graph.emit('Reshape', [reduced, graph.integers(kept)], kept);
+  return graph.emit('Expand', [column, graph.integers(x.shape)], x.shape);
+}

@@ -1,0 +1,121 @@
+/** Operators that move values without computing: reshape, transpose, slice, concat, pad, upsample. */
+import { sizeOf } from '../../utils/ndarray';
+import { formatShape, type Tensor } from '../tensor';
+
+/** The same values in another shape. A first axis that stays is copied from the input, so that a batch may vary. */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  if (sizeOf(shape) !== sizeOf(x.shape)) {
+    throw new Error(`reshape: ${formatShape(x.shape)} does not fit into ${formatShape(shape)}`);
+  }
+  return x.graph.derive(rawReshape(x, shape), [x], (grad) => [rawReshape(grad, x.shape)]);
+}
+
+/** (N, …) → (N, the rest). */
+export function flatten(x: Tensor): Tensor {
+  return reshape(x, [x.shape[0]!, sizeOf(x.shape.slice(1))]);
+}
+
+/** Axes in another order: axis i of the result is axis `order[i]` of x. */
+export function transpose(x: Tensor, order: readonly number[]): Tensor {
+  const inverse = order.map((_, axis) => order.indexOf(axis));
+  return x.graph.derive(rawTranspose(x, order), [x], (grad) => [rawTranspose(grad, inverse)]);
+}
+
+/** x[…, start:stop:step, …] along one axis; `stop` may exceed the length. */
+export function slice(x: Tensor, axis: number, start: number, stop: number, step = 1): Tensor {
+  const length = x.shape[axis]!;
+  const end = Math.min(stop, length);
+  return x.graph.derive(rawSlice(x, axis, start, end, step), [x], (grad) => {
+    const count = grad.shape[axis]!;
+    // The strided positions: every element followed by step − 1 zeros, then padding at both ends.
+    let spread = grad;
+    if (step > 1) {
+      const before = grad.shape.slice(0, axis);
+      const after = grad.shape.slice(axis + 1);
+      const column = rawReshape(grad, [...before, count, 1, ...after]);
+      const gaps = rawPad(column, axis + 1, 0, step - 1);
+      const all = rawReshape(gaps, [...before, count * step, ...after]);
+      const last = Math.min(count * step, length - start);
+      spread = last < count * step ? rawSlice(all, axis, 0, last, 1) : all;
+    }
+    const covered = spread.shape[axis]!;
+    return [start === 0 && covered === length ? spread : rawPad(spread, axis, start, length - start - covered)];
+  });
+}
+
+/** Joins tensors along an axis. */
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  const y = rawConcat(parts, axis);
+  return y.graph.derive(y, parts, (grad, needs) => {
+    let start = 0;
+    return parts.map((part, i) => {
+      const stop = start + part.shape[axis]!;
+      const piece = needs[i] ? rawSlice(grad, axis, start, stop, 1) : undefined;
+      start = stop;
+      return piece;
+    });
+  });
+}
+
+/** Zeros before and after, along one axis. */
+export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
+  return x.graph.derive(rawPad(x, axis, before, after), [x], (grad) => [
+    rawSlice(grad, axis, before, before + x.shape[axis]!, 1),
+  ]);
+}
+
+/** Nearest-neighbour enlargement of (N, C, H, W) by an integer factor. */
+export function upsample(x: Tensor, factor: number): Tensor {
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const { graph } = x;
+  const big = [batch, channels, height * factor, width * factor];
+  const column = rawReshape(x, [batch, channels, height, 1, width, 1]);
+  const blocks = [batch, channels, height, factor, width, factor];
+  const y = rawReshape(graph.emit('Expand', [column, graph.integers(blocks)], blocks), big);
+  return graph.derive(y, [x], (grad) => {
+    const parts = rawReshape(grad, blocks);
+    return [
+      graph.emit('ReduceSum', [parts, graph.integers([3, 5])], x.shape, { attributes: { keepdims: 0 } }),
+    ];
+  });
+}
+
+export function rawReshape(x: Tensor, shape: readonly number[]): Tensor {
+  const keepsBatch = shape.length > 0 && shape[0] === x.shape[0] && shape[0] !== 0;
+  const target = keepsBatch ? [0, ...shape.slice(1)] : shape;
+  return x.graph.emit('Reshape', [x, x.graph.integers(target)], shape);
+}
+
+export function rawTranspose(x: Tensor, order: readonly number[]): Tensor {
+  const shape = order.map((axis) => x.shape[axis]!);
+  return x.graph.emit('Transpose', [x], shape, { attributes: { perm: order } });
+}
+
+export function rawSlice(x: Tensor, axis: number, start: number, stop: number, step = 1): Tensor {
+  if (start < 0 || stop > x.shape[axis]! || step < 1) {
+    throw new Error(`slice: ${start}:${stop}:${step} is outside axis ${axis} of ${formatShape(x.shape)}`);
+  }
+  const { graph } = x;
+  const shape = x.shape.map((length, i) => (i === axis ? Math.max(0, Math.ceil((stop - start) / step)) : length));
+  const one = (value: number) => graph.integers([value]);
+  return graph.emit('Slice', [x, one(start), one(stop), one(axis), one(step)], shape);
+}
+
+export function rawConcat(parts: readonly Tensor[], axis: number): Tensor {
+  const [first] = parts;
+  if (!first) throw new Error('concat: needs at least one tensor');
+  for (const part of parts) {
+    if (part.shape.length !== first.shape.length || part.shape.some((n, i) => i !== axis && n !== first.shape[i])) {
+      throw new Error(`concat: ${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${axis}`);
+    }
+  }
+  const length = parts.reduce((total, part) => total + part.shape[axis]!, 0);
+  const shape = first.shape.map((n, i) => (i === axis ? length : n));
+  return first.graph.emit('Concat', parts, shape, { attributes: { axis } });
+}
+
+export function rawPad(x: Tensor, axis: number, before: number, after: number): Tensor {
+  const { graph } = x;
+  const shape = x.shape.map((length, i) => (i === axis ? length + before + after : length));
+  return graph.emit('Pad', [x, graph.integers([before, after]), undefined, graph.integers([axis])], shape);
+}

@@ -1,0 +1,38 @@
+/** Softmax and its logarithm along an axis (the last by default), stable for large logits. */
+import type { Tensor } from '../tensor';
+import { raw } from './elementwise';
+
+/** p = eˣ / Σ eˣ;  ∂x = p ⊙ (g − Σ g ⊙ p) */
+export function softmax(x: Tensor, axis = x.shape.length - 1): Tensor {
+  const p = rawSoftmax(x, axis);
+  return x.graph.derive(p, [x], (grad) => [raw('Mul', p, raw('Sub', grad, sumAlong(raw('Mul', grad, p), axis)))]);
+}
+
+/** x − ln Σ eˣ;  ∂x = g − p Σ g */
+export function logSoftmax(x: Tensor, axis = x.shape.length - 1): Tensor {
+  const y = x.graph.emit('LogSoftmax', [x], x.shape, { attributes: { axis } });
+  return x.graph.derive(y, [x], (grad) => [raw('Sub', grad, raw('Mul', rawSoftmax(x, axis), sumAlong(grad, axis)))]);
+}
+
+/** 1 at each label's class, 0 elsewhere: (N) int32 → (N, classes) float32. */
+export function oneHot(labels: Tensor, classes: number): Tensor {
+  const { graph } = labels;
+  const range = graph.emit('Cast', [graph.integers(Array.from({ length: classes }, (_, i) => i))], [classes], {
+    dtype: 'int32',
+    attributes: { to: 6 },
+  });
+  const column = graph.emit('Reshape', [labels, graph.integers([-1, 1])], [labels.shape[0]!, 1]);
+  const shape = [labels.shape[0]!, classes];
+  const equal = graph.emit('Equal', [column, range], shape, { dtype: 'bool' });
+  return graph.emit('Cast', [equal], shape, { dtype: 'float32', attributes: { to: 1 } });
+}
+
+function rawSoftmax(x: Tensor, axis: number): Tensor {
+  return x.graph.emit('Softmax', [x], x.shape, { attributes: { axis } });
+}
+
+function sumAlong(x: Tensor, axis: number): Tensor {
+  const { graph } = x;
+  const shape = x.shape.map((length, i) => (i === axis ? 1 : length));
+  return graph.emit('ReduceSum', [x, graph.integers([axis])], shape, { attributes: { keepdims: 1 } });
+}

@@ -1,0 +1,18 @@
+/** Errors that are the user's to mend: one line, an exit code, no stack trace. */
+
+/** A wrong input. The message is one line that names the file, the key, the value and what is accepted. */
+export class UserError extends Error {
+  /** 1: the work could not be done; 2: the command itself was wrong. */
+  constructor(
+    message: string,
+    readonly exitCode: 1 | 2 = 1,
+  ) {
+    super(message);
+    this.name = 'UserError';
+  }
+}
+
+/** Text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
