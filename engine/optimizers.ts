@@ -84,7 +84,10 @@ export function minimize(loss: Tensor, optimizer: Optimizer): void {
   const parameters = [...graph.states.values()].filter((state) => state.trainable).map((state) => state.tensor);
   const grads = gradients(loss, parameters);
   const scalars = Object.fromEntries(
-    Object.keys(optimizer.scalars(1, 0)).map((name) => [name, graph.input(`${OPTIMIZER_PREFIX}${name}`, 'float32', [])]),
+    Object.keys(optimizer.scalars(1, 0)).map((name) => [
+      name,
+      graph.input(`${OPTIMIZER_PREFIX}${name}`, 'float32', []),
+    ]),
   );
   parameters.forEach((parameter, i) => {
     graph.update(

@@ -40,7 +40,7 @@ export class State {
         `state: "${name}" is ${known.type} ${formatShape(known.dims)}, got ${array.dtype} ${formatShape(array.shape)}`,
       );
     }
-    this.current.set(name, toOrt({ ...array, data: array.data.slice() } as NdArray));
+    this.current.set(name, toOrt({ ...array, data: array.data.slice() }));
     this.spare.set(name, toOrt(ndarray(array.dtype, array.shape)));
   }
 

@@ -27,7 +27,12 @@ export class Layers {
   ) {}
 
   /** Conv2d: weights and biases U(±1/√fan_in) unless `init` is given; biases only if asked for. */
-  conv(name: string, x: Tensor, features: number, { kernel, bias = false, init, ...options }: ConvLayerOptions): Tensor {
+  conv(
+    name: string,
+    x: Tensor,
+    features: number,
+    { kernel, bias = false, init, ...options }: ConvLayerOptions,
+  ): Tensor {
     const { groups = 1 } = options;
     const shape = [features, x.shape[1]! / groups, kernel, kernel];
     const bound = 1 / Math.sqrt(fanIn(shape));

@@ -4,7 +4,8 @@ import { minimize, type Optimizer } from '../engine/optimizers';
 import { add, mul, oneHot } from '../engine/ops';
 import { raw } from '../engine/ops/elementwise';
 import type { Tensor } from '../engine/tensor';
-import { ndarray } from '../utils/ndarray';
+import { Random } from '../engine/random';
+import { ndarray, sizeOf, type NdArray } from '../utils/ndarray';
 import type { Distiller, Setting } from './distillers';
 import { crossEntropy } from './distillers/nokd';
 import { Layers } from './layers';
@@ -80,6 +81,24 @@ export function evaluationGraph(model: Model): Graph {
   graph.output('crossEntropy', crossEntropy(logits, labels));
   graph.output('correct', correct(logits, labels));
   return graph;
+}
+
+/** How many values the optimizer trains. */
+export function parameterCount(graph: Graph): number {
+  const trained = [...graph.states.values()].filter(({ trainable }) => trainable);
+  return trained.reduce((total, { tensor }) => total + sizeOf(tensor.shape), 0);
+}
+
+/** The dropout masks of a step, as feeds: a mask depends on (seed, layer, step) alone. */
+export function maskFeeds(graph: Graph, seed: number, step: number): Record<string, NdArray> {
+  const feeds: Record<string, NdArray> = {};
+  for (const [name, { tensor, rate }] of graph.masks) {
+    const data = new Float32Array(sizeOf(tensor.shape));
+    new Random(seed, name).fillUniform(data, 0, 1, step);
+    for (let i = 0; i < data.length; i++) data[i] = data[i]! < rate ? 0 : 1 / (1 - rate);
+    feeds[name] = ndarray('float32', tensor.shape, data);
+  }
+  return feeds;
 }
 
 /** (p / 255 − mean) / std of fed uint8 pixels p. */

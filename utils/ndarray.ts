@@ -53,7 +53,7 @@ export function ndarray<D extends DType>(dtype: D, shape: readonly number[], dat
 /** A view of `bytes` as elements of `dtype`; copies only where the bytes are not aligned. */
 export function arrayFromBytes<D extends DType>(dtype: D, shape: readonly number[], bytes: Uint8Array): NdArray<D> {
   const size = bytesPerElement(dtype);
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const data = new constructors[dtype](
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,

@@ -2,79 +2,78 @@
  * The messages of the ONNX format that are needed here, with the field numbers of the ONNX specification
  * (onnx.proto, IR version 8), for protobufjs.
  */
-import { Root, type Type } from 'protobufjs';
+import { Root, type INamespace, type Type } from 'protobufjs';
 
 type Field = readonly [id: number, type: string];
 
-const optional = (fields: Record<string, Field>, repeated: Record<string, Field> = {}) => ({
-  fields: Object.fromEntries([
-    ...Object.entries(fields).map(([name, [id, type]]) => [name, { id, type }]),
-    ...Object.entries(repeated).map(([name, [id, type]]) => [
-      name,
-      { id, type, rule: 'repeated', options: { packed: false } },
-    ]),
-  ]),
-});
+/** A message with its single fields and its repeated ones. */
+function message(single: Record<string, Field>, repeated: Record<string, Field> = {}): { fields: object } {
+  const fields: Record<string, object> = {};
+  for (const [name, [id, type]] of Object.entries(single)) fields[name] = { id, type };
+  for (const [name, [id, type]] of Object.entries(repeated)) {
+    fields[name] = { id, type, rule: 'repeated', options: { packed: false } };
+  }
+  return { fields };
+}
 
-const root = Root.fromJSON({
-  nested: {
-    ModelProto: optional(
-      {
-        irVersion: [1, 'int64'],
-        producerName: [2, 'string'],
-        producerVersion: [3, 'string'],
-        docString: [6, 'string'],
-        graph: [7, 'GraphProto'],
-      },
-      { opsetImport: [8, 'OperatorSetIdProto'], metadataProps: [14, 'StringStringEntryProto'] },
-    ),
-    OperatorSetIdProto: optional({ domain: [1, 'string'], version: [2, 'int64'] }),
-    StringStringEntryProto: optional({ key: [1, 'string'], value: [2, 'string'] }),
-    GraphProto: optional(
-      { name: [2, 'string'] },
-      {
-        node: [1, 'NodeProto'],
-        initializer: [5, 'TensorProto'],
-        input: [11, 'ValueInfoProto'],
-        output: [12, 'ValueInfoProto'],
-        valueInfo: [13, 'ValueInfoProto'],
-      },
-    ),
-    NodeProto: optional(
-      { name: [3, 'string'], opType: [4, 'string'], domain: [7, 'string'] },
-      { input: [1, 'string'], output: [2, 'string'], attribute: [5, 'AttributeProto'] },
-    ),
-    AttributeProto: optional(
-      {
-        name: [1, 'string'],
-        f: [2, 'float'],
-        i: [3, 'int64'],
-        s: [4, 'bytes'],
-        t: [5, 'TensorProto'],
-        g: [6, 'GraphProto'],
-        type: [20, 'int32'],
-      },
-      { floats: [7, 'float'], ints: [8, 'int64'], strings: [9, 'bytes'] },
-    ),
-    TensorProto: optional(
-      { dataType: [2, 'int32'], name: [8, 'string'], rawData: [9, 'bytes'] },
-      {
-        dims: [1, 'int64'],
-        floatData: [4, 'float'],
-        int32Data: [5, 'int32'],
-        int64Data: [7, 'int64'],
-        doubleData: [10, 'double'],
-      },
-    ),
-    ValueInfoProto: optional({ name: [1, 'string'], type: [2, 'TypeProto'] }),
-    TypeProto: optional({ tensorType: [1, 'TensorTypeProto'] }),
-    TensorTypeProto: optional({ elemType: [1, 'int32'], shape: [2, 'TensorShapeProto'] }),
-    TensorShapeProto: optional({}, { dim: [1, 'DimensionProto'] }),
-    DimensionProto: optional({ dimValue: [1, 'int64'], dimParam: [2, 'string'] }),
-  },
-});
+const messages = {
+  ModelProto: message(
+    {
+      irVersion: [1, 'int64'],
+      producerName: [2, 'string'],
+      producerVersion: [3, 'string'],
+      docString: [6, 'string'],
+      graph: [7, 'GraphProto'],
+    },
+    { opsetImport: [8, 'OperatorSetIdProto'], metadataProps: [14, 'StringStringEntryProto'] },
+  ),
+  OperatorSetIdProto: message({ domain: [1, 'string'], version: [2, 'int64'] }),
+  StringStringEntryProto: message({ key: [1, 'string'], value: [2, 'string'] }),
+  GraphProto: message(
+    { name: [2, 'string'] },
+    {
+      node: [1, 'NodeProto'],
+      initializer: [5, 'TensorProto'],
+      input: [11, 'ValueInfoProto'],
+      output: [12, 'ValueInfoProto'],
+      valueInfo: [13, 'ValueInfoProto'],
+    },
+  ),
+  NodeProto: message(
+    { name: [3, 'string'], opType: [4, 'string'], domain: [7, 'string'] },
+    { input: [1, 'string'], output: [2, 'string'], attribute: [5, 'AttributeProto'] },
+  ),
+  AttributeProto: message(
+    {
+      name: [1, 'string'],
+      f: [2, 'float'],
+      i: [3, 'int64'],
+      s: [4, 'bytes'],
+      t: [5, 'TensorProto'],
+      g: [6, 'GraphProto'],
+      type: [20, 'int32'],
+    },
+    { floats: [7, 'float'], ints: [8, 'int64'], strings: [9, 'bytes'] },
+  ),
+  TensorProto: message(
+    { dataType: [2, 'int32'], name: [8, 'string'], rawData: [9, 'bytes'], dataLocation: [14, 'int32'] },
+    {
+      dims: [1, 'int64'],
+      floatData: [4, 'float'],
+      int32Data: [5, 'int32'],
+      int64Data: [7, 'int64'],
+      doubleData: [10, 'double'],
+      externalData: [13, 'StringStringEntryProto'],
+    },
+  ),
+  ValueInfoProto: message({ name: [1, 'string'], type: [2, 'TypeProto'] }),
+  TypeProto: message({ tensorType: [1, 'TensorTypeProto'] }),
+  TensorTypeProto: message({ elemType: [1, 'int32'], shape: [2, 'TensorShapeProto'] }),
+  TensorShapeProto: message({}, { dim: [1, 'DimensionProto'] }),
+  DimensionProto: message({ dimValue: [1, 'int64'], dimParam: [2, 'string'] }),
+};
 
-export const ModelProto: Type = root.lookupType('ModelProto');
+export const ModelProto: Type = Root.fromJSON({ nested: messages } as INamespace).lookupType('ModelProto');
 
 /** TensorProto.DataType. */
 export const dataTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;

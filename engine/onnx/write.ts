@@ -33,9 +33,7 @@ export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array
       tensorType: {
         elemType: dataTypes[tensor.dtype],
         shape: {
-          dim: tensor.shape.map((length, axis) =>
-            open && axis === 0 ? { dimParam: 'batch' } : { dimValue: length },
-          ),
+          dim: tensor.shape.map((length, axis) => (open && axis === 0 ? { dimParam: 'batch' } : { dimValue: length })),
         },
       },
     },

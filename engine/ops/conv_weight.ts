@@ -24,14 +24,15 @@ export interface Geometry {
 /** x (N, C, H, W), grad (N, K, H', W') → ∂w of `shape` (K, C / groups, R, T). */
 export function weightGradient(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
   const { kernel, stride, groups } = geometry;
+  const [, channels = 0, height = 0, width = 0] = x.shape;
   if (groups > 1) return byGroups(x, grad, shape, geometry);
-  const crossed = kernel[0] > 1 && stride[0] === 1 && x.shape[1]! >= 16;
-  return crossed ? byCrossing(x, grad, shape, geometry) : byTaps(x, grad, shape, geometry);
+  if (kernel[0] === 1 || stride[0] > 1 || channels < 16) return byTaps(x, grad, shape, geometry);
+  const fewPixels = height * width <= 64 && channels >= 64;
+  return fewPixels && stride[1] === 1 ? byRows(x, grad, shape, geometry) : byCrossing(x, grad, shape, geometry);
 }
 
 /** All taps of x beside each other: for every image (K × H'W') · (H'W' × RTC). */
 export function byTaps(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
-  const { graph } = x;
   const { kernel } = geometry;
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const [, features = 0, rows = 0, cols = 0] = grad.shape;
@@ -84,10 +85,46 @@ export function byCrossing(x: Tensor, grad: Tensor, shape: readonly number[], ge
   const left = rawReshape(downGrad, [batch, features * kernel[0], height * cols]);
   const right = rawReshape(acrossX, [batch, height * cols, kernel[1] * channels]);
   const total = sumOverBatch(rawMatmul(left, right));
-  return rawReshape(
-    rawTranspose(rawReshape(total, [features, kernel[0], kernel[1], channels]), [0, 3, 1, 2]),
-    shape,
+  return rawReshape(rawTranspose(rawReshape(total, [features, kernel[0], kernel[1], channels]), [0, 3, 1, 2]), shape);
+}
+
+/**
+ * For many channels on small maps, where a product for every image would have large results to add up: with both sides
+ * as (channels, H, N, W), one product over all images for each row of taps, on those rows that lie inside the image.
+ * For stride 1.
+ */
+export function byRows(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+  const { graph } = x;
+  const { kernel, padding, dilation } = geometry;
+  const [batch = 0, channels = 0, height = 0] = x.shape;
+  const [, features = 0, rows = 0, cols = 0] = grad.shape;
+  const rowsFirst = (tensor: Tensor) => rawTranspose(tensor, [1, 2, 0, 3]);
+  let padded = rowsFirst(x);
+  if (padding[1] > 0) {
+    const margin = zeros(graph, [channels, height, batch, padding[1]]);
+    padded = rawConcat([margin, padded, margin], 3);
+  }
+  const taps = Array.from({ length: kernel[1] }, (_, t) =>
+    rawSlice(padded, 3, t * dilation[1], t * dilation[1] + cols),
   );
+  const left = rowsFirst(grad);
+  const right = rawConcat(taps, 0);
+  const products = Array.from({ length: kernel[0] }, (_, r) => {
+    const shift = r * dilation[0] - padding[0];
+    const first = Math.max(0, -shift);
+    const count = Math.max(0, Math.min(rows, height - shift) - first);
+    const inside = (tensor: Tensor, start: number) =>
+      count === tensor.shape[1] ? tensor : rawSlice(tensor, 1, start, start + count);
+    const matrix = (tensor: Tensor) => rawReshape(tensor, [tensor.shape[0]!, count * batch * cols]);
+    return graph.emit(
+      'FusedMatMul',
+      [matrix(inside(left, first)), matrix(inside(right, first + shift))],
+      [features, kernel[1] * channels],
+      { domain: 'com.microsoft', attributes: { transB: 1 } },
+    );
+  });
+  const split = rawReshape(rawConcat(products, 0), [kernel[0], features, kernel[1], channels]);
+  return rawReshape(rawTranspose(split, [1, 3, 0, 2]), shape);
 }
 
 /** Group by group, with the taps cut out by slices: for every image and group (RTC × H'W') · (H'W' × K). */

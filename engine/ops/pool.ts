@@ -18,7 +18,8 @@ export function maxPool(x: Tensor, { kernel, stride = kernel, padding = 0 }: Poo
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const out = (length: number) => Math.floor((length + 2 * padding - kernel) / stride) + 1;
   const [rows, cols] = [out(height), out(width)];
-  if (rows < 1 || cols < 1) throw new Error(`maxPool: a ${kernel}x${kernel} window does not fit ${formatShape(x.shape)}`);
+  if (rows < 1 || cols < 1)
+    throw new Error(`maxPool: a ${kernel}x${kernel} window does not fit ${formatShape(x.shape)}`);
   const attributes = {
     kernel_shape: [kernel, kernel],
     strides: [stride, stride],
@@ -85,7 +86,9 @@ function windowGradient(x: Tensor, y: Tensor, grad: Tensor, kernel: number): Ten
     const line = graph.emit('Concat', cells, [batch, channels, rows, cols, kernel], { attributes: { axis: 4 } });
     lines.push(rawReshape(line, [batch, channels, rows, 1, cols * kernel]));
   }
-  const block = graph.emit('Concat', lines, [batch, channels, rows, kernel, cols * kernel], { attributes: { axis: 3 } });
+  const block = graph.emit('Concat', lines, [batch, channels, rows, kernel, cols * kernel], {
+    attributes: { axis: 3 },
+  });
   return uncropped(rawReshape(block, [batch, channels, rows * kernel, cols * kernel]), height, width);
 }
 

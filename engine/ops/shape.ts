@@ -74,9 +74,7 @@ export function upsample(x: Tensor, factor: number): Tensor {
   const y = rawReshape(graph.emit('Expand', [column, graph.integers(blocks)], blocks), big);
   return graph.derive(y, [x], (grad) => {
     const parts = rawReshape(grad, blocks);
-    return [
-      graph.emit('ReduceSum', [parts, graph.integers([3, 5])], x.shape, { attributes: { keepdims: 0 } }),
-    ];
+    return [graph.emit('ReduceSum', [parts, graph.integers([3, 5])], x.shape, { attributes: { keepdims: 0 } })];
   });
 }
 

@@ -57,43 +57,43 @@ interface Attributes {
 }
 
 const builders: Record<string, (attributes: Attributes, name: string) => Build> = {
-  conv: (a) => (x, weight, bias) => conv2d(x!, weight!, bias, a),
-  maxpool: (a) => (x) => maxPool(x!, { kernel: a.kernel[0], stride: a.stride[0], padding: a.padding[0] }),
-  avgpool: (a, name) => (x) => (name.endsWith('global') ? globalAvgPool(x!) : avgPool(x!, a.kernel[0])),
-  linear: () => (x, weight, bias) => linear(x!, weight!, bias),
-  relu: () => (x) => relu(x!),
-  relu6: () => (x) => relu6(x!),
-  leaky_relu: (a) => (x) => leakyRelu(x!, a.slope),
-  sigmoid: () => (x) => sigmoid(x!),
-  tanh: () => (x) => tanh(x!),
-  softmax: (a) => (x) => softmax(x!, a.axis),
-  log_softmax: (a) => (x) => logSoftmax(x!, a.axis),
-  add: () => (a, b) => add(a!, b!),
-  sub: () => (a, b) => sub(a!, b!),
-  mul: () => (a, b) => mul(a!, b!),
-  div: () => (a, b) => div(a!, b!),
-  mean: (a) => (x) => mean(x!, { axes: a.axes, keepDims: a.keepdim }),
-  sum: (a) => (x) => sum(x!, { axes: a.axes, keepDims: a.keepdim }),
-  max: (a) => (x) => max(x!, { axes: a.axes, keepDims: a.keepdim }),
-  upsample: (a) => (x) => upsample(x!, a.scale[0]),
-  pad: (a) => (x) => a.pads.reduce((y, [before, after], axis) => pad(y, axis, before, after), x!),
-  slice: (a) => (x) => a.axes.reduce((y, axis, i) => slice(y, axis, a.starts[i]!, a.ends[i]!, a.steps[i]), x!),
+  conv: (a) => (x, weight, bias) => conv2d(x, weight, bias, a),
+  maxpool: (a) => (x) => maxPool(x, { kernel: a.kernel[0], stride: a.stride[0], padding: a.padding[0] }),
+  avgpool: (a, name) => (x) => (name.endsWith('global') ? globalAvgPool(x) : avgPool(x, a.kernel[0])),
+  linear: () => (x, weight, bias) => linear(x, weight, bias),
+  relu: () => (x) => relu(x),
+  relu6: () => (x) => relu6(x),
+  leaky_relu: (a) => (x) => leakyRelu(x, a.slope),
+  sigmoid: () => (x) => sigmoid(x),
+  tanh: () => (x) => tanh(x),
+  softmax: (a) => (x) => softmax(x, a.axis),
+  log_softmax: (a) => (x) => logSoftmax(x, a.axis),
+  add: () => (a, b) => add(a, b),
+  sub: () => (a, b) => sub(a, b),
+  mul: () => (a, b) => mul(a, b),
+  div: () => (a, b) => div(a, b),
+  mean: (a) => (x) => mean(x, { axes: a.axes, keepDims: a.keepdim }),
+  sum: (a) => (x) => sum(x, { axes: a.axes, keepDims: a.keepdim }),
+  max: (a) => (x) => max(x, { axes: a.axes, keepDims: a.keepdim }),
+  upsample: (a) => (x) => upsample(x, a.scale[0]),
+  pad: (a) => (x) => a.pads.reduce((y, [before, after], axis) => pad(y, axis, before, after), x),
+  slice: (a) => (x) => a.axes.reduce((y, axis, i) => slice(y, axis, a.starts[i]!, a.ends[i]!, a.steps[i]), x),
   concat:
     (a) =>
     (...parts) =>
       concat(parts, a.axis),
-  transpose: (a) => (x) => transpose(x!, a.perm),
+  transpose: (a) => (x) => transpose(x, a.perm),
   reshape: (a) => (x) => {
-    const size = x!.shape.reduce((product, length) => product * length, 1);
+    const size = x.shape.reduce((product, length) => product * length, 1);
     const known = a.shape.reduce((product, length) => (length < 0 ? product : product * length), 1);
     return reshape(
-      x!,
+      x,
       a.shape.map((length) => (length < 0 ? size / known : length)),
     );
   },
   option_a_shortcut: (a) => (x) => {
     const before = a.planes / 4;
-    return pad(slice(slice(x!, 2, 0, Infinity, 2), 3, 0, Infinity, 2), 1, before, a.planes - before - x!.shape[1]!);
+    return pad(slice(slice(x, 2, 0, Infinity, 2), 3, 0, Infinity, 2), 1, before, a.planes - before - x.shape[1]!);
   },
 };
 
@@ -130,14 +130,14 @@ describe('operators agree with PyTorch', () => {
         return;
       }
       const build: Build = (x, weight, bias) => {
-        const buffer = (key: string): Tensor => x!.graph.buffer(key, 'float32', at(key).shape, () => at(key));
+        const buffer = (key: string): Tensor => x.graph.buffer(key, 'float32', at(key).shape, () => at(key));
         const state = {
-          weight: weight!,
-          bias: bias!,
+          weight: weight,
+          bias: bias,
           runningMean: buffer('running_mean'),
           runningVar: buffer('running_var'),
         };
-        return attributes.training ? batchNorm(x!, state) : batchNormEval(x!, state);
+        return attributes.training ? batchNorm(x, state) : batchNormEval(x, state);
       };
       // With a mean of 500 deviations, float32 holds x itself to 1/30,000 of a deviation only.
       const tolerance = name.includes('offset') ? 1e-3 : 5e-6;

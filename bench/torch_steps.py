@@ -1,0 +1,133 @@
+"""PyTorch's time for training steps on the CPU: the other half of a speed comparison.
+
+    OMP_NUM_THREADS=2 python3 bench/torch_steps.py [--threads 2] [--batch 128] [--only cnn,resnet20] [--steps 10]
+    OMP_NUM_THREADS=2 python3 bench/torch_steps.py --serve [--threads 2] [--batch 128]
+
+A step is zero_grad, forward pass, cross entropy, backward pass, optimizer step, on one fixed random batch; a case makes
+one untimed step first. Prints one JSON line a case: {"case", "median_ms", "min_ms", "batch", "threads"}.
+With --serve it reads lines "<case> <steps>" from standard input and answers each with its line (or {"error"}), so that
+another program can run its own steps in turn with these.
+"""
+import argparse
+import functools
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "fixtures"))
+from torch_nets import Cnn, resnet8, resnet18, resnet20  # noqa: E402
+
+
+def sgd(net):
+    return torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+
+
+def adam(net):
+    return torch.optim.Adam(net.parameters(), lr=1e-3)
+
+
+def train(make_net, make_optimizer, images, labels):
+    net = make_net()
+    optimizer = make_optimizer(net)
+
+    def step():
+        optimizer.zero_grad()
+        F.cross_entropy(net(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def predict(make_net, images, labels):
+    net = make_net().eval()
+
+    def step():
+        with torch.no_grad():
+            net(images)
+
+    return step
+
+
+def distill(make_student, make_optimizer, make_teacher, images, labels, alpha=0.9, T=4):
+    student, teacher = make_student(), make_teacher().eval()
+    optimizer = make_optimizer(student)
+
+    def step():
+        with torch.no_grad():
+            soft = F.softmax(teacher(images) / T, 1)
+        optimizer.zero_grad()
+        logits = student(images)
+        kl = F.kl_div(F.log_softmax(logits / T, 1), soft, reduction="batchmean")
+        (alpha * T * T * kl + (1 - alpha) * F.cross_entropy(logits, labels)).backward()
+        optimizer.step()
+
+    return step
+
+
+def cnn():
+    return Cnn(dropout=0.5)
+
+
+# Case: what makes its step from (images, labels), and how many steps to time by default.
+CASES = {
+    "cnn": (functools.partial(train, cnn, adam), 20),
+    "resnet8": (functools.partial(train, resnet8, sgd), 20),
+    "resnet20": (functools.partial(train, resnet20, sgd), 10),
+    "resnet18": (functools.partial(train, resnet18, sgd), 3),
+    "resnet18_forward": (functools.partial(predict, resnet18), 5),
+    "cnn_from_resnet18": (functools.partial(distill, cnn, adam, resnet18), 5),
+}
+
+
+def measure(case, step, steps, options):
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        times.append((time.perf_counter() - start) * 1e3)
+    median, least = round(statistics.median(times), 1), round(min(times), 1)
+    return {"case": case, "median_ms": median, "min_ms": least, "batch": options.batch, "threads": options.threads}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(CASES), metavar="CASE,CASE")
+    parser.add_argument("--steps", type=int, help="timed steps of every case")
+    parser.add_argument("--serve", action="store_true", help="answer lines '<case> <steps>' from standard input")
+    options = parser.parse_args()
+    unknown = [case for case in options.only if case not in CASES]
+    if unknown:
+        parser.error(f"--only: no case {unknown[0]}; there are {', '.join(CASES)}")
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    images, labels = torch.randn(options.batch, 3, 32, 32), torch.randint(0, 10, (options.batch,))
+
+    @functools.lru_cache(maxsize=None)
+    def warm_step(case):
+        step = CASES[case][0](images, labels)
+        step()
+        return step
+
+    if not options.serve:
+        for case in options.only:
+            print(json.dumps(measure(case, warm_step(case), options.steps or CASES[case][1], options)), flush=True)
+        return
+    for line in sys.stdin:
+        case, _, steps = line.strip().partition(" ")
+        if case in CASES and steps.isdigit() and int(steps) > 0:
+            answer = measure(case, warm_step(case), int(steps), options)
+        else:
+            answer = {"error": f"expected '<case> <steps>', case one of {', '.join(CASES)}; got {line.strip()!r}"}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

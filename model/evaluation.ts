@@ -1,0 +1,69 @@
+/** Evaluating a network: its weights as constants of a graph of its own, its metrics averaged over examples. */
+import { Session } from '../engine/session';
+import { ndarray, type NamedArrays, type NdArray } from '../utils/ndarray';
+import { batches, type Batch } from './data/loader';
+import type { Split } from './data/dataset';
+import { evaluationGraph, type Model } from './programs';
+
+export interface Metrics {
+  /** Share of examples whose largest logit is the label's, in [0, 1]. */
+  readonly accuracy: number;
+  /** Mean cross-entropy. */
+  readonly loss: number;
+}
+
+const BATCH_SIZE = 250;
+
+export class Evaluator {
+  private constructor(
+    private readonly model: Model,
+    private readonly session: Session,
+  ) {}
+
+  /** Compiles the network in evaluation mode with these weights. */
+  static async create(model: Model, weights: NamedArrays, threads: number): Promise<Evaluator> {
+    const graph = evaluationGraph(model);
+    return new Evaluator(model, await Session.create(graph, { threads, frozen: weights, dynamicBatch: true }));
+  }
+
+  /** Logits (N, classes) of a batch of stored pixels. */
+  async logits(batch: Pick<Batch, 'images' | 'labels' | 'size'>): Promise<NdArray> {
+    return (await this.session.run(this.feeds(batch))).logits!;
+  }
+
+  /** Accuracy and loss over the examples `indices` of a split, without augmentation. */
+  async evaluate(split: Split, indices: Uint32Array): Promise<Metrics> {
+    let correct = 0;
+    let loss = 0;
+    const options = {
+      shape: this.model.input,
+      batchSize: BATCH_SIZE,
+      seed: 0,
+      epoch: 0,
+      shuffle: false,
+      augment: false,
+    };
+    for (const batch of batches(split, indices, options)) {
+      const results = await this.session.run(this.feeds(batch));
+      correct += Number(results.correct!.data[0]);
+      loss += Number(results.crossEntropy!.data[0]) * batch.size;
+    }
+    return { accuracy: correct / indices.length, loss: loss / indices.length };
+  }
+
+  release(): Promise<void> {
+    return this.session.release();
+  }
+
+  private feeds({ images, labels, size }: Pick<Batch, 'images' | 'labels' | 'size'>): Record<string, NdArray> {
+    return {
+      images: ndarray('uint8', [size, ...this.model.input], images),
+      labels: ndarray('int32', [size], labels),
+    };
+  }
+}
+
+/** 0 … size − 1. */
+export function allOf(split: Split): Uint32Array {
+  return Uint32Array.from({ length: split.size }, (_, i) => i);
+}

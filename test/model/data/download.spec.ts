@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { create, type WriteEntry } from 'tar';
+import { loadCifar10 } from '../../../model/data/cifar10';
+import { fetchCifar10 } from '../../../model/data/download';
+import { UserError } from '../../../utils/errors';
+import { writeFakeCifar10 } from './fakeCifar10';
+
+describe('fetchCifar10', () => {
+  let root: string;
+  let archive: Buffer;
+  let md5: string;
+  let server: Server;
+  let url: string;
+  let answer: RequestListener;
+
+  before(async () => {
+    const source = mkdtempSync(join(tmpdir(), 'archive-'));
+    const folder = join(source, 'cifar-10-batches-bin');
+    writeFakeCifar10(folder);
+    for (const name of ['readme.html', 'upwards', 'elsewhere']) writeFileSync(join(folder, name), name);
+    const file = join(source, 'archive.tar.gz');
+    // Two of the entries pretend to lie outside the folder.
+    const onWriteEntry = (entry: WriteEntry): void => {
+      if (entry.path.endsWith('upwards')) entry.path = 'cifar-10-batches-bin/../../data_batch_3.bin';
+      if (entry.path.endsWith('elsewhere')) entry.path = 'elsewhere/data_batch_4.bin';
+    };
+    await create({ file, cwd: source, gzip: true, portable: true, onWriteEntry }, ['cifar-10-batches-bin']);
+    archive = readFileSync(file);
+    md5 = createHash('md5').update(archive).digest('hex');
+    rmSync(source, { recursive: true });
+    server = createServer((request, response) => answer(request, response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/archive.tar.gz`;
+  });
+  after(() => server.close());
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'download-'));
+    answer = (_, response) => response.setHeader('content-length', archive.length).end(archive);
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  /** Expects one line that gives the reason and the remedy, and nothing left on disk. */
+  async function expectFailure(options: { url: string; md5: string }, reason: string): Promise<void> {
+    const dir = join(root, 'cifar');
+    const error: unknown = await fetchCifar10(dir, options).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(UserError);
+    const { message } = error as UserError;
+    expect(message).to.match(
+      /^.*cifar: not found, and the archive could not be downloaded \([^)].*\): put data_batch_.*$/,
+    );
+    expect(message).to.include(reason).and.to.include('set "data_dir"');
+    expect(readdirSync(root)).to.deep.equal([]);
+  }
+
+  it('puts the data files and nothing else into the folder', async () => {
+    const dir = join(root, 'new', 'cifar');
+    await fetchCifar10(dir, { url, md5 });
+    expect(readdirSync(dir).sort()).to.deep.equal(['data_batch_1.bin', 'data_batch_2.bin', 'test_batch.bin']);
+    expect(readdirSync(root)).to.deep.equal(['new']);
+    expect(readdirSync(join(root, 'new'))).to.deep.equal(['cifar']);
+    expect(loadCifar10(dir).train.size).to.equal(35);
+  });
+
+  it('reports bytes received of bytes in all', async () => {
+    const seen: [number, number | undefined][] = [];
+    await fetchCifar10(join(root, 'cifar'), { url, md5, onProgress: (...progress) => seen.push(progress) });
+    expect(seen.at(-1)).to.deep.equal([archive.length, archive.length]);
+    expect(seen.map(([received]) => received)).to.deep.equal(seen.map(([received]) => received).sort((a, b) => a - b));
+  });
+
+  it('leaves a folder alone that another process put there meanwhile', async () => {
+    const dir = join(root, 'cifar');
+    answer = (_, response) => {
+      mkdirSync(dir);
+      writeFileSync(join(dir, 'theirs'), '');
+      response.end(archive);
+    };
+    await fetchCifar10(dir, { url, md5 });
+    expect(readdirSync(dir)).to.deep.equal(['theirs']);
+    expect(readdirSync(root)).to.deep.equal(['cifar']);
+  });
+
+  it('refuses an archive with another MD5', async () => {
+    const expected = '0'.repeat(32);
+    await expectFailure({ url, md5: expected }, `the archive has MD5 ${md5} instead of ${expected}`);
+  });
+
+  it('refuses an archive that is cut off on the way', async () => {
+    answer = (_, response) => {
+      response.setHeader('content-length', archive.length);
+      response.write(archive.subarray(0, archive.length / 2), () => response.destroy());
+    };
+    await expectFailure({ url, md5 }, 'other side closed');
+  });
+
+  it('refuses an archive that is cut off but has the expected MD5', async () => {
+    const half = archive.subarray(0, archive.length / 2);
+    answer = (_, response) => response.end(half);
+    await expectFailure({ url, md5: createHash('md5').update(half).digest('hex') }, 'unexpected end of file');
+  });
+
+  it('tells of an error status', async () => {
+    answer = (_, response) => response.writeHead(404).end();
+    await expectFailure({ url, md5 }, `${url} answered 404 Not Found`);
+  });
+
+  it('tells why there is no connection', async () => {
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    const { port } = closed.address() as AddressInfo;
+    await new Promise((resolve) => closed.close(resolve));
+    await expectFailure({ url: `http://127.0.0.1:${port}/`, md5 }, 'ECONNREFUSED');
+  });
+});

@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+import { type Batch, batches, type BatchOptions, partition } from '../../../model/data/loader';
+import type { Split } from '../../../model/data/dataset';
+import { UserError } from '../../../utils/errors';
+
+describe('partition', () => {
+  it('holds out round(validation · size) and trains on floor(subset · size)', () => {
+    const { train, validation } = partition(50000, { validation: 0.1, subset: 0.05, seed: 230 });
+    expect([train.length, validation.length]).to.deep.equal([2500, 5000]);
+    expect(partition(7, { validation: 0.5, subset: 0.3, seed: 0 })).to.satisfy(
+      (parts: { train: Uint32Array; validation: Uint32Array }) =>
+        parts.train.length === 2 && parts.validation.length === 4,
+    );
+  });
+
+  it('trains on what is left where the subset is larger', () => {
+    const { train, validation } = partition(100, { validation: 0.2, subset: 1, seed: 1 });
+    expect([...train, ...validation].sort((x, y) => x - y)).to.deep.equal(Array.from({ length: 100 }, (_, i) => i));
+    expect(train).to.have.length(80);
+  });
+
+  it('allows no validation part', () => {
+    const { train, validation } = partition(10, { validation: 0, subset: 1, seed: 1 });
+    expect([train.length, validation.length]).to.deep.equal([10, 0]);
+  });
+
+  it('depends on the seed and is not the order of the files', () => {
+    const order = (seed: number): string => partition(50, { validation: 0, subset: 1, seed }).train.join();
+    expect(order(1)).to.equal(order(1));
+    expect(order(1)).to.not.equal(order(2));
+    expect(order(1)).to.not.equal(Array.from({ length: 50 }, (_, i) => i).join());
+  });
+
+  it('refuses to leave nothing to train on', () => {
+    expect(() => partition(10, { validation: 0, subset: 0.05, seed: 1 })).to.throw(UserError, /^no training image.*$/);
+    expect(() => partition(10, { validation: 1, subset: 1, seed: 1 })).to.throw(UserError, 'held out');
+  });
+
+  it('refuses a validation part that comes out empty', () => {
+    expect(() => partition(10, { validation: 0.04, subset: 1, seed: 1 })).to.throw(UserError, '"validation" is 0.04');
+  });
+});
+
+describe('batches', () => {
+  const shape = [1, 2, 3] as const;
+  const split: Split = {
+    images: Uint8Array.from({ length: 10 * 6 }, (_, i) => i),
+    labels: Uint8Array.from({ length: 10 }, (_, i) => 9 - i),
+    size: 10,
+  };
+  const indices = Uint32Array.of(7, 0, 3, 9, 4, 1, 2);
+  const options: BatchOptions = { shape, batchSize: 3, seed: 1, epoch: 0, shuffle: false, augment: false };
+  const all = (changes: Partial<BatchOptions> = {}): Batch[] => [
+    ...batches(split, indices, { ...options, ...changes }),
+  ];
+  const order = (changes: Partial<BatchOptions>): number[] => all(changes).flatMap((batch) => [...batch.indices]);
+
+  it('goes through the examples in their order and keeps the last, smaller batch', () => {
+    const passed = all();
+    expect(passed.map((batch) => batch.size)).to.deep.equal([3, 3, 1]);
+    expect(order({})).to.deep.equal([...indices]);
+    expect([...passed[1]!.labels]).to.deep.equal([0, 5, 8]);
+    expect([...passed[1]!.images]).to.deep.equal([9, 4, 1].flatMap((i) => [0, 1, 2, 3, 4, 5].map((p) => 6 * i + p)));
+    expect(passed.map((batch) => batch.images.length)).to.deep.equal([18, 18, 6]);
+  });
+
+  it('shuffles by (seed, epoch), each example once', () => {
+    const shuffled = order({ shuffle: true });
+    expect(shuffled).to.not.deep.equal([...indices]);
+    expect([...shuffled].sort()).to.deep.equal([...indices].sort());
+    expect(order({ shuffle: true })).to.deep.equal(shuffled);
+    expect(order({ shuffle: true, batchSize: 2 })).to.deep.equal(shuffled);
+    expect(order({ shuffle: true, epoch: 1 })).to.not.deep.equal(shuffled);
+    expect(order({ shuffle: true, seed: 2 })).to.not.deep.equal(shuffled);
+  });
+
+  it('leaves out the first batches where it starts later, and changes nothing else', () => {
+    for (const start of [0, 1, 2, 3]) {
+      expect(all({ shuffle: true, augment: true, start })).to.deep.equal(
+        all({ shuffle: true, augment: true }).slice(start),
+      );
+    }
+  });
+
+  it('gives nothing for no examples', () => {
+    expect([...batches(split, new Uint32Array(0), { ...options, shuffle: true })]).to.deep.equal([]);
+  });
+});

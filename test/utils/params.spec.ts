@@ -1,0 +1,497 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../../utils/errors';
+import { changedKeys, netOf, parseParams, readParams, type Catalogue, type NetDefaults } from '../../utils/params';
+
+const adam: NetDefaults = {
+  optimizer: 'adam',
+  weight_decay: 0,
+  schedule: { type: 'step', step_size: 100, gamma: 0.2 },
+};
+const sgd: NetDefaults = {
+  optimizer: 'sgd',
+  weight_decay: 5e-4,
+  schedule: { type: 'step', step_size: 150, gamma: 0.1 },
+};
+const catalogue: Catalogue = {
+  nets: { cnn: adam, resnet18: sgd, wrn: sgd, densenet: sgd, preresnet110: sgd, resnext29: sgd },
+  methods: ['nokd', 'kd', 'dkd'],
+  datasets: ['cifar10', 'shapes'],
+};
+
+const plain = { model_version: 'cnn', learning_rate: 1e-3, num_epochs: 30 };
+const distilled = { ...plain, model_version: 'cnn_distill', teacher: 'resnet18' };
+
+const parse = (content: unknown) => parseParams(content, 'x/params.json', catalogue);
+
+/** The lines of the UserError, without the file's name. */
+function linesOf(content: unknown): string[] {
+  try {
+    parse(content);
+  } catch (error) {
+    expect(error).to.be.instanceOf(UserError);
+    return (error as UserError).message.split('\n').map((line) => {
+      expect(line).to.match(/^x\/params\.json: /);
+      return line.slice('x/params.json: '.length);
+    });
+  }
+  return [];
+}
+
+describe('params', () => {
+  it('fills every key of a plain training', () => {
+    expect(parse(plain)).to.deep.equal({
+      model_version: 'cnn',
+      method: 'nokd',
+      dataset: { name: 'cifar10' },
+      data_dir: 'data/cifar-10-batches-bin',
+      subset_percent: 1,
+      augmentation: 'yes',
+      validation: 0.1,
+      teacher: 'none',
+      alpha: 0.9,
+      temperature: 4,
+      kl_reduction: 'batchmean',
+      learning_rate: 0.001,
+      batch_size: 128,
+      num_epochs: 30,
+      dropout_rate: 0,
+      num_channels: 32,
+      save_summary_steps: 100,
+      num_workers: 4,
+      optimizer: 'adam',
+      momentum: 0.9,
+      nesterov: false,
+      weight_decay: 0,
+      schedule: { type: 'step', step_size: 100, gamma: 0.2 },
+      seed: 230,
+      threads: 0,
+    });
+  });
+
+  it('takes method, optimizer, weight decay and schedule from model_version', () => {
+    const params = parse({ ...plain, model_version: 'resnet18_distill', teacher: 'wrn' });
+    expect(params).to.include({ method: 'kd', optimizer: 'sgd', weight_decay: 5e-4 });
+    expect(params.schedule).to.deep.equal(sgd.schedule);
+    expect(params.teacher).to.deep.equal({ model: 'wrn', num_channels: 32 });
+    expect(netOf(params)).to.equal('resnet18');
+    expect(netOf(parse(plain))).to.equal('cnn');
+    expect(parse({ ...distilled, method: 'nokd' }).method).to.equal('nokd');
+    expect(parse({ ...plain, optimizer: 'sgd', schedule: { type: 'constant' } })).to.deep.include({
+      optimizer: 'sgd',
+      schedule: { type: 'constant' },
+    });
+  });
+
+  it('gives a net whose default schedule is constant that schedule', () => {
+    const nets = { cnn: { ...adam, schedule: { type: 'constant' } as const } };
+    expect(parseParams(plain, 'x', { ...catalogue, nets }).schedule).to.deep.equal({ type: 'constant' });
+  });
+
+  it('brings datasets to their long form', () => {
+    const dataset = (value: unknown) => parse({ ...plain, dataset: value }).dataset;
+    expect(dataset('cifar10')).to.deep.equal({ name: 'cifar10' });
+    expect(dataset({ name: 'cifar10' })).to.deep.equal({ name: 'cifar10' });
+    expect(dataset('shapes')).to.deep.equal({ name: 'shapes', train: 20000, test: 2000, seed: 0 });
+    expect(dataset({ name: 'shapes', train: 256, seed: 7 })).to.deep.equal({
+      name: 'shapes',
+      train: 256,
+      test: 2000,
+      seed: 7,
+    });
+  });
+
+  it('accepts a teacher in full and leaves its dropout out', () => {
+    const normalize = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
+    const teacher = { model: 'cnn', checkpoint: 'a.pth.tar', normalize, num_channels: 64, dropout_rate: 0.5 };
+    expect(parse({ ...distilled, teacher }).teacher).to.deep.equal({
+      model: 'cnn',
+      checkpoint: 'a.pth.tar',
+      normalize,
+      num_channels: 64,
+    });
+    expect(parse({ ...distilled, teacher: { model: 'cnn' } }).teacher).to.deep.equal({
+      model: 'cnn',
+      num_channels: 32,
+    });
+  });
+
+  it('leaves what it was given as it was', () => {
+    const content = { ...distilled, teacher: { model: 'wrn', dropout_rate: 0.3 }, dataset: { name: 'shapes' } };
+    const before = structuredClone(content);
+    parse(content);
+    expect(content).to.deep.equal(before);
+  });
+
+  it('accepts the bounds of each range and refuses what lies outside', () => {
+    const cases: [string, unknown[], [unknown, string][]][] = [
+      [
+        'subset_percent',
+        [1e-9, 1],
+        [
+          [0, 'must be > 0'],
+          [1.01, 'must be <= 1'],
+        ],
+      ],
+      [
+        'alpha',
+        [0, 1],
+        [
+          [-0.1, 'must be >= 0'],
+          [1.5, 'must be <= 1'],
+        ],
+      ],
+      ['temperature', [0.01, 1000], [[0, 'must be > 0']]],
+      [
+        'learning_rate',
+        [1e-9, 10],
+        [
+          [0, 'must be > 0'],
+          [-1, 'must be > 0'],
+          ['0.1', 'must be a number'],
+        ],
+      ],
+      [
+        'batch_size',
+        [1, 128.0],
+        [
+          [0, 'must be >= 1'],
+          [1.5, 'must be an integer'],
+          [null, 'must be an integer'],
+        ],
+      ],
+      ['num_epochs', [1], [[0, 'must be >= 1']]],
+      [
+        'dropout_rate',
+        [0, 0.99],
+        [
+          [1, 'must be < 1'],
+          [-0.1, 'must be >= 0'],
+        ],
+      ],
+      ['num_channels', [1], [[0, 'must be >= 1']]],
+      ['save_summary_steps', [1], [[0, 'must be >= 1']]],
+      ['num_workers', [0], [[-1, 'must be >= 0']]],
+      ['momentum', [0, 0.99], [[1, 'must be < 1']]],
+      ['weight_decay', [0, 2], [[-1e-4, 'must be >= 0']]],
+      [
+        'seed',
+        [0, 2 ** 32 - 1],
+        [
+          [2 ** 32, 'must be <= 4294967295'],
+          [-1, 'must be >= 0'],
+          [0.5, 'must be an integer'],
+        ],
+      ],
+      [
+        'threads',
+        [0, 64],
+        [
+          [-1, 'must be >= 0'],
+          [Infinity, 'must be an integer'],
+        ],
+      ],
+      [
+        'nesterov',
+        [true, false],
+        [
+          [1, 'must be true or false'],
+          ['true', 'must be true or false'],
+        ],
+      ],
+      [
+        'augmentation',
+        ['yes', 'no'],
+        [
+          ['maybe', 'must be one of "yes", "no"'],
+          [true, 'must be one of "yes", "no"'],
+        ],
+      ],
+      ['kl_reduction', ['batchmean', 'mean'], [['sum', 'must be one of "batchmean", "mean"']]],
+      ['optimizer', ['adam', 'sgd'], [['rmsprop', 'must be one of "adam", "sgd"']]],
+      ['data_dir', ['/data'], [[3, 'must be a string']]],
+      ['method', ['nokd'], [['foo', 'must be one of "nokd", "kd", "dkd"']]],
+    ];
+    for (const [key, accepted, refused] of cases) {
+      for (const value of accepted) expect(parse({ ...plain, [key]: value })).to.have.property(key, value);
+      for (const [value, complaint] of refused) {
+        const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+        expect(linesOf({ ...plain, [key]: value })).to.deep.equal([`"${key}" ${complaint}, got ${shown}`]);
+      }
+    }
+  });
+
+  it('holds out a part for validation, or uses the test set', () => {
+    for (const value of [0.001, 0.999, 'test'])
+      expect(parse({ ...plain, validation: value }).validation).to.equal(value);
+    const accepted = '"validation" must be "test" or a number between 0 and 1, both excluded';
+    for (const value of [0, 1, -1, true, null]) {
+      expect(linesOf({ ...plain, validation: value })).to.deep.equal([`${accepted}, got ${value}`]);
+    }
+    expect(linesOf({ ...plain, validation: 'tset' })).to.deep.equal([`${accepted}, got "tset"; did you mean "test"?`]);
+  });
+
+  it('names all mistakes at once, each with what was probably meant', () => {
+    const { learning_rate, ...rest } = distilled;
+    expect(linesOf({ ...rest, learning_rte: learning_rate, model_version: 'cmm_distill', alpha: 1.5 })).to.have.members(
+      [
+        '"learning_rate" is missing',
+        '"learning_rte" is not a key; did you mean "learning_rate"?',
+        '"model_version" must be one of "cnn", "cnn_distill", "resnet18", "resnet18_distill", "wrn", "wrn_distill", ' +
+          '"densenet", "densenet_distill", "preresnet110", "preresnet110_distill", "resnext29", "resnext29_distill", ' +
+          'got "cmm_distill"; did you mean "cnn_distill"?',
+        '"alpha" must be <= 1, got 1.5',
+      ],
+    );
+    expect(linesOf({})).to.deep.equal([
+      '"model_version" is missing',
+      '"learning_rate" is missing',
+      '"num_epochs" is missing',
+    ]);
+  });
+
+  it('names mistakes inside of objects by their path', () => {
+    const lines = (change: object) => linesOf({ ...distilled, ...change });
+    expect(lines({ teacher: { model: 'cnn', checkpont: 'x' } })).to.deep.equal([
+      '"teacher.checkpont" is not a key; did you mean "teacher.checkpoint"?',
+    ]);
+    expect(lines({ teacher: 'resnet81' })[0]).to.match(
+      /^"teacher" must be one of "none", .*; did you mean "resnet18"\?$/,
+    );
+    expect(lines({ teacher: {} })).to.deep.equal(['"teacher.model" is missing']);
+    expect(lines({ teacher: { model: 'cnn', dropout_rate: 'high' } })).to.deep.equal([
+      '"teacher.dropout_rate" must be a number, got "high"',
+    ]);
+    expect(lines({ teacher: { model: 'cnn', normalize: { mean: [0, 0], std: [1, 0, 1] } } })).to.deep.equal([
+      '"teacher.normalize.mean" must be an array of 3 numbers, got an array of 2',
+      '"teacher.normalize.std.1" must be > 0, got 0',
+    ]);
+    expect(lines({ dataset: { name: 'cifar10', train: 5 } })).to.deep.equal(['"dataset.train" is not a key']);
+    expect(lines({ dataset: { name: 'shaps', train: 5 } })).to.deep.equal([
+      '"dataset.name" must be one of "cifar10", "shapes", got "shaps"; did you mean "shapes"?',
+    ]);
+    expect(lines({ dataset: { name: 'shapes', train: 0 } })).to.deep.equal(['"dataset.train" must be >= 1, got 0']);
+    expect(lines({ schedule: { type: 'step', step_size: 10, gamma: 2 } })).to.deep.equal([
+      '"schedule.gamma" must be <= 1, got 2',
+    ]);
+    expect(lines({ schedule: { type: 'step' } })).to.deep.equal([
+      '"schedule.step_size" is missing',
+      '"schedule.gamma" is missing',
+    ]);
+    expect(lines({ schedule: { type: 'cosine' } })).to.deep.equal([
+      '"schedule.type" must be one of "step", "constant", got "cosine"',
+    ]);
+    expect(lines({ schedule: null })).to.deep.equal(['"schedule" must be an object, got null']);
+  });
+
+  it('asks for a teacher wherever a method needs one', () => {
+    const orphan = { ...plain, model_version: 'cnn_distill' };
+    for (const content of [orphan, { ...orphan, teacher: 'none' }]) {
+      expect(linesOf(content)).to.deep.equal(['"teacher" must name a net where "method" is "kd", got "none"']);
+    }
+    expect(linesOf({ ...plain, method: 'dkd' })).to.have.lengthOf(1);
+    expect(parse({ ...plain, teacher: 'resnet18' }).method).to.equal('nokd');
+  });
+
+  it('takes no key from the prototype and puts none there', () => {
+    const hostile = JSON.parse(
+      '{"__proto__": {"alpha": 0.5}, "constructor": 1, "toString": 2, "model_version": {"toString": 1}, ' +
+        '"learning_rate": 1, "num_epochs": 1}',
+    ) as unknown;
+    const lines = linesOf(hostile);
+    expect(lines.slice(0, 3)).to.deep.equal(
+      ['__proto__', 'constructor', 'toString'].map((key) => `"${key}" is not a key`),
+    );
+    expect(lines[3]).to.match(/^"model_version" must be one of .*, got an object$/);
+    expect(lines).to.have.lengthOf(4);
+    expect(({} as { alpha?: number }).alpha).to.equal(undefined);
+    expect(linesOf({ ...plain, model_version: 'constructor' })).to.have.lengthOf(1);
+    expect(linesOf({ ...plain, teacher: 'constructor' })).to.have.lengthOf(1);
+  });
+
+  it('accepts only an object', () => {
+    expect(linesOf([plain])).to.deep.equal(['must be an object, got an array of 1']);
+    expect(linesOf(null)).to.deep.equal(['must be an object, got null']);
+    expect(linesOf('cnn')).to.deep.equal(['must be an object, got "cnn"']);
+  });
+
+  it('answers every JSON value with params that it accepts again, or with clear lines', () => {
+    const clear =
+      /^(must be an object, got .+|".*" (is missing|is not a key|must (be|name) .+, got .+)(; did you mean ".+"\?)?)$/;
+    const check = (content: unknown) => {
+      let params;
+      try {
+        params = parse(content);
+      } catch {
+        for (const line of linesOf(content)) expect(line).to.match(clear);
+        return;
+      }
+      expect(parse(params)).to.deep.equal(params);
+    };
+    fc.assert(fc.property(fc.jsonValue(), check));
+    const of = <T>(...likely: fc.Arbitrary<T>[]) => fc.oneof(...likely, fc.jsonValue());
+    const name = of(
+      fc.constantFrom('cnn', 'cnn_distill', 'resnet18', 'none', 'shapes', 'step', 'constant', 'test', 'kd'),
+    );
+    const nested = fc.dictionary(
+      fc.constantFrom(
+        'model',
+        'name',
+        'train',
+        'type',
+        'step_size',
+        'gamma',
+        'normalize',
+        'mean',
+        'std',
+        '__proto__',
+        'x',
+      ),
+      of(
+        name,
+        fc.double({ min: 0, max: 1 }),
+        fc.record({ mean: fc.jsonValue(), std: fc.array(fc.integer({ max: 2 })) }),
+      ),
+    );
+    const value = of<unknown>(name, nested, fc.integer({ min: -1, max: 3 }), fc.double({ min: 0, max: 1 }));
+    const key = fc.oneof(fc.constantFrom(...Object.keys(parse(plain)), '__proto__', 'toString'), fc.string());
+    const changes = fc.dictionary(key, value, { maxKeys: 4 });
+    fc.assert(fc.property(changes, (change) => check({ ...distilled, ...change })));
+  });
+
+  it('survives values that are nested deeper than the stack', () => {
+    const deep = JSON.parse(`${'['.repeat(50000)}${']'.repeat(50000)}`) as unknown;
+    expect(linesOf({ ...plain, alpha: deep, dataset: deep })).to.deep.equal([
+      '"dataset" must be one of "cifar10", "shapes", got an array of 1',
+      '"alpha" must be a number, got an array of 1',
+    ]);
+  });
+});
+
+describe('params.json of the published experiments', () => {
+  const shared = { batch_size: 128, num_channels: 32, save_summary_steps: 100, num_workers: 4 };
+  const small = { ...shared, learning_rate: 1e-3, num_epochs: 30, dropout_rate: 0.5 };
+  const large = { ...shared, learning_rate: 0.1, num_epochs: 200, dropout_rate: 0.5 };
+  const full = { subset_percent: 1.0, augmentation: 'yes' };
+  const baseline = { alpha: 0.0, temperature: 1 };
+
+  it('accepts the experiments that were written by hand', () => {
+    const experiments = [
+      { ...small, ...baseline, model_version: 'cnn', subset_percent: 1.0, augmentation: 'no', teacher: 'none' },
+      { ...small, ...full, ...baseline, model_version: 'cnn', teacher: 'resnet18', dropout_rate: 0.0 },
+      { ...small, ...full, ...baseline, model_version: 'cnn', teacher: 'none', subset_percent: 0.05, num_epochs: 50 },
+      { ...large, ...full, ...baseline, model_version: 'resnet18', teacher: 'none' },
+      { ...large, model_version: 'wrn' },
+      { ...small, ...full, model_version: 'cnn_distill', teacher: 'resnet18', alpha: 0.9, temperature: 20 },
+      { ...small, model_version: 'cnn_distill', augmentation: 'no', teacher: 'resnet18', alpha: 0.9, temperature: 20 },
+      ...['wrn', 'preresnet110', 'resnext29', 'densenet'].map((teacher, i) => ({
+        ...large,
+        ...full,
+        model_version: 'resnet18_distill',
+        teacher,
+        alpha: 0.95,
+        temperature: 6,
+        dropout_rate: 0.0,
+        num_epochs: [170, 170, 175, 200][i],
+      })),
+    ];
+    for (const experiment of experiments) {
+      const { teacher, ...given } = experiment as typeof experiment & { teacher?: string };
+      const params = parse(experiment);
+      expect(params).to.include(given);
+      expect(typeof params.teacher === 'string' ? params.teacher : params.teacher.model).to.equal(teacher ?? 'none');
+    }
+  });
+
+  it('accepts the children of its searches, which lack augmentation or the subset', () => {
+    const child = { ...small, model_version: 'cnn_distill', teacher: 'resnet18' };
+    const grids: [object, number[], number[]][] = [
+      [child, [0.3, 0.5, 0.7, 0.9, 0.95, 0.99, 0.999], [2, 5, 10, 20, 30]],
+      [
+        { ...child, subset_percent: 1.0, dropout_rate: 0.0 },
+        [0.05, 0.1, 0.5, 0.95, 0.99],
+        [1.5, 2, 3, 4.5, 6, 8, 10, 20],
+      ],
+      [
+        { ...child, subset_percent: 0.05, dropout_rate: 0.0, num_epochs: 50 },
+        [0.01, 0.1, 0.5, 0.95, 0.999],
+        [1, 2, 3, 4.5, 6, 8, 10, 20, 40],
+      ],
+    ];
+    for (const [base, alphas, temperatures] of grids) {
+      for (const alpha of alphas) {
+        for (const temperature of temperatures) {
+          const params = parse({ ...base, alpha, temperature });
+          expect(params).to.include({ alpha, temperature, augmentation: 'yes', method: 'kd' });
+          expect(params.subset_percent).to.equal((base as { subset_percent?: number }).subset_percent ?? 1);
+        }
+      }
+    }
+  });
+});
+
+describe('readParams', () => {
+  let directory: string;
+  before(() => (directory = mkdtempSync(join(tmpdir(), 'params-'))));
+  after(() => rmSync(directory, { recursive: true }));
+
+  it('reads a file', () => {
+    const path = join(directory, 'params.json');
+    writeFileSync(path, JSON.stringify(plain));
+    expect(readParams(path, catalogue)).to.deep.equal(parse(plain));
+  });
+
+  it('names the file in each mistake', () => {
+    mkdirSync(join(directory, 'wrong'));
+    const path = join(directory, 'wrong', 'params.json');
+    writeFileSync(path, '{"model_version": "cnn", "learning_rate": 1, "num_epochs": 1e400, "alpha": 2}');
+    expect(() => readParams(path, catalogue)).to.throw(
+      UserError,
+      `${path}: "alpha" must be <= 1, got 2\n${path}: "num_epochs" must be an integer, got Infinity`,
+    );
+    writeFileSync(path, '{"model_version": ');
+    expect(() => readParams(path, catalogue)).to.throw(UserError, `${path}: not valid JSON`);
+  });
+
+  it('tells a missing directory from a missing file', () => {
+    const missing = join(directory, 'missing');
+    expect(() => readParams(join(missing, 'params.json'), catalogue)).to.throw(
+      UserError,
+      `${missing}: no such directory`,
+    );
+    mkdirSync(join(directory, 'empty'));
+    const path = join(directory, 'empty', 'params.json');
+    expect(() => readParams(path, catalogue)).to.throw(UserError, `${path}: no such file; write one, for example {`);
+  });
+});
+
+describe('changedKeys', () => {
+  it('is empty for equal params, however they were written', () => {
+    expect(
+      changedKeys(parse(distilled), parse({ ...distilled, teacher: { model: 'resnet18' }, seed: 230 })),
+    ).to.deep.equal([]);
+  });
+
+  it('names what differs, sorted and by path', () => {
+    const before = parse({ ...distilled, schedule: { type: 'step', step_size: 10, gamma: 0.5 } });
+    const after = parse({ ...distilled, seed: 1, alpha: 0.5, schedule: { type: 'step', step_size: 10, gamma: 0.1 } });
+    expect(changedKeys(before, after)).to.deep.equal(['alpha', 'schedule.gamma', 'seed']);
+    const constant = parse({ ...distilled, schedule: { type: 'constant' } });
+    expect(changedKeys(before, constant)).to.deep.equal(['schedule.gamma', 'schedule.step_size', 'schedule.type']);
+  });
+
+  it('sees one number of an array, and an object in place of a word', () => {
+    const teacher = (std: number) => ({ model: 'wrn', normalize: { mean: [0, 0, 0], std: [1, std, 1] } });
+    const before = parse({ ...distilled, teacher: teacher(1) });
+    expect(changedKeys(before, parse({ ...distilled, teacher: teacher(2) }))).to.deep.equal([
+      'teacher.normalize.std.1',
+    ]);
+    expect(changedKeys(before, parse({ ...before, method: 'nokd', teacher: 'none' }))).to.deep.equal([
+      'method',
+      'teacher',
+    ]);
+  });
+});

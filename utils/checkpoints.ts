@@ -1,0 +1,64 @@
+/** Weights from a checkpoint file of either kind, and whether they are those of a network. */
+import { quoted, readBytes } from './binary';
+import { UserError } from './errors';
+import { ndarray, type NamedArrays } from './ndarray';
+import { isTorchCheckpoint, parseTorchCheckpoint } from './pytorch';
+import { isSafetensors, parseSafetensors } from './safetensors';
+
+/** Reads a safetensors file or a PyTorch checkpoint; the content tells which, not the name. Errors are UserErrors. */
+export async function readWeights(path: string): Promise<NamedArrays> {
+  const bytes = readBytes(path);
+  if (isSafetensors(bytes)) return parseSafetensors(bytes, path).tensors;
+  if (isTorchCheckpoint(bytes)) return parseTorchCheckpoint(bytes, path);
+  throw new UserError(`${path}: neither a safetensors file nor a PyTorch checkpoint`);
+}
+
+/**
+ * The tensors that a network expects (name to shape), in its order. BatchNorm's counters `num_batches_tracked` may be
+ * missing (files older than PyTorch 0.4.1 lack them; they are then 0) or surplus. Anything else that is missing, unexpected
+ * or of another shape is a UserError that names up to three of each.
+ */
+export function fitWeights(
+  path: string,
+  weights: NamedArrays,
+  expected: ReadonlyMap<string, readonly number[]>,
+): NamedArrays {
+  const missing = [...expected.keys()].filter((name) => !weights.has(name) && !isCounter(name));
+  const unexpected = [...weights.keys()].filter((name) => !expected.has(name) && !isCounter(name));
+  const reshaped: string[] = [];
+  const fitting: NamedArrays = new Map();
+  for (const [name, shape] of expected) {
+    const array = weights.get(name);
+    if (!array) {
+      if (isCounter(name)) fitting.set(name, ndarray('int64', shape));
+      continue;
+    }
+    const fits = shape.length === array.shape.length && shape.every((length, axis) => length === array.shape[axis]);
+    if (fits) fitting.set(name, array);
+    else reshaped.push(`${name}: file [${array.shape.join(',')}], network [${shape.join(',')}]`);
+  }
+
+  const problems = [
+    describe('missing', missing),
+    describe('unexpected', unexpected.map(plain)),
+    describe('of another shape', reshaped),
+  ].filter((problem) => problem !== '');
+  if (problems.length > 0) throw new UserError(`${path}: does not fit the network: ${problems.join(', ')}`);
+  return fitting;
+}
+
+/** A count with up to three examples, such as `62 missing (conv1.weight, bn1.weight, bn1.bias, …)`; '' for none. */
+function describe(problem: string, items: readonly string[]): string {
+  if (items.length === 0) return '';
+  const examples = items.slice(0, 3).join(', ') + (items.length > 3 ? ', …' : '');
+  return `${items.length} ${problem} (${examples})`;
+}
+
+/** A name from a file without quotes where it is one of the usual kind. */
+function plain(name: string): string {
+  return /^[\w.:/-]{1,80}$/.test(name) ? name : quoted(name);
+}
+
+function isCounter(name: string): boolean {
+  return name.endsWith('num_batches_tracked');
+}

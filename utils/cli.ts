@@ -1,0 +1,113 @@
+/** The command line of a script: flags in, exit code out. */
+import { parseArgs } from 'node:util';
+import { messageOf, UserError } from './errors';
+import { nearest } from './nearest';
+import { packageVersion } from './provenance';
+
+interface FlagTypes {
+  string: string;
+  number: number;
+  boolean: boolean;
+}
+
+export type Flag = { [T in keyof FlagTypes]: { type: T; default?: FlagTypes[T]; help: string } }[keyof FlagTypes];
+
+export interface CommandSpec {
+  /** How the script is called, such as `train.ts`. */
+  name: string;
+  /** One sentence. */
+  summary: string;
+  flags: Record<string, Flag>;
+}
+
+/** The flags' values; undefined for one that has no default and was not given. */
+export type Arguments<S extends CommandSpec> = {
+  [K in keyof S['flags']]: S['flags'][K] extends { default: FlagTypes[keyof FlagTypes] }
+    ? FlagTypes[S['flags'][K]['type']]
+    : FlagTypes[S['flags'][K]['type']] | undefined;
+};
+
+/** What `--help` and `--version` ask for: a text on stdout in place of the work. */
+class Answer extends Error {}
+
+/** Exit code of an error that is ours to mend (EX_SOFTWARE of sysexits.h). */
+const internalError = 70;
+
+/**
+ * Runs a script. A UserError is printed on stderr, each line after `error: `, and sets its exit code; any other error
+ * is printed with its stack and sets exit code 70.
+ */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
+  try {
+    await main();
+  } catch (error) {
+    if (error instanceof Answer) {
+      process.stdout.write(`${error.message}\n`);
+    } else if (error instanceof UserError) {
+      process.stderr.write(error.message.replace(/^/gm, 'error: ') + '\n');
+      process.exitCode = error.exitCode;
+    } else {
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+      process.exitCode = internalError;
+    }
+  }
+}
+
+/** A reader that stops reading, such as `head`, is no error. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+/**
+ * The values of a command's flags, written `--flag value` or `--flag=value`. Throws a UserError with exit code 2 for
+ * an unknown flag, a missing or wrong value, and a word that belongs to no flag.
+ */
+export function parseArguments<const S extends CommandSpec>(argv: readonly string[], spec: S): Arguments<S> {
+  const { flags } = spec;
+  const options: Record<string, { type: 'string' | 'boolean' }> = {
+    help: { type: 'boolean' },
+    version: { type: 'boolean' },
+  };
+  for (const [name, { type }] of Object.entries(flags)) options[name] = { type: type === 'boolean' ? type : 'string' };
+  const args = [...argv];
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
+    const known = nearest(
+      token.rawName,
+      Object.keys(options).map((name) => `--${name}`),
+    );
+    throw new UserError(`unknown option ${token.rawName}${known === undefined ? '' : `; did you mean ${known}?`}`, 2);
+  }
+  let given: Record<string, string | boolean | undefined>;
+  try {
+    given = parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new UserError(messageOf(error).replaceAll('\n', ' '), 2);
+  }
+  if (given.help) throw new Answer(usage(spec));
+  if (given.version) throw new Answer(packageVersion);
+  const values = Object.entries(flags).map(([name, { type, default: fallback }]) => {
+    const value = given[name] ?? fallback;
+    return [name, type === 'number' && typeof value === 'string' ? toNumber(name, value) : value];
+  });
+  return Object.fromEntries(values) as Arguments<S>;
+}
+
+function toNumber(name: string, text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isFinite(value)) throw new UserError(`--${name} must be a number, got ${JSON.stringify(text)}`, 2);
+  return value;
+}
+
+function usage({ name, summary, flags }: CommandSpec): string {
+  const rows = Object.entries(flags).map(([flag, { type, default: value, help }]) => [
+    type === 'boolean' ? `--${flag}` : `--${flag} <${type}>`,
+    value === undefined || value === false ? help : `${help} (default: ${value})`,
+  ]);
+  rows.push(['--help', 'print this text'], ['--version', 'print the version']);
+  const width = Math.max(...rows.map(([flag]) => flag!.length));
+  const lines = rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`);
+  return [`usage: ${name} [options]`, '', summary, '', ...lines].join('\n');
+}

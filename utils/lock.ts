@@ -1,0 +1,145 @@
+/** The lock of a run's directory: a file that names the process that works there. Whether it counts depends on that process. */
+import { createHash, randomUUID } from 'node:crypto';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { messageOf, UserError } from './errors';
+import { writeFileAtomic } from './files';
+
+export interface Lock {
+  /** Gives the directory free. */
+  release(): void;
+}
+
+/** The content of a lock file. */
+interface Owner {
+  pid: number;
+  host: string;
+  /** Start of the process in clock ticks since boot, which tells it from a later one of the same number; null: unknown. */
+  started: string | null;
+  /** When the lock was taken, in ISO 8601. */
+  since: string;
+}
+
+/**
+ * Takes the lock of `directory`. Throws a UserError that names the owner where a living process holds it, or any
+ * process of another host, about which nothing can be known.
+ */
+export function acquireLock(directory: string): Lock {
+  const path = lockPath(directory);
+  const owner: Owner = {
+    pid: process.pid,
+    host: hostname(),
+    started: processStat(process.pid)?.started ?? null,
+    since: new Date().toISOString(),
+  };
+  const content = JSON.stringify(owner);
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    writeFileSync(draft, content, { flush: true });
+    acquire(path, draft, directory);
+  } catch (error) {
+    throw error instanceof UserError ? error : new UserError(`${directory}: cannot be locked: ${messageOf(error)}`);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  return {
+    release() {
+      if (readLock(path) === content) rmSync(path, { force: true });
+    },
+  };
+}
+
+/** 'held': by a living process, or from another host; 'stale': its process is gone. */
+export function lockState(directory: string): 'free' | 'held' | 'stale' {
+  const content = readLock(lockPath(directory));
+  if (content === undefined) return 'free';
+  return holderOf(content) === undefined ? 'stale' : 'held';
+}
+
+const lockPath = (directory: string) => join(directory, '.lock');
+
+/**
+ * Makes `path` a lock with the content of `draft`. A link appears whole or not at all, and only where nothing was.
+ *
+ * To replace a stale lock one must hold a second lock, whose name is derived from the stale one's content: so one
+ * contender replaces it, and one that comes late, with the old content still in mind, finds that it has changed.
+ */
+function acquire(path: string, draft: string, directory: string): void {
+  for (;;) {
+    try {
+      linkSync(draft, path);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const content = readLock(path);
+    if (content === undefined) continue;
+    const holder = holderOf(content);
+    if (holder !== undefined) throw new UserError(inUse(directory, holder));
+    const succession = `${path}.${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
+    acquire(succession, draft, directory);
+    try {
+      if (readLock(path) === content) {
+        writeFileAtomic(path, readFileSync(draft));
+        return;
+      }
+    } finally {
+      rmSync(succession, { force: true });
+    }
+  }
+}
+
+function inUse(directory: string, { pid, host, since }: Owner): string {
+  const line = `${directory}: already in use by process ${pid} on ${host} (started ${since})`;
+  return host === hostname() ? line : `${line}; if that process is gone, delete ${lockPath(directory)}`;
+}
+
+function readLock(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The owner, where its lock counts; undefined for a process that is gone and for what is no lock of ours. */
+function holderOf(content: string): Owner | undefined {
+  const owner = parseOwner(content);
+  return owner !== undefined && (owner.host !== hostname() || isAlive(owner)) ? owner : undefined;
+}
+
+function parseOwner(content: string): Owner | undefined {
+  try {
+    const owner = JSON.parse(content) as Owner | null;
+    return owner !== null && Number.isInteger(owner.pid) && owner.pid > 0 && typeof owner.host === 'string'
+      ? owner
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive({ pid, started }: Owner): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it lives, and belongs to another user.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const stat = processStat(pid);
+  return stat === undefined || (stat.state !== 'Z' && (started === null || started === stat.started));
+}
+
+/** State (Z: ended, not yet collected by its parent) and start of a process; undefined where there is no /proc. */
+function processStat(pid: number): { state: string; started: string } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Fields 3 and 22 of proc(5); the second, the name in parentheses, may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0]!, started: fields[19]! };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,60 @@
+/** Where a result comes from: the command, the code, the versions and the machine. */
+import { execFileSync } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { arch, availableParallelism, cpus, hostname, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { version as onnxruntime } from 'onnxruntime-node/package.json';
+import { version } from '../package.json';
+
+export interface RunDescription {
+  command: readonly string[];
+  /** Version of this package. */
+  version: string;
+  /** Commit of its repository; null outside of one, or where git is not installed. */
+  commit: string | null;
+  /** Whether a tracked file differs from the commit; null where there is none. */
+  dirty: boolean | null;
+  node: string;
+  onnxruntime: string;
+  os: string;
+  cpu: string;
+  cores: number;
+  /** Bytes. */
+  memory: number;
+  host: string;
+  /** ISO 8601. */
+  started: string;
+}
+
+/** Version of this package. */
+export const packageVersion = version;
+
+/** Describes this process and its machine. The environment is left out, as it may hold secrets. */
+export function describeRun(argv: readonly string[]): RunDescription {
+  return {
+    command: argv,
+    version,
+    ...codeState(join(__dirname, '..')),
+    node: process.versions.node,
+    onnxruntime,
+    os: `${type()} ${release()} ${arch()}`,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memory: totalmem(),
+    host: hostname(),
+    started: new Date().toISOString(),
+  };
+}
+
+/** The commit that is checked out at `root`, where that is the top of a repository. */
+export function codeState(root: string): Pick<RunDescription, 'commit' | 'dirty'> {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(root)) return { commit: null, dirty: null };
+    const commit = git('rev-parse', '--verify', 'HEAD');
+    return { commit, dirty: git('status', '--porcelain', '--untracked-files=no') !== '' };
+  } catch {
+    return { commit: null, dirty: null };
+  }
+}

@@ -1,0 +1,79 @@
+/** A position in the bytes of a pickle, from which numbers and texts are read; never beyond the end. */
+import { FormatError } from '../binary';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Numbers are little-endian but for float64, as in Python's pickles. Reading beyond the end throws a FormatError. */
+export class Cursor {
+  private readonly view: DataView;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    public position: number,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** The byte at a distance from here, without moving; undefined beyond the end. */
+  peek(distance: number): number | undefined {
+    return this.bytes[this.position + distance];
+  }
+
+  /** Moves on by `length` bytes and returns where they start. */
+  skip(length: number): number {
+    const from = this.position;
+    if (length > this.bytes.length - from) throw new FormatError('it is truncated: a pickle goes beyond its end');
+    this.position += length;
+    return from;
+  }
+
+  slice(length: number): Uint8Array {
+    const from = this.skip(length);
+    return this.bytes.subarray(from, from + length);
+  }
+
+  uint8(): number {
+    return this.view.getUint8(this.skip(1));
+  }
+
+  uint16(): number {
+    return this.view.getUint16(this.skip(2), true);
+  }
+
+  uint32(): number {
+    return this.view.getUint32(this.skip(4), true);
+  }
+
+  int32(): number {
+    return this.view.getInt32(this.skip(4), true);
+  }
+
+  float64(): number {
+    return this.view.getFloat64(this.skip(8));
+  }
+
+  /** A two's complement integer; a bigint where a number would not hold it. */
+  long(length: number): number | bigint {
+    const unsigned = this.slice(length).reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
+    const signed = BigInt.asIntN(8 * length, unsigned);
+    return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
+  }
+
+  /** The text up to the next line feed, which is skipped. */
+  line(): string {
+    const end = this.bytes.indexOf(0x0a, this.position);
+    const text = this.text((end < 0 ? this.bytes.length : end) - this.position);
+    this.skip(1);
+    return text;
+  }
+
+  /** `length` bytes of UTF-8. */
+  text(length: number): string {
+    const bytes = this.slice(length);
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw new FormatError('a text in the pickle is not UTF-8');
+    }
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * A reader of Python pickles that runs nothing (https://docs.python.org/3/library/pickle.html, Lib/pickletools.py).
+ * It knows the opcodes of plain data, and the globals that its caller allows; everything else is refused by name.
+ */
+import { FormatError, quoted } from '../binary';
+import { Cursor } from './cursor';
+import { op, NEWOBJ } from './opcodes';
+
+/** The file is whole, but asks for something that no state dict needs. */
+export class Refusal extends Error {}
+
+/** A function that a pickle may call; it must be free of side effects. */
+export type PickleFunction = (args: readonly unknown[]) => unknown;
+
+/** What pickles may name: "module.name" to a `PickleFunction`, or to any value that is only passed along. */
+export type AllowedGlobals = ReadonlyMap<string, unknown>;
+
+/** Enough for 25,000 tensors; keeps the memory that a hostile file of a few MB can claim below some 400 MB. */
+const maxOpcodes = 1_000_000;
+
+/**
+ * Reads the pickle that starts at byte `start`. Dicts become Maps, lists and tuples become arrays, integers beyond
+ * 2^53 become bigints; `persistent` turns a persistent id into a value. `end` is the position behind the pickle.
+ */
+export function unpickle(
+  bytes: Uint8Array,
+  start: number,
+  allowed: AllowedGlobals,
+  persistent: (id: unknown) => unknown,
+): { value: unknown; end: number } {
+  const machine = new Unpickler(bytes, start, allowed, persistent);
+  for (let count = 0; count < maxOpcodes; count++) {
+    if (machine.step()) return { value: machine.pop(), end: machine.input.position };
+  }
+  throw new Refusal(`the pickle has more than ${maxOpcodes} opcodes`);
+}
+
+class Unpickler {
+  readonly input: Cursor;
+  private readonly memo = new Map<number, unknown>();
+  private readonly suspended: unknown[][] = [];
+  private stack: unknown[] = [];
+
+  constructor(
+    bytes: Uint8Array,
+    start: number,
+    private readonly allowed: AllowedGlobals,
+    private readonly persistent: (id: unknown) => unknown,
+  ) {
+    this.input = new Cursor(bytes, start);
+  }
+
+  /** Executes one opcode; true after STOP. */
+  step(): boolean {
+    const opcode = this.input.uint8();
+    switch (opcode) {
+      case op.PROTO:
+        this.input.skip(1);
+        break;
+      case op.FRAME:
+        this.input.skip(8);
+        break;
+      case op.STOP:
+        return true;
+      case op.MARK:
+        this.suspended.push(this.stack);
+        this.stack = [];
+        break;
+
+      case op.BINPUT:
+        this.memo.set(this.input.uint8(), this.top());
+        break;
+      case op.LONG_BINPUT:
+        this.memo.set(this.input.uint32(), this.top());
+        break;
+      case op.MEMOIZE:
+        this.memo.set(this.memo.size, this.top());
+        break;
+      case op.BINGET:
+        this.recall(this.input.uint8());
+        break;
+      case op.LONG_BINGET:
+        this.recall(this.input.uint32());
+        break;
+
+      case op.NONE:
+        this.stack.push(null);
+        break;
+      case op.NEWTRUE:
+        this.stack.push(true);
+        break;
+      case op.NEWFALSE:
+        this.stack.push(false);
+        break;
+      case op.BININT:
+        this.stack.push(this.input.int32());
+        break;
+      case op.BININT1:
+        this.stack.push(this.input.uint8());
+        break;
+      case op.BININT2:
+        this.stack.push(this.input.uint16());
+        break;
+      case op.LONG1:
+        this.stack.push(this.input.long(this.input.uint8()));
+        break;
+      case op.BINFLOAT:
+        this.stack.push(this.input.float64());
+        break;
+      case op.BINUNICODE:
+        this.stack.push(this.input.text(this.input.uint32()));
+        break;
+      case op.SHORT_BINUNICODE:
+        this.stack.push(this.input.text(this.input.uint8()));
+        break;
+      case op.BINBYTES:
+        this.stack.push(this.input.slice(this.input.uint32()));
+        break;
+      case op.SHORT_BINBYTES:
+        this.stack.push(this.input.slice(this.input.uint8()));
+        break;
+
+      case op.EMPTY_TUPLE:
+      case op.EMPTY_LIST:
+        this.stack.push([]);
+        break;
+      case op.TUPLE1:
+      case op.TUPLE2:
+      case op.TUPLE3:
+        this.tuple(opcode - op.TUPLE1 + 1);
+        break;
+      case op.TUPLE: {
+        const items = this.popToMark();
+        this.stack.push(items);
+        break;
+      }
+      case op.APPEND:
+        this.append([this.pop()]);
+        break;
+      case op.APPENDS:
+        this.append(this.popToMark());
+        break;
+      case op.EMPTY_DICT:
+        this.stack.push(new Map());
+        break;
+      case op.SETITEM: {
+        const value = this.pop();
+        this.setItems([this.pop(), value]);
+        break;
+      }
+      case op.SETITEMS:
+        this.setItems(this.popToMark());
+        break;
+
+      case op.GLOBAL: {
+        const module = this.input.line();
+        this.global(module, this.input.line());
+        break;
+      }
+      case op.STACK_GLOBAL: {
+        const name = this.pop();
+        this.global(this.pop(), name);
+        break;
+      }
+      case op.REDUCE: {
+        const args = this.pop();
+        const callee = this.pop();
+        if (typeof callee !== 'function' || !Array.isArray(args)) throw new FormatError('the pickle calls no function');
+        this.stack.push((callee as PickleFunction)(args));
+        break;
+      }
+      case op.BUILD: // sets attributes, which plain data do not have
+        this.pop();
+        this.top();
+        break;
+      case op.BINPERSID:
+        this.stack.push(this.persistent(this.pop()));
+        break;
+
+      default: {
+        const code = `0x${opcode.toString(16).padStart(2, '0')}`;
+        throw new Refusal(`the pickle has opcode ${code}, which is not on the allow-list of a state dict`);
+      }
+    }
+    return false;
+  }
+
+  pop(): unknown {
+    this.top();
+    return this.stack.pop();
+  }
+
+  private top(): unknown {
+    if (this.stack.length === 0) throw new FormatError('the pickle takes a value that is not there');
+    return this.stack.at(-1);
+  }
+
+  private popToMark(): unknown[] {
+    const items = this.stack;
+    const outer = this.suspended.pop();
+    if (!outer) throw new FormatError('the pickle goes back to a mark that is not there');
+    this.stack = outer;
+    return items;
+  }
+
+  private recall(index: number): void {
+    if (!this.memo.has(index)) throw new FormatError('the pickle recalls a value that is not there');
+    this.stack.push(this.memo.get(index));
+  }
+
+  private tuple(length: number): void {
+    if (this.stack.length < length) throw new FormatError('the pickle takes a value that is not there');
+    this.stack.push(this.stack.splice(-length));
+  }
+
+  private append(items: readonly unknown[]): void {
+    const list = this.top();
+    if (!Array.isArray(list)) throw new FormatError('the pickle appends to what is not a list');
+    for (const item of items) list.push(item);
+  }
+
+  private setItems(items: readonly unknown[]): void {
+    const dict = this.top();
+    if (!(dict instanceof Map) || items.length % 2 !== 0) throw new FormatError('the pickle sets items of no dict');
+    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
+  }
+
+  private global(module: unknown, name: unknown): void {
+    if (typeof module !== 'string' || typeof name !== 'string') throw new FormatError('the pickle asks for no name');
+    const qualified = `${module}.${name}`;
+    if (!this.allowed.has(qualified)) {
+      const hint = this.isClassOfObject() ? '; it holds an object: save model.state_dict() instead' : '';
+      throw new Refusal(
+        `the pickle asks for ${quoted(qualified)}, which is not on the allow-list of a state dict${hint}`,
+      );
+    }
+    this.stack.push(this.allowed.get(qualified));
+  }
+
+  /**
+   * Whether the global just read is the class of a pickled object: an empty tuple and NEWOBJ follow (behind a
+   * possible memo opcode), or it is part of the ("module", class, file, source) with which old files announce a module.
+   */
+  private isClassOfObject(): boolean {
+    const memoLengths = new Map<number | undefined, number>([
+      [op.BINPUT, 2],
+      [op.LONG_BINPUT, 5],
+      [op.MEMOIZE, 1],
+    ]);
+    const next = memoLengths.get(this.input.peek(0)) ?? 0;
+    const isNew = this.input.peek(next) === op.EMPTY_TUPLE && this.input.peek(next + 1) === NEWOBJ;
+    return isNew || this.stack.at(-1) === 'module';
+  }
+}

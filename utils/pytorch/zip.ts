@@ -1,0 +1,71 @@
+/**
+ * The format of torch.save since PyTorch 1.6 (torch/serialization.py, _save): a zip file of uncompressed entries in
+ * one folder: `data.pkl`, the object; `data/<key>`, a storage; `byteorder`, absent in older files.
+ */
+import { crc32 } from 'node:zlib';
+import { fromBufferPromise } from 'yauzl';
+import { FormatError, quoted } from '../binary';
+import { Refusal, unpickle } from './pickle';
+import { stateDictGlobals, storageReader, type Storage, type TorchArchive } from './tensors';
+
+/** Takes a zip file apart; the storages are views of `bytes`. Throws FormatError and Refusal. */
+export async function openZip(bytes: Uint8Array): Promise<TorchArchive> {
+  const files = await readEntries(bytes);
+  const folder = [...files.keys()].flatMap((name) => /^([^/]+\/)data\.pkl$/.exec(name)?.[1] ?? []);
+  const pickle = files.get(`${folder[0]}data.pkl`);
+  if (!pickle) throw new FormatError('it is a zip file, but torch.save did not make it: it has no data.pkl');
+  if (files.has(`${folder[0]}constants.pkl`)) {
+    throw new Refusal('it is a TorchScript program: save model.state_dict() instead');
+  }
+  const byteOrder = files.get(`${folder[0]}byteorder`);
+  if (byteOrder && Buffer.from(byteOrder).toString() !== 'little') throw new FormatError('it is not little-endian');
+
+  const described = new Map<string, Storage>();
+  const { value: root } = unpickle(pickle, 0, stateDictGlobals, storageReader(described));
+  const storages = new Map<string, Uint8Array>();
+  for (const key of described.keys()) {
+    const storage = files.get(`${folder[0]}data/${key}`);
+    if (storage) storages.set(key, storage);
+  }
+  return { root, storages };
+}
+
+/** The entries by name, checked; they are views of `bytes`, and together not larger. */
+async function readEntries(bytes: Uint8Array): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  let total = 0;
+  for (const { name, begin, length, checksum, stored } of await listEntries(bytes)) {
+    if (!stored) throw new FormatError(`${quoted(name)} in it is compressed, which torch.save never does`);
+    if (files.has(name)) throw new FormatError(`${quoted(name)} is in it twice`);
+    total += length;
+    if (total > bytes.length) throw new FormatError('its entries overlap');
+    const content = bytes.subarray(begin, begin + length);
+    if (crc32(content) !== checksum) throw new FormatError(`the checksum of ${quoted(name)} is wrong`);
+    files.set(name, content);
+  }
+  return files;
+}
+
+interface Entry {
+  name: string;
+  begin: number;
+  length: number;
+  checksum: number;
+  stored: boolean;
+}
+
+async function listEntries(bytes: Uint8Array): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  try {
+    const zip = await fromBufferPromise(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    for await (const entry of zip.eachEntry()) {
+      const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+      const stored = entry.compressionMethod === 0 && !entry.isEncrypted();
+      const { fileName: name, compressedSize: length, crc32: checksum } = entry;
+      entries.push({ name, begin: fileDataStart, length, checksum, stored });
+    }
+  } catch {
+    throw new FormatError('it is truncated or its zip directory is damaged');
+  }
+  return entries;
+}

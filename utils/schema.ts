@@ -1,0 +1,58 @@
+/** A JSON value against a JSON schema (ajv), with one line of plain words for every mistake. */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { nearest } from './nearest';
+
+/** A JSON schema. `description` says in words what is accepted and replaces the wording that is derived otherwise. */
+export type Schema = Record<string, unknown>;
+
+const ajv = new Ajv({ useDefaults: true, allErrors: true, strict: true, verbose: true });
+const compiled = new Map<string, ValidateFunction>();
+
+/** Fills the schema's defaults into `value`, in place, and returns what is wrong with it: a line for each mistake. */
+export function mistakes(schema: Schema, value: unknown): string[] {
+  const text = JSON.stringify(schema);
+  const validate = compiled.get(text) ?? ajv.compile(schema);
+  compiled.set(text, validate);
+  return validate(value) ? [] : validate.errors!.map(describe);
+}
+
+/** A value in an error message: in JSON, cut to a readable length, and by its kind where it is no single value. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}
+
+/** `; did you mean "…"?` where a known name is near, nothing otherwise. */
+function suggestion(word: unknown, names: readonly string[], prefix = ''): string {
+  const name = typeof word === 'string' ? nearest(word, names) : undefined;
+  return name === undefined ? '' : `; did you mean ${show(prefix + name)}?`;
+}
+
+const typeNames: Record<string, string> = {
+  array: 'an array',
+  boolean: 'true or false',
+  integer: 'an integer',
+  number: 'a number',
+  object: 'an object',
+  string: 'a string',
+};
+
+function describe({ keyword, instancePath, params, data, parentSchema, message }: ErrorObject): string {
+  const schema = parentSchema as Schema;
+  const path = instancePath.slice(1).replaceAll('/', '.');
+  const prefix = path === '' ? '' : `${path}.`;
+  if (keyword === 'required') return `${show(prefix + String(params.missingProperty))} is missing`;
+  if (keyword === 'additionalProperties') {
+    const key = String(params.additionalProperty);
+    const known = Object.keys(schema.properties as Schema);
+    return `${show(prefix + key)} is not a key${suggestion(key, known, prefix)}`;
+  }
+  const names = keyword === 'enum' ? (schema.enum as string[]) : [];
+  let accepted = message;
+  if (keyword === 'type') accepted = `must be ${typeNames[String(schema.type)]}`;
+  if (keyword === 'enum') accepted = `must be one of ${names.map(show).join(', ')}`;
+  if (typeof schema.description === 'string') accepted = `must be ${schema.description}`;
+  return `${path === '' ? '' : `${show(path)} `}${accepted}, got ${show(data)}${suggestion(data, names)}`;
+}
