@@ -41,7 +41,6 @@ describe('a run of train.ts', function () {
     return stdout;
   }
 
-  /** What `finish` leaves of a run of `uninterrupted` that it goes on with. */
   const expectSameResults = (path: string) => expect(results(path)).to.deep.equal(results(uninterrupted));
 
   before(async () => {
@@ -61,7 +60,7 @@ describe('a run of train.ts', function () {
     const path = directory('interrupted');
     for (const [args, after] of [
       [[], 'Epoch 2/'],
-      [['--restore_file', 'last'], 'Epoch 4/'],
+      [['--restore_file', 'last'], 'Epoch '],
     ] as const) {
       const { exitCode, stdout } = await start(path, args, { after, signal: 'SIGINT' });
       expect(exitCode).to.equal(130);
@@ -130,7 +129,7 @@ describe('a run of train.ts', function () {
     expect(snapshot(join(path, 'before_1'))).to.deep.equal(before);
     expect(snapshot(path)['params.json']).to.equal(params);
     expectSameResults(path);
-    expect(readFileSync(join(path, 'train.log'), 'utf8').match(/:Epoch 1\//g) ?? []).to.have.length(0);
+    expect(readFileSync(join(path, 'train.log'), 'utf8').match(/: Epoch 1\//g)).to.have.length(1);
   });
 
   // With a vanishing learning rate the parameters stay those that a run begins with.
@@ -144,7 +143,7 @@ describe('a run of train.ts', function () {
     const path = join(scratch, 'best');
     cpSync(uninterrupted, path, { recursive: true });
     directory('best', frozen);
-    expect(parametersIn(uninterrupted)).to.have.length(16);
+    expect(parametersIn(uninterrupted)).to.have.length(18);
     for (const aside of ['before_1', 'before_2']) {
       const said = await finish(path, '--restore_file', 'best');
       expect(said).to.contain('\nRestoring parameters from best\nEpoch 1/1\n');

@@ -1,0 +1,81 @@
+/** The rules of the house: which room may import which, and that what the indexes list can be named in params.json. */
+import { expect } from 'chai';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { preProcessFile } from 'typescript';
+import { datasetNames } from '../model/data';
+import { distillers } from '../model/distillers';
+import { nets } from '../model/nets';
+import { netOf, parseParams } from '../utils/params';
+
+const root = join(__dirname, '..');
+
+/** What each room may import besides itself and packages. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  utils: ['package.json'],
+  engine: ['utils'],
+  model: ['engine', 'utils'],
+  search: ['utils'],
+  report: ['utils'],
+};
+
+/** The TypeScript files of a room, with the files that each imports from this project. */
+function importsOf(room: string): { file: string; imported: string[] }[] {
+  const directory = join(root, room);
+  if (!existsSync(directory)) return [];
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  return files.map((name) => {
+    const path = join(directory, name);
+    const specifiers = preProcessFile(readFileSync(path, 'utf8'), true, true).importedFiles.map(
+      ({ fileName }) => fileName,
+    );
+    const own = specifiers.filter((specifier) => specifier.startsWith('.'));
+    return { file: join(room, name), imported: own.map((target) => relative(root, join(dirname(path), target))) };
+  });
+}
+
+describe('the rules of the house', () => {
+  for (const [room, others] of Object.entries(allowed)) {
+    it(`${room} imports nothing of the project but ${[room, ...others].join(', ')}`, () => {
+      for (const { file, imported } of importsOf(room)) {
+        for (const target of imported) expect([room, ...others], `${file}: ${target}`).to.include(target.split(sep)[0]);
+      }
+    });
+  }
+
+  it('are about the files that there are', () => {
+    const imported = ['utils', 'engine', 'model'].flatMap(importsOf).flatMap((entry) => entry.imported);
+    for (const target of ['utils/errors', 'engine/graph', 'model/nets']) expect(imported).to.include(join(target));
+  });
+});
+
+describe('the indexes', () => {
+  const catalogue = {
+    nets: Object.fromEntries(Object.entries(nets).map(([name, { recipe }]) => [name, recipe])),
+    methods: Object.keys(distillers),
+    datasets: datasetNames,
+  };
+  const base = { model_version: 'cnn', learning_rate: 0.1, num_epochs: 1 };
+  const parse = (params: object) => parseParams({ ...base, ...params }, 'params.json', catalogue);
+
+  it('list plain names', () => {
+    for (const name of [...Object.keys(nets), ...catalogue.methods, ...catalogue.datasets]) {
+      expect(name).to.match(/^[a-z][a-z0-9_]*$/);
+    }
+  });
+
+  it('list nets that can be students, alone and taught, and teachers', () => {
+    for (const name of Object.keys(nets)) {
+      for (const model_version of [name, `${name}_distill`]) {
+        const params = parse({ model_version, teacher: name });
+        expect(netOf(params)).to.equal(name);
+        expect(params.method).to.equal(model_version === name ? 'nokd' : 'kd');
+      }
+    }
+  });
+
+  it('list methods and datasets that can be chosen', () => {
+    for (const method of catalogue.methods) expect(parse({ method, teacher: 'cnn' }).method).to.equal(method);
+    for (const dataset of datasetNames) expect(parse({ dataset }).dataset.name).to.equal(dataset);
+  });
+});
