@@ -149,7 +149,7 @@ async function train(
     programs.set(graph.inputs.get('labels')!.shape[0]!, { graph, session: await Session.create(graph, { threads }) });
   }
   const description = {
-    ...describeRun(process.argv),
+    ...describeRun([command.name, ...process.argv.slice(2)]),
     seed: params.seed,
     device: 'cpu',
     threads,

@@ -58,6 +58,7 @@ export class Graph {
 
   /** A value that is fed at every step. */
   input(name: string, dtype: DType, shape: readonly number[]): Tensor {
+    if (this.inputs.has(name)) throw new Error(`input: "${name}" is there already`);
     const tensor = this.declare(name, dtype, shape);
     this.inputs.set(name, tensor);
     return tensor;

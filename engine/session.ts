@@ -11,8 +11,10 @@ import { formatShape, sameShape } from './tensor';
  * so that nothing is allocated and a step that fails leaves the state as it was.
  */
 export class State {
-  private current = new Map<string, OrtTensor>();
-  private spare = new Map<string, OrtTensor>();
+  private readonly current = new Map<string, OrtTensor>();
+  private readonly spare = new Map<string, OrtTensor>();
+  /** @internal A step is under way, and its buffers are not to be touched. */
+  busy = false;
 
   /** The initial state of a graph. */
   static initial(graph: Graph): State {
@@ -89,7 +91,7 @@ export class Session {
       intraOpNumThreads: threads || availableParallelism(),
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       extra: { session: { set_denormal_as_zero: '1' } },
       ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
     });
@@ -106,13 +108,15 @@ export class Session {
       if (array.dtype !== tensor.dtype) throw new Error(`run: "${name}" must be ${tensor.dtype}, got ${array.dtype}`);
       inputs[name] = toOrt(array);
     }
+    if (state.busy) throw new Error('run: a step on this state has not ended yet');
     const { current, spare } = state.buffers();
     for (const name of this.fedStates) inputs[name] = required(current, name);
     const fetches: Record<string, OrtTensor | null> = {};
     for (const name of this.graph.outputs.keys()) fetches[name] = null;
     for (const name of this.graph.updates.keys()) fetches[nextName(name)] = required(spare, name);
 
-    const fetched = await this.ort.run(inputs, fetches);
+    state.busy = true;
+    const fetched = await this.ort.run(inputs, fetches).finally(() => (state.busy = false));
     state.advance(this.graph.updates.keys());
     return Object.fromEntries([...this.graph.outputs.keys()].map((name) => [name, fromOrt(fetched[name]!)]));
   }

@@ -11,6 +11,8 @@ export interface LayersOptions {
   /** 'train' normalises by the batch and drops units; 'eval' does neither and changes nothing. */
   readonly mode: 'train' | 'eval';
   readonly seed: number;
+  /** What the weights of convolutions start as; U(±1/√fan_in) where absent. */
+  readonly convInit?: Initializer;
 }
 
 export interface ConvLayerOptions extends ConvOptions {
@@ -20,13 +22,18 @@ export interface ConvLayerOptions extends ConvOptions {
   readonly init?: Initializer;
 }
 
+export interface LinearLayerOptions {
+  readonly weight?: Initializer;
+  readonly bias?: Initializer;
+}
+
 export class Layers {
   constructor(
     readonly graph: Graph,
     readonly options: LayersOptions,
   ) {}
 
-  /** Conv2d: weights and biases U(±1/√fan_in) unless `init` is given; biases only if asked for. */
+  /** Conv2d: weights and biases U(±1/√fan_in), weights otherwise where `init` or `convInit` says so; no bias unless asked. */
   conv(
     name: string,
     x: Tensor,
@@ -36,17 +43,17 @@ export class Layers {
     const { groups = 1 } = options;
     const shape = [features, x.shape[1]! / groups, kernel, kernel];
     const bound = 1 / Math.sqrt(fanIn(shape));
-    const weight = this.parameter(`${name}.weight`, shape, init ?? uniform(bound));
+    const weight = this.parameter(`${name}.weight`, shape, init ?? this.options.convInit ?? uniform(bound));
     const offset = bias ? this.parameter(`${name}.bias`, [features], uniform(bound)) : undefined;
     return this.graph.scope(name, () => conv2d(x, weight, offset, options));
   }
 
-  /** Linear: weights and biases U(±1/√fan_in). */
-  linear(name: string, x: Tensor, features: number): Tensor {
+  /** Linear: weights and biases U(±1/√fan_in) unless given otherwise. */
+  linear(name: string, x: Tensor, features: number, init: LinearLayerOptions = {}): Tensor {
     const shape = [features, x.shape[1]!];
     const bound = 1 / Math.sqrt(fanIn(shape));
-    const weight = this.parameter(`${name}.weight`, shape, uniform(bound));
-    const bias = this.parameter(`${name}.bias`, [features], uniform(bound));
+    const weight = this.parameter(`${name}.weight`, shape, init.weight ?? uniform(bound));
+    const bias = this.parameter(`${name}.bias`, [features], init.bias ?? uniform(bound));
     return this.graph.scope(name, () => linear(x, weight, bias));
   }
 

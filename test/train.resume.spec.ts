@@ -111,6 +111,18 @@ describe('a run of train.ts', function () {
     expectSameResults(path);
   });
 
+  it('makes the test with the weights of its best epoch, whatever the last ones are', async () => {
+    const path = join(scratch, 'spoilt');
+    cpSync(uninterrupted, path, { recursive: true });
+    const test = 'metrics_test_best_weights.json';
+    rmSync(join(path, test));
+    const last = new RunDirectory(path).readLast()!;
+    for (const { data } of last.tensors.values()) if (data instanceof Float32Array) data.fill(0);
+    new RunDirectory(path).saveLast(last);
+    await finish(path);
+    expect(results(path)[test]).to.equal(results(uninterrupted)[test]);
+  });
+
   it('goes on where num_epochs is raised, to what a longer run ends with', async () => {
     const path = directory('raised', { num_epochs: 2 });
     await finish(path);

@@ -21,6 +21,7 @@ export const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding
   ['BF16', { bytesPerElement: 2, decode: (shape, bytes) => ndarray('float32', shape, bfloat16ToFloat32(bytes)) }],
   ['I64', { bytesPerElement: 8, decode: (shape, bytes) => arrayFromBytes('int64', shape, bytes) }],
   ['I32', { bytesPerElement: 4, decode: (shape, bytes) => arrayFromBytes('int32', shape, bytes) }],
+  ['I8', { bytesPerElement: 1, decode: (shape, bytes) => arrayFromBytes('int8', shape, bytes) }],
   ['U8', { bytesPerElement: 1, decode: (shape, bytes) => arrayFromBytes('uint8', shape, bytes) }],
   ['BOOL', { bytesPerElement: 1, decode: (shape, bytes) => arrayFromBytes('bool', shape, bytes) }],
 ]);

@@ -5,18 +5,25 @@ import { ndarray, type NamedArrays } from './ndarray';
 import { isTorchCheckpoint, parseTorchCheckpoint } from './pytorch';
 import { isSafetensors, parseSafetensors } from './safetensors';
 
-/** Reads a safetensors file or a PyTorch checkpoint; the content tells which, not the name. Errors are UserErrors. */
+/**
+ * Reads a safetensors file or a PyTorch checkpoint; the content tells which, not the name. What an optimizer keeps in a
+ * run's own `last.safetensors` is left out. Errors are UserErrors.
+ */
 export async function readWeights(path: string): Promise<NamedArrays> {
   const bytes = readBytes(path);
-  if (isSafetensors(bytes)) return parseSafetensors(bytes, path).tensors;
+  if (isSafetensors(bytes)) {
+    const { tensors } = parseSafetensors(bytes, path);
+    return new Map([...tensors].filter(([name]) => !name.startsWith('optimizer.')));
+  }
   if (isTorchCheckpoint(bytes)) return parseTorchCheckpoint(bytes, path);
   throw new UserError(`${path}: neither a safetensors file nor a PyTorch checkpoint`);
 }
 
 /**
- * The tensors that a network expects (name to shape), in its order. BatchNorm's counters `num_batches_tracked` may be
- * missing (files older than PyTorch 0.4.1 lack them; they are then 0) or surplus. Anything else that is missing, unexpected
- * or of another shape is a UserError that names up to three of each.
+ * The tensors that a network expects (name to shape), in its order. BatchNorm's counters `num_batches_tracked` are
+ * int64 and may be missing (files older than PyTorch 0.4.1 lack them; they are then 0) or surplus; all others are
+ * float32. Anything else that is missing, unexpected or of another shape or type is a UserError that names up to three
+ * of each.
  */
 export function fitWeights(
   path: string,
@@ -26,6 +33,7 @@ export function fitWeights(
   const missing = [...expected.keys()].filter((name) => !weights.has(name) && !isCounter(name));
   const unexpected = [...weights.keys()].filter((name) => !expected.has(name) && !isCounter(name));
   const reshaped: string[] = [];
+  const retyped: string[] = [];
   const fitting: NamedArrays = new Map();
   for (const [name, shape] of expected) {
     const array = weights.get(name);
@@ -34,14 +42,17 @@ export function fitWeights(
       continue;
     }
     const fits = shape.length === array.shape.length && shape.every((length, axis) => length === array.shape[axis]);
-    if (fits) fitting.set(name, array);
-    else reshaped.push(`${name}: file [${array.shape.join(',')}], network [${shape.join(',')}]`);
+    const dtype = isCounter(name) ? 'int64' : 'float32';
+    if (!fits) reshaped.push(`${name}: file [${array.shape.join(',')}], network [${shape.join(',')}]`);
+    else if (array.dtype !== dtype) retyped.push(`${name}: file ${array.dtype}, network ${dtype}`);
+    else fitting.set(name, array);
   }
 
   const problems = [
     describe('missing', missing),
     describe('unexpected', unexpected.map(plain)),
     describe('of another shape', reshaped),
+    describe('of another type', retyped),
   ].filter((problem) => problem !== '');
   if (problems.length > 0) throw new UserError(`${path}: does not fit the network: ${problems.join(', ')}`);
   return fitting;

@@ -17,6 +17,7 @@ const names: Record<DType, string> = {
   float32: 'F32',
   int64: 'I64',
   int32: 'I32',
+  int8: 'I8',
   uint8: 'U8',
   bool: 'BOOL',
 };

@@ -76,7 +76,7 @@ const messages = {
 export const ModelProto: Type = Root.fromJSON({ nested: messages } as INamespace).lookupType('ModelProto');
 
 /** TensorProto.DataType. */
-export const dataTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
+export const dataTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
 
 /** AttributeProto.AttributeType. */
 export const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;

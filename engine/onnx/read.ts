@@ -56,6 +56,7 @@ const EXTERNAL = 1;
 
 /** No list of a message may be longer; the largest models have some ten thousand nodes. */
 const MAX_ENTRIES = 2 ** 18;
+const MAX_AXES = 64;
 
 /**
  * Reads the bytes of a ModelProto; `path` is for messages. A UserError of one line tells what is damaged, or that the
@@ -86,7 +87,7 @@ function model(bytes: Uint8Array): OnnxModel {
   const [graphBytes] = fields.graph;
   if (irVersion === undefined) throw new FormatError('it has no IR version');
   if (graphBytes === undefined) throw new FormatError('it has no graph');
-  const opsets = new Map(fields.opsetImport.map(({ domain, version }) => [domain[0] ?? '', version[0] ?? 0]));
+  const opsets = new Map(fields.opsetImport.map(({ domain, version }) => [domainOf(domain[0]), version[0] ?? 0]));
   const graph = graphOf(graphBytes);
   for (const { name, opType, domain } of graph.nodes) {
     if (!opsets.has(domain)) {
@@ -125,14 +126,14 @@ function node(bytes: Uint8Array): OnnxNode {
     output: text,
   });
   if (!opType[0]) throw new FormatError(`node ${quoted(name[0] ?? '')} has no operator`);
-  return { opType: opType[0], domain: domain[0] ?? '', name: name[0] ?? '', inputs: input, outputs: output };
+  return { opType: opType[0], domain: domainOf(domain[0]), name: name[0] ?? '', inputs: input, outputs: output };
 }
 
 function initializer(bytes: Uint8Array): [name: string, tensor: OnnxTensor] {
   const { name, dataType, dims, dataLocation, externalData } = read('TensorProto', bytes, {
     name: text,
     dataType: integer,
-    dims: integers,
+    dims: axes,
     dataLocation: integer,
     externalData: keyValue,
   });
@@ -166,6 +167,11 @@ function value(bytes: Uint8Array): OnnxValue {
       dimValue[0] === undefined ? dimParam[0] || '?' : axisLength(name, dimValue[0]),
     ),
   };
+}
+
+/** ONNX's own domain has two names. */
+function domainOf(domain = ''): string {
+  return domain === 'ai.onnx' ? '' : domain;
 }
 
 function dataTypeName(name: string, code = 0): string {
@@ -237,13 +243,15 @@ function integer(field: Field): number {
   return int64(field.reader);
 }
 
-/** One integer, or several packed ones. */
-function integers(field: Field): number[] {
+/** The lengths of axes: one, or several packed ones. */
+function axes(field: Field): number[] {
   if (field.wireType !== LENGTH_DELIMITED) return [integer(field)];
   const reader = Reader.create(field.reader.bytes());
-  const values: number[] = [];
-  while (reader.pos < reader.len) values.push(int64(reader));
-  return values;
+  const lengths: number[] = [];
+  while (reader.pos < reader.len) {
+    if (lengths.push(int64(reader)) > MAX_AXES) throw new FormatError(`more than ${MAX_AXES} axes`);
+  }
+  return lengths;
 }
 
 function int64(reader: Reader): number {

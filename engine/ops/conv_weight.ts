@@ -113,6 +113,7 @@ export function byRows(x: Tensor, grad: Tensor, shape: readonly number[], geomet
     const shift = r * dilation[0] - padding[0];
     const first = Math.max(0, -shift);
     const count = Math.max(0, Math.min(rows, height - shift) - first);
+    if (count === 0) return zeros(graph, [features, kernel[1] * channels]);
     const inside = (tensor: Tensor, start: number) =>
       count === tensor.shape[1] ? tensor : rawSlice(tensor, 1, start, start + count);
     const matrix = (tensor: Tensor) => rawReshape(tensor, [tensor.shape[0]!, count * batch * cols]);

@@ -1,5 +1,5 @@
 /** Batch normalisation (Ioffe & Szegedy 2015), with PyTorch's conventions. */
-import type { Graph } from '../graph';
+import { ndarray } from '../../utils/ndarray';
 import { formatShape, type Tensor } from '../tensor';
 import { raw } from './elementwise';
 import { channelMean, channelMeanSquare, channelSum } from './reduce';
@@ -33,12 +33,12 @@ export function batchNorm(x: Tensor, state: BatchNormState, options: BatchNormOp
   const count = x.shape.reduce((product, length) => product * length, 1) / channels;
 
   const batchMean = channelMean(x);
-  const deviations = raw('Sub', x, column(batchMean, x));
+  const deviations = affine(x, ones(x), graph.emit('Neg', [batchMean], [channels]));
   const variance = channelMeanSquare(deviations);
   const deviation = graph.emit('Sqrt', [raw('Add', variance, graph.scalar(eps))], [channels]);
   const inverse = graph.emit('Reciprocal', [deviation], [channels]);
   const scale = raw('Mul', state.weight, inverse);
-  const y = affine(graph, deviations, scale, state.bias);
+  const y = affine(deviations, scale, state.bias);
 
   const blend = (old: Tensor, fresh: Tensor) =>
     raw('Add', raw('Mul', old, graph.scalar(1 - momentum)), raw('Mul', fresh, graph.scalar(momentum)));
@@ -53,7 +53,7 @@ export function batchNorm(x: Tensor, state: BatchNormState, options: BatchNormOp
     const slope = raw('Mul', raw('Mul', raw('Mul', correlation, inverse), scale), perExample);
     const offset = raw('Mul', raw('Mul', gradSum, scale), perExample);
     return [
-      needs[0] ? raw('Add', raw('Mul', grad, column(scale, x)), affine(graph, deviations, slope, offset)) : undefined,
+      needs[0] ? raw('Add', affine(grad, scale, offset), affine(deviations, slope, zeros(x))) : undefined,
       correlation,
       gradSum,
     ];
@@ -79,17 +79,29 @@ export function batchNormEval(x: Tensor, state: BatchNormState, { eps = 1e-5 }: 
 }
 
 /** x · slope + offset per channel, in one pass: the inference operator with mean 0 and variance 1. */
-function affine(graph: Graph, x: Tensor, slope: Tensor, offset: Tensor): Tensor {
-  const { shape } = slope;
-  const zeros = graph.constant({ dtype: 'float32', shape, data: new Float32Array(shape[0]!) });
-  const ones = graph.constant({ dtype: 'float32', shape, data: new Float32Array(shape[0]!).fill(1) });
-  return graph.emit('BatchNormalization', [x, slope, offset, zeros, ones], x.shape, {
+function affine(x: Tensor, slope: Tensor, offset: Tensor): Tensor {
+  return x.graph.emit('BatchNormalization', [x, slope, offset, zeros(x), ones(x)], x.shape, {
     attributes: { epsilon: { float: 0 } },
   });
 }
 
+/** 0 for each channel of x. */
+function zeros(x: Tensor): Tensor {
+  return perChannel(x, 0);
+}
+
+/** 1 for each channel of x. */
+function ones(x: Tensor): Tensor {
+  return perChannel(x, 1);
+}
+
+function perChannel(x: Tensor, value: number): Tensor {
+  const [, channels = 0] = x.shape;
+  return x.graph.constant(ndarray('float32', [channels], new Float32Array(channels).fill(value)));
+}
+
 /** (C) → (1, C, 1, …), to broadcast against x. */
-function column(perChannel: Tensor, x: Tensor): Tensor {
-  const shape = x.shape.map((_, axis) => (axis === 1 ? perChannel.shape[0]! : 1));
-  return x.graph.emit('Reshape', [perChannel, x.graph.integers(shape)], shape);
+function column(values: Tensor, x: Tensor): Tensor {
+  const shape = x.shape.map((_, axis) => (axis === 1 ? values.shape[0]! : 1));
+  return x.graph.emit('Reshape', [values, x.graph.integers(shape)], shape);
 }

@@ -112,8 +112,9 @@ export function rawConcat(parts: readonly Tensor[], axis: number): Tensor {
   return first.graph.emit('Concat', parts, shape, { attributes: { axis } });
 }
 
-export function rawPad(x: Tensor, axis: number, before: number, after: number): Tensor {
+/** Zeros, or the scalar `value`, before and after along one axis. */
+export function rawPad(x: Tensor, axis: number, before: number, after: number, value?: Tensor): Tensor {
   const { graph } = x;
   const shape = x.shape.map((length, i) => (i === axis ? length + before + after : length));
-  return graph.emit('Pad', [x, graph.integers([before, after]), undefined, graph.integers([axis])], shape);
+  return graph.emit('Pad', [x, graph.integers([before, after]), value, graph.integers([axis])], shape);
 }

@@ -1,8 +1,13 @@
 /** The networks by the name that params.json calls them. */
 import type { NetDefaults } from '../../utils/params';
 import { cnn } from './cnn';
+import { imagenetResnet, narrowImagenetResnet } from './imagenet_resnet';
 import type { Net } from './net';
-import { classicResnet, resnet18 } from './resnet';
+import { preactResnet, preresnet } from './preact_resnet';
+import { cifarResnet, classicResnet, classicResnetProjected } from './resnet';
+import { resnext } from './resnext';
+import { narrowStageResnet, wideStageResnet } from './stage_resnet';
+import { wideResnet, type WideResnetNames } from './wide_resnet';
 
 export type { Net, NetOptions, NetOutputs } from './net';
 
@@ -24,16 +29,91 @@ const sgdRecipe: NetDefaults = {
   schedule: { type: 'step', step_size: 150, gamma: 0.1 },
 };
 
-const classic = (depth: number): NetEntry => ({ build: classicResnet(depth), recipe: sgdRecipe });
+const sgd = (build: Net): NetEntry => ({ build, recipe: sgdRecipe });
+
+const blockNames: WideResnetNames = { stage: 'block', head: 'fc' };
+const layerNames: WideResnetNames = { stage: 'layer', head: 'linear' };
 
 export const nets: Readonly<Record<string, NetEntry>> = {
   cnn: { build: cnn, recipe: adamRecipe },
-  resnet8: classic(8),
-  resnet14: classic(14),
-  resnet18: { build: resnet18, recipe: sgdRecipe },
-  resnet20: classic(20),
-  resnet32: classic(32),
-  resnet44: classic(44),
-  resnet56: classic(56),
-  resnet110: classic(110),
+
+  // ResNet with four wide stages, for 32×32 images.
+  resnet18: sgd(cifarResnet(18)),
+  resnet34: sgd(cifarResnet(34)),
+  resnet50: sgd(cifarResnet(50)),
+  resnet101: sgd(cifarResnet(101)),
+  resnet152: sgd(cifarResnet(152)),
+
+  // Classic CIFAR ResNet: three narrow stages, shortcuts without parameters.
+  resnet8: sgd(classicResnet(8)),
+  resnet14: sgd(classicResnet(14)),
+  resnet20: sgd(classicResnet(20)),
+  resnet26: sgd(classicResnet(26)),
+  resnet32: sgd(classicResnet(32)),
+  resnet44: sgd(classicResnet(44)),
+  resnet56: sgd(classicResnet(56)),
+  resnet110: sgd(classicResnet(110)),
+
+  // The same with 1×1 convolutions as shortcuts.
+  resnet8_sm: sgd(classicResnetProjected(8)),
+  resnet14_sm: sgd(classicResnetProjected(14)),
+  resnet20_sm: sgd(classicResnetProjected(20)),
+  resnet32_sm: sgd(classicResnetProjected(32)),
+  resnet44_sm: sgd(classicResnetProjected(44)),
+  resnet56_sm: sgd(classicResnetProjected(56)),
+  resnet110_sm: sgd(classicResnetProjected(110)),
+  resnet164_sm: sgd(classicResnetProjected(164, 'bottleneck')),
+
+  // ResNet with a ReLU after every stage only: three narrow stages, then four wide ones.
+  resnet8_stage: sgd(narrowStageResnet(8)),
+  resnet14_stage: sgd(narrowStageResnet(14)),
+  resnet20_stage: sgd(narrowStageResnet(20)),
+  resnet26_stage: sgd(narrowStageResnet(26)),
+  resnet32_stage: sgd(narrowStageResnet(32)),
+  resnet44_stage: sgd(narrowStageResnet(44)),
+  resnet56_stage: sgd(narrowStageResnet(56)),
+  resnet10_stage: sgd(wideStageResnet(10)),
+  resnet18_stage: sgd(wideStageResnet(18)),
+  resnet34_stage: sgd(wideStageResnet(34)),
+  resnet50_stage: sgd(wideStageResnet(50)),
+  resnet101_stage: sgd(wideStageResnet(101)),
+  resnet152_stage: sgd(wideStageResnet(152)),
+
+  // ResNet for photographs, as in torchvision: three narrow stages, then four wide ones.
+  resnet8_v: sgd(narrowImagenetResnet(8)),
+  resnet14_v: sgd(narrowImagenetResnet(14)),
+  resnet20_v: sgd(narrowImagenetResnet(20)),
+  resnet10_v: sgd(imagenetResnet(10)),
+  resnet18_v: sgd(imagenetResnet(18)),
+  resnet34_v: sgd(imagenetResnet(34)),
+  resnet50_v: sgd(imagenetResnet(50)),
+  resnet101_v: sgd(imagenetResnet(101)),
+  resnet152_v: sgd(imagenetResnet(152)),
+
+  // Wide ResNet: WRN-28-10 with stages `block1`, …; the others with stages `layer1`, ….
+  wrn: sgd(wideResnet(28, 10, blockNames)),
+  wrn28_10: sgd(wideResnet(28, 10, blockNames)),
+  WRN10_1: sgd(wideResnet(10, 1, layerNames)),
+  WRN16_1: sgd(wideResnet(16, 1, layerNames)),
+  WRN28_1: sgd(wideResnet(28, 1, layerNames)),
+  WRN40_1: sgd(wideResnet(40, 1, layerNames)),
+  WRN16_2: sgd(wideResnet(16, 2, layerNames)),
+  WRN28_2: sgd(wideResnet(28, 2, layerNames)),
+  WRN10_4: sgd(wideResnet(10, 4, layerNames)),
+  WRN16_4: sgd(wideResnet(16, 4, layerNames)),
+  WRN22_4: sgd(wideResnet(22, 4, layerNames)),
+  WRN40_4: sgd(wideResnet(40, 4, layerNames)),
+  WRN16_8: sgd(wideResnet(16, 8, layerNames)),
+  WRN22_8: sgd(wideResnet(22, 8, layerNames)),
+
+  // Pre-activation ResNet.
+  preresnet110: sgd(preresnet(110)),
+  preact_resnet18: sgd(preactResnet(18)),
+  preact_resnet34: sgd(preactResnet(34)),
+  preact_resnet50: sgd(preactResnet(50)),
+  preact_resnet101: sgd(preactResnet(101)),
+  preact_resnet152: sgd(preactResnet(152)),
+
+  // ResNeXt-29, 8×64d.
+  resnext29: sgd(resnext(29, 8)),
 };

@@ -1,66 +1,64 @@
 /**
- * Residual networks of basic blocks for small images (He et al. 2016).
- *   classic  – the paper's CIFAR nets: stem 16, stages 16/32/64, parameter-free shortcuts (option A: every second pixel,
- *              new channels zero), convolutions initialised by He's normal distribution.
- *   wide     – ResNet-18's widths 64/128/256/512 on a 3×3 stem, shortcuts by 1×1 convolution and BatchNorm.
+ * ResNets for 32×32 images (He et al. 2016), ReLU after every sum; features `stem`, `stage1`, … after ReLU, `.preact` before.
+ *   cifarResnet   – ResNet-18 to 152 with their four wide stages on a 3×3 stem; 1×1 convolutions where the shape changes
+ *   classicResnet – the paper's narrow nets of depth 6n + 2, stages 16/32/64, parameter-free shortcuts (option A)
+ *   classicResnetProjected – the same with 1×1 convolutions (option B), of depth 9n + 2 with bottlenecks
  */
-import { fanIn, normal, type Initializer } from '../../engine/initializers';
-import { add, globalAvgPool, pad, relu, slice } from '../../engine/ops';
-import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import { globalAvgPool, pad, slice } from '../../engine/ops';
+import { heFanIn, heFanOut, initialized } from './initial';
 import type { Net } from './net';
+import {
+  basicBlock,
+  bottleneckBlock,
+  conv,
+  keepsShape,
+  postActivationStages,
+  projection,
+  reluFeature,
+  stagesOfFour,
+  stagesOfThree,
+  type Block,
+  type Features,
+  type Shortcut,
+  type Stages,
+} from './residual';
 
-type Shortcut = (layers: Layers, name: string, x: Tensor, width: number, stride: number) => Tensor;
+/** Of depth 18, 34 (basic blocks), 50, 101 or 152 (bottlenecks). */
+export function cifarResnet(depth: number): Net {
+  const shortcut = projection('shortcut');
+  return resnet(stagesOfFour(depth, basicBlock(shortcut), bottleneckBlock(shortcut)), 'linear');
+}
 
-const heNormal: Initializer = (name, shape, seed) => normal(Math.sqrt(2 / fanIn(shape)))(name, shape, seed);
+/** Of depth 6n + 2, option A. */
+export function classicResnet(depth: number): Net {
+  return initialized(heFanIn, resnet({ ...stagesOfThree(depth, 2), block: basicBlock(zeroPadding) }, 'linear'));
+}
 
-const zeroPadded: Shortcut = (_, __, x, width, stride) => {
+/** Of depth 6n + 2 with basic blocks, 9n + 2 with bottlenecks; option B. */
+export function classicResnetProjected(depth: number, kind: 'basic' | 'bottleneck' = 'basic'): Net {
+  const shortcut = projection('downsample');
+  const plan =
+    kind === 'basic'
+      ? { ...stagesOfThree(depth, 2), block: basicBlock(shortcut) }
+      : { ...stagesOfThree(depth, 3), block: bottleneckBlock(shortcut) };
+  return initialized(heFanOut, resnet(plan, 'fc'));
+}
+
+/** Option A: every second pixel, and zeros for the new channels, half of them on each side. */
+const zeroPadding: Shortcut = (_, __, x, width, stride) => {
+  if (keepsShape(x, width, stride)) return x;
   const missing = width - x.shape[1]!;
   const before = Math.floor(missing / 2);
   return pad(slice(slice(x, 2, 0, Infinity, stride), 3, 0, Infinity, stride), 1, before, missing - before);
 };
 
-const projected: Shortcut = (layers, name, x, width, stride) =>
-  layers.batchNorm(`${name}.1`, layers.conv(`${name}.0`, x, width, { kernel: 1, stride }));
-
-/** Classic CIFAR ResNet of depth 6n + 2. */
-export function classicResnet(depth: number): Net {
-  const blocks = (depth - 2) / 6;
-  return resnet({ widths: [16, 32, 64], blocks: [blocks, blocks, blocks], shortcut: zeroPadded, init: heNormal });
-}
-
-/** ResNet-18: 11,173,962 parameters for 10 classes. */
-export const resnet18: Net = resnet({ widths: [64, 128, 256, 512], blocks: [2, 2, 2, 2], shortcut: projected });
-
-interface Plan {
-  readonly widths: readonly number[];
-  readonly blocks: readonly number[];
-  readonly shortcut: Shortcut;
-  readonly init?: Initializer;
-}
-
-function resnet({ widths, blocks, shortcut, init }: Plan): Net {
-  const conv3 = (layers: Layers, name: string, x: Tensor, width: number, stride: number) =>
-    layers.conv(name, x, width, { kernel: 3, stride, padding: 1, ...(init && { init }) });
-
+/** A 3×3 stem as wide as the first stage, the stages, the mean over the map, and the linear layer `head`. */
+function resnet(plan: Stages & { readonly block: Block }, head: string): Net {
   return (layers, x, { classes }) => {
-    const features: Record<string, Tensor> = {};
-    let y = relu(layers.batchNorm('bn1', conv3(layers, 'conv1', x, widths[0]!, 1)));
-    features.stem = y;
-    widths.forEach((width, stage) => {
-      for (let block = 0; block < blocks[stage]!; block++) {
-        const name = `layer${stage + 1}.${block}`;
-        const stride = stage > 0 && block === 0 ? 2 : 1;
-        let z = relu(layers.batchNorm(`${name}.bn1`, conv3(layers, `${name}.conv1`, y, width, stride)));
-        z = layers.batchNorm(`${name}.bn2`, conv3(layers, `${name}.conv2`, z, width, 1));
-        const changes = stride > 1 || y.shape[1] !== width;
-        z = add(z, changes ? shortcut(layers, `${name}.shortcut`, y, width, stride) : y);
-        y = relu(z);
-        if (block === blocks[stage]! - 1) features[`stage${stage + 1}.preact`] = z;
-      }
-      features[`stage${stage + 1}`] = y;
-    });
+    const features: Features = {};
+    const stem = layers.batchNorm('bn1', conv(layers, 'conv1', x, plan.widths[0]!, 3));
+    const y = postActivationStages(layers, reluFeature(features, 'stem', stem), plan, features);
     const pooled = globalAvgPool(y);
-    return { logits: layers.linear('linear', pooled, classes), pooled, features };
+    return { logits: layers.linear(head, pooled, classes), pooled, features };
   };
 }

@@ -3,13 +3,18 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
-import { ndarray, type NamedArrays } from '../../utils/ndarray';
+import { ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
 import { readTorchCheckpoint } from '../../utils/pytorch';
-import { readSafetensors } from '../../utils/safetensors';
+import { readSafetensors, writeSafetensors } from '../../utils/safetensors';
 import { complaintOf, rowsOf } from './rows';
 
 const zeros = (shapes: Record<string, number[]>): NamedArrays =>
-  new Map(Object.entries(shapes).map(([name, shape]) => [name, ndarray('float32', shape)]));
+  new Map(
+    Object.entries(shapes).map(([name, shape]) => [
+      name,
+      ndarray(name.endsWith('num_batches_tracked') ? 'int64' : 'float32', shape),
+    ]),
+  );
 
 describe('readWeights', () => {
   let folder: string;
@@ -26,6 +31,12 @@ describe('readWeights', () => {
       copyFileSync(`test/fixtures/torch/kinds.${format}.pt`, path);
       expect(rowsOf(await readWeights(path))).to.deep.equal(rowsOf(await readTorchCheckpoint(path)));
     }
+  });
+
+  it("leaves out what an optimizer keeps in a run's own checkpoint", async () => {
+    const path = join(folder, 'last.safetensors');
+    writeSafetensors(path, zeros({ 'fc.bias': [10], 'optimizer.exp_avg.fc.bias': [10] }));
+    expect([...(await readWeights(path)).keys()]).to.deep.equal(['fc.bias']);
   });
 
   it('refuses other files, and names one that is missing', async () => {
@@ -52,11 +63,26 @@ describe('fitWeights', () => {
     for (const [name, array] of fitting) expect(array).to.equal(weights.get(name));
   });
 
-  it('lets counters of batches be missing or surplus', () => {
+  it('takes a missing counter of batches for 0, and leaves a surplus one out', () => {
     const without = zeros({ 'conv1.weight': [16, 3, 3, 3], 'fc.bias': [10] });
-    expect([...fitWeights('x', without, expected).keys()]).to.deep.equal(['conv1.weight', 'fc.bias']);
     const other = new Map([...without, ['bn2.num_batches_tracked', ndarray('int64', [])] as const]);
-    expect([...fitWeights('x', other, expected).keys()]).to.deep.equal(['conv1.weight', 'fc.bias']);
+    for (const weights of [without, other]) {
+      const fitting = fitWeights('x', weights, expected);
+      expect([...fitting.keys()]).to.deep.equal([...expected.keys()]);
+      expect(fitting.get('bn1.num_batches_tracked')).to.deep.equal(ndarray('int64', []));
+    }
+  });
+
+  it('names what is of another type', async () => {
+    const weights: NamedArrays = new Map<string, NdArray>([
+      ['conv1.weight', ndarray('float64', [16, 3, 3, 3])],
+      ['bn1.num_batches_tracked', ndarray('float32', [])],
+      ['fc.bias', ndarray('float32', [10])],
+    ]);
+    expect(await complaintOf('x', () => fitWeights('x', weights, expected))).to.equal(
+      'does not fit the network: 2 of another type (conv1.weight: file float64, network float32, ' +
+        'bn1.num_batches_tracked: file float32, network int64)',
+    );
   });
 
   it('names what is missing, unexpected and of another shape', async () => {

@@ -44,8 +44,14 @@ function encoded({ model = {}, graph = {} }: { model?: object; graph?: object } 
   }).finish();
 }
 
-/** The bytes of a field of type 2: tag, length, content; short contents only. */
-const field = (id: number, content: readonly number[]) => [(id << 3) | 2, content.length, ...content];
+const varint = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
+
+/** The bytes of a field of wire type 2: tag, length, content. */
+const field = (id: number, content: readonly number[]) => [
+  ...varint((id << 3) | 2),
+  ...varint(content.length),
+  ...content,
+];
 
 describe('readModel', () => {
   it('reads what writeModel wrote', () => {
@@ -170,6 +176,11 @@ describe('readModel', () => {
     expect(readModel(encoded({ graph: { initializer } }), 'old.onnx').inputs).to.deep.equal([]);
   });
 
+  it("takes ai.onnx for ONNX's own domain", () => {
+    const model = { opsetImport: [{ domain: 'ai.onnx', version: 21 }] };
+    expect([...readModel(encoded({ model }), 'x.onnx').opsets]).to.deep.equal([['', 21]]);
+  });
+
   const weight = { name: 'w', dataType: 1, dims: [2] };
   const external = { ...weight, dataLocation: 1, externalData: [{ key: 'location', value: 'w.bin' }] };
   const refused: [what: string, bytes: Uint8Array, complaint: string][] = [
@@ -239,6 +250,11 @@ describe('readModel', () => {
       'groups nested without end',
       new Uint8Array(100_000).fill((9 << 3) | 3),
       'not a valid ONNX model: ModelProto: max depth exceeded',
+    ],
+    [
+      'more axes than any tensor has',
+      Uint8Array.from([8, 8, ...field(7, field(5, field(1, Array<number>(65).fill(1))))]),
+      'not a valid ONNX model: more than 64 axes',
     ],
     [
       'more nodes than any model has',
