@@ -4,30 +4,30 @@
  *   npx ts-node train.ts --model_dir experiments/cnn_distill
  *   npx ts-node train.ts --model_dir experiments/cnn_distill --restore_file last
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { flops } from './engine/flops';
 import type { Graph } from './engine/graph';
 import { adam, optimizerFeeds, OPTIMIZER_PREFIX, sgd } from './engine/optimizers';
 import { Session, State, type Results } from './engine/session';
-import { datasetNames, loadDataset } from './model/data';
+import { loadDataset } from './model/data';
 import type { Split } from './model/data/dataset';
 import { batches, partition } from './model/data/loader';
 import { distillers } from './model/distillers';
 import { allOf, Evaluator } from './model/evaluation';
-import { nets } from './model/nets';
-import { evaluationGraph, maskFeeds, parameterCount, trainingGraph, type Model } from './model/programs';
+import { catalogue, restoredWeights, studentOf } from './model/experiment';
+import { evaluationGraph, maskFeeds, parameterCount, shapesOf, trainingGraph } from './model/programs';
 import { learningRate } from './model/schedules';
-import { loadTeacher, shapesOf } from './model/teacher';
-import { fitWeights, readWeights } from './utils/checkpoints';
+import { loadTeacher } from './model/teachers';
+import { fitWeights } from './utils/checkpoints';
 import { parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
 import { writeJson } from './utils/files';
+import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
 import { acquireLock } from './utils/lock';
-import { formatMetrics, openLog } from './utils/logger';
+import { formatMetrics, openLog, type Log } from './utils/logger';
 import { ndarray, type NamedArrays } from './utils/ndarray';
-import { changedKeys, netOf, readParams, type Params } from './utils/params';
+import { changedKeys, readParams, type Params } from './utils/params';
 import { progressBar, type ProgressBar } from './utils/progress';
 import { describeRun } from './utils/provenance';
 import { bestRecord, RunDirectory, START, type Checkpoint, type EpochRecord } from './utils/run_directory';
@@ -43,12 +43,6 @@ const command = {
     fresh: { type: 'boolean', default: false, help: 'start over; what is there is kept in a folder before_<n>' },
   },
 } as const;
-
-const catalogue = {
-  nets: Object.fromEntries(Object.entries(nets).map(([name, { recipe }]) => [name, recipe])),
-  methods: Object.keys(distillers),
-  datasets: datasetNames,
-};
 
 async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
@@ -86,16 +80,7 @@ async function train(
   // The images, and the student on them.
   const { threads } = params;
   const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir }, downloadBar());
-  const model: Model = {
-    net: nets[netOf(params)]!.build,
-    options: {
-      classes: dataset.classes.length,
-      numChannels: params.num_channels,
-      dropoutRate: params.dropout_rate,
-    },
-    normalize: dataset.normalize,
-    input: dataset.shape,
-  };
+  const model = studentOf(params, dataset);
   const heldOut = params.validation === 'test' ? 0 : params.validation;
   const parts = partition(dataset.train.size, {
     validation: heldOut,
@@ -109,8 +94,12 @@ async function train(
 
   // The teacher, and the training step: one graph for full batches, one for a smaller last batch.
   const distiller = distillers[params.method]!;
+  const remarks: [level: keyof Log, line: string][] = [];
+  const context = { threads, log: (...remark: [keyof Log, string]) => remarks.push(remark) };
   const teacher =
-    distiller.needsTeacher && params.teacher !== 'none' ? await loadTeacher(params.teacher, model, threads) : undefined;
+    distiller.needsTeacher && params.teacher !== 'none'
+      ? await loadTeacher(params.teacher, model, dataset, context)
+      : undefined;
   const { momentum, nesterov, weight_decay: weightDecay } = params;
   const optimizer = params.optimizer === 'adam' ? adam({ weightDecay }) : sgd({ momentum, nesterov, weightDecay });
   const stepGraph = (batchSize: number) =>
@@ -129,7 +118,7 @@ async function train(
   const state = State.initial(graphs[0]!);
   const restored =
     startsFrom !== undefined
-      ? await weightsFrom(run, startsFrom, model)
+      ? await restoredWeights(run, startsFrom, model)
       : last && fitWeights(run.file('last.safetensors'), last.tensors, shapesOf(graphs[0]!));
   for (const [name, array] of restored ?? []) state.set(name, array);
 
@@ -140,6 +129,7 @@ async function train(
   log.info(`Loading the datasets: ${dataset.name}, ${parts.train.length} images to train on`);
   log.info('- done.');
   if (teacher) log.info(`Experiment - model version: ${params.model_version}`);
+  for (const [level, line] of remarks) log[level](line);
   log.info(`Starting training for ${params.num_epochs} epoch(s)`);
   if (startsFrom !== undefined) log.info(`Restoring parameters from ${startsFrom}`);
   if (last) log.info(`Going on after epoch ${position.epoch}, step ${position.step}`);
@@ -159,7 +149,9 @@ async function train(
   writeJson(run.file('run.json'), description);
 
   const stepsPerEpoch = Math.ceil(parts.train.length / fullBatch);
-  const events = new EventWriter(run.file('events'), position.epoch * stepsPerEpoch + position.step);
+  const startStep = position.epoch * stepsPerEpoch + position.step;
+  const events = new EventWriter(run.file('events'), startStep);
+  events.hparams(startStep, flatten(params));
   const interrupt = onInterrupt();
   const seconds: number[] = [];
   const history = [...position.history];
@@ -249,6 +241,7 @@ async function train(
     seconds: (performance.now() - began) / 1000,
     epoch_seconds: seconds,
   });
+  events.finished(params.num_epochs * stepsPerEpoch);
   events.close();
 }
 
@@ -267,12 +260,6 @@ function refuseChanges(run: RunDirectory, last: Checkpoint, params: Params): voi
 function show(params: Params, path: string): string {
   const value = path.split('.').reduce<unknown>((object, key) => (object as Record<string, unknown>)?.[key], params);
   return JSON.stringify(value) ?? 'absent';
-}
-
-/** The weights of a named checkpoint: `best` of this run, or a file. */
-async function weightsFrom(run: RunDirectory, name: string, model: Model): Promise<NamedArrays> {
-  const path = ['', '.safetensors', '.pth.tar'].map((end) => run.file(name + end)).find(existsSync) ?? name;
-  return fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
 }
 
 /** Parameters and buffers, without the optimizer's own state. */

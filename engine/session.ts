@@ -134,10 +134,12 @@ function required(buffers: ReadonlyMap<string, OrtTensor>, name: string): OrtTen
   return tensor;
 }
 
-function toOrt(array: NdArray): OrtTensor {
+/** @internal An array as ONNX Runtime takes it; the elements are shared. */
+export function toOrt(array: NdArray): OrtTensor {
   return new OrtTensor(array.dtype, array.data as Float32Array, array.shape);
 }
 
-function fromOrt(tensor: OrtTensor): NdArray {
+/** @internal A result of ONNX Runtime as an array; the elements are shared. */
+export function fromOrt(tensor: OrtTensor): NdArray {
   return ndarray(tensor.type as DType, tensor.dims, tensor.data as Float32Array);
 }

@@ -4,7 +4,7 @@ import { minimize, type Optimizer } from '../engine/optimizers';
 import { add, mul, oneHot } from '../engine/ops';
 import { raw } from '../engine/ops/elementwise';
 import type { Tensor } from '../engine/tensor';
-import { Random } from '../engine/random';
+import { Random } from '../utils/random';
 import { ndarray, sizeOf, type NdArray } from '../utils/ndarray';
 import type { Distiller, Setting } from './distillers';
 import { crossEntropy } from './distillers/nokd';
@@ -83,6 +83,11 @@ export function evaluationGraph(model: Model): Graph {
   return graph;
 }
 
+/** Names and shapes of a graph's parameters and buffers, in PyTorch's order. */
+export function shapesOf(graph: Graph): Map<string, readonly number[]> {
+  return new Map([...graph.states].map(([name, { tensor }]) => [name, tensor.shape]));
+}
+
 /** How many values the optimizer trains. */
 export function parameterCount(graph: Graph): number {
   const trained = [...graph.states.values()].filter(({ trainable }) => trainable);
@@ -101,8 +106,12 @@ export function maskFeeds(graph: Graph, seed: number, step: number): Record<stri
   return feeds;
 }
 
-/** (p / 255 − mean) / std of fed uint8 pixels p. */
-function normalizedImages(graph: Graph, { input, normalize }: Model, batchSize: number): Tensor {
+/** (p / 255 − mean) / std of uint8 pixels p that are fed as `images` (N, C, H, W). */
+export function normalizedImages(
+  graph: Graph,
+  { input, normalize }: Pick<Model, 'input' | 'normalize'>,
+  batchSize: number,
+): Tensor {
   const images = graph.input('images', 'uint8', [batchSize, ...input]);
   const pixels = graph.emit('Cast', [images], images.shape, { dtype: 'float32', attributes: { to: 1 } });
   const perChannel = (values: readonly number[]) =>

@@ -70,7 +70,7 @@ export function parseArguments<const S extends CommandSpec>(argv: readonly strin
     version: { type: 'boolean' },
   };
   for (const [name, { type }] of Object.entries(flags)) options[name] = { type: type === 'boolean' ? type : 'string' };
-  const args = [...argv];
+  const args = withDashedValues(argv, spec);
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
@@ -93,6 +93,27 @@ export function parseArguments<const S extends CommandSpec>(argv: readonly strin
     return [name, type === 'number' && typeof value === 'string' ? toNumber(name, value) : value];
   });
   return Object.fromEntries(values) as Arguments<S>;
+}
+
+/** The value of a flag that accepts a few words only; a UserError with exit code 2 names them. */
+export function oneOf<T extends string>(flag: string, value: string, accepted: readonly T[]): T {
+  const found = accepted.find((word) => word === value);
+  if (found === undefined) {
+    throw new UserError(`--${flag} must be one of ${accepted.join(', ')}, got ${JSON.stringify(value)}`, 2);
+  }
+  return found;
+}
+
+/** `--flag -x` as `--flag=-x` where the flag takes a value: there are no short options that -x could be. */
+function withDashedValues(argv: readonly string[], { flags }: CommandSpec): string[] {
+  const args: string[] = [];
+  for (const word of argv) {
+    const name = /^--(\w+)$/.exec(args.at(-1) ?? '')?.[1];
+    const takesValue = name !== undefined && Object.hasOwn(flags, name) && flags[name]!.type !== 'boolean';
+    if (takesValue && /^-[^-]/.test(word)) args.push(`${args.pop()}=${word}`);
+    else args.push(word);
+  }
+  return args;
 }
 
 function toNumber(name: string, text: string): number {

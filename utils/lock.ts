@@ -57,6 +57,13 @@ export function lockState(directory: string): 'free' | 'held' | 'stale' {
   return holderOf(content) === undefined ? 'stale' : 'held';
 }
 
+/** The process of this host that holds the lock; undefined where there is none, or one of another host. */
+export function lockHolder(directory: string): number | undefined {
+  const content = readLock(lockPath(directory));
+  const owner = content === undefined ? undefined : holderOf(content);
+  return owner?.host === hostname() ? owner.pid : undefined;
+}
+
 const lockPath = (directory: string) => join(directory, '.lock');
 
 /**

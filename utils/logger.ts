@@ -9,10 +9,13 @@ export interface Log {
 }
 
 /**
- * Opens a log at the end of `path`. A message goes to stdout as it is, and to the file as
+ * Opens a log at the end of `path`. A message goes to stdout (or to `print`) as it is, and to the file as
  * `YYYY-MM-DD HH:MM:SS,mmm:LEVEL: <message>` in local time, each line in one append.
  */
-export function openLog(path: string): Log {
+export function openLog(
+  path: string,
+  print: (message: string) => void = (message) => void process.stdout.write(`${message}\n`),
+): Log {
   try {
     appendFileSync(path, '');
   } catch (error) {
@@ -20,7 +23,7 @@ export function openLog(path: string): Log {
   }
   const write = (level: string) => (message: string) => {
     for (const line of message.split('\n')) appendFileSync(path, `${timestamp(new Date())}:${level}: ${line}\n`);
-    process.stdout.write(`${message}\n`);
+    print(message);
   };
   return { info: write('INFO'), warn: write('WARNING'), error: write('ERROR') };
 }

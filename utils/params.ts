@@ -10,15 +10,41 @@ export type Schedule = { type: 'step'; step_size: number; gamma: number } | { ty
 /** The images: a set that is read from files, or a generated one of a given size. */
 export type DatasetParams = { name: 'cifar10' } | { name: 'shapes'; train: number; test: number; seed: number };
 
-export interface TeacherParams {
-  /** A net. */
+/** Statistics of the pixels, in [0, 1], that a teacher was trained with, a value per channel. */
+export type NormalizeParams = { mean: [number, number, number]; std: [number, number, number] };
+
+/** A net with a checkpoint. */
+export interface CheckpointTeacherParams {
   model: string;
   /** Path of its weights; the best ones of experiments/base_<model> where absent. */
   checkpoint?: string;
-  /** Statistics of the pixels that the teacher was trained with, a value per channel; the student's where absent. */
-  normalize?: { mean: [number, number, number]; std: [number, number, number] };
+  /** The student's where absent. */
+  normalize?: NormalizeParams;
   num_channels: number;
+  /** 1200 and 1200 where absent. */
+  hidden_sizes?: number[];
 }
+
+/** Any classifier in an ONNX file. */
+export interface OnnxTeacherParams {
+  /** Path of the file. */
+  onnx: string;
+  /** The order of its input's axes. */
+  layout: 'NCHW' | 'NHWC';
+  /** Side of its images in pixels; where absent the size that the model fixes, or else that of the data set. */
+  size?: number;
+  /** The student's where absent. */
+  normalize?: NormalizeParams;
+  output: 'logits' | 'probabilities';
+}
+
+/** Logits that were computed before. */
+export interface CachedTeacherParams {
+  /** Path of a .npy file with a row for each training image. */
+  logits: string;
+}
+
+export type TeacherParams = CheckpointTeacherParams | OnnxTeacherParams | CachedTeacherParams;
 
 /** Every key of params.json, filled. */
 export interface Params {
@@ -32,7 +58,8 @@ export interface Params {
   augmentation: 'yes' | 'no';
   /** Part of the training set that is held out to choose the best epoch on, in (0, 1); or the test set itself. */
   validation: number | 'test';
-  teacher: 'none' | TeacherParams;
+  /** One teacher, or several whose logits are averaged. */
+  teacher: 'none' | TeacherParams | TeacherParams[];
   /** Weight of the soft term; the hard term has 1 − alpha. */
   alpha: number;
   temperature: number;
@@ -42,6 +69,8 @@ export interface Params {
   num_epochs: number;
   dropout_rate: number;
   num_channels: number;
+  /** Units of each hidden layer of a perceptron. */
+  hidden_sizes: number[];
   save_summary_steps: number;
   num_workers: number;
   optimizer: 'adam' | 'sgd';
@@ -82,13 +111,19 @@ export function parseParams(content: unknown, source: string, catalogue: Catalog
   if (!isObject(content)) throw fail(mistakes({ type: 'object' }, content));
   const file = { ...content, ...expanded(content, catalogue) };
   const lines = mistakes(schemaFor(file, catalogue), file);
-  const { method, teacher } = file as Record<string, unknown>;
-  if (teacher === 'none' && catalogue.methods.some((name) => name === method && name !== 'nokd')) {
+  const { method, teacher, augmentation } = file as Record<string, unknown>;
+  const isTaught = catalogue.methods.some((name) => name === method && name !== 'nokd');
+  if (teacher === 'none' && isTaught) {
     lines.push(`"teacher" must name a net where "method" is ${show(method)}, got "none"`);
+  }
+  const teachers = (Array.isArray(teacher) ? teacher : [teacher]).filter(isObject);
+  if (isTaught && augmentation !== 'no' && teachers.some((one) => 'logits' in one)) {
+    const reason = 'cached logits, which do not follow a crop or a flip';
+    lines.push(`"augmentation" must be "no" where "teacher" has ${reason}, got ${show(augmentation)}`);
   }
   if (lines.length > 0) throw fail(lines);
   // Dropout does nothing in a net that is only evaluated.
-  if (isObject(teacher)) delete teacher.dropout_rate;
+  for (const one of teachers) delete one.dropout_rate;
   return file as unknown as Params;
 }
 
@@ -120,10 +155,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function expanded(file: Record<string, unknown>, { nets, datasets }: Catalogue): Record<string, unknown> {
   const { dataset, teacher } = file;
   const long: Record<string, unknown> = {};
+  const longTeacher = (value: unknown): unknown => {
+    if (isObject(value)) return { ...value };
+    return typeof value === 'string' && Object.hasOwn(nets, value) ? { model: value } : value;
+  };
   if (isObject(dataset)) long.dataset = { ...dataset };
   else if (typeof dataset === 'string' && datasets.includes(dataset)) long.dataset = { name: dataset };
-  if (isObject(teacher)) long.teacher = { ...teacher };
-  else if (typeof teacher === 'string' && Object.hasOwn(nets, teacher)) long.teacher = { model: teacher };
+  if (teacher !== undefined) long.teacher = Array.isArray(teacher) ? teacher.map(longTeacher) : longTeacher(teacher);
   return long;
 }
 
@@ -141,6 +179,13 @@ const fromZero = { minimum: 0 };
 const positive = { exclusiveMinimum: 0 };
 const partOrAll = { exclusiveMinimum: 0, maximum: 1 };
 const belowOne = { minimum: 0, exclusiveMaximum: 1 };
+const hiddenSizes = (fallback?: number[]): Schema => ({
+  type: 'array',
+  items: { type: 'integer', minimum: 1, description: 'an integer from 1' },
+  minItems: 1,
+  description: 'an array of integers from 1',
+  default: fallback,
+});
 
 /**
  * The schema for one file. Where a key has several forms, the form that the file uses is picked here, so that a
@@ -172,6 +217,7 @@ function schemaFor(file: Record<string, unknown>, { nets, methods, datasets }: C
     num_epochs: integer(1),
     dropout_rate: number(belowOne, 0),
     num_channels: integer(1, 32),
+    hidden_sizes: hiddenSizes([1200, 1200]),
     save_summary_steps: integer(1, 100),
     num_workers: integer(0, 4),
     optimizer: oneOf(['adam', 'sgd'], defaults?.optimizer),
@@ -194,8 +240,25 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   return { ...object({ name: oneOf(datasets), ...(isFromFiles ? {} : sizes) }, ['name']), default: standard };
 }
 
+const MAX_TEACHERS = 32;
+
+/** The schema of a teacher, or of a list whose teachers have each their own form. */
 function teacherSchema(teacher: unknown, nets: readonly string[]): Schema {
-  if (!isObject(teacher)) return oneOf(['none', ...nets], 'none');
+  if (!Array.isArray(teacher)) return isObject(teacher) ? oneTeacher(teacher, nets) : oneOf(['none', ...nets], 'none');
+  if (teacher.length === 0 || teacher.length > MAX_TEACHERS) {
+    return {
+      type: 'array',
+      minItems: 1,
+      maxItems: MAX_TEACHERS,
+      description: `a list of 1 to ${MAX_TEACHERS} teachers`,
+    };
+  }
+  const items = teacher.map((one) => (isObject(one) ? oneTeacher(one, nets) : oneOf(nets)));
+  return { type: 'array', items, minItems: items.length, additionalItems: false };
+}
+
+/** The form of a teacher is told by the one key that all its kind have. */
+function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): Schema {
   const perChannel = (range: Schema): Schema => ({
     type: 'array',
     items: number(range),
@@ -204,14 +267,29 @@ function teacherSchema(teacher: unknown, nets: readonly string[]): Schema {
     description: 'an array of 3 numbers',
   });
   const normalize = object({ mean: perChannel({}), std: perChannel(positive) }, ['mean', 'std']);
-  const properties = {
-    model: oneOf(nets),
-    checkpoint: { type: 'string' },
-    normalize,
-    num_channels: integer(1, 32),
-    dropout_rate: number(belowOne),
+  const path = { type: 'string' };
+  const forms: Record<string, Schema> = {
+    model: {
+      model: oneOf(nets),
+      checkpoint: path,
+      normalize,
+      num_channels: integer(1, 32),
+      hidden_sizes: hiddenSizes(),
+      dropout_rate: number(belowOne),
+    },
+    onnx: {
+      onnx: path,
+      layout: oneOf(['NCHW', 'NHWC'], 'NCHW'),
+      size: integer(1),
+      normalize,
+      output: oneOf(['logits', 'probabilities'], 'logits'),
+    },
+    logits: { logits: path },
   };
-  return object(properties, ['model']);
+  const keys = Object.keys(forms);
+  const [key, ...others] = keys.filter((name) => Object.hasOwn(teacher, name));
+  if (key !== undefined && others.length === 0) return object(forms[key]!, [key]);
+  return { not: {}, description: `an object with one of the keys ${keys.map(show).join(', ')}` };
 }
 
 function scheduleSchema(schedule: unknown): Schema {

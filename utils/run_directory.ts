@@ -113,5 +113,7 @@ export function bestRecord(history: readonly EpochRecord[]): EpochRecord | undef
 
 /** Is this a file that a run writes, and not, say, the directory of another experiment below it? */
 function isOfRun(name: string): boolean {
-  return /^(train\.log|run\.json|events|metrics.*\.jsonl?|(best|last)\.(safetensors|pth\.tar))$/.test(name);
+  const weights = '(best|last)\\.(safetensors|pth\\.tar)|student(\\.int8)?\\.onnx';
+  const names = new RegExp(`^(train\\.log|(run|export)\\.json|events|evaluation|metrics.*\\.jsonl?|${weights})$`);
+  return names.test(name);
 }

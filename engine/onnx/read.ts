@@ -27,6 +27,8 @@ export interface OnnxTensor {
   /** As NumPy calls it: float32, float16, bfloat16, int64, … */
   readonly dtype: string;
   readonly shape: readonly number[];
+  /** The file that holds the values, relative to the model, where they are not in the model itself. */
+  readonly file?: string;
 }
 
 export interface OnnxValue {
@@ -59,8 +61,8 @@ const MAX_ENTRIES = 2 ** 18;
 const MAX_AXES = 64;
 
 /**
- * Reads the bytes of a ModelProto; `path` is for messages. A UserError of one line tells what is damaged, or that the
- * model needs what is not supported here: weights in other files, inputs or outputs that are not tensors.
+ * Reads the bytes of a ModelProto; `path` is for messages. A UserError of one line tells what is damaged, or that an
+ * input or output is not a tensor, which is not supported here.
  */
 export function readModel(bytes: Uint8Array, path: string): OnnxModel {
   try {
@@ -138,14 +140,10 @@ function initializer(bytes: Uint8Array): [name: string, tensor: OnnxTensor] {
     externalData: keyValue,
   });
   if (!name[0]) throw new FormatError('an initializer has no name');
-  if (dataLocation[0] === EXTERNAL) {
-    const file = new Map(externalData).get('location') ?? '';
-    throw new Unsupported(`the values of ${quoted(name[0])} are in another file, ${quoted(file)}; save it as one file`);
-  }
-  return [
-    name[0],
-    { dtype: dataTypeName(name[0], dataType[0]), shape: dims.flat().map((n) => axisLength(name[0]!, n)) },
-  ];
+  const dtype = dataTypeName(name[0], dataType[0]);
+  const shape = dims.flat().map((length) => axisLength(name[0]!, length));
+  const file = dataLocation[0] === EXTERNAL ? (new Map(externalData).get('location') ?? '') : undefined;
+  return [name[0], { dtype, shape, ...(file !== undefined && { file }) }];
 }
 
 function value(bytes: Uint8Array): OnnxValue {

@@ -1,5 +1,5 @@
 /** A graph made from another one, node by node: the frame of every pass over a finished graph. */
-import type { NamedArrays } from '../../utils/ndarray';
+import type { NamedArrays, NdArray } from '../../utils/ndarray';
 import { Graph, type Node } from '../graph';
 import type { Tensor } from '../tensor';
 
@@ -8,19 +8,23 @@ export type Rule = (node: Node, rewriter: Rewriter) => readonly Tensor[] | undef
 
 /**
  * Copies inputs, nodes, used states and constants, and outputs of `source`, except where `rule` emits something else.
- * The nodes keep their scopes; updates and the tape are left out, as what is rewritten is not trained.
+ * A state gets its value from `values` where that has one. Nodes stay in their scopes; updates and the tape are left
+ * out, as what is rewritten is not trained.
  */
-export function rewrite(source: Graph, rule: Rule): Graph {
-  const rewriter = new Rewriter(source);
-  for (const { name, dtype, shape } of source.inputs.values()) rewriter.target.input(name, dtype, shape);
-  for (const node of source.nodes) {
-    rewriter.target.scope(scopeOf(node), () => {
-      const outputs = rule(node, rewriter) ?? rewriter.copy(node);
-      node.outputs.forEach((output, i) => rewriter.replace(output, outputs[i]!));
-    });
+export function rewrite(source: Graph, rule: Rule, values: NamedArrays = new Map()): Graph {
+  const rewriter = new Rewriter(source, values);
+  const { target } = rewriter;
+  for (const tensor of source.inputs.values()) {
+    rewriter.replace(tensor, target.input(tensor.name, tensor.dtype, tensor.shape));
   }
-  for (const [name, tensor] of source.outputs) rewriter.target.output(name, rewriter.image(tensor));
-  return rewriter.target;
+  for (const node of source.nodes) {
+    const rewritten = () => rule(node, rewriter) ?? rewriter.copy(node);
+    const scope = node.name.split('/').slice(0, -1).join('/');
+    const outputs = scope === '' ? rewritten() : target.scope(scope, rewritten);
+    node.outputs.forEach((output, i) => rewriter.replace(output, outputs[i]!));
+  }
+  for (const [name, tensor] of source.outputs) target.output(name, rewriter.image(tensor));
+  return target;
 }
 
 /** The graph under construction, and which of its tensors stands for which of the source. */
@@ -28,20 +32,30 @@ export class Rewriter {
   readonly target = new Graph();
   private readonly images = new Map<Tensor, Tensor>();
 
-  constructor(private readonly source: Graph) {}
+  constructor(
+    private readonly source: Graph,
+    private readonly values: NamedArrays,
+  ) {}
 
   /** The tensor of the target that stands for one of the source; states and constants are copied when first asked for. */
   image(tensor: Tensor): Tensor {
-    const known = this.images.get(tensor) ?? this.target.inputs.get(tensor.name);
+    const known = this.images.get(tensor);
     if (known) return known;
     const constant = this.source.constants.get(tensor);
-    const state = this.source.states.get(tensor.name);
-    if (!constant && !state) throw new Error(`rewrite: nothing stands for "${tensor.name}"`);
+    if (!constant && !this.source.states.has(tensor.name)) {
+      throw new Error(`rewrite: nothing stands for "${tensor.name}"`);
+    }
     const copy = constant
       ? this.target.constant(constant)
-      : this.target.buffer(tensor.name, tensor.dtype, tensor.shape, state!.initial);
+      : this.target.buffer(tensor.name, tensor.dtype, tensor.shape, () => this.value(tensor)!);
     this.images.set(tensor, copy);
     return copy;
+  }
+
+  /** The value of a constant or state of the source; undefined for what is computed or fed. */
+  value(tensor: Tensor): NdArray | undefined {
+    const state = this.source.states.get(tensor.name);
+    return this.source.constants.get(tensor) ?? (state && (this.values.get(tensor.name) ?? state.initial()));
   }
 
   /** Lets a tensor of the target stand for one of the source from here on. */
@@ -49,31 +63,27 @@ export class Rewriter {
     this.images.set(tensor, by);
   }
 
-  /** The node on the images of its inputs. */
-  copy(node: Node): Tensor[] {
-    const { opType, inputs, outputs, attributes, domain } = node;
+  /** The node as it is, on the images of its inputs. */
+  copy({ opType, inputs, outputs, attributes, domain }: Node): Tensor[] {
     const images = inputs.map((input) => input && this.image(input));
     return this.target.emitMany(opType, images, outputs, { attributes, domain });
   }
 }
 
-/** The initial values of all states. */
-export function initialValues(graph: Graph): NamedArrays {
+/** The initial values of all states: what a rewritten graph is frozen with. */
+export function valuesOf(graph: Graph): NamedArrays {
   return new Map([...graph.states].map(([name, { initial }]) => [name, initial()]));
 }
 
-/** For each tensor the nodes that read it. */
-export function readersOf(graph: Graph): Map<Tensor, Node[]> {
-  const readers = new Map<Tensor, Node[]>();
-  for (const node of graph.nodes) {
-    for (const input of new Set(node.inputs)) {
-      if (input) readers.set(input, [...(readers.get(input) ?? []), node]);
-    }
-  }
-  return readers;
-}
-
-/** `layer1.0.conv1` of a node named `layer1.0.conv1/Conv#5`. */
-function scopeOf({ name }: Node): string {
-  return name.split('/').slice(0, -1).join('/');
+/** The node that alone reads a tensor, which is no output either; undefined where there are more or none. */
+export function soleReaders(graph: Graph): (tensor: Tensor) => Node | undefined {
+  const readers = new Map<Tensor, Set<Node | undefined>>();
+  const read = (tensor: Tensor, by: Node | undefined) =>
+    readers.set(tensor, (readers.get(tensor) ?? new Set()).add(by));
+  for (const node of graph.nodes) for (const input of node.inputs) if (input) read(input, node);
+  for (const tensor of graph.outputs.values()) read(tensor, undefined);
+  return (tensor) => {
+    const [reader, ...others] = readers.get(tensor) ?? [];
+    return others.length === 0 ? reader : undefined;
+  };
 }

@@ -6,12 +6,17 @@ import { attributeTypes, dataTypes, ModelProto } from './proto';
 
 const IR_VERSION = 8;
 const OPSET_VERSION = 18;
+const MICROSOFT_VERSION = 1;
 
 export interface WriteOptions {
   /** States that become constants instead of inputs: a teacher's weights, an exported student's. */
   readonly frozen?: ReadonlyMap<string, NdArray>;
   /** The first axis of every input and output is left open, under the name "batch". */
   readonly dynamicBatch?: boolean;
+  /** Version of ONNX's operator set that the nodes are written in; 18 by default. */
+  readonly opset?: number;
+  /** What the model says of itself, by key. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -19,7 +24,7 @@ export interface WriteOptions {
  * under their names with `'` appended.
  */
 export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array {
-  const { frozen, dynamicBatch = false } = options;
+  const { frozen, dynamicBatch = false, opset = OPSET_VERSION, metadata = {} } = options;
   const states = [...graph.states.values()].map((state) => state.tensor);
   const fed = states.filter((tensor) => !frozen?.has(tensor.name));
   const aliases: object[] = [];
@@ -51,9 +56,12 @@ export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array
     irVersion: IR_VERSION,
     producerName: 'distillery',
     opsetImport: [
-      { domain: '', version: OPSET_VERSION },
-      { domain: 'com.microsoft', version: 1 },
+      { domain: '', version: opset },
+      ...(graph.nodes.some((node) => node.domain !== '')
+        ? [{ domain: 'com.microsoft', version: MICROSOFT_VERSION }]
+        : []),
     ],
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     graph: {
       name: 'distillery',
       node: [...graph.nodes.map(nodeProto), ...aliases],

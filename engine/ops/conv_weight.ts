@@ -25,7 +25,10 @@ export interface Geometry {
 export function weightGradient(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
   const { kernel, stride, groups } = geometry;
   const [, channels = 0, height = 0, width = 0] = x.shape;
-  if (groups > 1) return byGroups(x, grad, shape, geometry);
+  if (groups > 1) {
+    const isDepthwise = channels === groups && shape[0] === groups;
+    return isDepthwise ? byPlanes(x, grad, shape, geometry) : byGroups(x, grad, shape, geometry);
+  }
   if (kernel[0] === 1 || stride[0] > 1 || channels < 16) return byTaps(x, grad, shape, geometry);
   const fewPixels = height * width <= 64 && channels >= 64;
   return fewPixels && stride[1] === 1 ? byRows(x, grad, shape, geometry) : byCrossing(x, grad, shape, geometry);
@@ -126,6 +129,38 @@ export function byRows(x: Tensor, grad: Tensor, shape: readonly number[], geomet
   });
   const split = rawReshape(rawConcat(products, 0), [kernel[0], features, kernel[1], channels]);
   return rawReshape(rawTranspose(split, [1, 3, 0, 2]), shape);
+}
+
+/**
+ * For depthwise convolutions: every plane of x is convolved with its own plane of ∂y as the kernel, stride and dilation
+ * having changed places; one grouped convolution whose results are added up over the images.
+ */
+function byPlanes(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+  const { graph } = x;
+  const { kernel, stride, padding, dilation } = geometry;
+  const [batch = 0, channels = 0, ...size] = x.shape;
+  const [, , ...out] = grad.shape;
+  const planes = batch * channels;
+  const after = kernel.map((taps, i) => {
+    const needed = (out[i]! - 1) * stride[i]! + (taps - 1) * dilation[i]! + 1;
+    return Math.max(0, needed - size[i]! - padding[i]!);
+  });
+  const taps = kernel.map((_, i) => {
+    const rest = size[i]! + padding[i]! + after[i]! - (out[i]! - 1) * stride[i]! - 1;
+    return Math.floor(rest / dilation[i]!) + 1;
+  });
+  const inputs = [rawReshape(x, [1, planes, ...size]), rawReshape(grad, [planes, 1, ...out])];
+  const products = graph.emit('Conv', inputs, [1, planes, ...taps], {
+    attributes: {
+      kernel_shape: out,
+      strides: dilation,
+      dilations: stride,
+      pads: [...padding, ...after],
+      group: planes,
+    },
+  });
+  const wanted = kernel.reduce((all, count, i) => (taps[i]! > count ? rawSlice(all, 2 + i, 0, count) : all), products);
+  return rawReshape(sumOverBatch(rawReshape(wanted, [batch, channels, ...kernel])), shape);
 }
 
 /** Group by group, with the taps cut out by slices: for every image and group (RTC × H'W') · (H'W' × K). */

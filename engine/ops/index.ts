@@ -2,9 +2,9 @@
 export { abs, add, div, exp, log, mul, neg, sqrt, square, sub } from './elementwise';
 export { leakyRelu, relu, relu6, sigmoid, tanh } from './activation';
 export { max, mean, sum } from './reduce';
-export { concat, flatten, pad, reshape, slice, transpose, upsample } from './shape';
+export { channelShuffle, concat, flatten, pad, reshape, slice, transpose, upsample } from './shape';
 export { linear, matmul } from './matmul';
 export { conv2d } from './conv';
-export { avgPool, globalAvgPool, maxPool } from './pool';
+export { adaptiveAvgPool, avgPool, globalAvgPool, maxPool } from './pool';
 export { batchNorm, batchNormEval } from './normalization';
 export { logSoftmax, oneHot, softmax } from './softmax';

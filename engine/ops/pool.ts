@@ -3,10 +3,12 @@
  * axis that is used twice: the k shares of every window are cut out or weighed as whole tensors, and added up at the
  * places that they came from.
  */
+import { ndarray, type NdArray } from '../../utils/ndarray';
 import { formatShape, type Tensor } from '../tensor';
 import { raw } from './elementwise';
+import { rawMatmul } from './matmul';
 import { mean } from './reduce';
-import { rawConcat, rawPad, rawReshape, rawSlice } from './shape';
+import { rawConcat, rawPad, rawReshape, rawSlice, rawTranspose } from './shape';
 
 export interface PoolOptions {
   /** Rows and columns of a window. */
@@ -47,6 +49,23 @@ export function avgPool(
   });
 }
 
+/**
+ * Mean over the bins of PyTorch's AdaptiveAvgPool2d: (N, C, H, W) → (N, C, size, size), where bin i covers
+ * ⌊i L / size⌋ … ⌈(i + 1) L / size⌉ − 1 of a length L; bins overlap where size does not divide L.
+ */
+export function adaptiveAvgPool(x: Tensor, size: number): Tensor {
+  const { graph } = x;
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  if (height === width && height % size === 0) return avgPool(x, height / size);
+  const [rows, columns] = [height, width].map((length) => graph.constant(binMeans(length, size))) as [Tensor, Tensor];
+  // Two products with matrices of weights: rows · x · columnsᵀ, and back with both transposed.
+  const wide = graph.emit('MatMul', [rows, x], [batch, channels, size, width]);
+  return graph.derive(rawMatmul(wide, rawTranspose(columns, [1, 0])), [x], (grad) => {
+    const tall = graph.emit('MatMul', [rawTranspose(rows, [1, 0]), grad], [batch, channels, height, size]);
+    return [rawMatmul(tall, columns)];
+  });
+}
+
 /** Mean over the whole map: (N, C, H, W) → (N, C). */
 export function globalAvgPool(x: Tensor): Tensor {
   return mean(x, { axes: [2, 3] });
@@ -56,64 +75,93 @@ function pool(opType: 'MaxPool' | 'AveragePool', x: Tensor, { kernel, stride, pa
   const out = (length: number) => Math.floor((length + 2 * padding - kernel) / stride) + 1;
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const shape = [batch, channels, out(height), out(width)];
-  if (x.shape.length !== 4 || shape[2]! < 1 || shape[3]! < 1) {
-    throw new Error(`${opType}: a ${kernel}x${kernel} window does not fit ${formatShape(x.shape)}`);
+  if (x.shape.length !== 4 || shape[2]! < 1 || shape[3]! < 1 || 2 * padding > kernel) {
+    const name = opType === 'MaxPool' ? 'maxPool' : 'avgPool';
+    throw new Error(
+      `${name}: a ${kernel}x${kernel} window with padding ${padding} does not fit ${formatShape(x.shape)}`,
+    );
   }
   const attributes = {
     kernel_shape: [kernel, kernel],
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
-    ...(opType === 'AveragePool' && { count_include_pad: 1 }),
   };
-  return x.graph.emit(opType, [x], shape, { attributes });
+  // Padding counts in a mean.
+  const options = opType === 'MaxPool' ? attributes : { ...attributes, count_include_pad: 1 };
+  return x.graph.emit(opType, [x], shape, { attributes: options });
 }
 
 /**
- * Along one axis: y = max over windows of x; hands each window's gradient to its first maximum. With a window's elements
- * (a, b, c, …) in order, the k-th's share is [eₖ = y] · Πⱼ₍ₖ₎ [eⱼ < y].
+ * Along one axis: y = max over windows of x; hands each window's gradient g to its first maximum. With a window's
+ * elements (a, b, c, …) in order, the k-th's share is g · [eₖ = y] · Πⱼ₍ₖ₎ [eⱼ < y]; the last has what is left of g.
  */
 function toFirstMaximum(x: Tensor, y: Tensor, grad: Tensor, axis: 2 | 3, windows: Windows): Tensor {
   const { graph } = x;
-  const { kernel, stride, padding } = windows;
-  const reach = (y.shape[axis]! - 1) * stride + 1;
-  const padded = padding > 0 ? rawPad(x, axis, padding, padding, graph.scalar(-Infinity)) : x;
   let open: Tensor | undefined;
-  const shares = Array.from({ length: kernel }, (_, tap) => {
-    const element = rawSlice(padded, axis, tap, tap + reach, stride);
+  let rest = grad;
+  const shares = Array.from({ length: windows.kernel - 1 }, (_, tap) => {
+    const { residue, by } = placeOf(tap, windows);
+    const own = windows.stride > 1 ? rawSlice(x, axis, residue, x.shape[axis]!, windows.stride) : x;
+    const element = shifted(own, axis, -by, y.shape[axis]!, graph.scalar(-Infinity));
     const isMaximum = graph.emit('Equal', [element, y], y.shape, { dtype: 'bool' });
     const isFirst: Tensor = open ? graph.emit('And', [isMaximum, open], y.shape) : isMaximum;
     const isLess = graph.emit('Not', [isMaximum], y.shape);
     open = open ? graph.emit('And', [open, isLess], y.shape) : isLess;
-    return raw('Mul', graph.emit('Cast', [isFirst], y.shape, { dtype: 'float32', attributes: { to: 1 } }), grad);
+    const chosen = graph.emit('Cast', [isFirst], y.shape, { dtype: 'float32', attributes: { to: 1 } });
+    const share = raw('Mul', chosen, grad);
+    rest = raw('Sub', rest, share);
+    return share;
   });
-  return gathered(shares, axis, x.shape[axis]!, windows);
+  return gathered([...shares, rest], axis, x.shape[axis]!, windows);
 }
 
 /**
- * Along one axis of `length`: the sum, at every place, of the shares of the windows that cover it. Element i of
- * shares[t] belongs to the place i · stride + t − padding. Places that are equal modulo the stride are summed by shifted
- * additions, and the classes then interleaved.
+ * Along one axis of `length`: the sum, at every place, of the shares of the windows that cover it; shares[t] holds every
+ * window's share for its element t. The places of one residue modulo the stride are summed by shifted additions, then
+ * the residues are interleaved.
  */
-function gathered(shares: readonly Tensor[], axis: 2 | 3, length: number, { stride, padding }: Windows): Tensor {
-  const shape = shares[0]!.shape;
-  const windows = shape[axis]!;
-  const count = windows + Math.ceil(shares.length / stride) - 1;
+function gathered(shares: readonly Tensor[], axis: 2 | 3, length: number, windows: Windows): Tensor {
+  const { stride } = windows;
+  const { graph, shape } = shares[0]!;
+  const count = Math.ceil(length / stride);
   const withLength = (...lengths: number[]) => [...shape.slice(0, axis), ...lengths, ...shape.slice(axis + 1)];
-  const classes = Array.from({ length: Math.min(stride, shares.length) }, (_, residue) => {
-    const own = shares.filter((_, tap) => tap % stride === residue);
-    const shifted = own.map((share, by) => {
-      const after = count - windows - by;
-      return by === 0 && after === 0 ? share : rawPad(share, axis, by, after);
+  const sums = Array.from({ length: stride }, (_, residue) => {
+    const own = shares.flatMap((share, tap) => {
+      const place = placeOf(tap, windows);
+      return place.residue === residue ? [shifted(share, axis, place.by, count)] : [];
     });
-    return rawReshape(
-      shifted.reduce((sum, share) => raw('Add', sum, share)),
-      withLength(count, 1),
-    );
+    const zeros = () => graph.emit('Expand', [graph.scalar(0), graph.integers(withLength(count))], withLength(count));
+    return own.length > 0 ? own.reduce((sum, share) => raw('Add', sum, share)) : zeros();
   });
-  let places = classes.length > 1 ? rawConcat(classes, axis + 1) : classes[0]!;
-  if (classes.length < stride) places = rawPad(places, axis + 1, 0, stride - classes.length);
-  places = rawReshape(places, withLength(count * stride));
-  const missing = padding + length - count * stride;
-  if (missing > 0) places = rawPad(places, axis, 0, missing);
-  return padding === 0 && places.shape[axis] === length ? places : rawSlice(places, axis, padding, padding + length);
+  if (stride === 1) return sums[0]!;
+  const columns = sums.map((sum) => rawReshape(sum, withLength(count, 1)));
+  const places = rawReshape(rawConcat(columns, axis + 1), withLength(count * stride));
+  return count * stride > length ? rawSlice(places, axis, 0, length) : places;
+}
+
+/** Element `tap` of window i lies at the place i · stride + tap − padding = (i + by) · stride + residue. */
+function placeOf(tap: number, { stride, padding }: Windows): { residue: number; by: number } {
+  const by = Math.floor((tap - padding) / stride);
+  return { residue: tap - padding - by * stride, by };
+}
+
+/** Moves along an axis: element i of the result, of `count`, is x[i − by], or `value` (zero by default) outside of x. */
+function shifted(x: Tensor, axis: number, by: number, count: number, value?: Tensor): Tensor {
+  const length = x.shape[axis]!;
+  const start = Math.min(length, Math.max(0, -by));
+  const stop = Math.max(start, Math.min(length, count - by));
+  const kept = start > 0 || stop < length ? rawSlice(x, axis, start, stop) : x;
+  const before = Math.min(count, Math.max(0, by));
+  const after = count - before - (stop - start);
+  return before > 0 || after > 0 ? rawPad(kept, axis, before, after, value) : kept;
+}
+
+/** (size, length): row i has 1 / n at the n places of bin i. */
+function binMeans(length: number, size: number): NdArray {
+  const weights = new Float32Array(size * length);
+  for (let bin = 0; bin < size; bin++) {
+    const [start, end] = [Math.floor((bin * length) / size), Math.ceil(((bin + 1) * length) / size)];
+    weights.fill(1 / (end - start), bin * length + start, bin * length + end);
+  }
+  return ndarray('float32', [size, length], weights);
 }

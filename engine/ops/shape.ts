@@ -1,4 +1,4 @@
-/** Operators that move values without computing: reshape, transpose, slice, concat, pad, upsample. */
+/** Operators that move values without computing: reshape, transpose, slice, concat, pad, shuffle, upsample. */
 import { sizeOf } from '../../utils/ndarray';
 import { formatShape, type Tensor } from '../tensor';
 
@@ -62,6 +62,16 @@ export function pad(x: Tensor, axis: number, before: number, after: number): Ten
   return x.graph.derive(rawPad(x, axis, before, after), [x], (grad) => [
     rawSlice(grad, axis, before, before + x.shape[axis]!, 1),
   ]);
+}
+
+/**
+ * Channels of (N, C, H, W) in another order, so that the g groups mix: channel i of group j becomes channel j of group i
+ * (Zhang et al. 2018, "ShuffleNet").
+ */
+export function channelShuffle(x: Tensor, groups: number): Tensor {
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const grouped = reshape(x, [batch, groups, channels / groups, height, width]);
+  return reshape(transpose(grouped, [0, 2, 1, 3, 4]), x.shape);
 }
 
 /** Nearest-neighbour enlargement of (N, C, H, W) by an integer factor. */

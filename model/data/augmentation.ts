@@ -3,7 +3,7 @@
  * random, flip it left to right with probability 1/2 (He et al., "Deep residual learning for image recognition", 2015,
  * section 4.2). A pure function of (seed, epoch, example), so a teacher can be shown the same pixels at any time.
  */
-import { Random } from '../../engine/random';
+import { Random } from '../../utils/random';
 import type { ImageShape } from './dataset';
 
 export const padding = 4;

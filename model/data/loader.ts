@@ -1,5 +1,5 @@
 /** From a dataset to batches: which examples train and which validate, in which order, cropped and flipped or not. */
-import { Random } from '../../engine/random';
+import { Random } from '../../utils/random';
 import { UserError } from '../../utils/errors';
 import { cropAndFlip, drawWindow } from './augmentation';
 import type { ImageShape, Split } from './dataset';

@@ -7,7 +7,7 @@
  * How hard it is: a CNN of three 3×3 convolutions (32, 64, 128 channels) and two linear layers (Adam 1e-3, batch 128, no
  * augmentation) reached 63 % on test images after 20 epochs on 2,000 training images, and 92 % after 5 on 20,000.
  */
-import { Random } from '../../engine/random';
+import { Random } from '../../utils/random';
 import type { Dataset, Split } from './dataset';
 import { box, Canvas, disc, type Fill, type Frame, type Outline, polygon, radialPoints, type Texture } from './drawing';
 

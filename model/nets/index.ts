@@ -1,12 +1,20 @@
 /** The networks by the name that params.json calls them. */
 import type { NetDefaults } from '../../utils/params';
 import { cnn } from './cnn';
+import { densenet, densenetBC } from './densenet';
+import { googlenet } from './googlenet';
 import { imagenetResnet, narrowImagenetResnet } from './imagenet_resnet';
+import { mlp } from './mlp';
+import { mobilenet, mobilenetV2 } from './mobilenet';
 import type { Net } from './net';
 import { preactResnet, preresnet } from './preact_resnet';
 import { cifarResnet, classicResnet, classicResnetProjected } from './resnet';
 import { resnext } from './resnext';
+import { senet18 } from './senet';
+import { shufflenet, shufflenetV2 } from './shufflenet';
+import { simplenet } from './simplenet';
 import { narrowStageResnet, wideStageResnet } from './stage_resnet';
+import { vgg } from './vgg';
 import { wideResnet, type WideResnetNames } from './wide_resnet';
 
 export type { Net, NetOptions, NetOutputs } from './net';
@@ -28,6 +36,11 @@ const sgdRecipe: NetDefaults = {
   weight_decay: 5e-4,
   schedule: { type: 'step', step_size: 150, gamma: 0.1 },
 };
+
+const perceptron = (build: Net, weight_decay: number): NetEntry => ({
+  build,
+  recipe: { optimizer: 'sgd', weight_decay, schedule: { type: 'constant' } },
+});
 
 const sgd = (build: Net): NetEntry => ({ build, recipe: sgdRecipe });
 
@@ -116,4 +129,36 @@ export const nets: Readonly<Record<string, NetEntry>> = {
 
   // ResNeXt-29, 8×64d.
   resnext29: sgd(resnext(29, 8)),
+
+  // DenseNet: DenseNet-BC-100 of growth 12 with three blocks, then those with four blocks.
+  densenet: sgd(densenetBC(100, 12)),
+  densenet100: sgd(densenetBC(100, 12)),
+  densenet_cifar: sgd(densenet(121, 12)),
+  densenet121: sgd(densenet(121, 32)),
+  densenet161: sgd(densenet(161, 48)),
+  densenet169: sgd(densenet(169, 32)),
+  densenet201: sgd(densenet(201, 32)),
+
+  // VGG with BatchNorm.
+  vgg11: sgd(vgg(11)),
+  vgg13: sgd(vgg(13)),
+  vgg16: sgd(vgg(16)),
+  vgg19: sgd(vgg(19)),
+
+  googlenet: sgd(googlenet),
+  senet18: sgd(senet18),
+
+  // Of depthwise convolutions.
+  mobilenet: sgd(mobilenet),
+  mobilenetv2: sgd(mobilenetV2),
+  shufflenetg2: sgd(shufflenet(2)),
+  shufflenetg3: sgd(shufflenet(3)),
+  shufflenetv2: sgd(shufflenetV2),
+
+  simplenet: sgd(simplenet),
+
+  // Perceptrons: of any hidden layers, and the teacher and student of MNIST.
+  mlp: perceptron(mlp(), 0),
+  mlp1200: perceptron(mlp([1200, 1200]), 5e-4),
+  mlp800: perceptron(mlp([800, 800]), 0),
 };

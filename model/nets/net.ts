@@ -7,6 +7,8 @@ export interface NetOptions {
   /** Width of the 5-layer CNN's first convolution. */
   readonly numChannels: number;
   readonly dropoutRate: number;
+  /** Units of each hidden layer of the perceptron; 1200 and 1200 where absent. */
+  readonly hiddenSizes?: readonly number[] | undefined;
 }
 
 export interface NetOutputs {

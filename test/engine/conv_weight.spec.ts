@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import * as lowerings from '../../engine/ops/conv_weight';
 import type { Geometry, Pair } from '../../engine/ops/conv_weight';
-import { Random } from '../../engine/random';
+import { Random } from '../../utils/random';
 import type { Tensor } from '../../engine/tensor';
 import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
 import { compute } from '../helpers/compute';
@@ -66,6 +66,26 @@ const cases: Case[] = [
   { ...plain, name: '4x4 with stride 3 that leaves a border out', map: [9, 8], kernel: [4, 4], stride: [3, 3] },
   { ...plain, name: '3x3 in 2 groups', channels: 6, groups: 2 },
   { ...plain, name: '3x3 depthwise with stride 2', channels: 4, groups: 4, stride: [2, 2] },
+  { ...plain, name: '3x3 depthwise', channels: 4, groups: 4, map: [4, 7] },
+  {
+    ...plain,
+    name: '3x3 depthwise with stride 3 that leaves a border out',
+    channels: 4,
+    groups: 4,
+    map: [8, 7],
+    padding: [0, 0],
+    stride: [3, 3],
+  },
+  {
+    ...plain,
+    name: '3x3 depthwise with dilation 2, stride 2',
+    channels: 4,
+    groups: 4,
+    map: [9, 8],
+    padding: [2, 2],
+    dilation: [2, 2],
+    stride: [2, 2],
+  },
   { ...plain, name: '3x3 depthwise, two features a channel', channels: 2, groups: 2, map: [4, 7] },
 ];
 

@@ -12,7 +12,7 @@ import { gradients } from '../../engine/gradients';
 import { Graph } from '../../engine/graph';
 import * as ops from '../../engine/ops';
 import type { ConvOptions } from '../../engine/ops/conv';
-import { Random } from '../../engine/random';
+import { Random } from '../../utils/random';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { sizeOf, type NdArray } from '../../utils/ndarray';
@@ -137,6 +137,7 @@ const table: Record<keyof typeof ops, Record<string, Case>> = {
     twice: unary((x) => ops.concat([x, x], 0)),
   },
   pad: { '': unary((x) => ops.pad(x, 1, 1, 2), x4) },
+  channelShuffle: { '': unary((x) => ops.channelShuffle(x, 3), between(-2, 2, [2, 6, 2, 3])) },
   upsample: { '': unary((x) => ops.upsample(x, 3), x4) },
   matmul: { '': { inputs: [matrix, between(-2, 2, [5, 4])], build: ops.matmul } },
   linear: {
@@ -168,6 +169,11 @@ const table: Record<keyof typeof ops, Record<string, Case>> = {
   avgPool: {
     '2x2': unary((x) => ops.avgPool(x, 2), between(-2, 2, [2, 3, 4, 6])),
     '2x2 with a border left out': unary((x) => ops.avgPool(x, 2), between(-2, 2, [2, 3, 5, 3])),
+    '3x3, overlapping': unary((x) => ops.avgPool(x, 3, { stride: 2, padding: 1 }), between(-2, 2, [2, 2, 5, 6])),
+  },
+  adaptiveAvgPool: {
+    even: unary((x) => ops.adaptiveAvgPool(x, 2), between(-2, 2, [2, 2, 4, 4])),
+    'overlapping bins': unary((x) => ops.adaptiveAvgPool(x, 3), between(-2, 2, [2, 2, 5, 4])),
   },
   globalAvgPool: { '': unary(ops.globalAvgPool, x4) },
   batchNorm: {

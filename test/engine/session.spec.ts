@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Graph } from '../../engine/graph';
 import { optimizerFeeds, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { add, flatten, linear, mul, softmax, sum } from '../../engine/ops';
-import { Random } from '../../engine/random';
+import { Random } from '../../utils/random';
 import { Session, State, type SessionOptions } from '../../engine/session';
 import { distillers } from '../../model/distillers';
 import { nets } from '../../model/nets';

@@ -1,7 +1,7 @@
 /** Ten optimizer steps of whole networks, against PyTorch in float64 (rule and cases: test/fixtures/make_training.py). */
 import { expect } from 'chai';
 import { adam, optimizerFeeds, sgd, type Optimizer } from '../../engine/optimizers';
-import { Random } from '../../engine/random';
+import { Random } from '../../utils/random';
 import { Session, State } from '../../engine/session';
 import { distillers } from '../../model/distillers';
 import { nets } from '../../model/nets';

@@ -1,4 +1,4 @@
-/** Running train.ts as a user does: a process of its own, in a directory of its own. */
+/** Running train.ts and other scripts as a user does: a process of its own, in a directory of its own. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -26,12 +26,17 @@ export interface Kill {
   readonly signal: NodeJS.Signals;
 }
 
-/** Runs train.ts in the working directory `cwd`; at most two at a time, a minute each. */
+/** Runs train.ts in the working directory `cwd`. */
 export function train(cwd: string, args: readonly string[], kill?: Kill): Promise<Ended> {
+  return runScript('train.ts', cwd, args, kill);
+}
+
+/** Runs a script of the top level in the working directory `cwd`; at most two at a time, a minute each. */
+export function runScript(name: string, cwd: string, args: readonly string[], kill?: Kill): Promise<Ended> {
   return limit(
     () =>
       new Promise<Ended>((resolve, reject) => {
-        const script = [join(root, 'node_modules', 'ts-node', 'dist', 'bin.js'), join(root, 'train.ts')];
+        const script = [join(root, 'node_modules', 'ts-node', 'dist', 'bin.js'), join(root, name)];
         const child = spawn(process.execPath, [...script, ...args], { cwd, timeout: 60_000, killSignal: 'SIGKILL' });
         const said = { stdout: '', stderr: '' };
         let pending = kill;

@@ -52,6 +52,9 @@ describe('parseArguments', () => {
       force: true,
     });
     expect(parse('--temperature=-3').temperature).to.equal(-3);
+    expect(parse('--temperature', '-3', '--force')).to.include({ temperature: -3, force: true });
+    expect(parse('--restore_file', '-name').restore_file).to.equal('-name');
+    expect(failure('--force', '-x').message).to.equal('unknown option -x');
   });
 
   it('names the nearest flag for an unknown one', () => {

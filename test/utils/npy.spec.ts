@@ -204,7 +204,7 @@ describe('npy', () => {
           expect((error as UserError).message).to.match(/^[^\n\x00-\x1f]+: not a valid \.npy file: [^\n\x00-\x1f]+$/);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 1000 },
     );
   });
 });

@@ -60,6 +60,7 @@ describe('params', () => {
       num_epochs: 30,
       dropout_rate: 0,
       num_channels: 32,
+      hidden_sizes: [1200, 1200],
       save_summary_steps: 100,
       num_workers: 4,
       optimizer: 'adam',
@@ -119,11 +120,82 @@ describe('params', () => {
     });
   });
 
+  it('accepts teachers from ONNX files and cached logits, and fills them', () => {
+    const noCrops = { ...distilled, augmentation: 'no' };
+    expect(parse({ ...distilled, teacher: { onnx: 'a.onnx' } }).teacher).to.deep.equal({
+      onnx: 'a.onnx',
+      layout: 'NCHW',
+      output: 'logits',
+    });
+    const normalize = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+    const teacher = { onnx: 'a.onnx', layout: 'NHWC', size: 224, normalize, output: 'probabilities' };
+    expect(parse({ ...distilled, teacher }).teacher).to.deep.equal(teacher);
+    expect(parse({ ...noCrops, teacher: { logits: 'a.npy' } }).teacher).to.deep.equal({ logits: 'a.npy' });
+  });
+
+  it('accepts a list of teachers, each in its own form', () => {
+    const teacher = [
+      'wrn',
+      { model: 'cnn', num_channels: 8, dropout_rate: 0.5 },
+      { onnx: 'a.onnx' },
+      { logits: 'a.npy' },
+    ];
+    expect(parse({ ...distilled, augmentation: 'no', teacher }).teacher).to.deep.equal([
+      { model: 'wrn', num_channels: 32 },
+      { model: 'cnn', num_channels: 8 },
+      { onnx: 'a.onnx', layout: 'NCHW', output: 'logits' },
+      { logits: 'a.npy' },
+    ]);
+    expect(parse({ ...distilled, teacher: ['wrn'] }).teacher).to.deep.equal([{ model: 'wrn', num_channels: 32 }]);
+  });
+
+  it('names what is wrong with a teacher by the form that it has', () => {
+    const lines = (teacher: unknown) => linesOf({ ...distilled, augmentation: 'no', teacher });
+    const forms = '"teacher" must be an object with one of the keys "model", "onnx", "logits", got an object';
+    expect(lines({})).to.deep.equal([forms]);
+    expect(lines({ checkpoint: 'a.pt' })).to.deep.equal([forms]);
+    expect(lines({ model: 'cnn', onnx: 'a.onnx' })).to.deep.equal([forms]);
+    expect(lines({ onnx: 'a.onnx', layout: 'nchw' })).to.deep.equal([
+      '"teacher.layout" must be one of "NCHW", "NHWC", got "nchw"',
+    ]);
+    expect(lines({ onnx: 3, size: 0, output: 'softmax' })).to.deep.equal([
+      '"teacher.onnx" must be a string, got 3',
+      '"teacher.size" must be >= 1, got 0',
+      '"teacher.output" must be one of "logits", "probabilities", got "softmax"',
+    ]);
+    expect(lines({ onnx: 'a.onnx', num_channels: 3 })).to.deep.equal(['"teacher.num_channels" is not a key']);
+    expect(lines({ logits: 'a.npy', normalise: {} })).to.deep.equal(['"teacher.normalise" is not a key']);
+    const list = '"teacher" must be a list of 1 to 32 teachers, got an array of';
+    expect(lines([])).to.deep.equal([`${list} 0`]);
+    expect(lines(Array(50_000).fill('cnn'))).to.deep.equal([`${list} 50000`]);
+    expect(lines(['cnn', 'resnet81', { logits: 'a.npy', size: 3 }, ['cnn'], 'none'])).to.deep.equal([
+      '"teacher.1" must be one of "cnn", "resnet18", "wrn", "densenet", "preresnet110", "resnext29", got "resnet81"; ' +
+        'did you mean "resnet18"?',
+      '"teacher.2.size" is not a key',
+      '"teacher.3" must be one of "cnn", "resnet18", "wrn", "densenet", "preresnet110", "resnext29", got an array of 1',
+      '"teacher.4" must be one of "cnn", "resnet18", "wrn", "densenet", "preresnet110", "resnext29", got "none"',
+    ]);
+  });
+
+  it('refuses to crop and flip the images behind cached logits', () => {
+    const cached = { logits: 'a.npy' };
+    const reason = '"teacher" has cached logits, which do not follow a crop or a flip';
+    for (const teacher of [cached, ['wrn', cached]]) {
+      expect(linesOf({ ...distilled, teacher })).to.deep.equal([
+        `"augmentation" must be "no" where ${reason}, got "yes"`,
+      ]);
+    }
+    expect(parse({ ...plain, teacher: cached }).method).to.equal('nokd');
+  });
+
   it('leaves what it was given as it was', () => {
-    const content = { ...distilled, teacher: { model: 'wrn', dropout_rate: 0.3 }, dataset: { name: 'shapes' } };
-    const before = structuredClone(content);
-    parse(content);
-    expect(content).to.deep.equal(before);
+    const teacher = { model: 'wrn', dropout_rate: 0.3 };
+    for (const form of [teacher, [teacher, { onnx: 'a.onnx' }]]) {
+      const content = { ...distilled, teacher: form, dataset: { name: 'shapes' } };
+      const before = structuredClone(content);
+      parse(content);
+      expect(content).to.deep.equal(before);
+    }
   });
 
   it('accepts the bounds of each range and refuses what lies outside', () => {
@@ -224,6 +296,18 @@ describe('params', () => {
     }
   });
 
+  it('accepts hidden layers of any number and size', () => {
+    expect(parse({ ...plain, hidden_sizes: [30, 1] }).hidden_sizes).to.deep.equal([30, 1]);
+    const teacher = { model: 'wrn', hidden_sizes: [800] };
+    expect(parse({ ...distilled, teacher }).teacher).to.deep.equal({ ...teacher, num_channels: 32 });
+    const array = '"hidden_sizes" must be an array of integers from 1, got';
+    expect(linesOf({ ...plain, hidden_sizes: [] })).to.deep.equal([`${array} an array of 0`]);
+    expect(linesOf({ ...plain, hidden_sizes: 1200 })).to.deep.equal([`${array} 1200`]);
+    expect(linesOf({ ...plain, hidden_sizes: [1, 0] })).to.deep.equal([
+      '"hidden_sizes.1" must be an integer from 1, got 0',
+    ]);
+  });
+
   it('holds out a part for validation, or uses the test set', () => {
     for (const value of [0.001, 0.999, 'test'])
       expect(parse({ ...plain, validation: value }).validation).to.equal(value);
@@ -261,7 +345,6 @@ describe('params', () => {
     expect(lines({ teacher: 'resnet81' })[0]).to.match(
       /^"teacher" must be one of "none", .*; did you mean "resnet18"\?$/,
     );
-    expect(lines({ teacher: {} })).to.deep.equal(['"teacher.model" is missing']);
     expect(lines({ teacher: { model: 'cnn', dropout_rate: 'high' } })).to.deep.equal([
       '"teacher.dropout_rate" must be a number, got "high"',
     ]);
@@ -339,6 +422,8 @@ describe('params', () => {
     const nested = fc.dictionary(
       fc.constantFrom(
         'model',
+        'onnx',
+        'logits',
         'name',
         'train',
         'type',
@@ -356,7 +441,13 @@ describe('params', () => {
         fc.record({ mean: fc.jsonValue(), std: fc.array(fc.integer({ max: 2 })) }),
       ),
     );
-    const value = of<unknown>(name, nested, fc.integer({ min: -1, max: 3 }), fc.double({ min: 0, max: 1 }));
+    const value = of<unknown>(
+      name,
+      nested,
+      fc.array(of<unknown>(name, nested)),
+      fc.integer({ min: -1, max: 3 }),
+      fc.double({ min: 0, max: 1 }),
+    );
     const key = fc.oneof(fc.constantFrom(...Object.keys(parse(plain)), '__proto__', 'toString'), fc.string());
     const changes = fc.dictionary(key, value, { maxKeys: 4 });
     fc.assert(fc.property(changes, (change) => check({ ...distilled, ...change })));
@@ -402,7 +493,8 @@ describe('params.json of the published experiments', () => {
       const { teacher, ...given } = experiment as typeof experiment & { teacher?: string };
       const params = parse(experiment);
       expect(params).to.include(given);
-      expect(typeof params.teacher === 'string' ? params.teacher : params.teacher.model).to.equal(teacher ?? 'none');
+      const expected = teacher === undefined || teacher === 'none' ? 'none' : { model: teacher, num_channels: 32 };
+      expect(params.teacher).to.deep.equal(expected);
     }
   });
 

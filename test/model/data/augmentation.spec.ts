@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Random } from '../../../engine/random';
+import { Random } from '../../../utils/random';
 import { cropAndFlip, drawWindow, type Window } from '../../../model/data/augmentation';
 import type { ImageShape } from '../../../model/data/dataset';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { philox, Random } from '../../engine/random';
+import { philox, Random } from '../../utils/random';
 import expected from '../fixtures/random_streams.json';
 
 const { seed, stream } = expected;

@@ -1,0 +1,132 @@
+/**
+ * Static quantisation to 8 bits after training (Jacob et al. 2018; Krishnamoorthi 2018, "Quantizing deep convolutional
+ * networks for efficient inference: a whitepaper"), written as pairs of QuantizeLinear and DequantizeLinear around float
+ * operators (ONNX's QDQ form): every runtime computes the same numbers, and those that can run 8-bit kernels instead.
+ *
+ *   activations  q = round(x / s) + z in uint8, one scale s and zero point z a tensor, from its range on sample images
+ *   weights      q = round(w / s) in int8, −127 … 127, one scale an output channel
+ *   biases       q = round(b / (s_x · s_w)) in int32, the scale of the products that they are added to
+ */
+import { ndarray, type NdArray } from '../../utils/ndarray';
+import type { Graph, Node } from '../graph';
+import type { Tensor } from '../tensor';
+import { rewrite, soleReaders, type Rewriter } from './rewrite';
+
+/** Smallest and largest value of a tensor. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Scale {
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/**
+ * The activations of a folded graph that are quantised, by name: what convolutions and linear layers read, and what they
+ * give, behind an activation that only cuts; neither what is fed nor what the graph puts out.
+ */
+export function quantizedActivations(graph: Graph): Map<string, Tensor> {
+  const soleReader = soleReaders(graph);
+  const ends = new Set([...graph.inputs.values(), ...graph.outputs.values()]);
+  const chosen = new Map<string, Tensor>();
+  for (const layer of graph.nodes.filter(isLayer)) {
+    const result = layer.outputs[0]!;
+    const next = soleReader(result);
+    const activated = next && /^(Relu|Clip)$/.test(next.opType) ? next.outputs[0]! : result;
+    for (const tensor of [layer.inputs[0]!, activated]) if (!ends.has(tensor)) chosen.set(tensor.name, tensor);
+  }
+  return chosen;
+}
+
+/** Quantises a folded graph, given the range of each of its `quantizedActivations`. */
+export function quantize(graph: Graph, ranges: ReadonlyMap<string, Range>): Graph {
+  const scales = new Map<Tensor, Scale>();
+  for (const tensor of quantizedActivations(graph).values()) {
+    const range = ranges.get(tensor.name);
+    if (!range) throw new Error(`quantize: no range for "${tensor.name}"`);
+    scales.set(tensor, activationScale(range));
+  }
+  // What only moves values keeps their scale, so that it can work on the 8-bit values.
+  const outputs = new Set(graph.outputs.values());
+  for (const node of graph.nodes) {
+    const scale = scales.get(node.inputs[0]!);
+    const result = node.outputs[0]!;
+    if (scale && /^(MaxPool|Reshape|Transpose|Slice)$/.test(node.opType) && !outputs.has(result)) {
+      scales.set(result, scale);
+    }
+  }
+  return rewrite(graph, (node, rewriter) => {
+    const results = isLayer(node) ? [quantizedLayer(node, rewriter, scales)] : rewriter.copy(node);
+    return results.map((result, i) => {
+      const scale = scales.get(node.outputs[i]!);
+      return scale ? requantized(result, scale, rewriter) : result;
+    });
+  });
+}
+
+/** The scale and zero point of a range, which is widened to hold 0, so that 0 is exact. */
+export function activationScale({ min, max }: Range): Scale {
+  const low = Math.min(min, 0);
+  const scale = Math.fround((Math.max(max, 0) - low) / 255) || 1;
+  return { scale, zeroPoint: Math.round((0 - low) / scale) };
+}
+
+/**
+ * The scale of each output channel: its largest magnitude is 127. Where a bias is so much larger than the weights that
+ * it would leave int32 at that scale, the weights give way.
+ */
+export function weightScales(weight: NdArray, bias?: NdArray, inputScale = 1): Float32Array {
+  const channels = weight.shape[0]!;
+  const taps = weight.data.length / channels;
+  return Float32Array.from({ length: channels }, (_, k) => {
+    const values = weight.data.subarray(k * taps, (k + 1) * taps) as Float32Array;
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const fromBias = Math.abs(Number(bias?.data[k] ?? 0)) / inputScale / 2 ** 30;
+    return Math.max(largest / 127, fromBias) || 1;
+  });
+}
+
+function isLayer({ opType, attributes }: Node): boolean {
+  return opType === 'Conv' || (opType === 'Gemm' && attributes.transB === 1);
+}
+
+/** The layer on its quantised weights and bias; its input is quantised where it was made. */
+function quantizedLayer(layer: Node, rewriter: Rewriter, scales: ReadonlyMap<Tensor, Scale>): Tensor {
+  const { target } = rewriter;
+  const [x, weight, bias] = layer.inputs as [Tensor, Tensor, Tensor | undefined];
+  const inputScale = scales.get(x)?.scale;
+  const [w, b] = [rewriter.value(weight)!, bias && rewriter.value(bias)!];
+  const byChannel = weightScales(w, b, inputScale);
+  const dequantized = (tensor: Tensor, array: NdArray<'int8' | 'int32'>, scale: Float32Array) => {
+    const values = target.buffer(tensor.name, array.dtype, array.shape, () => array);
+    const factors = ndarray('float32', [scale.length], scale);
+    const perChannel = target.buffer(`${tensor.name}_scale`, 'float32', [scale.length], () => factors);
+    // ONNX Runtime wants to see the zeros of a weight before it takes its 8-bit kernel for Gemm.
+    const zeros = array.dtype === 'int8' ? target.constant(ndarray('int8', [scale.length])) : undefined;
+    return target.emit('DequantizeLinear', [values, perChannel, zeros], array.shape, {
+      dtype: 'float32',
+      attributes: { axis: 0 },
+    });
+  };
+  const taps = w.data.length / byChannel.length;
+  const rounded = Int8Array.from(w.data as Float32Array, (value, i) =>
+    Math.round(value / byChannel[Math.floor(i / taps)]!),
+  );
+  const inputs = [rewriter.image(x), dequantized(weight, ndarray('int8', w.shape, rounded), byChannel)];
+  if (bias && b && inputScale === undefined) inputs.push(rewriter.image(bias));
+  if (bias && b && inputScale !== undefined) {
+    const products = byChannel.map((scale) => scale * inputScale);
+    const sums = Int32Array.from(b.data as Float32Array, (value, k) => Math.round(value / products[k]!));
+    inputs.push(dequantized(bias, ndarray('int32', b.shape, sums), products));
+  }
+  return target.emit(layer.opType, inputs, layer.outputs[0]!.shape, layer);
+}
+
+/** x on its grid of 256 values: quantised and back. */
+function requantized(x: Tensor, { scale, zeroPoint }: Scale, { target }: Rewriter): Tensor {
+  const grid = [target.scalar(scale), target.constant(ndarray('uint8', [], Uint8Array.of(zeroPoint)))];
+  const q = target.emit('QuantizeLinear', [x, ...grid], x.shape, { dtype: 'uint8' });
+  return target.emit('DequantizeLinear', [q, ...grid], x.shape, { dtype: 'float32' });
+}

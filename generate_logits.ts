@@ -1,0 +1,60 @@
+/**
+ * Writes the logits of a trained experiment for all images as they are stored, for NumPy and as a cached teacher:
+ *
+ *   npx ts-node generate_logits.ts --model_dir experiments/base_resnet18
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { topAccuracy } from './model/analysis';
+import { loadDataset } from './model/data';
+import { allOf, Evaluator } from './model/evaluation';
+import { catalogue, restoredWeights, studentOf } from './model/experiment';
+import { predictLogits } from './model/predictions';
+import { parseArguments, runMain } from './utils/cli';
+import { messageOf, UserError } from './utils/errors';
+import { ndarray } from './utils/ndarray';
+import { writeNpy } from './utils/npy';
+import { readParams } from './utils/params';
+import { progressBar } from './utils/progress';
+import { RunDirectory } from './utils/run_directory';
+
+const command = {
+  name: 'generate_logits.ts',
+  summary: 'Writes train_logits.npy and test_logits.npy, a row for each image in the order of the data set.',
+  flags: {
+    model_dir: { type: 'string', help: 'directory of a trained experiment' },
+    restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
+    out: { type: 'string', help: 'directory for the files (default: that of --model_dir)' },
+  },
+} as const;
+
+async function main(): Promise<void> {
+  const { model_dir, restore_file, out = model_dir } = parseArguments(process.argv.slice(2), command);
+  if (model_dir === undefined || out === undefined)
+    throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
+  const params = readParams(join(model_dir, 'params.json'), catalogue);
+  const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
+  const model = studentOf(params, dataset);
+  const weights = await restoredWeights(new RunDirectory(model_dir), restore_file, model);
+  const evaluator = await Evaluator.create(model, weights, params.threads);
+  try {
+    mkdirSync(out, { recursive: true });
+    accessSync(out, constants.W_OK);
+  } catch (error) {
+    throw new UserError(`${out}: cannot be written: ${messageOf(error)}`);
+  }
+  for (const part of ['train', 'test'] as const) {
+    const split = dataset[part];
+    const bar = progressBar(split.size, 'images');
+    const logits = await predictLogits(evaluator, split, allOf(split), dataset, (done) => bar.update(done));
+    bar.stop();
+    const path = join(out, `${part}_logits.npy`);
+    const classes = dataset.classes.length;
+    writeNpy(path, ndarray('float32', [split.size, classes], logits));
+    const accuracy = topAccuracy({ logits, labels: split.labels, classes }, 1);
+    process.stdout.write(`${path}: ${split.size} × ${classes}, accuracy ${accuracy.toFixed(4)}\n`);
+  }
+  await evaluator.release();
+}
+
+void runMain(main);

@@ -1,0 +1,46 @@
+/** From the params of an experiment to its student: what the scripts share. */
+import { existsSync } from 'node:fs';
+import { fitWeights, readWeights } from '../utils/checkpoints';
+import type { NamedArrays } from '../utils/ndarray';
+import { netOf, type Catalogue, type Params } from '../utils/params';
+import type { RunDirectory } from '../utils/run_directory';
+import { datasetNames } from './data';
+import type { Dataset } from './data/dataset';
+import { distillers } from './distillers';
+import { nets } from './nets';
+import { evaluationGraph, shapesOf, type Model } from './programs';
+
+/** The names that params.json may use. */
+export const catalogue: Catalogue = {
+  nets: Object.fromEntries(Object.entries(nets).map(([name, { recipe }]) => [name, recipe])),
+  methods: Object.keys(distillers),
+  datasets: datasetNames,
+};
+
+/** The student of an experiment on the images of its data set. */
+export function studentOf(params: Params, dataset: Dataset): Model {
+  return {
+    net: nets[netOf(params)]!.build,
+    options: {
+      classes: dataset.classes.length,
+      numChannels: params.num_channels,
+      dropoutRate: params.dropout_rate,
+      hiddenSizes: params.hidden_sizes,
+    },
+    normalize: dataset.normalize,
+    input: dataset.shape,
+  };
+}
+
+/** The file of a named checkpoint: `best` or `last` of a run, or a file. */
+export function checkpointPath(run: RunDirectory, name: string): string {
+  const candidates = ['', '.safetensors', '.pth.tar'].map((end) => run.file(name + end));
+  const isOwn = name === 'best' || name === 'last';
+  return candidates.find(existsSync) ?? (isOwn ? candidates[1]! : name);
+}
+
+/** The weights of a named checkpoint. */
+export async function restoredWeights(run: RunDirectory, name: string, model: Model): Promise<NamedArrays> {
+  const path = checkpointPath(run, name);
+  return fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
+}

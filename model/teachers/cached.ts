@@ -1,0 +1,41 @@
+/** A teacher's logits that were computed before: a row for each training image, in the order of the data set. */
+import { UserError } from '../../utils/errors';
+import { ndarray } from '../../utils/ndarray';
+import { readNpy } from '../../utils/npy';
+import type { CachedTeacherParams } from '../../utils/params';
+import type { Dataset } from '../data/dataset';
+import { brokenRow, reportAgreement, type Teacher, type TeacherContext } from './teacher';
+
+/** Reads the logits from a .npy file, float32 or float64. They are those of the images as they are stored. */
+export function cachedTeacher(
+  { logits: path }: CachedTeacherParams,
+  dataset: Dataset,
+  { log }: TeacherContext,
+): Teacher {
+  const array = readNpy(path);
+  const { train, classes, name } = dataset;
+  const [rows, columns] = [train.size, classes.length];
+  if (array.dtype !== 'float32' && array.dtype !== 'float64') {
+    throw new UserError(`${path}: holds ${array.dtype}, accepted are float32 and float64`);
+  }
+  if (array.shape.length !== 2 || array.shape[0] !== rows || array.shape[1] !== columns) {
+    throw new UserError(
+      `${path}: has the shape [${array.shape.join(', ')}], accepted is [${rows}, ${columns}]: ` +
+        `a row for each of the ${rows} training images of ${name}, a column for each of its ${columns} classes`,
+    );
+  }
+  const stored = ndarray('float32', array.shape, Float32Array.from(array.data as Float32Array));
+  const broken = brokenRow(stored);
+  if (broken >= 0) throw new UserError(`${path}: row ${broken} has a value that is not finite in float32`);
+  reportAgreement(log, path, stored, train.labels, `that rows and columns are in the order of ${name}`);
+  return {
+    logits: ({ indices, size }) => {
+      const chosen = ndarray('float32', [size, columns]);
+      indices.forEach((row, i) =>
+        chosen.data.set(stored.data.subarray(row * columns, (row + 1) * columns), i * columns),
+      );
+      return Promise.resolve(chosen);
+    },
+    release: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,52 @@
+/** A teacher that is one of the networks here, in evaluation mode, with weights from a checkpoint. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fitWeights, readWeights } from '../../utils/checkpoints';
+import { UserError } from '../../utils/errors';
+import type { CheckpointTeacherParams } from '../../utils/params';
+import { Evaluator } from '../evaluation';
+import { nets } from '../nets';
+import { evaluationGraph, shapesOf, type Model } from '../programs';
+import type { Teacher } from './teacher';
+
+/** Loads the weights for the classes and images of `student`; the normalisation is the teacher's own where given. */
+export async function checkpointTeacher(
+  teacher: CheckpointTeacherParams,
+  student: Model,
+  threads: number,
+): Promise<Teacher> {
+  const model: Model = {
+    net: nets[teacher.model]!.build,
+    options: {
+      classes: student.options.classes,
+      numChannels: teacher.num_channels,
+      dropoutRate: 0,
+      hiddenSizes: teacher.hidden_sizes,
+    },
+    normalize: teacher.normalize ?? student.normalize,
+    input: student.input,
+  };
+  const path = checkpointOf(teacher);
+  const weights = fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
+  for (const [name, { data }] of weights) {
+    if (data instanceof Float32Array && !data.every(Number.isFinite)) {
+      throw new UserError(`${path}: ${name} has a value that is not finite`);
+    }
+  }
+  return Evaluator.create(model, weights, threads);
+}
+
+/** The named checkpoint, or the best weights of the teacher's own experiment. */
+function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): string {
+  if (checkpoint !== undefined) return checkpoint;
+  const directory = join('experiments', `base_${model}`);
+  const candidates = ['best.safetensors', 'best.pth.tar'].map((file) => join(directory, file));
+  const found = candidates.find((path) => existsSync(path));
+  if (!found) {
+    throw new UserError(
+      `${candidates[0]}: no such file, nor best.pth.tar: train the teacher with --model_dir ${directory}, ` +
+        `or name a checkpoint in "teacher": { "model": "${model}", "checkpoint": … }`,
+    );
+  }
+  return found;
+}

@@ -1,0 +1,66 @@
+/**
+ * A trainer that only waits, with the files and manners of train.ts: lock, resumption, an orderly end on SIGINT and
+ * SIGTERM, the test score at the very end. `starts.txt` gets a line each time that it begins to work, `ends.txt` when
+ * it has done all.
+ *
+ * params.json: `alpha` is the accuracy of the last epoch; `behaviour` one of good (also where absent), fail, fail_once,
+ * hang, hang_hard (deaf to all signals but SIGKILL).
+ */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { UserError } from '../../utils/errors';
+import { readJson, writeFileAtomic, writeJson } from '../../utils/files';
+import { runMain } from '../../utils/cli';
+import { acquireLock } from '../../utils/lock';
+
+interface Params {
+  readonly alpha?: number;
+  readonly num_epochs: number;
+  readonly epoch_ms: number;
+  readonly seed?: number;
+  readonly behaviour?: string;
+}
+
+const directory = process.argv.at(-1)!;
+const file = (name: string) => join(directory, name);
+
+async function main(): Promise<void> {
+  const params = readJson(file('params.json')) as Params;
+  const { alpha = 0.5, num_epochs: epochs, behaviour = 'good' } = params;
+  const lock = acquireLock(directory);
+  for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
+    process.on(signal, () => {
+      if (behaviour === 'hang_hard') return;
+      lock.release();
+      process.exit(code);
+    });
+  }
+  try {
+    if (existsSync(file('metrics_test_best_weights.json'))) return;
+    const isFirst = !existsSync(file('starts.txt'));
+    appendFileSync(file('starts.txt'), `${process.pid}\n`);
+    if (behaviour === 'fail' || (behaviour === 'fail_once' && isFirst)) {
+      throw new UserError(`behaviour is ${behaviour}\nthe last word`);
+    }
+    const lines = existsSync(file('metrics.jsonl')) ? readFileSync(file('metrics.jsonl'), 'utf8').split('\n') : [];
+    const history = lines.filter(Boolean);
+    const value = (epoch: number) => ({
+      accuracy: (alpha * epoch) / epochs + ((params.seed ?? 230) - 230) / 100,
+      loss: 1 - (alpha * epoch) / epochs,
+    });
+    while (history.length < epochs) {
+      await wait(behaviour.startsWith('hang') ? 1e6 : params.epoch_ms);
+      const epoch = history.length + 1;
+      history.push(JSON.stringify({ epoch, train: value(epoch), val: value(epoch) }));
+      writeFileAtomic(file('metrics.jsonl'), history.map((line) => `${line}\n`).join(''));
+    }
+    writeJson(file('metrics_val_best_weights.json'), { ...value(epochs), epoch: epochs });
+    appendFileSync(file('ends.txt'), `${process.pid}\n`);
+    writeJson(file('metrics_test_best_weights.json'), { ...value(epochs), epoch: epochs });
+  } finally {
+    lock.release();
+  }
+}
+
+void runMain(main);
