@@ -60,7 +60,7 @@ describe('the indexes', () => {
 
   it('list plain names', () => {
     for (const name of [...Object.keys(nets), ...catalogue.methods, ...catalogue.datasets]) {
-      expect(name).to.match(/^[a-z][a-z0-9_]*$/);
+      expect(name).to.match(/^[A-Za-z][A-Za-z0-9_]*$/);
     }
   });
 

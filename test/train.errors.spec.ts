@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { acquireLock } from '../utils/lock';
 import { ndarray } from '../utils/ndarray';
+import { writeNpy } from '../utils/npy';
 import { readSafetensors, writeSafetensors } from '../utils/safetensors';
 import { experiment, snapshot, train, writeInitialWeights, type Ended } from './helpers/train';
 import { writeFakeCifar10 } from './model/data/fakeCifar10';
@@ -219,6 +220,31 @@ const teachers: Mistake[] = [
     },
     args: fresh,
     says: ['int32.safetensors: does not fit the network: 1 of another type (fc2.bias: file int32, network float32)'],
+  },
+  {
+    title: 'an ONNX teacher that is no ONNX file',
+    params: { model_version: 'cnn_distill', teacher: { onnx: 'notes.onnx' } },
+    prepare: (_, cwd) => writeFileSync(join(cwd, 'notes.onnx'), 'This is not a model.'),
+    args: fresh,
+    says: ['notes.onnx: not a valid ONNX model: '],
+  },
+  {
+    title: 'cached logits of fewer images, as the second teacher of a list',
+    params: { ...taughtBy(), augmentation: 'no', teacher: [{ logits: 'all.npy' }, { logits: 'few.npy' }] },
+    prepare: (_, cwd) => {
+      writeNpy(join(cwd, 'all.npy'), ndarray('float32', [400, 10]));
+      writeNpy(join(cwd, 'few.npy'), ndarray('float32', [100, 10]));
+    },
+    args: fresh,
+    says: ['few.npy: has the shape [100, 10], accepted is [400, 10]: a row for each of the 400 training images'],
+  },
+  {
+    title: 'cached logits of images that are cropped and flipped',
+    params: { model_version: 'cnn_distill', teacher: { logits: 'none.npy' } },
+    args: fresh,
+    says: [
+      join('DIR', 'params.json: "augmentation" must be "no" where "teacher" has cached logits, which do not follow'),
+    ],
   },
   ...['zip', 'legacy'].map((format) => ({
     title: `a pickle that calls os.system (${format}) for the teacher`,

@@ -1,0 +1,237 @@
+/**
+ * Evaluates a checkpoint of an experiment, or an ONNX file on its images: figures, texts for NumPy, pictures.
+ *
+ *   npx ts-node evaluate.ts --model_dir experiments/cnn_distill --split test --temperature 20
+ */
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { getBorderCharacters, table } from 'table';
+import { flops } from './engine/flops';
+import { analyse, classAccuracies, meanByClass, tellingExamples, type Analysis, type Figures } from './model/analysis';
+import { loadDataset } from './model/data';
+import type { Dataset, Split } from './model/data/dataset';
+import { distillers } from './model/distillers';
+import { Evaluator } from './model/evaluation';
+import { catalogue, checkpointPath, restoredWeights, studentOf } from './model/experiment';
+import { imagesOf, predictLogits, type Part } from './model/predictions';
+import { evaluationGraph, parameterCount, type Model } from './model/programs';
+import { loadTeacher, type Teacher, type TeacherContext } from './model/teachers';
+import { onnxTeacher } from './model/teachers/onnx';
+import { confusionPicture } from './report/svg_confusion';
+import { imagesPicture } from './report/svg_images';
+import { softTargetsPicture } from './report/svg_soft_targets';
+import { oneOf, parseArguments, runMain } from './utils/cli';
+import { messageOf, UserError } from './utils/errors';
+import { writeFileAtomic, writeJson } from './utils/files';
+import { formatPythonFloat, formatSavetxt } from './utils/numpy_text';
+import { readParams, type Params } from './utils/params';
+import { progressBar } from './utils/progress';
+import { RunDirectory } from './utils/run_directory';
+
+const command = {
+  name: 'evaluate.ts',
+  summary: 'Evaluates a checkpoint, or an ONNX file, on the images of an experiment.',
+  flags: {
+    model_dir: { type: 'string', help: 'directory of an experiment; results go to evaluation/ in it' },
+    restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
+    split: { type: 'string', default: 'val', help: '"val", "test" or "train": which images, without augmentation' },
+    temperature: { type: 'number', default: 1, help: 'of the softmax scores, the soft targets and the KL divergence' },
+    onnx: { type: 'string', help: 'a classifier to evaluate in place of the checkpoint' },
+    output: { type: 'string', default: 'logits', help: 'what the ONNX file gives: "logits" or "probabilities"' },
+  },
+} as const;
+
+const PARTS: readonly Part[] = ['val', 'test', 'train'];
+/** Images in the picture of the worst losses. */
+const WORST = 20;
+
+/** Some images of a split. */
+interface Sample {
+  readonly split: Split;
+  readonly indices: Uint32Array;
+}
+
+async function main(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2), command);
+  const { model_dir: directory, restore_file, temperature, onnx } = args;
+  if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
+  if (!(temperature > 0)) throw new UserError(`--temperature must be greater than 0, got ${temperature}`, 2);
+  const part = oneOf('split', args.split, PARTS);
+  const output = oneOf('output', args.output, ['logits', 'probabilities']);
+
+  // The images, what stands for the student – its checkpoint or a file –, and its teacher.
+  const params = readParams(join(directory, 'params.json'), catalogue);
+  const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
+  const model = studentOf(params, dataset);
+  const { split, indices } = imagesOf(part, params, dataset);
+  const { threads } = params;
+  const context = { threads, log: () => {} };
+  const run = new RunDirectory(directory);
+  const path = onnx ?? checkpointPath(run, restore_file);
+  const student =
+    onnx === undefined
+      ? await Evaluator.create(model, await restoredWeights(run, restore_file, model), threads)
+      : await onnxTeacher({ onnx, layout: 'NCHW', output }, model, dataset, context);
+  const teacher = await teacherFor(params, model, dataset, context, split);
+
+  const folder = join(directory, 'evaluation');
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new UserError(`${folder}: cannot be written: ${messageOf(error)}`);
+  }
+
+  // Their logits, and what these say.
+  const bar = progressBar(indices.length, 'images');
+  const logits = await predictLogits(student, split, indices, dataset, (done) => bar.update(done));
+  bar.stop();
+  const teacherLogits = teacher && (await predictLogits(teacher, split, indices, dataset));
+  await Promise.all([student.release(), teacher?.release()]);
+  const labels = Int32Array.from(indices, (example) => split.labels[example]!);
+  const analysis = analyse({ logits, labels, classes: dataset.classes.length }, temperature, teacherLogits);
+
+  // Files and a summary.
+  const title = `${path} on ${indices.length} ${part} images`;
+  const graph = evaluationGraph(model);
+  const size = {
+    bytes: statSync(path).size,
+    ...(onnx === undefined && { parameters: parameterCount(graph), flops_per_image: flops(graph) }),
+  };
+  const accuracies = classAccuracies(analysis.confusion).map((share) => share ?? null);
+  const class_accuracy = Object.fromEntries(dataset.classes.map((name, k) => [name, accuracies[k]]));
+  const evaluation = { file: path, split: part, images: indices.length, ...analysis.figures, class_accuracy, ...size };
+  const name = basename(onnx ?? restore_file).replace(/\.(onnx|safetensors|pth\.tar|pth|pt|th)$/, '');
+  writeJson(join(folder, `evaluation_${part}_${name}.json`), evaluation);
+  for (const [file, content] of [
+    ...texts(analysis, part),
+    ...pictures(analysis, part, title, dataset, { split, indices }),
+  ])
+    writeFileAtomic(join(folder, file), content);
+  process.stdout.write(`${title}\n\n${summary(analysis.figures, size)}\n${classTable(analysis, dataset)}\n`);
+  process.stdout.write(`Written to ${folder}\n`);
+}
+
+/** The teacher of an experiment, where it has one that knows the images: cached logits are of training images only. */
+async function teacherFor(
+  { teacher, method }: Params,
+  model: Model,
+  dataset: Dataset,
+  context: TeacherContext,
+  split: Split,
+): Promise<Teacher | undefined> {
+  if (teacher === 'none' || !distillers[method]!.needsTeacher) return undefined;
+  if (split !== dataset.train && [teacher].flat().some((one) => 'logits' in one)) return undefined;
+  return loadTeacher(teacher, model, dataset, context);
+}
+
+/** Softmax scores, hits and the confusion matrix for numpy.loadtxt, by file name. */
+function texts({ temperature, classes, scores, correct, confusion }: Analysis, part: Part): [string, string][] {
+  const name = `${part}_temp${formatPythonFloat(temperature)}`;
+  return [
+    [`${name}_softmax_scores.txt`, formatSavetxt(scores, classes)],
+    [`${name}_predict_correct.txt`, formatSavetxt(correct.map(Number), 1)],
+    [`${name}_confusion_matrix.txt`, formatSavetxt(confusion.flat(), classes)],
+  ];
+}
+
+/** The confusion matrix, soft targets by class and of single images, and the images of the worst losses, by file name. */
+function pictures(
+  analysis: Analysis,
+  part: Part,
+  title: string,
+  { classes: names, shape }: Dataset,
+  { split, indices }: Sample,
+): [string, string][] {
+  const { classes, labels, predicted, losses, scores, teacherScores, temperature } = analysis;
+  const name = `${part}_temp${formatPythonFloat(temperature)}`;
+  const planesOf = (i: number) => {
+    const size = shape[0] * shape[1] * shape[2];
+    return split.images.subarray(indices[i]! * size, (indices[i]! + 1) * size);
+  };
+  const rowOf = (all: Float64Array, i: number) => all.subarray(i * classes, (i + 1) * classes);
+  const nameOf = (k: number) => names[k]!;
+  const [ofClass, teacherOfClass] = [scores, teacherScores].map((all) => all && meanByClass(all, labels, classes));
+  const byClass = names.map((className, k) => ({
+    title: `true class ${className}`,
+    student: ofClass![k]!,
+    ...(teacherOfClass && { teacher: teacherOfClass[k]! }),
+  }));
+  const examples = tellingExamples(analysis.confidences, analysis.correct).map((i) => ({
+    title: `image ${indices[i]!}, ${nameOf(labels[i]!)}`,
+    student: rowOf(scores, i),
+    ...(teacherScores && { teacher: rowOf(teacherScores, i) }),
+    image: { planes: planesOf(i), shape },
+  }));
+  const worst = Array.from(losses.keys())
+    .sort((a, b) => losses[b]! - losses[a]! || a - b)
+    .slice(0, WORST)
+    .map((i) => {
+      const [label, guess] = [nameOf(labels[i]!), nameOf(predicted[i]!)];
+      const seen = label === guess ? label : `${label} as ${guess}`;
+      return { planes: planesOf(i), shape, caption: [seen, `loss ${losses[i]!.toFixed(3)}`, `image ${indices[i]!}`] };
+    });
+  const soft = `soft targets at temperature ${temperature}`;
+  return [
+    [`${part}_confusion_matrix.svg`, confusionPicture(analysis.confusion, names, title)],
+    [`${name}_soft_targets.svg`, softTargetsPicture(byClass, names, `Mean ${soft}: ${title}`)],
+    [`${name}_soft_targets_examples.svg`, softTargetsPicture(examples, names, `Some ${soft}: ${title}`)],
+    [`${part}_worst_images.svg`, imagesPicture(worst, `The worst losses: ${title}`)],
+  ];
+}
+
+interface Size {
+  readonly bytes: number;
+  readonly parameters?: number;
+  readonly flops_per_image?: number;
+}
+
+function summary({ teacher, loss_split, ...figures }: Figures, { bytes, parameters, flops_per_image }: Size): string {
+  const groups = Object.entries(loss_split).map(([name, { count, mean, total }]) => [
+    `loss of the ${name}`,
+    `${count} images, mean ${mean?.toFixed(4) ?? '–'}, total ${total.toFixed(2)}`,
+  ]);
+  return bordered([
+    ['accuracy', percent(figures.accuracy)],
+    ['top-5 accuracy', percent(figures.top5_accuracy)],
+    ['loss', figures.loss.toFixed(4)],
+    ...groups,
+    ['expected calibration error', percent(figures.calibration_error)],
+    ...(teacher
+      ? [
+          ['accuracy of the teacher', percent(teacher.accuracy)],
+          ['same class as the teacher', percent(teacher.agreement)],
+          [`KL from the teacher, temperature ${teacher.temperature}`, teacher.kl_divergence.toFixed(4)],
+        ]
+      : []),
+    ...(parameters === undefined ? [] : [['parameters', grouped(parameters)]]),
+    ...(flops_per_image === undefined ? [] : [['FLOPs per image', grouped(flops_per_image)]]),
+    ['bytes of the file', grouped(bytes)],
+  ]);
+}
+
+function classTable({ confusion }: Analysis, { classes }: Dataset): string {
+  const accuracies = classAccuracies(confusion);
+  const rows = classes.map((name, k) => {
+    const images = confusion[k]!.reduce((sum, count) => sum + count, 0);
+    return [name, String(images), accuracies[k] === undefined ? '–' : percent(accuracies[k])];
+  });
+  return bordered([['class', 'images', 'accuracy'], ...rows]);
+}
+
+function bordered(rows: string[][]): string {
+  return table(rows, {
+    border: getBorderCharacters('norc'),
+    drawHorizontalLine: (line, count) => line === 0 || line === count,
+  });
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en');
+}
+
+void runMain(main);

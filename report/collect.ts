@@ -1,0 +1,192 @@
+/** What the directories of runs hold: ours, and those of earlier tools that wrote validation metrics only. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { globSync } from 'fast-glob';
+import { messageOf, UserError } from '../utils/errors';
+import { readJson } from '../utils/files';
+import { flatten, type Flat, type Scalar } from '../utils/flatten';
+import { lockState } from '../utils/lock';
+import { sortNaturally } from './natural_order';
+
+/**
+ * running: a living process holds its lock; finished: its last result is there; broken: a file cannot be read;
+ * interrupted: none of these, it can go on.
+ */
+export type Status = 'running' | 'finished' | 'broken' | 'interrupted';
+
+/** A metrics_*_weights.json. */
+export interface Score {
+  /** accuracy, loss and whatever else is a number; NaN where JSON has null. */
+  readonly metrics: ReadonlyMap<string, number>;
+  readonly epoch: number | undefined;
+  /** The images on which the epoch was chosen: `validation`, `test`, or unknown. */
+  readonly selectedOn: string | undefined;
+}
+
+/** Values by name (`epoch`, `learning_rate`, `train_loss`, `val_accuracy`, …), one for each line of metrics.jsonl. */
+export type Curves = ReadonlyMap<string, readonly number[]>;
+
+export interface FileError {
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface Run {
+  /** Path below the directory of the report, with `/` between folders; `.` for that directory itself. */
+  readonly directory: string;
+  readonly status: Status;
+  /** What params.json says, nothing filled in. */
+  readonly params: Flat;
+  /** Of params.json, or else of run.json. */
+  readonly seed: string | undefined;
+  /** Validation metrics of the best epoch and of the last. */
+  readonly val: Score | undefined;
+  readonly last: Score | undefined;
+  /** Test metrics of the best epoch; a score of an epoch that is no longer the best is left out. */
+  readonly test: Score | undefined;
+  readonly history: Curves;
+  /** What run.json says. */
+  readonly facts: Flat;
+  readonly errors: readonly FileError[];
+}
+
+/** Files that make a directory a run. params.json alone does not: it may be the plan of a search, or yet to be run. */
+const traces = [
+  'metrics_val_best_weights.json',
+  'metrics_val_last_weights.json',
+  'metrics_test_best_weights.json',
+  'metrics.jsonl',
+  'run.json',
+  'last.safetensors',
+];
+
+/**
+ * All runs in `directory` and below it, in natural order; their paths are told from `origin`. Symbolic links are not
+ * followed, and results that were put aside (`before_<n>`) do not count. Throws a UserError where there is no such
+ * directory; whatever is wrong with a run is told in its record.
+ */
+export function collectRuns(directory: string, origin = directory): Run[] {
+  if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
+  if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
+  const found = globSync(`**/{params.json,${traces.join()}}`, {
+    cwd: directory,
+    ignore: ['**/node_modules/**', '**/before_+([0-9])/**'],
+    followSymbolicLinks: false,
+    suppressErrors: true,
+  });
+  const filesOf = new Map<string, Set<string>>();
+  for (const path of found) {
+    const slash = path.lastIndexOf('/');
+    const folder = path.slice(0, Math.max(slash, 0));
+    if (!filesOf.has(folder)) filesOf.set(folder, new Set());
+    filesOf.get(folder)!.add(path.slice(slash + 1));
+  }
+  const runs = [...filesOf]
+    .filter(([, files]) => traces.some((name) => files.has(name)))
+    .map(([folder, files]) => {
+      const path = join(directory, folder);
+      return readRun(path, relative(origin, path).split(sep).join('/') || '.', files);
+    });
+  return sortNaturally(runs, (run) => run.directory);
+}
+
+/** Was the epoch chosen by its accuracy on the very images that its score is of? Unknown counts as yes. */
+export function chosenOnTest({ val, test }: Run): boolean {
+  return (val ?? test) !== undefined && (val ?? test)!.selectedOn !== 'validation';
+}
+
+/** Epochs that are done, and those that are planned, where known. */
+export function progressOf({ history, params }: Pick<Run, 'history' | 'params'>): {
+  done: number;
+  planned: number | undefined;
+} {
+  const planned = params.get('num_epochs');
+  return { done: history.get('epoch')?.at(-1) ?? 0, planned: typeof planned === 'number' ? planned : undefined };
+}
+
+function readRun(path: string, directory: string, files: ReadonlySet<string>): Run {
+  const errors: FileError[] = [];
+  const attempt = <T>(file: string, read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      errors.push({ file, reason: messageOf(error).replace(`${join(path, file)}: `, '') });
+      return undefined;
+    }
+  };
+  const readFile = <T>(file: string, read: (path: string) => T): T | undefined =>
+    files.has(file) ? attempt(file, () => read(join(path, file))) : undefined;
+  const params = readFile('params.json', readFlat);
+  const facts = readFile('run.json', readFlat);
+  const val = readFile('metrics_val_best_weights.json', readScore);
+  const last = readFile('metrics_val_last_weights.json', readScore);
+  const test = readFile('metrics_test_best_weights.json', readScore);
+  const history = readFile('metrics.jsonl', readCurves);
+  const lock = attempt('.lock', () => lockState(path));
+  const seed = params?.get('seed') ?? facts?.get('seed');
+  const run = {
+    directory,
+    params: params ?? new Map<string, Scalar>(),
+    seed: seed === undefined ? undefined : String(seed),
+    val,
+    last,
+    test: test && val && test.epoch !== val.epoch ? undefined : test,
+    history: history ?? new Map<string, number[]>(),
+    facts: facts ?? new Map<string, Scalar>(),
+    errors,
+  };
+  const isOurs = ['run.json', 'metrics.jsonl', 'last.safetensors'].some((name) => files.has(name));
+  const { done, planned = done } = progressOf(run);
+  const isComplete = isOurs ? run.test !== undefined && done >= planned : lock === 'free';
+  const status = lock === 'held' ? 'running' : errors.length > 0 ? 'broken' : isComplete ? 'finished' : 'interrupted';
+  return { ...run, status };
+}
+
+function readFlat(path: string): Flat {
+  return flatten(objectIn(readJson(path)));
+}
+
+function readScore(path: string): Score {
+  const { epoch, selected_on: selectedOn, ...rest } = objectIn(readJson(path));
+  const metrics = Object.entries(rest).map(([name, value]) => [name, numberIn(value, name)] as const);
+  return {
+    metrics: new Map(metrics),
+    epoch: epoch === undefined ? undefined : numberIn(epoch, 'epoch'),
+    selectedOn: typeof selectedOn === 'string' ? selectedOn : undefined,
+  };
+}
+
+function readCurves(path: string): Curves {
+  const curves = new Map<string, number[]>();
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  for (const [i, line] of lines.entries()) {
+    let record: Flat;
+    try {
+      record = flatten(objectIn(JSON.parse(line)), '_');
+    } catch (error) {
+      throw new Error(`line ${i + 1}: ${messageOf(error)}`);
+    }
+    for (const [name, value] of record) {
+      if (!curves.has(name)) curves.set(name, Array<number>(i).fill(NaN));
+      curves.get(name)![i] = numberIn(value, name);
+    }
+    for (const values of curves.values()) if (values.length === i) values.push(NaN);
+  }
+  return curves;
+}
+
+function objectIn(content: unknown): object & Record<string, unknown> {
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content as never;
+  throw new Error(`must be a JSON object, got ${shown(content)}`);
+}
+
+/** A number; null stands for one that JSON cannot hold, such as the loss of a run that diverged. */
+function numberIn(value: unknown, name: string): number {
+  if (typeof value === 'number') return value;
+  if (value === null) return NaN;
+  throw new Error(`"${name}" must be a number, got ${shown(value)}`);
+}
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 60);
+}

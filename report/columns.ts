@@ -1,0 +1,175 @@
+/** The columns of a table: what each takes from a run, and how a row shows it. */
+import type { Flat, Scalar } from '../utils/flatten';
+import { formatDuration } from '../utils/progress';
+import { chosenOnTest, progressOf, type Run, type Score } from './collect';
+import { compare, type Baseline } from './comparison';
+import { compact, grouped, metric, rounded, signed } from './format';
+import { statisticOf, type Row } from './rows';
+
+/** Nothing where a run has no such value. */
+export type Value = Scalar | undefined;
+
+export interface Column {
+  /** The header, and what --columns and --sort call it. */
+  readonly name: string;
+  /** Whether it is shown where nobody asks for it by name. */
+  readonly shown: boolean;
+  readonly numeric: boolean;
+  /** Of repeats the table shows mean and spread; otherwise the mean alone. */
+  readonly spread: boolean;
+  /** The exact value of one of a row's runs. */
+  readonly value: (run: Run, row: Row) => Value;
+  /** What the table shows. */
+  readonly text: (row: Row) => string;
+  /** What rows are sorted by: the mean where several runs have numbers. */
+  readonly key: (row: Row) => Value;
+}
+
+/** Stands behind an accuracy by which its epoch was chosen on the test set, as far as anyone knows. */
+export const TEST_MARK = '†';
+
+/** Every column that some run has a value for, in the order in which a table shows them. */
+export function columnsOf(rows: readonly Row[], baseline?: Baseline): Column[] {
+  const runs = rows.flatMap((row) => row.runs);
+  const hidden = { shown: false };
+  const columns = [
+    column('directory', (run) => run.directory, { text: (row) => row.directory }),
+    ...paramColumns(rows),
+    ...scoreColumns('val', runs, (run) => run.val),
+    ...scoreColumns('test', runs, (run) => run.test),
+    ...scoreColumns('last', runs, (run) => run.last, hidden),
+    column('best_epoch', ({ val, test }) => (val ?? test)?.epoch, { format: rounded }),
+    column('epochs', (run) => progressOf(run).done || undefined, { format: rounded, ...hidden }),
+    column('parameters', ({ facts }) => facts.get('parameters'), { format: grouped }),
+    column('flops', ({ facts }) => facts.get('flops_per_image'), { format: compact }),
+    column('time', ({ facts }) => facts.get('seconds'), { format: formatDuration }),
+    column('status', ({ status }) => status, { text: statusText }),
+    ...(baseline ? comparisonColumns(rows, baseline) : []),
+    column('chosen_on_test', (run) => (run.val ?? run.test) && chosenOnTest(run), hidden),
+    column('errors', errorText, hidden),
+    column('row', (_, row) => row.directory, hidden),
+    column('n', (_, row) => row.runs.length, { format: String, ...hidden }),
+    ...namesIn(runs.map(({ facts }) => facts))
+      .filter((name) => !['parameters', 'flops_per_image', 'seconds'].includes(name))
+      .map((name) => column(`run.${name}`, ({ facts }) => facts.get(name), hidden)),
+  ];
+  return columns.filter(({ value }) => rows.some((row) => row.runs.some((run) => isValue(value(run, row)))));
+}
+
+interface Options {
+  readonly shown?: boolean;
+  readonly spread?: boolean;
+  /** How a number is written; without it the column holds texts. */
+  readonly format?: (value: number) => string;
+  /** What the row shows, in place of what follows from its runs' values. */
+  readonly text?: (row: Row) => string;
+  /** Follows what the row shows. */
+  readonly mark?: (row: Row) => string;
+}
+
+function column(name: string, value: Column['value'], options: Options = {}): Column {
+  const { shown = true, spread = false, format, mark = () => '' } = options;
+  const valuesOf = (row: Row) => row.runs.map((run) => value(run, row)).filter(isValue);
+  const meanOf = (values: readonly Scalar[]) => {
+    const numbers = values.filter((one) => typeof one === 'number');
+    return numbers.length > 0 && numbers.length === values.length ? statisticOf(numbers) : undefined;
+  };
+  const textOf = (row: Row): string => {
+    const values = valuesOf(row);
+    const statistic = meanOf(values);
+    if (!statistic || !format) return values.every((one) => one === values[0]) ? String(values[0] ?? '') : '';
+    const isSpread = spread && row.runs.length > 1;
+    const margin = isSpread ? ` ± ${format(statistic.standardDeviation)} (${statistic.n})` : '';
+    return format(statistic.mean) + margin + mark(row);
+  };
+  return {
+    name,
+    shown,
+    numeric: format !== undefined,
+    spread,
+    value,
+    text: options.text ?? textOf,
+    key(row) {
+      const values = valuesOf(row);
+      return meanOf(values)?.mean ?? values[0];
+    },
+  };
+}
+
+/** A column for each key of params.json; those are shown whose values differ from row to row. */
+function paramColumns(rows: readonly Row[]): Column[] {
+  const known = rows.filter(({ params }) => params.size > 0);
+  const all = known.flatMap(({ runs }) => runs.map(({ params }) => params));
+  const names = new Set([...namesIn(all), 'method', 'seed']);
+  // The seed comes last: it tells the runs of one experiment apart.
+  names.delete('seed');
+  return [...names, 'seed'].map((name) => {
+    const differs = new Set(known.map(({ params }) => JSON.stringify(params.get(name)))).size > 1;
+    const isNumeric = all.every((params) => typeof (params.get(name) ?? 0) === 'number') && name !== 'method';
+    return column(name, ({ params }) => paramOf(params, name), {
+      shown: differs,
+      text: ({ params }) => String(paramOf(params, name) ?? ''),
+      ...(isNumeric && { format: String }),
+    });
+  });
+}
+
+/** A param; where the method is not said, the name of the model says whether it is distilled. */
+function paramOf(params: Flat, name: string): Value {
+  const version = params.get('model_version');
+  if (name !== 'method' || params.has('method') || version === undefined) return params.get(name);
+  return String(version).includes('distill') ? 'kd' : 'nokd';
+}
+
+function scoreColumns(
+  prefix: string,
+  runs: readonly Run[],
+  scoreOf: (run: Run) => Score | undefined,
+  options: Options = {},
+): Column[] {
+  const mark = (row: Row) => (prefix !== 'last' && row.runs.some(chosenOnTest) ? TEST_MARK : '');
+  return namesIn(runs.map((run) => scoreOf(run)?.metrics ?? new Map())).map((name) =>
+    column(`${prefix}_${name}`, (run) => scoreOf(run)?.metrics.get(name), {
+      format: metric,
+      spread: true,
+      ...(name === 'accuracy' && { mark }),
+      ...options,
+    }),
+  );
+}
+
+/** The difference to the baseline, with its interval and what it says. */
+function comparisonColumns(rows: readonly Row[], baseline: Baseline): Column[] {
+  const comparisons = new Map(rows.map((row) => [row, compare(row, baseline)]));
+  const difference = (row: Row) => {
+    const { n = 0, mean = NaN, interval = [NaN, NaN] } = comparisons.get(row) ?? {};
+    const [low, high] = interval.map(signed);
+    return n === 0 ? '' : signed(mean) + (n > 1 ? ` [${low}, ${high}]` : '');
+  };
+  const verdict = (row: Row) => (row === baseline.row ? 'baseline' : comparisons.get(row)?.verdict);
+  return [
+    column('difference', (_, row) => comparisons.get(row)?.mean, { format: signed, text: difference }),
+    column('difference_low', (_, row) => comparisons.get(row)?.interval[0], { format: signed, shown: false }),
+    column('difference_high', (_, row) => comparisons.get(row)?.interval[1], { format: signed, shown: false }),
+    column('verdict', (_, row) => verdict(row), { text: (row) => verdict(row) ?? '' }),
+  ];
+}
+
+function statusText({ runs }: Row): string {
+  const [run] = runs as [Run];
+  const { done, planned = '?' } = progressOf(run);
+  if (run.status === 'broken') return `broken: ${run.errors.map(({ file }) => file).join(', ')}`;
+  return run.status === 'finished' || done === 0 ? run.status : `${run.status} ${done}/${planned}`;
+}
+
+function errorText({ errors }: Run): Value {
+  return errors.length > 0 ? errors.map(({ file, reason }) => `${file}: ${reason}`).join('; ') : undefined;
+}
+
+function namesIn(maps: readonly ReadonlyMap<string, unknown>[]): string[] {
+  return [...new Set(maps.flatMap((map) => [...map.keys()]))];
+}
+
+function isValue(value: Value): value is NonNullable<Value> {
+  return value !== undefined && value !== null;
+}

@@ -1,0 +1,28 @@
+/** Numbers as a table shows them. */
+
+/** An accuracy or a loss: four decimals, three digits where it is small. */
+export function metric(value: number): string {
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toPrecision(3) : value.toFixed(4);
+}
+
+/** A difference with its sign, four decimals. */
+export function signed(value: number): string {
+  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
+}
+
+/** A whole number, or a mean of such with one decimal. */
+export function rounded(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(1);
+}
+
+/** `269,722`. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** Three digits with a prefix of the SI: `81.1 M`. */
+export function compact(value: number): string {
+  const power = value >= 1000 ? Math.min(4, Math.floor(Math.log10(value) / 3)) : 0;
+  const prefix = ['', ' k', ' M', ' G', ' T'][power]!;
+  return `${Number((value / 1000 ** power).toPrecision(3))}${prefix}`;
+}

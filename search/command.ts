@@ -1,0 +1,199 @@
+/** The command that searches: from its arguments to its exit code. */
+import { existsSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { getBorderCharacters, table } from 'table';
+import { oneOf, parseArguments } from '../utils/cli';
+import { UserError } from '../utils/errors';
+import { readJson } from '../utils/files';
+import { onInterrupt } from '../utils/interrupt';
+import { acquireLock } from '../utils/lock';
+import { openLog } from '../utils/logger';
+import { settingsChanges } from './changes';
+import { changedParams, isFinished } from './child';
+import { Journal, readJournal, type Event } from './journal';
+import { canonical } from './json';
+import { localLauncher } from './launchers/local';
+import { Proposals } from './proposals';
+import { samplers, type SamplerName } from './samplers';
+import { Search } from './scheduler';
+import { readSettings, type Settings } from './settings';
+import { isObject } from './settings_schema';
+import type { Dimension } from './space';
+import { stateOf, trialsOf, withEvent, type Trial } from './trials';
+import { openView } from './view';
+
+const command = {
+  name: 'search_hyperparams.ts',
+  summary:
+    'Trains the experiment of a directory with other parameters, as its search.json says. It goes on where it was.',
+  flags: {
+    parent_dir: { type: 'string', help: 'directory with params.json and search.json; each trial gets one in it' },
+    parallel: { type: 'number', help: 'trials at a time' },
+    trials: { type: 'number', help: 'points in all, those of before included' },
+    sampler: { type: 'string', help: Object.keys(samplers).join(', ') },
+    dry_run: { type: 'boolean', default: false, help: 'print the trials and write nothing' },
+    extend: { type: 'boolean', default: false, help: 'accept that there is more to search than when it began' },
+  },
+} as const;
+
+/** Runs the command; `trainer` is the program, with its arguments, that trains `--model_dir <directory>`. */
+export async function searchHyperparameters(argv: readonly string[], trainer: readonly string[]): Promise<void> {
+  const args = parseArguments(argv, command);
+  const { parent_dir: parent } = args;
+  if (parent === undefined) throw new UserError('--parent_dir is missing: name the directory of a search', 2);
+  for (const flag of ['parallel', 'trials'] as const) {
+    const value = args[flag];
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
+      throw new UserError(`--${flag} must be an integer from 1, got ${value}`, 2);
+    }
+  }
+  if (!existsSync(parent)) throw new UserError(`${parent}: no such directory`);
+  if (!statSync(parent).isDirectory()) throw new UserError(`${parent}: not a directory`);
+  const params = readJson(join(parent, 'params.json'));
+  if (!isObject(params)) throw new UserError(`${join(parent, 'params.json')}: must be an object`);
+  const settings = settingsOf(parent, args);
+  if (settings.launcher !== 'local') {
+    throw new UserError(
+      `${join(parent, 'search.json')}: "launcher" must be "local" so far, got "${settings.launcher}"`,
+    );
+  }
+  const journal = join(parent, 'search.journal.jsonl');
+  if (args.dry_run) {
+    const events = readJournal(journal);
+    refuseChanges(parent, events, settings, params, args.extend);
+    process.stdout.write(trialTable(parent, settings, events));
+    return;
+  }
+  const lock = acquireLock(parent);
+  try {
+    const events = readJournal(journal);
+    const isNew = refuseChanges(parent, events, settings, params, args.extend);
+    const writer = new Journal(journal);
+    if (isNew) writer.append({ event: 'search', settings, params });
+    await search(parent, params, settings, events, writer, trainer);
+  } finally {
+    lock.release();
+  }
+}
+
+/** What the command line sets in place of search.json; a sampler has its default options then. */
+interface Overrides {
+  readonly trials?: number | undefined;
+  readonly sampler?: string | undefined;
+  readonly parallel?: number | undefined;
+}
+
+function settingsOf(parent: string, { trials, sampler, parallel }: Overrides): Settings {
+  if (sampler !== undefined) oneOf('sampler', sampler, Object.keys(samplers) as SamplerName[]);
+  const given = Object.entries({ trials, sampler, parallel }).filter(([, value]) => value !== undefined);
+  return readSettings(join(parent, 'search.json'), Object.fromEntries(given));
+}
+
+/**
+ * Whether the journal has to learn the settings: there are none, or others. A UserError tells what differs, unless it
+ * is only more than before and `extend` accepts that.
+ */
+function refuseChanges(
+  parent: string,
+  events: readonly Event[],
+  settings: Settings,
+  params: object,
+  extend: boolean,
+): boolean {
+  const before = events.findLast((event) => event.event === 'search');
+  if (before === undefined) return true;
+  const { lines, onlyExtends } = settingsChanges(before.settings, settings);
+  const ofParams = changedParams(before.params, params).map((line) => `${join(parent, 'params.json')}: ${line}`);
+  const isExtension = onlyExtends && ofParams.length === 0;
+  if (lines.length + ofParams.length === 0 || (isExtension && extend)) return lines.length > 0;
+  const advice = isExtension
+    ? '--extend accepts this, as it only adds to what was begun'
+    : 'the search was begun otherwise: set the old values to go on, or search in another directory';
+  const ofSettings = lines.map((line) => `${join(parent, 'search.json')}: ${line}`);
+  throw new UserError([...ofSettings, ...ofParams, `${parent}: ${advice}`].join('\n'));
+}
+
+async function search(
+  parent: string,
+  params: Record<string, unknown>,
+  settings: Settings,
+  events: readonly Event[],
+  journal: Journal,
+  trainer: readonly string[],
+): Promise<void> {
+  const { space, metric, threads_per_trial: threads } = settings;
+  const parallel = settings.parallel ?? Math.max(1, Math.floor(availableParallelism() / threads));
+  const interrupt = onInterrupt();
+  const view = openView(Math.min(parallel, settings.trials), metric);
+  const log = openLog(join(parent, 'search_hyperparameters.log'), view.print);
+  const searching = new Search({
+    directory: parent,
+    params,
+    settings,
+    parallel,
+    events,
+    append: (event) => journal.append(event),
+    launcher: localLauncher(trainer),
+    log,
+    interrupt,
+    show: view.show,
+    pollMs: 1000,
+    graceMs: 10_000,
+  });
+  const done = () => {
+    const { complete, pruned, failed } = searching.snapshot().counts;
+    return complete + pruned + failed;
+  };
+  log.info(
+    `Searching with ${settings.sampler.name}, ${parallel} at a time: ${done()} of ${settings.trials} trials done`,
+  );
+  for (const dimension of space) log.info(`${dimension.path}: ${describe(dimension)}`);
+  try {
+    await searching.run();
+  } finally {
+    view.stop();
+  }
+  const { best } = searching.snapshot();
+  if (best) log.info(`Best ${metric}: ${best.value.toFixed(4)} of ${join(parent, best.name)}`);
+  if (interrupt.requested) {
+    log.warn(`Interrupted after ${done()} of ${settings.trials} trials; the same command goes on`);
+    process.exitCode = interrupt.exitCode;
+  } else if (done() < settings.trials) {
+    log.warn(`Ended after ${done()} of ${settings.trials} trials: there are no further points`);
+  }
+}
+
+function describe(dimension: Dimension): string {
+  if (dimension.kind === 'choice') return dimension.values.map(canonical).join(', ');
+  const { low, high, step, log } = dimension;
+  return `${low} to ${high}${step === undefined ? '' : ` in steps of ${step}`}${log ? ', logarithmic' : ''}`;
+}
+
+/** The trials that there are and those that would follow, as things stand. */
+function trialTable(parent: string, settings: Settings, events: readonly Event[]): string {
+  let trials = trialsOf(events);
+  const isKnown = new Set(trials.keys());
+  const proposals = new Proposals(settings, trials);
+  while (trials.size < settings.trials) {
+    const proposal = proposals.next(trials);
+    if (proposal === undefined) break;
+    trials = withEvent(trials, proposal);
+  }
+  const paths = settings.space.map(({ path }) => path);
+  const head = ['#', ...paths, 'directory', 'state'];
+  const stateIn = (trial: Trial) => {
+    if (isKnown.has(trial.name)) return stateOf(trial, settings.repeats);
+    return isFinished(join(parent, trial.name)) ? 'complete' : 'new';
+  };
+  const body = [...trials.values()].map((trial, index) => [
+    String(index + 1),
+    ...paths.map((path) => (Object.hasOwn(trial.point, path) ? canonical(trial.point[path]!) : '')),
+    trial.name,
+    stateIn(trial),
+  ]);
+  return table([head, ...body], {
+    border: getBorderCharacters('norc'),
+    drawHorizontalLine: (i, n) => [0, 1, n].includes(i),
+  });
+}

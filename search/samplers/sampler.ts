@@ -1,0 +1,34 @@
+/** What chooses the points of a search. */
+import type { Schema } from '../../utils/schema';
+import type { Point, Space } from '../space';
+
+/** What is known of a trial. */
+export interface Observation {
+  readonly trial: number;
+  readonly point: Point;
+  readonly state: 'running' | 'complete' | 'pruned' | 'failed';
+  /** The metric of a complete trial, or that of the last epoch of a pruned one; the larger the better. */
+  readonly value?: number;
+  /** How many epochs it has run. */
+  readonly epochs?: number;
+}
+
+export interface Sampler {
+  /**
+   * The point of trial `trial` (from 0), or undefined where there is none left. It depends on the seed, the number of
+   * the trial and, if the sampler learns, on the set of observations, whatever their order.
+   */
+  propose(trial: number, history: readonly Observation[]): Point | undefined;
+}
+
+/** A kind of sampler, as search.json names it. */
+export interface SamplerKind<Options> {
+  /** The schemas of its options, all with defaults. */
+  readonly options: Readonly<Record<keyof Options, Schema>>;
+  /** Lines on what it cannot do with a space. */
+  mistakes(space: Space): string[];
+  create(space: Space, seed: number, options: Options): Sampler;
+}
+
+/** The options of a sampler or pruner that has none. */
+export type NoOptions = Readonly<Record<never, never>>;

@@ -1,0 +1,142 @@
+/**
+ * What search.json accepts, as JSON schemas: one for a given file, in which each key has the form that the file uses, so
+ * that a message is about that form and its defaults can be filled; and one with every form, for editors. In both,
+ * `title` says what a key is for and `description` what it accepts.
+ */
+import type { Schema } from '../utils/schema';
+import { pruners } from './pruners';
+import { samplers } from './samplers';
+import { namings } from './trial_name';
+
+type File = Readonly<Record<string, unknown>>;
+
+const object = (properties: Schema, required: string[] = [], more: Schema = {}): Schema => ({
+  type: 'object',
+  properties,
+  required,
+  additionalProperties: false,
+  ...more,
+});
+const integer = (minimum: number, more: Schema = {}): Schema => ({ type: 'integer', minimum, ...more });
+const text = (pattern: string, description: string): Schema => ({ type: 'string', pattern, description });
+
+const list = { type: 'array', items: {}, minItems: 1, description: 'a list of at least one value' };
+const when = {
+  type: 'object',
+  additionalProperties: {},
+  minProperties: 1,
+  title: 'The dimension exists only where each named one has this value, or one of this list.',
+  description: 'an object with dimensions that stand before, as in {"optimizer": "sgd"}',
+};
+const range = object(
+  {
+    low: { type: 'number' },
+    high: { type: 'number' },
+    step: { type: 'number', exclusiveMinimum: 0 },
+    log: { type: 'boolean', default: false },
+    integer: { type: 'boolean', default: false },
+    when,
+  },
+  ['low', 'high'],
+);
+const listed = object({ values: list, when }, ['values']);
+const anyDimension = 'a list of values, or an object with "low" and "high" or with "values"';
+
+function dimensionForm(dimension: unknown): Schema {
+  if (Array.isArray(dimension)) return list;
+  if (!isObject(dimension)) return { not: {}, description: anyDimension };
+  return Object.hasOwn(dimension, 'values') ? listed : range;
+}
+
+type Plugins = Readonly<Record<string, { readonly options: Schema }>>;
+
+/** The long form of one sampler or pruner. */
+function pluginForm(plugins: Plugins, name: string): Schema {
+  return object({ name: { enum: [name] }, ...plugins[name]!.options }, ['name']);
+}
+
+function chosenPlugin(plugins: Plugins, chosen: unknown): Schema {
+  const names = Object.keys(plugins);
+  const name = isObject(chosen) && typeof chosen.name === 'string' ? chosen.name : '';
+  if (names.includes(name)) return pluginForm(plugins, name);
+  return isObject(chosen) ? object({ name: { enum: names } }, ['name']) : { enum: names };
+}
+
+function anyPlugin(plugins: Plugins): Schema {
+  const names = Object.keys(plugins);
+  return { anyOf: [{ enum: names }, ...names.map((name) => pluginForm(plugins, name))] };
+}
+
+const slurm = object(
+  {
+    partition: text('^[A-Za-z0-9_.,-]+$', 'the name of a partition'),
+    time: text('^([0-9]+-)?[0-9]+(:[0-9]{1,2}){0,2}$', 'a time as Slurm writes it, as in "4:00:00" or "1-12:00:00"'),
+    gres: text('^[A-Za-z0-9_.:,-]+$', 'generic resources, as in "gpu:1"'),
+    cpus: integer(1),
+    memory: text('^[0-9]+[KMGT]?$', 'an amount of memory, as in "8G"'),
+    array_limit: integer(1),
+  },
+  [],
+  { title: 'What a trial asks of Slurm.', default: {} },
+);
+
+function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
+  const seconds = '"90s", "30m", "2h" or "1h30m"';
+  return object(
+    {
+      $schema: { type: 'string', title: 'Where this schema is, for editors.' },
+      space: { ...space, title: 'Keys of params.json (inside objects: "schedule.gamma") and the values to try.' },
+      sampler: { ...sampler, default: 'grid', title: 'How points are chosen.' },
+      trials: integer(1, { title: 'Points in all, not further ones. Without it all of a grid, or 40.' }),
+      seed: integer(0, { maximum: 2 ** 32 - 1, default: 230, title: 'Of the search, not of the trainings.' }),
+      repeats: integer(1, { default: 1, title: 'Trainings of each point, with different seeds.' }),
+      pruner: { ...pruner, default: 'none', title: 'How trials without prospects are stopped early.' },
+      metric: {
+        ...text('^(train|val)_[a-z0-9_]+$', '"train_" or "val_" and a number of metrics.jsonl, as in "val_accuracy"'),
+        default: 'val_accuracy',
+        title: 'What is compared.',
+      },
+      goal: { enum: ['maximize', 'minimize'], title: 'Without it "minimize" for a loss and "maximize" for the rest.' },
+      parallel: integer(1, { title: 'Trials at a time. Without it as many as the cores have threads for.' }),
+      threads_per_trial: integer(1, { default: 1, title: 'Threads of each.' }),
+      max_failures: integer(0, { default: 3, title: 'The search goes on with up to so many failed trials.' }),
+      retries: integer(0, { default: 1, title: 'How often a failed trial is started again.' }),
+      timeout: {
+        ...text('^(?=.*[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?$', seconds),
+        title: 'The longest that a trial may take.',
+      },
+      launcher: { enum: ['local', 'slurm'], default: 'local', title: 'What runs the trials.' },
+      slurm,
+      names: { enum: namings, default: 'plain', title: 'Directories: alpha_0.5_temperature_4 or alpha_0.5_Temp_4.0.' },
+    },
+    ['space'],
+  );
+}
+
+/** The schema of one search.json, whose sampler and pruner are in their long form. */
+export function schemaFor({ space, sampler, pruner }: File): Schema {
+  const properties = Object.fromEntries(
+    Object.entries(isObject(space) ? space : {}).map(([path, value]) => [path, dimensionForm(value)]),
+  );
+  const spaceForm = {
+    type: 'object',
+    properties,
+    minProperties: 1,
+    description: 'an object with at least one key of params.json',
+  };
+  return schemaOf(spaceForm, chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
+}
+
+/** The schema of every search.json; search.schema.json holds it for editors. */
+export function editorSchema(): Schema {
+  const space = { type: 'object', additionalProperties: { anyOf: [list, listed, range] }, minProperties: 1 };
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'search.json: a search for hyperparameters',
+    ...schemaOf(space, anyPlugin(samplers), anyPlugin(pruners)),
+  };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

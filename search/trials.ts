@@ -1,0 +1,57 @@
+/** The trials of a search as its journal tells them. */
+import type { Event } from './journal';
+import type { Point } from './space';
+
+export type TrialState = 'running' | 'complete' | 'pruned' | 'failed';
+
+export interface Trial {
+  readonly name: string;
+  /** The number for which the sampler gave the point. */
+  readonly trial: number;
+  readonly point: Point;
+  /** The metric of each repeat that has finished. */
+  readonly values: readonly number[];
+  /** What ended it early, with the metric then. */
+  readonly early?: { readonly state: 'pruned' | 'failed'; readonly value: number; readonly reason: string };
+  /** Epochs of the repeat that ended last. */
+  readonly epochs: number;
+}
+
+export type Trials = ReadonlyMap<string, Trial>;
+
+export function trialsOf(events: readonly Event[]): Trials {
+  return events.reduce<Trials>(withEvent, new Map());
+}
+
+/** The trials after a further event. An event of a trial that was never proposed changes nothing. */
+export function withEvent(trials: Trials, event: Event): Trials {
+  if (event.event === 'search') return trials;
+  const { name } = event;
+  if (event.event === 'proposed') {
+    const { trial, point } = event;
+    return new Map([...trials, [name, { name, trial, point, values: [], epochs: 0 }]]);
+  }
+  const before = trials.get(name);
+  return before === undefined ? trials : new Map([...trials, [name, after(before, event)]]);
+}
+
+function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'proposed' }>): Trial {
+  const { name, trial: draw, point, values } = trial;
+  const rest = { name, trial: draw, point, values, epochs: trial.epochs };
+  if (event.event === 'started') return rest;
+  if (event.event === 'failed') return { ...rest, early: { state: 'failed', value: NaN, reason: event.reason } };
+  const { epochs } = event;
+  const value = event.value ?? NaN;
+  if (event.event === 'pruned') return { ...rest, epochs, early: { state: 'pruned', value, reason: '' } };
+  return { ...rest, epochs, values: [...values.slice(0, event.repeat), value] };
+}
+
+/** The state of a trial where each has so many repeats; 'running' also means that it is to be started again. */
+export function stateOf({ values, early }: Trial, repeats: number): TrialState {
+  return early?.state ?? (values.length >= repeats ? 'complete' : 'running');
+}
+
+/** The metric of a trial: the mean of its repeats, or what it had when it was pruned; NaN while there is none. */
+export function valueOf({ values, early }: Trial): number {
+  return early?.value ?? values.reduce((sum, value) => sum + value, 0) / values.length;
+}

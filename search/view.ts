@@ -1,0 +1,73 @@
+/** A search on the terminal: a line for the whole and one for each running trial, drawn anew in place (cli-progress). */
+import { MultiBar } from 'cli-progress';
+import { formatDuration } from '../utils/progress';
+import type { Running, Snapshot } from './scheduler';
+
+export interface View {
+  readonly show: (snapshot: Snapshot) => void;
+  /** Prints a line that stays, above those that change. */
+  readonly print: (line: string) => void;
+  readonly stop: () => void;
+}
+
+/** Lines in place for `parallel` trials where `stream` is a terminal; elsewhere only those that stay. */
+export function openView(parallel: number, metric: string, stream = process.stderr): View {
+  const print = (line: string) => void process.stdout.write(`${line}\n`);
+  if (!stream.isTTY) return { show: () => {}, print, stop: () => {} };
+  const format = (_: object, __: object, { line }: { line: string }) => line;
+  const bars = new MultiBar({
+    stream,
+    format,
+    linewrap: true,
+    gracefulExit: false,
+    forceRedraw: true,
+    clearOnComplete: true,
+  });
+  const slots = Array.from({ length: parallel + 1 }, () => bars.create(1, 0, { line: '' }));
+  let isOpen = true;
+  return {
+    show(snapshot) {
+      const lines = viewLines(snapshot, metric, stream.columns);
+      slots.forEach((slot, i) => slot.update(0, { line: lines[i] ?? '' }));
+    },
+    print(line) {
+      if (isOpen && process.stdout.isTTY) bars.log(`${line}\x1b[K\n`);
+      else print(line);
+    },
+    stop() {
+      isOpen = false;
+      bars.update();
+      bars.stop();
+    },
+  };
+}
+
+/** The lines of a moment, cut to the width of the terminal. */
+export function viewLines(snapshot: Snapshot, metric: string, width: number): string[] {
+  const { running, counts, total, best, secondsLeft } = snapshot;
+  const done = counts.complete + counts.pruned + counts.failed;
+  const facts = [
+    `${done}/${total} trials`,
+    `${counts.running} running`,
+    ...(counts.pruned > 0 ? [`${counts.pruned} pruned`] : []),
+    ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
+    ...(best ? [`best ${metric} ${best.value.toFixed(4)} of ${best.name}`] : []),
+    ...(secondsLeft === undefined || done === total ? [] : [`about ${formatDuration(secondsLeft)} left`]),
+  ];
+  const nameWidth = Math.max(0, ...running.map(({ label }) => label.length));
+  const lines = running.map((run) => {
+    const line = formatRun(run, metric, width - nameWidth - 2);
+    return `${run.label.padEnd(nameWidth)} ${line}`;
+  });
+  return [facts.join(', '), ...lines].map((line) => line.slice(0, width - 1));
+}
+
+/** ` 45%|████    | 9/20 [01:23<01:42, val_accuracy=0.612]` */
+function formatRun({ epochs, plannedEpochs, seconds, value }: Running, metric: string, width: number): string {
+  const part = plannedEpochs > 0 ? Math.min(1, epochs / plannedEpochs) : 0;
+  const left = part > 0 ? formatDuration(seconds / part - seconds) : '?';
+  const score = Number.isNaN(value) ? '' : `, ${metric}=${value.toFixed(3)}`;
+  const counts = `${epochs}/${plannedEpochs} [${formatDuration(seconds)}<${left}${score}]`;
+  const cells = Math.min(40, Math.max(8, width - counts.length - 8));
+  return `${String(Math.floor(100 * part)).padStart(3)}%|${'█'.repeat(Math.floor(part * cells)).padEnd(cells)}| ${counts}`;
+}

@@ -1,0 +1,159 @@
+/** Searches with a trainer that only waits: what becomes of trials that go well, fail, hang or are hopeless. */
+import { expect } from 'chai';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJournal } from '../../search/journal';
+import { UserError } from '../../utils/errors';
+import { lockState } from '../../utils/lock';
+import { countOf, childrenOf, makeSearch, runSearch, statesIn } from '../helpers/searching';
+
+describe('a search', function () {
+  this.timeout(20_000);
+  const directories: string[] = [];
+  after(() => directories.forEach((directory) => rmSync(directory, { recursive: true, force: true })));
+  const prepare: typeof makeSearch = (...args) => {
+    const directory = makeSearch(...args);
+    directories.push(directory);
+    return directory;
+  };
+  const journalOf = (directory: string) => readJournal(join(directory, 'search.journal.jsonl'));
+  const ofKind = (directory: string, kind: string) => journalOf(directory).filter(({ event }) => event === kind);
+
+  it('trains every point once, in a directory that says all, and replaces what ends at once', async () => {
+    const space = { alpha: [0.1, 0.9, 0.5], epoch_ms: [20, 700] };
+    const directory = prepare({ space, parallel: 2, threads_per_trial: 3 }, { num_epochs: 2 });
+    const { error, snapshots } = await runSearch(directory);
+    expect(error).to.equal(undefined);
+    const names = childrenOf(directory);
+    expect(names).to.have.lengthOf(6);
+    expect(statesIn(directory)).to.deep.equal(Object.fromEntries(names.map((name) => [name, 'complete'])));
+    for (const name of names)
+      expect([countOf('starts', directory, name), countOf('ends', directory, name)]).to.deep.equal([1, 1]);
+    const params = JSON.parse(readFileSync(join(directory, 'alpha_0.9_epoch_ms_20', 'params.json'), 'utf8')) as unknown;
+    expect(params).to.deep.equal({ num_epochs: 2, epoch_ms: 20, alpha: 0.9, threads: 3 });
+    expect(Math.max(...snapshots.map(({ running }) => running.length))).to.equal(2);
+    expect(snapshots.at(-1)!.best!.name).to.match(/^alpha_0.9/);
+    expect(snapshots.at(-1)!.counts).to.deep.equal({ complete: 6, pruned: 0, failed: 0, running: 0 });
+    // The first slow trial ran on while its neighbours came and went.
+    const order = journalOf(directory).flatMap((one) => (one.event === 'finished' ? [one.name] : []));
+    expect(order.indexOf('alpha_0.9_epoch_ms_20')).to.be.below(order.indexOf('alpha_0.1_epoch_ms_700'));
+  });
+
+  it('starts a failed trial again, and records one that fails for good with its last words', async () => {
+    const space = { behaviour: ['fail_once', 'fail', 'good'] };
+    const directory = prepare({ space, parallel: 3, retries: 2 });
+    const { error } = await runSearch(directory);
+    expect(error).to.equal(undefined);
+    expect(statesIn(directory)).to.deep.equal({
+      behaviour_fail_once: 'complete',
+      behaviour_fail: 'failed',
+      behaviour_good: 'complete',
+    });
+    expect(countOf('starts', directory, 'behaviour_fail')).to.equal(3);
+    expect(countOf('starts', directory, 'behaviour_fail_once')).to.equal(2);
+    const [failure] = ofKind(directory, 'failed');
+    expect(failure).to.include({ name: 'behaviour_fail', repeat: 0, reason: 'error: the last word' });
+  });
+
+  it('starts a trial again that was killed', async () => {
+    const directory = prepare({ space: { alpha: [0.5] } }, { num_epochs: 4, epoch_ms: 150 });
+    let victim: number | undefined;
+    const { lines } = await runSearch(directory, ({ running }) => {
+      if (victim === undefined && (running[0]?.epochs ?? 0) >= 2) {
+        victim = Number(readFileSync(join(directory, 'alpha_0.5', 'starts.txt'), 'utf8'));
+        process.kill(victim, 'SIGKILL');
+      }
+      return false;
+    });
+    expect(lines.join('\n')).to.match(/Failed, starting again: .*: ended by SIGKILL/);
+    expect(statesIn(directory)).to.deep.equal({ 'alpha_0.5': 'complete' });
+    expect([countOf('starts', directory, 'alpha_0.5'), countOf('ends', directory, 'alpha_0.5')]).to.deep.equal([2, 1]);
+  });
+
+  it('gives up after too many failures, and goes on where it was when started again', async () => {
+    const space = { behaviour: ['fail'], alpha: [1, 2, 3, 4] };
+    const directory = prepare({ space, parallel: 1, retries: 0, max_failures: 1 });
+    const { error } = await runSearch(directory);
+    expect(error).to.be.instanceOf(UserError);
+    expect((error as UserError).message).to.match(/^.*: 2 trials failed, "max_failures" is 1; /);
+    expect(Object.values(statesIn(directory))).to.deep.equal(['failed', 'failed']);
+    for (const name of childrenOf(directory))
+      writeFileSync(join(directory, name, 'metrics_val_best_weights.json'), '{}');
+    for (const name of childrenOf(directory))
+      writeFileSync(join(directory, name, 'metrics_test_best_weights.json'), '{}');
+    await runSearch(directory);
+    expect(Object.values(statesIn(directory))).to.deep.equal(['complete', 'complete', 'failed', 'failed']);
+  });
+
+  it('ends what takes too long, with SIGKILL what is deaf', async () => {
+    const space = { behaviour: ['hang', 'hang_hard'] };
+    const directory = prepare({ space, parallel: 2, timeout: '2s' });
+    const { error } = await runSearch(directory);
+    expect(error).to.equal(undefined);
+    expect(statesIn(directory)).to.deep.equal({ behaviour_hang: 'failed', behaviour_hang_hard: 'failed' });
+    for (const failure of ofKind(directory, 'failed')) expect(failure).to.include({ reason: 'timeout after 2 s' });
+    expect(lockState(join(directory, 'behaviour_hang'))).to.equal('free');
+    expect(lockState(join(directory, 'behaviour_hang_hard'))).to.equal('stale');
+  });
+
+  it('repeats a point with other seeds and compares the mean', async () => {
+    const directory = prepare({ space: { alpha: [0.5] }, repeats: 3 }, { seed: 240 });
+    const { snapshots } = await runSearch(directory);
+    const child = join(directory, 'alpha_0.5');
+    const seeds = [child, join(child, 'repeat_1'), join(child, 'repeat_2')].map(
+      (path) => (JSON.parse(readFileSync(join(path, 'params.json'), 'utf8')) as { seed: number }).seed,
+    );
+    expect(seeds).to.deep.equal([240, 241, 242]);
+    // The stub gains a hundredth a seed above 230: 0.60, 0.61, 0.62.
+    expect(snapshots.at(-1)!.best!.value).to.be.closeTo(0.61, 1e-12);
+  });
+
+  it('stops hopeless trials, which keep what they have', async () => {
+    const space = { alpha: [0.9, 0.1] };
+    const pruner = { name: 'median', startup_trials: 1 };
+    const directory = prepare({ space, pruner, parallel: 1 }, { num_epochs: 6, epoch_ms: 300 });
+    await runSearch(directory);
+    expect(statesIn(directory)).to.deep.equal({ 'alpha_0.9': 'complete', 'alpha_0.1': 'pruned' });
+    const [pruned] = ofKind(directory, 'pruned') as unknown as [{ epochs: number; value: number }];
+    expect(pruned.epochs).to.be.within(1, 5);
+    expect(pruned.value).to.be.closeTo((0.1 * pruned.epochs) / 6, 1e-12);
+    const metrics = readFileSync(join(directory, 'alpha_0.1', 'metrics.jsonl'), 'utf8');
+    expect(metrics.split('\n')).to.have.lengthOf(pruned.epochs + 1);
+    expect(lockState(join(directory, 'alpha_0.1'))).to.equal('free');
+  });
+
+  it('lets its children save when it is interrupted, and goes on where they were', async () => {
+    const directory = prepare({ space: { alpha: [0.1, 0.9] }, parallel: 2 }, { num_epochs: 4, epoch_ms: 150 });
+    const { error } = await runSearch(directory, ({ running }) => running.some(({ epochs }) => epochs >= 1));
+    expect(error).to.equal(undefined);
+    expect(Object.values(statesIn(directory))).to.include('running');
+    for (const name of childrenOf(directory)) expect(lockState(join(directory, name))).to.equal('free');
+    await runSearch(directory);
+    expect(Object.values(statesIn(directory))).to.deep.equal(['complete', 'complete']);
+    for (const name of childrenOf(directory)) expect(countOf('ends', directory, name)).to.equal(1);
+  });
+
+  it('keeps a finished run that it finds, and leaves a directory of other params alone', async () => {
+    const directory = prepare({ space: { alpha: [0.1, 0.9] }, parallel: 1 });
+    await runSearch(directory);
+    rmSync(join(directory, 'search.journal.jsonl'));
+    writeFileSync(join(directory, 'alpha_0.9', 'params.json'), '{"num_epochs":7,"epoch_ms":30,"alpha":0.9}');
+    await runSearch(directory);
+    expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'complete', 'alpha_0.9': 'failed' });
+    const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
+    expect(failure.reason).to.match(/params\.json: "num_epochs" was 7, is 3 for this search; /);
+    expect(countOf('starts', directory, 'alpha_0.1')).to.equal(1);
+  });
+
+  it('takes files that cannot be read for a failure', async () => {
+    const directory = prepare({ space: { alpha: [0.1] }, retries: 0 });
+    mkdirSync(join(directory, 'alpha_0.1'));
+    writeFileSync(join(directory, 'alpha_0.1', 'params.json'), '{"num_epochs":3,"epoch_ms":30,"alpha":0.1}');
+    writeFileSync(join(directory, 'alpha_0.1', 'metrics.jsonl'), 'no JSON\n');
+    await runSearch(directory);
+    expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'failed' });
+    const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
+    expect(failure.reason).to.match(/metrics\.jsonl: line 1 is not valid JSON$/);
+    expect(countOf('starts', directory, 'alpha_0.1')).to.equal(0);
+  });
+});

@@ -1,0 +1,111 @@
+/** synthesize_results.ts as a user runs it. */
+import { expect } from 'chai';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { experiment, runScript, train } from './helpers/train';
+import { finished, writePublishedRuns, writeRun } from './helpers/runs';
+
+describe('synthesize_results.ts', function () {
+  this.timeout(60_000);
+  let cwd: string;
+  beforeEach(() => (cwd = mkdtempSync(join(tmpdir(), 'synthesize-'))));
+  afterEach(() => rmSync(cwd, { recursive: true }));
+
+  const synthesize = (...args: string[]) => runScript('synthesize_results.ts', cwd, args);
+  const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
+
+  async function fails(exitCode: number, line: string, ...args: string[]): Promise<void> {
+    const ended = await synthesize(...args);
+    expect(ended).to.deep.equal({ exitCode, signal: null, stdout: '', stderr: `error: ${line}\n` });
+  }
+
+  it('prints the table of 124 published runs, plain where it is piped, and keeps it', async () => {
+    writePublishedRuns(join(cwd, 'experiments'));
+    const { exitCode, stdout, stderr } = await synthesize('--sort', '-val_accuracy');
+    expect({ exitCode, stderr }).to.deep.equal({ exitCode: 0, stderr: '' });
+    const rows = stdout.split('\n').filter((line) => line.startsWith('│'));
+    expect(rows).to.have.lengthOf(125);
+    expect(rows[1]).to.match(/^│ resnet18_distill\/resnext_teacher .* 0\.9479† │ {3}0\.0000 │ finished │$/);
+    expect(stdout).not.to.include('\u001b');
+    expect(stdout).to.match(/\n† Its epoch was chosen .*\n124 runs; the table is kept in experiments\/results\.md\n$/);
+    const kept = read('experiments/results.md').split('\n');
+    expect(kept.filter((line) => line.startsWith('|'))).to.have.lengthOf(126);
+    expect(kept[2]).to.match(/^\| resnet18_distill\/resnext_teacher /);
+  });
+
+  it('keeps csv and json where they are asked for, and prints the table all the same', async () => {
+    for (const seed of [1, 2]) writeRun(join(cwd, `p/seed_${seed}`), finished({ seed }, 0.5));
+    const csv = await synthesize('--parent_dir', 'p', '--format', 'csv', '--columns', 'directory, test_accuracy');
+    expect(csv.stdout).to.include('│ seed_*    │ 0.5000 ± 0.0000 (2) │');
+    expect(read('p/results.csv')).to.equal('directory,test_accuracy\r\nseed_1,0.5\r\nseed_2,0.5\r\n');
+    const json = await synthesize('--parent_dir', 'p/', '--format=json', '--group_by', 'method');
+    expect(json.stdout)
+      .to.match(/^method: nokd\n/)
+      .and.include('2 runs; the table is kept in p/results.json');
+    expect((JSON.parse(read('p/results.json')) as { runs: unknown[] }).runs).to.have.lengthOf(2);
+    expect(readdirSync(join(cwd, 'p')).sort()).to.deep.equal(['results.csv', 'results.json', 'seed_1', 'seed_2']);
+  });
+
+  it('takes a baseline by its path from here or from the parent, and from elsewhere', async () => {
+    for (const seed of [1, 2]) {
+      writeRun(join(cwd, `p/kd/seed_${seed}`), finished({ alpha: 0.5, seed }, 0.7 + seed / 100));
+      writeRun(join(cwd, `p/alone/seed_${seed}`), finished({ alpha: 0, seed }, 0.6 + seed / 100));
+      writeRun(join(cwd, `elsewhere/seed_${seed}`), finished({ alpha: 1, seed }, 0.8 + seed / 100));
+    }
+    for (const baseline of ['p/alone', 'alone', join(cwd, 'p', 'alone', 'seed_2')]) {
+      const { stdout } = await synthesize('--parent_dir', 'p', '--baseline', baseline, '--columns', 'row,verdict');
+      expect(stdout).to.include('│ alone/seed_* │ baseline │').and.include('│ kd/seed_*    │ better   │');
+    }
+    const { stdout } = await synthesize('--parent_dir=p', '--baseline=elsewhere', '--columns=row,difference,verdict');
+    expect(stdout)
+      .to.match(/│ \.\.\/elsewhere\/seed_\* │ +│ baseline │/)
+      .and.match(/│ kd\/seed_\* .* │ worse +│/);
+    expect(stdout).to.match(/\n6 runs; /);
+  });
+
+  it('has a row for a broken run', async () => {
+    writeRun(join(cwd, 'p/good'), finished({}, 0.5));
+    writeFileSync(join(writeRun(join(cwd, 'p/bad'), finished({}, 0.5)), 'metrics_test_best_weights.json'), '{"acc');
+    const { exitCode, stdout } = await synthesize('--parent_dir', 'p');
+    expect(exitCode).to.equal(0);
+    expect(stdout).to.include('│ broken: metrics_test_best_weights.json │');
+    expect(stdout).to.match(/\nbad\/metrics_test_best_weights\.json: not valid JSON: .*\n/);
+  });
+
+  it('reads what train.ts writes, and so does the HParams plugin of TensorBoard', async () => {
+    const path = experiment(join(cwd, 'p', 'run'), { num_epochs: 2 });
+    expect((await train(cwd, ['--model_dir', path])).exitCode).to.equal(0);
+    const columns = 'directory,status,best_epoch,test_accuracy,parameters,run.seed,num_epochs,chosen_on_test';
+    const { exitCode } = await synthesize('--parent_dir', 'p', '--format', 'csv', '--columns', columns);
+    expect(exitCode).to.equal(0);
+    const test = JSON.parse(read('p/run/metrics_test_best_weights.json')) as { accuracy: number; epoch: number };
+    const { parameters } = JSON.parse(read('p/run/run.json')) as { parameters: number };
+    const values = ['run', 'finished', test.epoch, test.accuracy, parameters, 230, 2, false];
+    expect(read('p/results.csv')).to.equal(`${columns}\r\n${values.join()}\r\n`);
+    const [events] = readdirSync(join(path, 'events'));
+    for (const tag of ['session_start_info', 'dataset.train', 'num_epochs', 'session_end_info']) {
+      expect(readFileSync(join(path, 'events', events!)).includes(tag), tag).to.equal(true);
+    }
+  });
+
+  it('tells in one line what is wrong', async () => {
+    mkdirSync(join(cwd, 'empty'));
+    writeRun(join(cwd, 'plan/a'), { params: { alpha: 1 } });
+    writeRun(join(cwd, 'p/a'), finished({ alpha: 0.5 }, 0.5));
+    await fails(1, 'experiments: no such directory');
+    await fails(1, 'empty: holds no run with results', '--parent_dir', 'empty');
+    await fails(1, 'plan: holds no run with results', '--parent_dir', 'plan');
+    await fails(2, '--format must be one of md, csv, json, got "xml"', '--parent_dir', 'p', '--format', 'xml');
+    const unknown = (flag: string) => `${flag}: there is no column "test_acuracy"; did you mean "test_accuracy"?`;
+    await fails(2, unknown('--sort'), '--parent_dir', 'p', '--sort', '-test_acuracy');
+    await fails(2, unknown('--columns'), '--parent_dir', 'p', '--columns', 'alpha,test_acuracy');
+    await fails(1, '--baseline: nowhere: no such directory', '--parent_dir', 'p', '--baseline', 'nowhere');
+    await fails(1, '--baseline: ../empty holds no run', '--parent_dir', 'p', '--baseline', 'empty');
+    expect(readdirSync(join(cwd, 'p'))).to.deep.equal(['a']);
+    mkdirSync(join(cwd, 'p', 'results.md'));
+    const { exitCode, stderr } = await synthesize('--parent_dir', 'p');
+    expect(exitCode).to.equal(1);
+    expect(stderr).to.match(/^error: p\/results\.md: cannot be written: .*\n$/);
+  });
+});
