@@ -12,22 +12,35 @@ import { createInterface, type Interface } from 'node:readline';
 import { table } from 'table';
 import { adam, optimizerFeeds, sgd, type Optimizer } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
-import { batches } from '../model/data/loader';
+import type { Dataset } from '../model/data/dataset';
+import { batches, type Batch } from '../model/data/loader';
 import { makeShapes } from '../model/data/shapes';
 import { distillers } from '../model/distillers';
+import { Evaluator } from '../model/evaluation';
 import { nets } from '../model/nets';
-import { maskFeeds, trainingGraph } from '../model/programs';
+import { evaluationGraph, maskFeeds, trainingGraph, type Model } from '../model/programs';
 import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { ndarray } from '../utils/ndarray';
 
 const SEED = 0;
 
-const cases: Record<string, { optimizer: Optimizer; dropoutRate: number; stepsPerRound: number }> = {
-  cnn: { optimizer: adam(), dropoutRate: 0.5, stepsPerRound: 6 },
-  resnet8: { optimizer: sgd({ momentum: 0.9, weightDecay: 5e-4 }), dropoutRate: 0, stepsPerRound: 6 },
-  resnet20: { optimizer: sgd({ momentum: 0.9, weightDecay: 5e-4 }), dropoutRate: 0, stepsPerRound: 4 },
-  resnet18: { optimizer: sgd({ momentum: 0.9, weightDecay: 5e-4 }), dropoutRate: 0, stepsPerRound: 2 },
+interface Case {
+  readonly net: string;
+  /** A training step; without one, the forward pass of a teacher. */
+  readonly optimizer?: Optimizer;
+  readonly stepsPerRound: number;
+}
+
+const momentum = sgd({ momentum: 0.9, weightDecay: 5e-4 });
+
+const cases: Readonly<Record<string, Case>> = {
+  cnn: { net: 'cnn', optimizer: adam(), stepsPerRound: 6 },
+  resnet8: { net: 'resnet8', optimizer: momentum, stepsPerRound: 6 },
+  resnet20: { net: 'resnet20', optimizer: momentum, stepsPerRound: 4 },
+  resnet18: { net: 'resnet18', optimizer: momentum, stepsPerRound: 2 },
+  resnet18_forward: { net: 'resnet18', stepsPerRound: 4 },
+  resnet56_forward: { net: 'resnet56', stepsPerRound: 6 },
 };
 
 const command = {
@@ -41,8 +54,10 @@ const command = {
   },
 } as const;
 
+/** Milliseconds. */
 interface Timing {
   readonly total: number;
+  /** What was spent before ONNX Runtime was called. */
   readonly outside: number;
 }
 
@@ -64,7 +79,6 @@ async function main(): Promise<void> {
       for (let i = 0; i < steps; i++) timings.push(await ours.step());
       if (torch) rival.push(await torch.median(name, steps));
     }
-    await ours.release();
     const total = median(timings.map((timing) => timing.total));
     const share = median(timings.map((timing) => timing.outside / timing.total));
     rows.push([
@@ -80,83 +94,78 @@ async function main(): Promise<void> {
   process.stdout.write(table(rows, { columnDefault: { alignment: 'right' }, columns: { 0: { alignment: 'left' } } }));
 }
 
-/** Our side: the step of train.ts, from stored pixels to the new state. */
+/** Our side: a step of train.ts, from stored pixels to the new state, or the logits of a teacher. */
 class Ours {
-  private count = 0;
-  private feeder = this.images();
-
   private constructor(
-    private readonly name: string,
-    private readonly batchSize: number,
-    private readonly graph: ReturnType<typeof trainingGraph>,
-    private readonly session: Session,
-    private readonly state: State,
-    private readonly dataset: ReturnType<typeof makeShapes>,
+    private readonly pixels: Generator<Batch, void>,
+    private readonly run: (batch: Batch) => Promise<number>,
   ) {}
 
   static async create(name: string, threads: number, batchSize: number): Promise<Ours> {
-    const dataset = makeShapes({ train: 4 * batchSize, test: 10, seed: SEED });
-    const { optimizer, dropoutRate } = cases[name]!;
-    const graph = trainingGraph(
-      {
-        net: nets[name]!.build,
-        options: { classes: 10, numChannels: 32, dropoutRate },
-        normalize: dataset.normalize,
-        input: dataset.shape,
-      },
-      {
-        batchSize,
-        seed: SEED,
-        distiller: distillers.nokd!,
-        optimizer,
-        alpha: 0,
-        temperature: 1,
-        klReduction: 'batchmean',
-      },
-    );
-    const session = await Session.create(graph, { threads });
-    const ours = new Ours(name, batchSize, graph, session, State.initial(graph), dataset);
+    const { net, optimizer } = cases[name]!;
+    const dataset = makeShapes({ train: 4 * batchSize, test: 1, seed: SEED });
+    const model: Model = {
+      net: nets[net]!.build,
+      options: { classes: 10, numChannels: 32, dropoutRate: net === 'cnn' ? 0.5 : 0 },
+      normalize: dataset.normalize,
+      input: dataset.shape,
+    };
+    const run = optimizer ? await trainer(model, optimizer, threads, batchSize) : await forward(model, threads);
+    const ours = new Ours(endless(dataset, batchSize), run);
     await ours.step();
     return ours;
   }
 
-  /** One step, in milliseconds. */
   async step(): Promise<Timing> {
     const start = performance.now();
-    const { value: batch } = this.feeder.next();
+    const { value: batch } = this.pixels.next();
     if (!batch) throw new Error('bench: no batch');
-    const { optimizer } = cases[this.name]!;
+    const called = await this.run(batch);
+    return { total: performance.now() - start, outside: called - start };
+  }
+}
+
+/** Trains on a batch; resolves to the moment at which ONNX Runtime was called. */
+async function trainer(model: Model, optimizer: Optimizer, threads: number, batchSize: number) {
+  const graph = trainingGraph(model, {
+    batchSize,
+    seed: SEED,
+    distiller: distillers.nokd!,
+    optimizer,
+    alpha: 0,
+    temperature: 1,
+    klReduction: 'batchmean',
+  });
+  const session = await Session.create(graph, { threads });
+  const state = State.initial(graph);
+  let count = 0;
+  return async (batch: Batch) => {
     const feeds = {
-      images: ndarray('uint8', [batch.size, ...this.dataset.shape], batch.images),
+      images: ndarray('uint8', [batch.size, ...model.input], batch.images),
       labels: ndarray('int32', [batch.size], batch.labels),
-      ...optimizerFeeds(optimizer, ++this.count, 0.01),
-      ...maskFeeds(this.graph, SEED, this.count),
+      ...optimizerFeeds(optimizer, ++count, 0.01),
+      ...maskFeeds(graph, SEED, count),
     };
-    const before = performance.now();
-    await this.session.run(feeds, this.state);
-    const after = performance.now();
-    return { total: after - start, outside: before - start };
-  }
+    const called = performance.now();
+    await session.run(feeds, state);
+    return called;
+  };
+}
 
-  release(): Promise<void> {
-    return this.session.release();
-  }
+async function forward(model: Model, threads: number) {
+  const evaluator = await Evaluator.create(model, State.initial(evaluationGraph(model)).arrays(), threads);
+  return async (batch: Batch) => {
+    const called = performance.now();
+    await evaluator.logits(batch);
+    return called;
+  };
+}
 
-  /** Augmented batches without end. */
-  private *images(): Generator<ReturnType<typeof batches> extends Generator<infer B> ? B : never, undefined> {
-    const indices = Uint32Array.from({ length: this.dataset.train.size }, (_, i) => i);
-    const { shape } = this.dataset;
-    for (let epoch = 1; ; epoch++) {
-      yield* batches(this.dataset.train, indices, {
-        shape,
-        batchSize: this.batchSize,
-        seed: SEED,
-        epoch,
-        shuffle: true,
-        augment: true,
-      });
-    }
-  }
+/** Augmented batches without end. */
+function* endless(dataset: Dataset, batchSize: number): Generator<Batch, void> {
+  const indices = Uint32Array.from({ length: dataset.train.size }, (_, i) => i);
+  const options = { shape: dataset.shape, batchSize, seed: SEED, shuffle: true, augment: true };
+  for (let epoch = 1; ; epoch++) yield* batches(dataset.train, indices, { ...options, epoch });
 }
 
 /** PyTorch's side: a process that times steps when it is told to. */
@@ -187,9 +196,9 @@ class Torch {
   /** Median of `steps` steps in milliseconds. */
   async median(name: string, steps: number): Promise<number> {
     this.process.stdin.write(`${name} ${steps}\n`);
-    const { value, done } = await this.lines.next();
-    if (done) throw new Error('bench: PyTorch ended');
-    return (JSON.parse(value as string) as { median_ms: number }).median_ms;
+    const line = await this.lines.next();
+    if (line.done) throw new Error('bench: PyTorch ended');
+    return (JSON.parse(line.value) as { median_ms: number }).median_ms;
   }
 
   stop(): void {

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "fixtures"))
-from torch_nets import Cnn, resnet8, resnet18, resnet20  # noqa: E402
+from torch_nets import Cnn, resnet8, resnet18, resnet20, resnet56  # noqa: E402
 
 
 def sgd(net):
@@ -80,6 +80,7 @@ CASES = {
     "resnet20": (functools.partial(train, resnet20, sgd), 10),
     "resnet18": (functools.partial(train, resnet18, sgd), 3),
     "resnet18_forward": (functools.partial(predict, resnet18), 5),
+    "resnet56_forward": (functools.partial(predict, resnet56), 5),
     "cnn_from_resnet18": (functools.partial(distill, cnn, adam, resnet18), 5),
 }
 

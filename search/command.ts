@@ -14,6 +14,7 @@ import { changedParams, isFinished } from './child';
 import { Journal, readJournal, type Event } from './journal';
 import { canonical } from './json';
 import { localLauncher } from './launchers/local';
+import { slurmLauncher } from './launchers/slurm';
 import { Proposals } from './proposals';
 import { samplers, type SamplerName } from './samplers';
 import { Search } from './scheduler';
@@ -53,11 +54,6 @@ export async function searchHyperparameters(argv: readonly string[], trainer: re
   const params = readJson(join(parent, 'params.json'));
   if (!isObject(params)) throw new UserError(`${join(parent, 'params.json')}: must be an object`);
   const settings = settingsOf(parent, args);
-  if (settings.launcher !== 'local') {
-    throw new UserError(
-      `${join(parent, 'search.json')}: "launcher" must be "local" so far, got "${settings.launcher}"`,
-    );
-  }
   const journal = join(parent, 'search.journal.jsonl');
   if (args.dry_run) {
     const events = readJournal(journal);
@@ -123,7 +119,8 @@ async function search(
   trainer: readonly string[],
 ): Promise<void> {
   const { space, metric, threads_per_trial: threads } = settings;
-  const parallel = settings.parallel ?? Math.max(1, Math.floor(availableParallelism() / threads));
+  const parallel = settings.parallel ?? mostAtATime(settings);
+  const pollMs = 1000;
   const interrupt = onInterrupt();
   const view = openView(Math.min(parallel, settings.trials), metric);
   const log = openLog(join(parent, 'search_hyperparameters.log'), view.print);
@@ -134,11 +131,14 @@ async function search(
     parallel,
     events,
     append: (event) => journal.append(event),
-    launcher: localLauncher(trainer),
+    launcher:
+      settings.launcher === 'slurm'
+        ? slurmLauncher(trainer, settings.slurm, threads, pollMs)
+        : localLauncher(trainer, pollMs),
     log,
     interrupt,
     show: view.show,
-    pollMs: 1000,
+    pollMs,
     graceMs: 10_000,
   });
   const done = () => {
@@ -162,6 +162,12 @@ async function search(
   } else if (done() < settings.trials) {
     log.warn(`Ended after ${done()} of ${settings.trials} trials: there are no further points`);
   }
+}
+
+/** As many trials as the cores have threads for; a cluster sees to that itself. */
+function mostAtATime({ launcher, slurm, trials, threads_per_trial: threads }: Settings): number {
+  if (launcher === 'slurm') return slurm.array_limit ?? trials;
+  return Math.max(1, Math.floor(availableParallelism() / threads));
 }
 
 function describe(dimension: Dimension): string {

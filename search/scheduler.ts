@@ -9,8 +9,7 @@ import { formatDuration } from '../utils/progress';
 import { curveOf, isFinished, lastWords, prepareChild, scoreOf } from './child';
 import { childParams } from './child_params';
 import type { Event } from './journal';
-import type { Job, Launcher } from './launchers/launcher';
-import { adopt } from './launchers/local';
+import type { Ending, Job, Launcher } from './launchers/launcher';
 import { Proposals } from './proposals';
 import { createPruner, pruningEpoch, type Curve, type Pruner } from './pruners';
 import type { Settings } from './settings';
@@ -176,15 +175,15 @@ export class Search {
 
   /** Runs a repeat until it is finished, pruned, or has failed for good; undefined: it was interrupted. */
   private async runRepeat(name: string, repeat: number, child: string): Promise<Event | undefined> {
-    const { settings, launcher, log, pollMs } = this.context;
+    const { settings, launcher, log } = this.context;
     for (let attempt = 0; ;) {
       if (isFinished(child)) return this.finished(name, repeat, child);
       const asked = curveOf(child, settings.metric).length;
-      const isAdopted = lockState(child) === 'held';
+      const left = await launcher.resume(child);
       this.record({ event: 'started', name, repeat });
-      log.info(`${isAdopted ? 'Already running' : 'Starting'}: ${child}`);
-      const job = isAdopted ? adopt(child, pollMs) : launcher.launch(child);
-      const { stop, how } = await this.attend(job, name, repeat, child, asked);
+      log.info(`${left ? 'Already running' : 'Starting'}: ${child}`);
+      const job = left ?? (await launcher.launch(child));
+      const { stop, ending } = await this.attend(job, name, repeat, child, asked);
       if (isFinished(child)) continue;
       if (stop === 'pruned') {
         const { epochs, value } = lastOf(curveOf(child, settings.metric));
@@ -193,8 +192,9 @@ export class Search {
       if (stop === 'interrupt') return undefined;
       if (stop === 'timeout') return { event: 'failed', name, repeat, reason: `timeout after ${settings.timeout} s` };
       // A process that began before had the lock, or one that we only watched has gone: look again.
-      if (isAdopted || lockState(child) === 'held') continue;
-      const reason = lastWords(child) || how;
+      if (left || lockState(child) === 'held') continue;
+      if (ending.isCutShort && curveOf(child, settings.metric).length > asked) continue;
+      const reason = lastWords(child) || ending.how;
       if (this.isStopping) return undefined;
       if (attempt++ >= settings.retries) return { event: 'failed', name, repeat, reason };
       log.warn(`Failed, starting again: ${child}: ${reason}`);
@@ -208,9 +208,9 @@ export class Search {
     repeat: number,
     child: string,
     asked: number,
-  ): Promise<{ stop: Stop | undefined; how: string }> {
+  ): Promise<{ stop: Stop | undefined; ending: Ending }> {
     const { settings, pollMs, graceMs } = this.context;
-    const began = performance.now();
+    let began = performance.now();
     let stop: Stop | undefined;
     let stoppedAt = 0;
     let isKilled = false;
@@ -220,6 +220,7 @@ export class Search {
     };
     const look = () => {
       const curve = curveOf(child, settings.metric);
+      if (job.isWaiting()) began = performance.now();
       const seconds = (performance.now() - began) / 1000;
       const label = repeat === 0 ? name : join(name, `repeat_${repeat}`);
       const { epochs, value } = lastOf(curve);
@@ -245,10 +246,10 @@ export class Search {
     };
     lookSafely();
     const timer = setInterval(lookSafely, pollMs);
-    const how = await job.ended;
+    const ending = await job.ended;
     clearInterval(timer);
     this.running.delete(name);
-    return { stop, how };
+    return { stop, ending };
   }
 
   private finished(name: string, repeat: number, child: string): Event {

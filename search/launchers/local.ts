@@ -10,7 +10,7 @@ import type { Job, Launcher } from './launcher';
  * Runs `trainer`, a program with its arguments, as `<trainer> --model_dir <directory>`. Each child leads a process group
  * of its own, so that a Ctrl-C reaches it once, by way of the search.
  */
-export function localLauncher(trainer: readonly string[]): Launcher {
+export function localLauncher(trainer: readonly string[], pollMs: number): Launcher {
   const [program, ...args] = trainer;
   return {
     launch(directory) {
@@ -21,27 +21,33 @@ export function localLauncher(trainer: readonly string[]): Launcher {
         windowsHide: true,
       });
       closeSync(stderr);
-      return {
+      return Promise.resolve({
         ended: new Promise((resolve) => {
-          child.on('error', ({ message }) => resolve(message));
-          child.on('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `ended by ${signal}`));
+          child.on('error', ({ message }) => resolve({ how: message }));
+          child.on('exit', (code, signal) =>
+            resolve({ how: signal === null ? `exit code ${code}` : `ended by ${signal}` }),
+          );
         }),
+        isWaiting: () => false,
         signal: (signal) => void child.kill(signal),
-      };
+      });
     },
+    resume: (directory) => Promise.resolve(adopt(directory, pollMs)),
   };
 }
 
-/** A run that another process has begun and not ended, such as a child of a search that was killed. */
-export function adopt(directory: string, pollMs: number): Job {
+/** The run that holds the lock of a directory, which another process has begun. */
+export function adopt(directory: string, pollMs: number): Job | undefined {
+  if (lockState(directory) !== 'held') return undefined;
   return {
     ended: new Promise((resolve) => {
       const timer = setInterval(() => {
         if (lockState(directory) === 'held') return;
         clearInterval(timer);
-        resolve('ended unseen');
+        resolve({ how: 'ended unseen' });
       }, pollMs);
     }),
+    isWaiting: () => false,
     signal(signal) {
       const holder = lockHolder(directory);
       if (holder !== undefined) process.kill(holder, signal);

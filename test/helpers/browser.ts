@@ -47,9 +47,14 @@ export async function resultOfPage(browser: string, files: ReadonlyMap<string, S
     '--no-sandbox',
     '--disable-gpu',
     '--disable-dev-shm-usage',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
     `--user-data-dir=${profile}`,
   ];
-  const child = spawn(browser, [...flags, url], { stdio: 'ignore' });
+  const child = spawn(browser, [...flags, url], { stdio: 'ignore', detached: true });
   const closed = new Promise<void>((resolve) => child.on('close', () => resolve()));
   let timer: NodeJS.Timeout;
   const timeout = new Promise<never>((_, reject) => {
@@ -59,10 +64,11 @@ export async function resultOfPage(browser: string, files: ReadonlyMap<string, S
     return await Promise.race([result, timeout]);
   } finally {
     clearTimeout(timer!);
-    child.kill('SIGKILL');
+    // The whole group: its helpers would go on writing into the profile.
+    process.kill(-child.pid!, 'SIGKILL');
     await closed;
     server.closeAllConnections();
     server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }

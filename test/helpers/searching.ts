@@ -47,7 +47,7 @@ export async function runSearch(
     parallel: settings.parallel ?? 2,
     events,
     append: (event) => journal.append(event),
-    launcher: localLauncher([...tsNode, stub('stub_trainer.ts')]),
+    launcher: localLauncher([...tsNode, stub('stub_trainer.ts')], 20),
     log: { info: say, warn: say, error: say },
     interrupt,
     show: (snapshot) => {

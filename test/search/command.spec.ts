@@ -157,13 +157,6 @@ describe('search_hyperparams.ts', function () {
       /^--sampler must be one of grid, random/,
     ],
     ['a wrong search.json', { space: {} }, ['--parent_dir', 'DIR'], 1, /^DIR\/search.json: "space" must be/],
-    [
-      'Slurm',
-      { space, launcher: 'slurm' },
-      ['--parent_dir', 'DIR'],
-      1,
-      /^DIR\/search.json: "launcher" must be "local" so far/,
-    ],
   ];
   for (const [title, search, args, exitCode, says] of mistakes) {
     it(`answers ${title} with one line`, async () => {
