@@ -105,7 +105,7 @@ describe('residual networks agree with PyTorch', function () {
       const state = State.initial(graph);
       drawWeights(state, SEED, GAIN);
       const session = await Session.create(graph, { threads: 1 });
-      const results = await session.run({ images: imagesOf(side, expected.draw!) }, state);
+      const results = await session.run({ images: imagesOf(side, expected.draw) }, state);
       await session.release();
 
       expectClose(results.logits!, float32([2, CLASSES], expected.logits!), TOLERANCE, 'logits');
@@ -123,7 +123,7 @@ describe('residual networks agree with PyTorch', function () {
   }
 });
 
-function imagesOf(side: number, a: number) {
+function imagesOf(side: number, a = 0) {
   const noise = draw(SEED, 'images', [2, 3, side, side], -1, 1, a);
   const colours = draw(SEED, 'colours', [2, 3, 1, 1], -2, 2, a).data;
   return float32(
