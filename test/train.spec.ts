@@ -96,7 +96,7 @@ describe('train.ts', function () {
       expect(test).to.have.all.keys('accuracy', 'loss', 'epoch', 'selected_on');
     });
 
-    it('are logged in the words of seed 2, on the console and in train.log', () => {
+    it('are logged in the words of the classic train.log, on the console and in the file', () => {
       let best = 0;
       const epochs = records.flatMap(({ epoch, train, val }) => {
         const isBest = val.accuracy >= best;
