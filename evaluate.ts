@@ -61,16 +61,16 @@ async function main(): Promise<void> {
 
   // The images, what stands for the student – its checkpoint or a file –, and its teacher.
   const params = readParams(join(directory, 'params.json'), catalogue);
+  const run = new RunDirectory(directory);
+  const path = onnx ?? checkpointPath(run, restore_file);
   const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
   const model = studentOf(params, dataset);
   const { split, indices } = imagesOf(part, params, dataset);
   const { threads } = params;
   const context = { threads, log: () => {} };
-  const run = new RunDirectory(directory);
-  const path = onnx ?? checkpointPath(run, restore_file);
   const student =
     onnx === undefined
-      ? await Evaluator.create(model, await restoredWeights(run, restore_file, model), threads)
+      ? await Evaluator.create(model, await restoredWeights(path, model), threads)
       : await onnxTeacher({ onnx, layout: 'NCHW', output }, model, dataset, context);
   const teacher = await teacherFor(params, model, dataset, context, split);
 

@@ -72,9 +72,10 @@ async function main(): Promise<void> {
   }
 
   // The student, and what it says of the test images.
+  const checkpoint = checkpointPath(run, restore_file);
   const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
   const model = studentOf(params, dataset);
-  const weights = await restoredWeights(run, restore_file, model);
+  const weights = await restoredWeights(checkpoint, model);
   const evaluator = await Evaluator.create(model, weights, params.threads);
   const reference = await predictLogits(evaluator, dataset.test, allOf(dataset.test), dataset);
   await evaluator.release();
@@ -118,7 +119,7 @@ async function main(): Promise<void> {
     ...describeRun(process.argv),
     file: out,
     precision,
-    checkpoint: checkpointPath(run, restore_file),
+    checkpoint,
     test_images: dataset.test.size,
     threads: params.threads,
     ...measurements,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { topAccuracy } from './model/analysis';
 import { loadDataset } from './model/data';
 import { allOf, Evaluator } from './model/evaluation';
-import { catalogue, restoredWeights, studentOf } from './model/experiment';
+import { catalogue, checkpointPath, restoredWeights, studentOf } from './model/experiment';
 import { predictLogits } from './model/predictions';
 import { parseArguments, runMain } from './utils/cli';
 import { messageOf, UserError } from './utils/errors';
@@ -33,9 +33,10 @@ async function main(): Promise<void> {
   if (model_dir === undefined || out === undefined)
     throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
   const params = readParams(join(model_dir, 'params.json'), catalogue);
+  const checkpoint = checkpointPath(new RunDirectory(model_dir), restore_file);
   const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
   const model = studentOf(params, dataset);
-  const weights = await restoredWeights(new RunDirectory(model_dir), restore_file, model);
+  const weights = await restoredWeights(checkpoint, model);
   const evaluator = await Evaluator.create(model, weights, params.threads);
   try {
     mkdirSync(out, { recursive: true });

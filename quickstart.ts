@@ -2,7 +2,7 @@
  * The first two minutes: a student alone, the same student distilled from a teacher, and the table that compares them.
  *
  *   npm run quickstart                  one seed
- *   npm run quickstart -- --seeds 5     five seeds, with the table kept in experiments/quickstart/results.md
+ *   npm run quickstart -- --seeds 5     five seeds, with the table kept in experiments/quickstart/comparison.md
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -18,7 +18,7 @@ const command = {
   summary: 'Trains a student alone and distilled, and compares them.',
   flags: {
     parent_dir: { type: 'string', default: 'experiments/quickstart', help: 'holds the directories of both students' },
-    seeds: { type: 'number', default: 1, help: 'how many seeds; of several the table is kept in results.md' },
+    seeds: { type: 'number', default: 1, help: 'how many seeds; of several the table is kept in comparison.md' },
   },
 } as const;
 
@@ -41,7 +41,7 @@ function main(): Promise<void> {
   const margin = seeds > 1 ? `, standard error ${points(difference.standardError)}` : '';
   const verdict = `distilled − alone: ${points(difference.mean)} points${margin}\n`;
   process.stdout.write(verdict);
-  if (seeds > 1) writeFileAtomic(join(parent, 'results.md'), `${markdown(rows)}\n${verdict}`);
+  if (seeds > 1) writeFileAtomic(join(parent, 'comparison.md'), `${markdown(rows)}\n${verdict}`);
   return Promise.resolve();
 }
 

@@ -14,7 +14,7 @@ import type { Split } from './model/data/dataset';
 import { batches, partition } from './model/data/loader';
 import { distillers } from './model/distillers';
 import { allOf, Evaluator } from './model/evaluation';
-import { catalogue, restoredWeights, studentOf } from './model/experiment';
+import { catalogue, checkpointPath, restoredWeights, studentOf } from './model/experiment';
 import { evaluationGraph, maskFeeds, parameterCount, shapesOf, trainingGraph } from './model/programs';
 import { learningRate } from './model/schedules';
 import { loadTeacher } from './model/teachers';
@@ -118,7 +118,7 @@ async function train(
   const state = State.initial(graphs[0]!);
   const restored =
     startsFrom !== undefined
-      ? await restoredWeights(run, startsFrom, model)
+      ? await restoredWeights(checkpointPath(run, startsFrom), model)
       : last && fitWeights(run.file('last.safetensors'), last.tensors, shapesOf(graphs[0]!));
   for (const [name, array] of restored ?? []) state.set(name, array);
 

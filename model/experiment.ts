@@ -1,6 +1,7 @@
 /** From the params of an experiment to its student: what the scripts share. */
 import { existsSync } from 'node:fs';
 import { fitWeights, readWeights } from '../utils/checkpoints';
+import { UserError } from '../utils/errors';
 import type { NamedArrays } from '../utils/ndarray';
 import { netOf, type Catalogue, type Params } from '../utils/params';
 import type { RunDirectory } from '../utils/run_directory';
@@ -32,15 +33,16 @@ export function studentOf(params: Params, dataset: Dataset): Model {
   };
 }
 
-/** The file of a named checkpoint: `best` or `last` of a run, or a file. */
+/** The file of a named checkpoint: `best` or `last` of a run, or a file. One that is not there is a UserError. */
 export function checkpointPath(run: RunDirectory, name: string): string {
   const candidates = ['', '.safetensors', '.pth.tar'].map((end) => run.file(name + end));
   const isOwn = name === 'best' || name === 'last';
-  return candidates.find(existsSync) ?? (isOwn ? candidates[1]! : name);
+  const path = candidates.find(existsSync) ?? (isOwn ? candidates[1]! : name);
+  if (!existsSync(path)) throw new UserError(`${path}: no such file`);
+  return path;
 }
 
-/** The weights of a named checkpoint. */
-export async function restoredWeights(run: RunDirectory, name: string, model: Model): Promise<NamedArrays> {
-  const path = checkpointPath(run, name);
+/** The weights in a file, which must be those of the network. */
+export async function restoredWeights(path: string, model: Model): Promise<NamedArrays> {
   return fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
 }
