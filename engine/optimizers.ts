@@ -1,7 +1,6 @@
 /** Optimizers: update rules as nodes of the graph, to the letter of PyTorch's. What varies by step is a fed scalar. */
 import { ndarray, sizeOf, type NdArray } from '../utils/ndarray';
 import { gradients } from './gradients';
-import type { Graph } from './graph';
 import { raw } from './ops/elementwise';
 import type { Tensor } from './tensor';
 
@@ -112,6 +111,6 @@ function moment(parameter: Tensor, name: string): Tensor {
 }
 
 function decay(parameter: Tensor, grad: Tensor, weightDecay: number): Tensor {
-  const { graph }: { graph: Graph } = parameter;
+  const { graph } = parameter;
   return weightDecay === 0 ? grad : raw('Add', grad, raw('Mul', parameter, graph.scalar(weightDecay)));
 }

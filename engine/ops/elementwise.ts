@@ -64,7 +64,7 @@ export function raw(opType: string, a: Tensor, b: Tensor): Tensor {
 }
 
 /** Sums a gradient over the axes along which an operand of this shape was broadcast. */
-export function sumTo(grad: Tensor, shape: readonly number[]): Tensor {
+function sumTo(grad: Tensor, shape: readonly number[]): Tensor {
   if (sameShape(grad.shape, shape)) return grad;
   const { graph } = grad;
   const lead = grad.shape.length - shape.length;

@@ -1,6 +1,5 @@
 /** Matrix products. */
 import { formatShape, type Tensor } from '../tensor';
-import { rawTranspose } from './shape';
 
 /** (m, k) · (k, n) → (m, n). */
 export function matmul(a: Tensor, b: Tensor): Tensor {
@@ -36,11 +35,6 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 export function rawMatmul(a: Tensor, b: Tensor): Tensor {
   const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]!];
   return a.graph.emit('MatMul', [a, b], shape);
-}
-
-/** Swaps the two axes of a matrix, on the tape's far side. */
-export function rawSwap(x: Tensor): Tensor {
-  return rawTranspose(x, [1, 0]);
 }
 
 function gemm(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {

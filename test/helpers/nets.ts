@@ -1,7 +1,15 @@
-/** Weights of networks that Python can draw as well (test/fixtures/philox.py). */
-import type { State } from '../../engine/session';
+/** Networks with weights and images that Python can draw as well (test/fixtures/philox.py), against what PyTorch says. */
+import { expect } from 'chai';
+import { createHash } from 'node:crypto';
+import { gradients } from '../../engine/gradients';
+import type { Graph } from '../../engine/graph';
+import { Session, State } from '../../engine/session';
+import type { Tensor } from '../../engine/tensor';
+import { crossEntropy } from '../../model/distillers/nokd';
+import type { NetOutputs } from '../../model/nets';
 import { Random } from '../../utils/random';
 import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
+import { expectClose, float32 } from './engine';
 
 /** Uniform values of [low, high) from stream `test/<name>`, coordinate `a`. */
 export function draw(
@@ -38,4 +46,80 @@ export function drawWeights(state: State, seed: number, gain: number): void {
     const [low, high] = names.has(`${layer}.running_mean`) ? batchNormRanges[key]! : [-bound, bound];
     state.set(name, draw(seed, name, state.get(name).shape, low, high));
   }
+}
+
+/** What a fixture of PyTorch says about a network; a net that is only counted has no answers. */
+export interface Expected {
+  readonly parameters: number;
+  readonly states: number;
+  /** Of the lines `<name> <length>x<length>…` of all states. */
+  readonly sha256: string;
+  readonly logits?: number[];
+  /** Norms. */
+  readonly features?: Record<string, number>;
+  /** Norm and first value, by parameter. */
+  readonly gradients?: { readonly norm: number[]; readonly first: number[] };
+}
+
+export interface Built extends NetOutputs {
+  readonly graph: Graph;
+  readonly parameters: readonly Tensor[];
+}
+
+const TOLERANCE = 1e-4;
+const LABELS = Int32Array.of(3, 8);
+
+/** Names, shapes and their order are PyTorch's, and so is the number of trained values. */
+export function expectStates({ graph, parameters }: Built, expected: Expected): void {
+  const states = [...graph.states].map(([key, { tensor }]) => `${key} ${tensor.shape.join('x')}\n`);
+  expect(parameters.reduce((total, { shape }) => total + sizeOf(shape), 0)).to.equal(expected.parameters);
+  expect(states).to.have.length(expected.states);
+  expect(createHash('sha256').update(states.join('')).digest('hex'), states.join('')).to.equal(expected.sha256);
+}
+
+/** Two images whose channels differ in brightness, so that they differ after an average. */
+export function imagesOf(seed: number, [channels = 0, height = 0, width = 0]: readonly number[], a = 0): NdArray {
+  const noise = draw(seed, 'images', [2, channels, height, width], -1, 1, a);
+  const colours = draw(seed, 'colours', [2, channels, 1, 1], -2, 2, a).data;
+  return float32(
+    noise.shape,
+    noise.data.map((value, i) => value + colours[Math.floor(i / (height * width))]!),
+  );
+}
+
+/** With drawn weights, logits, features and gradients of the mean cross-entropy on two images are PyTorch's. */
+export async function expectAnswers(
+  built: Built,
+  images: NdArray,
+  { seed, gain }: { seed: number; gain: number },
+  expected: Expected,
+): Promise<void> {
+  const { graph, parameters, logits, features } = built;
+  graph.output('logits', logits);
+  for (const [key, feature] of Object.entries(features)) graph.output(key, feature);
+  if (expected.gradients) {
+    const labels = graph.constant(ndarray('int32', [2], LABELS));
+    gradients(crossEntropy(logits, labels), parameters).forEach((grad, i) => graph.output(`gradient ${i}`, grad));
+  }
+  const state = State.initial(graph);
+  drawWeights(state, seed, gain);
+  const session = await Session.create(graph, { threads: 1 });
+  const results = await session.run({ images }, state);
+  await session.release();
+
+  expectClose(results.logits!, float32(logits.shape, expected.logits!), TOLERANCE, 'logits');
+  expect(Object.keys(features)).to.have.members(Object.keys(expected.features!));
+  for (const [key, norm] of Object.entries(expected.features!)) {
+    expect(normOf(results[key]!.data as Float32Array), `norm of ${key}`).to.be.closeTo(norm, TOLERANCE * norm);
+  }
+  expected.gradients?.norm.forEach((norm, i) => {
+    const grad = results[`gradient ${i}`]!.data as Float32Array;
+    const what = `the gradient to ${parameters[i]!.name}`;
+    expect(normOf(grad), `norm of ${what}`).to.be.closeTo(norm, TOLERANCE * norm);
+    expect(grad[0], `first value of ${what}`).to.be.closeTo(expected.gradients!.first[i]!, TOLERANCE * norm);
+  });
+}
+
+export function normOf(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
 }

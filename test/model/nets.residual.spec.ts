@@ -1,34 +1,21 @@
 /** The residual networks against PyTorch in float64 (rule and cases: test/fixtures/make_nets_residual.py). */
 import { expect } from 'chai';
-import { createHash } from 'node:crypto';
-import { gradients } from '../../engine/gradients';
 import { Graph } from '../../engine/graph';
-import { Session, State } from '../../engine/session';
-import { crossEntropy } from '../../model/distillers/nokd';
 import { Layers } from '../../model/layers';
 import { nets } from '../../model/nets';
-import { ndarray, sizeOf } from '../../utils/ndarray';
 import oracle from '../fixtures/nets_residual.json';
-import { expectClose, float32 } from '../helpers/engine';
-import { draw, drawWeights } from '../helpers/nets';
+import { expectAnswers, expectStates, imagesOf, normOf, type Expected } from '../helpers/nets';
 
 const SEED = 11;
 const GAIN = 1.5;
 const CLASSES = 10;
-const TOLERANCE = 1e-4;
 
-interface Expected {
-  readonly parameters: number;
-  readonly states: number;
-  readonly sha256: string;
-  /** Which images. */
+interface ResidualCase extends Expected {
+  /** Which images; the first ones where absent. */
   readonly draw?: number;
-  readonly logits?: number[];
-  readonly features?: Record<string, number>;
-  readonly gradients?: { readonly norm: number[]; readonly first: number[] };
 }
 
-const cases = Object.entries(oracle as Record<string, Expected>).map(([name, expected]) => {
+const cases = Object.entries(oracle as Record<string, ResidualCase>).map(([name, expected]) => {
   const [net = '', side = '32'] = name.split('@');
   return { name, net, side: Number(side), expected };
 });
@@ -45,11 +32,7 @@ function build(net: string, side: number, mode: 'train' | 'eval' = 'eval') {
 describe('residual networks', () => {
   for (const { name, net, side, expected } of cases) {
     it(`${name}: tensors and their names`, () => {
-      const { graph, parameters } = build(net, side);
-      const states = [...graph.states].map(([key, { tensor }]) => `${key} ${tensor.shape.join('x')}\n`);
-      expect(parameters.reduce((total, { shape }) => total + sizeOf(shape), 0)).to.equal(expected.parameters);
-      expect(states).to.have.length(expected.states);
-      expect(createHash('sha256').update(states.join('')).digest('hex'), states.join('')).to.equal(expected.sha256);
+      expectStates(build(net, side), expected);
     });
   }
 });
@@ -94,44 +77,12 @@ describe('residual networks agree with PyTorch', function () {
   this.timeout(60_000);
 
   for (const { name, net, side, expected } of cases.filter((item) => item.expected.logits)) {
-    it(`${name}: logits, features${expected.gradients ? ', gradients' : ''}`, async () => {
-      const { graph, parameters, logits, features } = build(net, side);
-      graph.output('logits', logits);
-      for (const [key, feature] of Object.entries(features)) graph.output(key, feature);
-      if (expected.gradients) {
-        const labels = graph.constant(ndarray('int32', [2], Int32Array.of(3, 8)));
-        gradients(crossEntropy(logits, labels), parameters).forEach((grad, i) => graph.output(`gradient ${i}`, grad));
-      }
-      const state = State.initial(graph);
-      drawWeights(state, SEED, GAIN);
-      const session = await Session.create(graph, { threads: 1 });
-      const results = await session.run({ images: imagesOf(side, expected.draw) }, state);
-      await session.release();
-
-      expectClose(results.logits!, float32([2, CLASSES], expected.logits!), TOLERANCE, 'logits');
-      expect(Object.keys(features)).to.have.members(Object.keys(expected.features!));
-      for (const [key, norm] of Object.entries(expected.features!)) {
-        expect(normOf(results[key]!.data as Float32Array), `norm of ${key}`).to.be.closeTo(norm, TOLERANCE * norm);
-      }
-      expected.gradients?.norm.forEach((norm, i) => {
-        const grad = results[`gradient ${i}`]!.data as Float32Array;
-        const what = `the gradient to ${parameters[i]!.name}`;
-        expect(normOf(grad), `norm of ${what}`).to.be.closeTo(norm, TOLERANCE * norm);
-        expect(grad[0], `first value of ${what}`).to.be.closeTo(expected.gradients!.first[i]!, TOLERANCE * norm);
-      });
-    });
+    it(`${name}: logits, features, gradients`, () =>
+      expectAnswers(
+        build(net, side),
+        imagesOf(SEED, [3, side, side], expected.draw),
+        { seed: SEED, gain: GAIN },
+        expected,
+      ));
   }
 });
-
-function imagesOf(side: number, a = 0) {
-  const noise = draw(SEED, 'images', [2, 3, side, side], -1, 1, a);
-  const colours = draw(SEED, 'colours', [2, 3, 1, 1], -2, 2, a).data;
-  return float32(
-    noise.shape,
-    noise.data.map((value, i) => value + colours[Math.floor(i / side ** 2)]!),
-  );
-}
-
-function normOf(values: Float32Array): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-}
