@@ -6,13 +6,14 @@ import { messageOf, UserError } from '../utils/errors';
 import { readJson } from '../utils/files';
 import { flatten, type Flat, type Scalar } from '../utils/flatten';
 import { lockState } from '../utils/lock';
+import { earlyEndings, type EarlyEnding } from './endings';
 import { sortNaturally } from './natural_order';
 
 /**
- * running: a living process holds its lock; finished: its last result is there; broken: a file cannot be read;
- * interrupted: none of these, it can go on.
+ * running: a living process holds its lock; finished: its last result is there; broken: a file cannot be read; pruned and
+ * failed: the search whose trial it is has ended it; interrupted: none of these, it can go on.
  */
-export type Status = 'running' | 'finished' | 'broken' | 'interrupted';
+export type Status = 'running' | 'finished' | 'broken' | EarlyEnding | 'interrupted';
 
 /** A metrics_*_weights.json. */
 export interface Score {
@@ -50,7 +51,10 @@ export interface Run {
   readonly errors: readonly FileError[];
 }
 
-/** Files that make a directory a run. params.json alone does not: it may be the plan of a search, or yet to be run. */
+/**
+ * Files that make a directory a run. params.json alone does not: it may be the plan of a search, or yet to be run, unless
+ * the journal of a search says that it failed.
+ */
 const traces = [
   'metrics_val_best_weights.json',
   'metrics_val_last_weights.json',
@@ -81,12 +85,13 @@ export function collectRuns(directory: string, origin = directory): Run[] {
     if (!filesOf.has(folder)) filesOf.set(folder, new Set());
     filesOf.get(folder)!.add(path.slice(slash + 1));
   }
-  const runs = [...filesOf]
-    .filter(([, files]) => traces.some((name) => files.has(name)))
-    .map(([folder, files]) => {
-      const path = join(directory, folder);
-      return readRun(path, relative(origin, path).split(sep).join('/') || '.', files);
-    });
+  const endingOf = earlyEndings();
+  const runs = [...filesOf].flatMap(([folder, files]) => {
+    const path = join(directory, folder);
+    const ending = endingOf(path);
+    if (ending === undefined && !traces.some((name) => files.has(name))) return [];
+    return [readRun(path, relative(origin, path).split(sep).join('/') || '.', files, ending)];
+  });
   return sortNaturally(runs, (run) => run.directory);
 }
 
@@ -104,7 +109,7 @@ export function progressOf({ history, params }: Pick<Run, 'history' | 'params'>)
   return { done: history.get('epoch')?.at(-1) ?? 0, planned: typeof planned === 'number' ? planned : undefined };
 }
 
-function readRun(path: string, directory: string, files: ReadonlySet<string>): Run {
+function readRun(path: string, directory: string, files: ReadonlySet<string>, ending: EarlyEnding | undefined): Run {
   const errors: FileError[] = [];
   const attempt = <T>(file: string, read: () => T): T | undefined => {
     try {
@@ -135,11 +140,12 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>): R
     facts: facts ?? new Map<string, Scalar>(),
     errors,
   };
-  const isOurs = ['run.json', 'metrics.jsonl', 'last.safetensors'].some((name) => files.has(name));
+  const isOurs =
+    ending !== undefined || ['run.json', 'metrics.jsonl', 'last.safetensors'].some((name) => files.has(name));
   const { done, planned = done } = progressOf(run);
   const isComplete = isOurs ? run.test !== undefined && done >= planned : lock === 'free';
-  const status = lock === 'held' ? 'running' : errors.length > 0 ? 'broken' : isComplete ? 'finished' : 'interrupted';
-  return { ...run, status };
+  const atRest = errors.length > 0 ? 'broken' : isComplete ? 'finished' : (ending ?? 'interrupted');
+  return { ...run, status: lock === 'held' ? 'running' : atRest };
 }
 
 function readFlat(path: string): Flat {

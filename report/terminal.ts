@@ -88,6 +88,7 @@ const colours: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {
   better: 'green',
   worse: 'red',
   broken: 'red',
+  failed: 'red',
   running: 'yellow',
   interrupted: 'yellow',
 };

@@ -121,8 +121,8 @@ async function search(
   const { space, metric, threads_per_trial: threads } = settings;
   const parallel = settings.parallel ?? mostAtATime(settings);
   const pollMs = 1000;
-  const interrupt = onInterrupt();
   const view = openView(Math.min(parallel, settings.trials), metric);
+  const interrupt = onInterrupt(view.announce);
   const log = openLog(join(parent, 'search_hyperparameters.log'), view.print);
   const searching = new Search({
     directory: parent,

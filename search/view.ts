@@ -7,6 +7,8 @@ export interface View {
   readonly show: (snapshot: Snapshot) => void;
   /** Prints a line that stays, above those that change. */
   readonly print: (line: string) => void;
+  /** The same for a line that is meant for the one who watches only; absent where nothing is drawn. */
+  readonly announce?: (line: string) => void;
   readonly stop: () => void;
 }
 
@@ -23,17 +25,21 @@ export function openView(parallel: number, metric: string, stream = process.stde
     forceRedraw: true,
     clearOnComplete: true,
   });
-  const slots = Array.from({ length: parallel + 1 }, () => bars.create(1, 0, { line: '' }));
+  // More lines than the terminal has could not be drawn in place.
+  const height = Math.min(parallel + 1, Math.max(stream.rows - 1, 1));
+  const slots = Array.from({ length: height }, () => bars.create(1, 0, { line: '' }));
+  const announce = (line: string) => void bars.log(`${line}\x1b[K\n`);
   let isOpen = true;
   return {
     show(snapshot) {
-      const lines = viewLines(snapshot, metric, stream.columns);
+      const lines = viewLines(snapshot, metric, stream.columns, height);
       slots.forEach((slot, i) => slot.update(0, { line: lines[i] ?? '' }));
     },
     print(line) {
-      if (isOpen && process.stdout.isTTY) bars.log(`${line}\x1b[K\n`);
+      if (isOpen && process.stdout.isTTY) announce(line);
       else print(line);
     },
+    announce,
     stop() {
       isOpen = false;
       bars.update();
@@ -42,8 +48,8 @@ export function openView(parallel: number, metric: string, stream = process.stde
   };
 }
 
-/** The lines of a moment, cut to the width of the terminal. */
-export function viewLines(snapshot: Snapshot, metric: string, width: number): string[] {
+/** The lines of a moment, at most `height`, cut to the width of the terminal. */
+export function viewLines(snapshot: Snapshot, metric: string, width: number, height: number): string[] {
   const { running, counts, total, best, secondsLeft } = snapshot;
   const done = counts.complete + counts.pruned + counts.failed;
   const facts = [
@@ -54,12 +60,14 @@ export function viewLines(snapshot: Snapshot, metric: string, width: number): st
     ...(best ? [`best ${metric} ${best.value.toFixed(4)} of ${best.name}`] : []),
     ...(secondsLeft === undefined || done === total ? [] : [`about ${formatDuration(secondsLeft)} left`]),
   ];
-  const nameWidth = Math.max(0, ...running.map(({ label }) => label.length));
-  const lines = running.map((run) => {
+  const shown = running.length < height ? running : running.slice(0, Math.max(height - 2, 0));
+  const nameWidth = Math.max(0, ...shown.map(({ label }) => label.length));
+  const lines = shown.map((run) => {
     const line = formatRun(run, metric, width - nameWidth - 2);
     return `${run.label.padEnd(nameWidth)} ${line}`;
   });
-  return [facts.join(', '), ...lines].map((line) => line.slice(0, width - 1));
+  const rest = shown.length < running.length ? [`and ${running.length - shown.length} more`] : [];
+  return [facts.join(', '), ...lines, ...rest].slice(0, height).map((line) => line.slice(0, width - 1));
 }
 
 /** ` 45%|████    | 9/20 [01:23<01:42, val_accuracy=0.612]` */

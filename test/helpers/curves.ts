@@ -1,5 +1,6 @@
-/** Learning curves as a search of short trainings leaves them, by a formula. */
+/** Learning curves of searches: by a formula, and recorded from real trainings. */
 import { Random } from '../../utils/random';
+import recorded from '../fixtures/learning_curves.json';
 
 /**
  * Validation accuracies of `count` trials over `epochs` epochs: a_e = c − (c − 0.1) · (1 + e/k)^(−p) + noise, a power law
@@ -17,4 +18,10 @@ export function learningCurves(seed: number, count: number, epochs: number): num
     random.fillNormal(noise, 0, 0.004, trial, 2);
     return Array.from(noise, (deviation, i) => limit - (limit - 0.1) * (1 + (i + 1) / halfway) ** -power + deviation);
   });
+}
+
+/** The 40 recorded curves of 27 epochs, in an order that is a function of `seed`. */
+export function recordedCurves(seed: number): number[][] {
+  const order = new Random(seed, 'order of trials').permutation(recorded.trials.length);
+  return Array.from(order, (trial) => recorded.trials[trial]!.val_accuracy);
 }

@@ -166,6 +166,47 @@ describe('collectRuns', () => {
     });
   });
 
+  describe('the status of a trial', () => {
+    const begun: RunFiles = { ...finished({}, 0.5), test: undefined };
+    const journal = (...events: (object | string)[]) => {
+      const lines = events.map((event) => (typeof event === 'string' ? event : JSON.stringify(event)));
+      writeFileSync(join(parent, 'search.journal.jsonl'), [JSON.stringify({ event: 'search' }), ...lines].join('\n'));
+    };
+    const statuses = () => Object.fromEntries(collectRuns(parent).map((run) => [run.directory, run.status]));
+
+    it('is what ended it early, as the journal of its search has it last', () => {
+      for (const name of ['a', 'b', 'c', 'b/repeat_1']) put(name, begun);
+      put('done', finished({}, 0.5));
+      journal(
+        { event: 'proposed', name: 'a', trial: 0, point: {} },
+        { event: 'pruned', name: 'a', repeat: 0, value: 0.1, epochs: 3 },
+        { event: 'failed', name: 'b', repeat: 1, reason: 'no memory' },
+        { event: 'failed', name: 'c', repeat: 0, reason: 'no memory' },
+        { event: 'started', name: 'c', repeat: 0 },
+        { event: 'pruned', name: 'done', repeat: 0, value: 0.1, epochs: 3 },
+      );
+      const expected = { a: 'pruned', b: 'interrupted', 'b/repeat_1': 'failed', c: 'interrupted', done: 'finished' };
+      expect(statuses()).to.deep.equal(expected);
+      expect(collectRuns(join(parent, 'a')).map(({ status }) => status)).to.deep.equal(['pruned']);
+      const lock = acquireLock(join(parent, 'a'));
+      expect(statuses().a).to.equal('running');
+      lock.release();
+    });
+
+    it('is failed where nothing came of it but its params', () => {
+      put('a', { params: { alpha: 2 } });
+      put('b', { params: { alpha: 0.5 } });
+      journal({ event: 'failed', name: 'a', repeat: 0, reason: '"alpha" must be at most 1' });
+      expect(statuses()).to.deep.equal({ a: 'failed' });
+    });
+
+    it('is told by the whole lines of a journal', () => {
+      put('a', begun);
+      journal('half of a li', 'null', { event: 'pruned', name: 'a', repeat: 0 }, '{"event": "star');
+      expect(statuses()).to.deep.equal({ a: 'pruned' });
+    });
+  });
+
   describe('a broken file', () => {
     const contents: Readonly<Record<string, [file: string, content: string, reason: RegExp]>> = {
       'half of a JSON': ['params.json', '{"alpha": 0.', /^not valid JSON: /],

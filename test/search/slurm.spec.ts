@@ -38,15 +38,15 @@ describe('what a trial asks of Slurm', () => {
 describe('a search on Slurm', function () {
   this.timeout(60_000);
   const directories: string[] = [];
-  let stop = () => {};
-  before(function () {
+  let stop = () => Promise.resolve();
+  before(async function () {
     if (!hasSlurm) this.skip();
     const state = mkdtempSync(join(tmpdir(), 'slurm-'));
     directories.push(state);
-    stop = startSlurm(state);
+    stop = await startSlurm(state);
   });
-  after(() => {
-    stop();
+  after(async () => {
+    await stop();
     for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   });
   const prepare = (search: object, params: object = {}) => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { viewLines } from '../../search/view';
+import { PassThrough } from 'node:stream';
+import { openView, viewLines } from '../../search/view';
 
 const run = { label: 'alpha_0.5', epochs: 1, plannedEpochs: 4, seconds: 30, value: 0.4125 };
 const snapshot = {
@@ -12,7 +13,7 @@ const snapshot = {
 
 describe('the view of a search', () => {
   it('has a line for all and one for each trial', () => {
-    const [all, first, second, ...rest] = viewLines(snapshot, 'val_accuracy', 110);
+    const [all, first, second, ...rest] = viewLines(snapshot, 'val_accuracy', 110, 3);
     expect(all).to.equal('4/10 trials, 2 running, 1 pruned, best val_accuracy 0.5100 of alpha_0.9, about 1:01:40 left');
     expect(first).to.match(/^alpha_0\.5 {3}25%\|█{10} {30}\| 1\/4 \[00:30<01:30, val_accuracy=0\.4\d\d\]$/);
     expect(second).to.match(/^alpha_0\.25 {3}0%\| {40}\| 0\/4 \[00:02<\?\]$/);
@@ -20,6 +21,39 @@ describe('the view of a search', () => {
   });
 
   it('fits a narrow terminal', () => {
-    for (const line of viewLines(snapshot, 'val_accuracy', 40)) expect(line).to.have.lengthOf.at.most(39);
+    for (const line of viewLines(snapshot, 'val_accuracy', 40, 3)) expect(line).to.have.lengthOf.at.most(39);
+  });
+
+  it('fits a low terminal', () => {
+    const running = Array.from({ length: 9 }, () => run);
+    const lines = (height: number) => viewLines({ ...snapshot, running }, 'val_accuracy', 80, height);
+    expect(lines(10)).to.have.lengthOf(10);
+    expect(lines(5).map((line) => line.slice(0, 9))).to.deep.equal([
+      '4/10 tria',
+      'alpha_0.5',
+      'alpha_0.5',
+      'alpha_0.5',
+      'and 6 mor',
+    ]);
+    expect(lines(2).slice(1)).to.deep.equal(['and 9 more']);
+    expect(lines(1)).to.have.lengthOf(1);
+  });
+
+  it('keeps what it announces above the lines that change, and is silent where there is no terminal', () => {
+    const open = (isTTY: boolean) => {
+      const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY, columns: 80, rows: 24 });
+      return { stream, view: openView(2, 'val_accuracy', stream as unknown as typeof process.stderr) };
+    };
+    const { stream, view } = open(true);
+    view.show(snapshot);
+    view.announce!('Saving');
+    view.stop();
+    const text = stream.read() as string;
+    expect(text.indexOf('Saving\x1b[K\n')).to.be.within(0, text.indexOf('4/10 trials'));
+    const piped = open(false);
+    piped.view.show(snapshot);
+    piped.view.stop();
+    expect(piped.view.announce).to.equal(undefined);
+    expect(piped.stream.read()).to.equal(null);
   });
 });
