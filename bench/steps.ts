@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { table } from 'table';
-import { adam, optimizerFeeds, sgd, type Optimizer } from '../engine/optimizers';
+import { adam, sgd, type Optimizer } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
 import type { Dataset } from '../model/data/dataset';
 import { batches, type Batch } from '../model/data/loader';
@@ -18,7 +18,8 @@ import { makeShapes } from '../model/data/shapes';
 import { distillers } from '../model/distillers';
 import { Evaluator } from '../model/evaluation';
 import { nets } from '../model/nets';
-import { evaluationGraph, maskFeeds, trainingGraph, type Model } from '../model/programs';
+import { evaluationGraph, type Model } from '../model/programs';
+import { trainingGraph } from '../model/training';
 import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { ndarray } from '../utils/ndarray';
@@ -130,7 +131,8 @@ async function trainer(model: Model, optimizer: Optimizer, threads: number, batc
   const graph = trainingGraph(model, {
     batchSize,
     seed: SEED,
-    distiller: distillers.nokd!,
+    methods: [{ name: 'nokd', distiller: distillers.nokd!, options: {} }],
+    examples: batchSize,
     optimizer,
     alpha: 0,
     temperature: 1,
@@ -138,13 +140,12 @@ async function trainer(model: Model, optimizer: Optimizer, threads: number, batc
   });
   const session = await Session.create(graph, { threads });
   const state = State.initial(graph);
-  let count = 0;
+  let step = 0;
   return async (batch: Batch) => {
     const feeds = {
       images: ndarray('uint8', [batch.size, ...model.input], batch.images),
       labels: ndarray('int32', [batch.size], batch.labels),
-      ...optimizerFeeds(optimizer, ++count, 0.01),
-      ...maskFeeds(graph, SEED, count),
+      ...graph.feeds({ seed: SEED, step: ++step, epoch: 1, epochs: 1, learningRate: 0.01 }),
     };
     const called = performance.now();
     await session.run(feeds, state);

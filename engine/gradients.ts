@@ -39,3 +39,12 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     return grad;
   });
 }
+
+/** The tensors that a loss depends on, through operators that have gradients. */
+export function ancestors(loss: Tensor): Set<Tensor> {
+  const found = new Set<Tensor>([loss]);
+  for (const { output, inputs } of [...loss.graph.tape].reverse()) {
+    if (found.has(output)) for (const input of inputs) found.add(input);
+  }
+  return found;
+}

@@ -25,6 +25,21 @@ export interface State {
   readonly initial: () => NdArray;
 }
 
+/** Where training stands: all that a value fed by rule may depend on. Steps and epochs count from 1. */
+export interface Moment {
+  readonly seed: number;
+  readonly step: number;
+  /** Steps of this kind so far, where several kinds take turns; as many as `step` where absent. */
+  readonly updates?: number;
+  readonly epoch: number;
+  /** Epochs planned. */
+  readonly epochs: number;
+  readonly learningRate: number;
+}
+
+/** What an input is fed with at a moment of training. */
+export type Rule = (moment: Moment) => NdArray;
+
 /**
  * How a gradient with respect to `output` turns into gradients with respect to `inputs`.
  * `needs[i]` tells whether input i's gradient is wanted; what is not wanted may be left undefined.
@@ -50,8 +65,8 @@ export class Graph {
   /** What a step leaves in a state; a state without an entry is only read. */
   readonly updates = new Map<string, Tensor>();
   readonly tape: Derivation[] = [];
-  /** Fed inputs that hold 0 with probability `rate` and 1 / (1 − rate) otherwise, drawn anew for every step. */
-  readonly masks = new Map<string, { readonly tensor: Tensor; readonly rate: number }>();
+  /** Inputs that are fed by rule: random draws, rates, weights that change with the epoch. */
+  readonly rules = new Map<string, Rule>();
   private readonly interned = new Map<string, Tensor>();
   private scopeName = '';
   private count = 0;
@@ -64,11 +79,22 @@ export class Graph {
     return tensor;
   }
 
-  /** A fed random mask for dropout; `Session.run` needs it like any input. */
-  mask(name: string, shape: readonly number[], rate: number): Tensor {
-    const tensor = this.input(name, 'float32', shape);
-    this.masks.set(name, { tensor, rate });
+  /** An input whose value at a step follows from the moment alone; `feeds` gives it. */
+  ruled(name: string, dtype: DType, shape: readonly number[], rule: Rule): Tensor {
+    const tensor = this.input(name, dtype, shape);
+    this.rules.set(name, rule);
     return tensor;
+  }
+
+  /** A scalar fed by rule; one that is there already is shared. */
+  ruledScalar(name: string, rule: (moment: Moment) => number): Tensor {
+    const known = this.inputs.get(name);
+    return known ?? this.ruled(name, 'float32', [], (moment) => ndarray('float32', [], Float32Array.of(rule(moment))));
+  }
+
+  /** The values of all inputs that are fed by rule. */
+  feeds(moment: Moment): Record<string, NdArray> {
+    return Object.fromEntries([...this.rules].map(([name, rule]) => [name, rule(moment)]));
   }
 
   /** A trained parameter, float32. */
@@ -91,6 +117,11 @@ export class Graph {
       );
     }
     this.updates.set(state.name, next);
+  }
+
+  /** The value of a state after all updates so far. */
+  latest(state: Tensor): Tensor {
+    return this.updates.get(state.name) ?? state;
   }
 
   /** A named result of a step. */

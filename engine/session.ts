@@ -16,15 +16,22 @@ export class State {
   /** @internal A step is under way, and its buffers are not to be touched. */
   busy = false;
 
-  /** The initial state of a graph. */
-  static initial(graph: Graph): State {
+  /** The initial state of a graph, or of several that share their state. */
+  static initial(...graphs: readonly Graph[]): State {
     const state = new State();
-    for (const [name, { initial }] of graph.states) state.set(name, initial());
+    for (const { states } of graphs) {
+      for (const [name, { initial }] of states) if (!state.current.has(name)) state.set(name, initial());
+    }
     return state;
   }
 
   get names(): string[] {
     return [...this.current.keys()];
+  }
+
+  /** The shape of each state. */
+  get shapes(): Map<string, readonly number[]> {
+    return new Map([...this.current].map(([name, { dims }]) => [name, dims]));
   }
 
   /** The value of one state; the array is a view that is good until the next step. */

@@ -37,8 +37,14 @@ export function tanh(x: Tensor): Tensor {
   return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, raw('Sub', x.graph.scalar(1), raw('Mul', y, y)))]);
 }
 
-/** 1 where the comparison with `bound` holds, 0 elsewhere. */
-function indicator(comparison: 'Greater' | 'Less', x: Tensor, bound: number): Tensor {
+/** ln(1 + eˣ), without overflow;  ∂ = 1 / (1 + e⁻ˣ) */
+export function softplus(x: Tensor): Tensor {
+  const y = x.graph.emit('Softplus', [x], x.shape);
+  return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, x.graph.emit('Sigmoid', [x], x.shape))]);
+}
+
+/** 1 where the comparison with `bound` holds, 0 elsewhere; no gradient flows through it. */
+export function indicator(comparison: 'Greater' | 'Less', x: Tensor, bound: number): Tensor {
   const { graph } = x;
   const holds = graph.emit(comparison, [x, graph.scalar(bound)], x.shape, { dtype: 'bool' });
   return graph.emit('Cast', [holds], x.shape, { dtype: 'float32', attributes: { to: 1 } });

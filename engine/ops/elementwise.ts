@@ -58,6 +58,14 @@ export function abs(x: Tensor): Tensor {
   return x.graph.derive(unary('Abs', x), [x], (grad) => [raw('Mul', grad, unary('Sign', x))]);
 }
 
+/** x² / 2 where |x| < 1, |x| − 1/2 elsewhere (Huber 1964; PyTorch's smooth_l1);  ∂ = c = min(max(x, −1), 1), value c (x − c/2) */
+export function smoothL1(x: Tensor): Tensor {
+  const { graph } = x;
+  const c = graph.emit('Clip', [x, graph.scalar(-1), graph.scalar(1)], x.shape);
+  const y = raw('Mul', c, raw('Sub', x, raw('Mul', c, graph.scalar(0.5))));
+  return graph.derive(y, [x], (grad) => [raw('Mul', grad, c)]);
+}
+
 /** A product, sum, … of existing tensors without an entry on the tape. */
 export function raw(opType: string, a: Tensor, b: Tensor): Tensor {
   return a.graph.emit(opType, [a, b], broadcastShape(opType.toLowerCase(), a.shape, b.shape));
@@ -93,4 +101,9 @@ function binary(
     const [gradX, gradY] = rule(grad, x, y, output);
     return [needs[0] ? sumTo(gradX(), x.shape) : undefined, needs[1] ? sumTo(gradY(), y.shape) : undefined];
   });
+}
+
+/** x as a value that no gradient flows into. */
+export function detach(x: Tensor): Tensor {
+  return x.graph.emit('Identity', [x], x.shape);
 }

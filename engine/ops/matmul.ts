@@ -1,5 +1,5 @@
 /** Matrix products. */
-import { formatShape, type Tensor } from '../tensor';
+import { formatShape, sameShape, type Tensor } from '../tensor';
 
 /** (m, k) · (k, n) → (m, n). */
 export function matmul(a: Tensor, b: Tensor): Tensor {
@@ -28,6 +28,23 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     needs[2]
       ? x.graph.emit('ReduceSum', [grad, x.graph.integers([0])], [features!], { attributes: { keepdims: 0 } })
       : undefined,
+  ]);
+}
+
+/** a · bᵀ in the last two axes: (…, m, k) and (…, n, k), with equal axes in front → (…, m, n). */
+export function matmulTransposed(a: Tensor, b: Tensor): Tensor {
+  const [batch, other] = [a, b].map(({ shape }) => shape.slice(0, -2));
+  if (a.shape.length < 2 || !sameShape(batch!, other!) || a.shape.at(-1) !== b.shape.at(-1)) {
+    throw new Error(
+      `matmulTransposed: needs (…, m, k) and (…, n, k), got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    );
+  }
+  const fused = (left: Tensor, right: Tensor, shape: readonly number[], side: 'transA' | 'transB') =>
+    a.graph.emit('FusedMatMul', [left, right], shape, { domain: 'com.microsoft', attributes: { [side]: 1 } });
+  const y = fused(a, b, [...batch!, a.shape.at(-2)!, b.shape.at(-2)!], 'transB');
+  return a.graph.derive(y, [a, b], (grad, needs) => [
+    needs[0] ? rawMatmul(grad, b) : undefined,
+    needs[1] ? fused(grad, a, b.shape, 'transA') : undefined,
   ]);
 }
 

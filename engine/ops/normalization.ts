@@ -41,7 +41,7 @@ export function batchNorm(x: Tensor, state: BatchNormState, options: BatchNormOp
   const y = affine(deviations, scale, state.bias);
 
   const blend = (old: Tensor, fresh: Tensor) =>
-    raw('Add', raw('Mul', old, graph.scalar(1 - momentum)), raw('Mul', fresh, graph.scalar(momentum)));
+    raw('Add', raw('Mul', graph.latest(old), graph.scalar(1 - momentum)), raw('Mul', fresh, graph.scalar(momentum)));
   const unbiased = raw('Mul', variance, graph.scalar(count / Math.max(1, count - 1)));
   graph.update(state.runningMean, blend(state.runningMean, batchMean));
   graph.update(state.runningVar, blend(state.runningVar, unbiased));

@@ -24,6 +24,15 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   ]);
 }
 
+/** Σ x², by one pass over x;  ∂ = 2x */
+export function sumSquare(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const { graph } = x;
+  return graph.derive(reduce('ReduceSumSquare', x, options), [x], (grad) => {
+    const twice = raw('Mul', grad, graph.scalar(2));
+    return [raw('Mul', column(twice, x, options), x)];
+  });
+}
+
 /** max x; a tie shares its gradient evenly, as PyTorch's amax. */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
@@ -77,9 +86,12 @@ function reduce(opType: string, x: Tensor, options: ReduceOptions): Tensor {
 
 /** Repeats a reduced tensor along the axes that were reduced. */
 function expand(reduced: Tensor, x: Tensor, options: ReduceOptions): Tensor {
-  const { graph } = x;
+  return x.graph.emit('Expand', [column(reduced, x, options), x.graph.integers(x.shape)], x.shape);
+}
+
+/** A reduced tensor with length 1 along the axes that were reduced. */
+function column(reduced: Tensor, x: Tensor, options: ReduceOptions): Tensor {
   const axes = axesOf(x, options);
   const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
-  const column = graph.emit('Reshape', [reduced, graph.integers(kept)], kept);
-  return graph.emit('Expand', [column, graph.integers(x.shape)], x.shape);
+  return x.graph.emit('Reshape', [reduced, x.graph.integers(kept)], kept);
 }

@@ -122,6 +122,19 @@ export function rawConcat(parts: readonly Tensor[], axis: number): Tensor {
   return first.graph.emit('Concat', parts, shape, { attributes: { axis } });
 }
 
+/** Rows of x (R, …) by their numbers (K), without an entry on the tape. */
+export function rawRows(x: Tensor, numbers: Tensor): Tensor {
+  return x.graph.emit('Gather', [x, numbers], [...numbers.shape, ...x.shape.slice(1)], { attributes: { axis: 0 } });
+}
+
+/** x (R, …) with the rows of these distinct numbers (K) replaced by `rows` (K, …), without an entry on the tape. */
+export function rawWithRows(x: Tensor, numbers: Tensor, rows: Tensor): Tensor {
+  const { graph } = x;
+  const count = numbers.shape[0]!;
+  const wide = graph.emit('Cast', [numbers], [count], { dtype: 'int64', attributes: { to: 7 } });
+  return graph.emit('ScatterND', [x, rawReshape(wide, [count, 1]), rows], x.shape);
+}
+
 /** Zeros, or the scalar `value`, before and after along one axis. */
 export function rawPad(x: Tensor, axis: number, before: number, after: number, value?: Tensor): Tensor {
   const { graph } = x;

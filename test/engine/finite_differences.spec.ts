@@ -109,6 +109,7 @@ const table: Record<keyof typeof ops, Record<string, Case>> = {
   log: { '': unary(ops.log, between(0.5, 2, [3, 5])) },
   sqrt: { '': unary(ops.sqrt, between(0.5, 2, [3, 5])) },
   square: { '': unary(ops.square) },
+  smoothL1: { '': unary(ops.smoothL1, awayFrom([-1, 1], [4, 8])) },
   relu: { '': unary(ops.relu, awayFrom([0], [4, 8])) },
   relu6: { '': unary(ops.relu6, awayFrom([0, 6], [4, 8])) },
   leakyRelu: {
@@ -116,9 +117,11 @@ const table: Record<keyof typeof ops, Record<string, Case>> = {
     steep: unary((x) => ops.leakyRelu(x, 0.3), awayFrom([0], [4, 8])),
   },
   sigmoid: { '': unary(ops.sigmoid) },
+  softplus: { '': unary(ops.softplus) },
   tanh: { '': unary(ops.tanh) },
   sum: reduction(ops.sum, x4),
   mean: reduction(ops.mean, x4),
+  sumSquare: reduction(ops.sumSquare, x4),
   max: reduction(ops.max, distinct([2, 3, 2, 5])),
   reshape: { '': unary((x) => ops.reshape(x, [6, 20]), x4) },
   flatten: { '': unary(ops.flatten, x4) },
@@ -140,6 +143,11 @@ const table: Record<keyof typeof ops, Record<string, Case>> = {
   channelShuffle: { '': unary((x) => ops.channelShuffle(x, 3), between(-2, 2, [2, 6, 2, 3])) },
   upsample: { '': unary((x) => ops.upsample(x, 3), x4) },
   matmul: { '': { inputs: [matrix, between(-2, 2, [5, 4])], build: ops.matmul } },
+  matmulTransposed: {
+    matrices: { inputs: [matrix, between(-2, 2, [4, 5])], build: ops.matmulTransposed },
+    batched: { inputs: [between(-2, 2, [2, 3, 5]), between(-2, 2, [2, 4, 5])], build: ops.matmulTransposed },
+    'of itself': unary((x) => ops.matmulTransposed(x, x), x4),
+  },
   linear: {
     plain: { inputs: [matrix, between(-2, 2, [4, 5])], build: (x, weight) => ops.linear(x, weight) },
     bias: { inputs: [matrix, between(-2, 2, [4, 5]), between(-2, 2, [4])], build: ops.linear },
@@ -193,6 +201,7 @@ const table: Record<keyof typeof ops, Record<string, Case>> = {
     channels: unary((x) => ops.logSoftmax(x, 1), x4),
   },
   oneHot: {},
+  detach: {},
 };
 
 /** Σ a ⊙ b in float64. */
@@ -247,7 +256,7 @@ describe('gradients agree with finite differences', () => {
   it('for every operator', () => {
     expect(Object.keys(table)).to.have.members(Object.keys(ops));
     const without = Object.entries(table).filter(([, cases]) => Object.keys(cases).length === 0);
-    expect(without.map(([name]) => name)).to.deep.equal(['oneHot']);
+    expect(without.map(([name]) => name)).to.deep.equal(['oneHot', 'detach']);
   });
 
   for (const [operator, cases] of Object.entries(table)) {

@@ -88,11 +88,3 @@ describe('gradients', () => {
     expect(() => gradients(total, [tensor])).to.throw(/^gradients: ReduceSum#0 gave \[\] for x of shape \[2, 3\]$/);
   });
 });
-
-describe('Graph', () => {
-  it('refuses two inputs of one name', () => {
-    const graph = new Graph();
-    graph.input('x', 'float32', [1]);
-    expect(() => graph.mask('x', [1], 0.5)).to.throw('input: "x" is there already');
-  });
-});

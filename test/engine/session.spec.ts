@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { Graph } from '../../engine/graph';
-import { optimizerFeeds, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
+import { OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { add, flatten, linear, mul, softmax, sum } from '../../engine/ops';
 import { Random } from '../../utils/random';
 import { Session, State, type SessionOptions } from '../../engine/session';
-import { distillers } from '../../model/distillers';
 import { nets } from '../../model/nets';
-import { maskFeeds, trainingGraph } from '../../model/programs';
+import { trainingGraph } from '../../model/training';
 import { bytesOf, ndarray } from '../../utils/ndarray';
 import { expectClose, float32 } from '../helpers/engine';
+import { trainingOptions } from '../helpers/training';
 
 /** total ← total + x · weight, weight ← 2 weight; `offset` is only read. `picked` is one element of the new total. */
 function accumulator(): Graph {
@@ -149,6 +149,34 @@ describe('Session', () => {
 });
 
 describe('State', () => {
+  it('is shared by several graphs; what more than one has begins as in the first', async () => {
+    const counting = (factor: number, own: string) => {
+      const graph = new Graph();
+      const shared = graph.parameter('shared', [1], () => float32([1], [factor]));
+      const mine = graph.buffer(own, 'float32', [1], () => float32([1], [factor]));
+      graph.update(shared, mul(shared, factor));
+      graph.update(mine, add(mine, 1));
+      return graph;
+    };
+    const graphs = [counting(2, 'a'), counting(3, 'b')];
+    const state = State.initial(...graphs);
+    const values = () => state.names.map((name) => [name, ...state.get(name).data]);
+    expect(values()).to.deep.equal([
+      ['shared', 2],
+      ['a', 2],
+      ['b', 3],
+    ]);
+    expect([...state.shapes]).to.deep.equal(state.names.map((name) => [name, [1]]));
+    const sessions = await Promise.all(graphs.map((graph) => Session.create(graph, { threads: 1 })));
+    for (const turn of [0, 1, 1, 0]) await sessions[turn]!.run({}, state);
+    expect(values()).to.deep.equal([
+      ['shared', 2 * 2 * 3 * 3 * 2],
+      ['a', 4],
+      ['b', 5],
+    ]);
+    for (const session of sessions) await session.release();
+  });
+
   it('copies what it is given', () => {
     const state = State.initial(accumulator());
     const array = float32([2], [5, 6]);
@@ -179,15 +207,7 @@ describe('training is repeatable', () => {
 
   /** Five steps of the CNN with dropout, at batch 8. */
   async function train(options: SessionOptions): Promise<State> {
-    const graph = trainingGraph(model, {
-      batchSize: 8,
-      seed: 1,
-      distiller: distillers.nokd!,
-      optimizer,
-      alpha: 0,
-      temperature: 1,
-      klReduction: 'batchmean',
-    });
+    const graph = trainingGraph(model, trainingOptions(optimizer, 8, { seed: 1 }));
     const state = State.initial(graph);
     const session = await Session.create(graph, options);
     const random = new Random(2, 'pixels');
@@ -201,8 +221,7 @@ describe('training is repeatable', () => {
             [8],
             Int32Array.from({ length: 8 }, (_, i) => (i + step) % 10),
           ),
-          ...optimizerFeeds(optimizer, step, 0.01),
-          ...maskFeeds(graph, 1, step),
+          ...graph.feeds({ seed: 1, step, epoch: 1, epochs: 1, learningRate: 0.01 }),
         },
         state,
       );

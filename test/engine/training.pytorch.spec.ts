@@ -1,14 +1,14 @@
 /** Ten optimizer steps of whole networks, against PyTorch in float64 (rule and cases: test/fixtures/make_training.py). */
 import { expect } from 'chai';
-import { adam, optimizerFeeds, sgd, type Optimizer } from '../../engine/optimizers';
+import { adam, sgd, type Optimizer } from '../../engine/optimizers';
 import { Random } from '../../utils/random';
 import { Session, State } from '../../engine/session';
-import { distillers } from '../../model/distillers';
 import { nets } from '../../model/nets';
-import { trainingGraph } from '../../model/programs';
+import { trainingGraph } from '../../model/training';
 import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
 import oracle from '../fixtures/training.json';
 import { float32 } from '../helpers/engine';
+import { method as methodOf, trainingOptions } from '../helpers/training';
 
 const SEED = 7;
 const BATCH = 16;
@@ -66,7 +66,7 @@ function batchOf(step: number): Record<string, NdArray> {
   return {
     images: ndarray('uint8', [BATCH, 3, 32, 32], Uint8Array.from(whole('test/images', BATCH * 3 * 32 * 32, 256))),
     labels: ndarray('int32', [BATCH], Int32Array.from(whole('test/labels', BATCH, CLASSES))),
-    teacherLogits: float32([BATCH, CLASSES], uniform('test/teacher', BATCH * CLASSES, -5, 5, step)),
+    'teacher/logits': float32([BATCH, CLASSES], uniform('test/teacher', BATCH * CLASSES, -5, 5, step)),
   };
 }
 
@@ -80,20 +80,17 @@ describe('ten steps of training agree with PyTorch', () => {
         normalize: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.243, 0.261] },
         input: [3, 32, 32] as const,
       };
+      const teacher = { shapes: new Map([['logits', [CLASSES]]]) };
       const graph = trainingGraph(model, {
-        batchSize: BATCH,
-        seed: 0,
-        distiller: distillers[method]!,
-        optimizer,
-        alpha: 0.9,
-        temperature: 4,
-        klReduction: 'batchmean',
+        ...trainingOptions(optimizer, BATCH, { methods: [methodOf(method)] }),
+        teacher,
       });
       const state = State.initial(graph);
       drawWeights(state);
       const session = await Session.create(graph, { threads: 1 });
       for (let step = 0; step < 10; step++) {
-        const feeds = { ...batchOf(step), ...optimizerFeeds(optimizer, step + 1, learningRate) };
+        const moment = { seed: 0, step: step + 1, epoch: 1, epochs: 1, learningRate };
+        const feeds = { ...batchOf(step), ...graph.feeds(moment) };
         const loss = Number((await session.run(feeds, state)).loss!.data[0]);
         const target = expected.loss[step]!;
         const tolerance = Math.min(1e-4 * target, 10 * expected.noise[step]! + 1e-6 * target);

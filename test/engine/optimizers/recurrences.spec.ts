@@ -1,15 +1,16 @@
 /** Update rules over five steps on ½ Σ aᵢ (pᵢ − cᵢ)², against their recurrences in float64. */
 import { expect } from 'chai';
-import { Graph } from '../../engine/graph';
-import { adam, minimize, optimizerFeeds, sgd, type AdamOptions, type SgdOptions } from '../../engine/optimizers';
-import { add, mul, square, sub, sum } from '../../engine/ops';
-import { Session, State } from '../../engine/session';
-import { expectClose, float32 } from '../helpers/engine';
+import { Graph } from '../../../engine/graph';
+import { adam, minimize, sgd, type AdamOptions, type Optimizer, type SgdOptions } from '../../../engine/optimizers';
+import { add, mul, square, sub, sum } from '../../../engine/ops';
+import { Session, State } from '../../../engine/session';
+import { expectClose, float32 } from '../../helpers/engine';
 
 const START = { p: [1, -2, 0.5, 3], q: [0.25, 10] };
 const CURVATURE = { p: [1, 0.1, 4, 0.5], q: [2, 0.01] };
 const CENTRE = { p: [0, 1, 0.5, -1], q: [0, -5] };
 const RATES = [0.1, 0.1, 0.05, 0.2, 0.01];
+const start = { seed: 0, epoch: 1, epochs: 1 };
 
 type Name = keyof typeof START;
 const names: Name[] = ['p', 'q'];
@@ -97,7 +98,7 @@ describe('optimizers', () => {
       const state = State.initial(graph);
       const session = await Session.create(graph, { threads: 1 });
       for (const [i, rate] of RATES.entries()) {
-        await session.run(optimizerFeeds(optimizer, i + 1, rate), state);
+        await session.run(graph.feeds({ ...start, step: i + 1, learningRate: rate }), state);
         const after = Object.assign({}, ...expected.map((steps) => steps[i])) as Record<string, number[]>;
         expect(state.names).to.have.members([...Object.keys(after), 'untouched']);
         for (const [name, values] of Object.entries(after)) {
@@ -110,14 +111,18 @@ describe('optimizers', () => {
   }
 
   it('feed what varies by step: the learning rate, and of Adam the corrections of both moments', () => {
-    const values = (feeds: ReturnType<typeof optimizerFeeds>) =>
-      Object.fromEntries(
+    const values = (optimizer: Optimizer, step: number, learningRate: number) => {
+      const graph = new Graph();
+      minimize(quadratic(graph), optimizer);
+      const feeds = graph.feeds({ ...start, step, learningRate });
+      return Object.fromEntries(
         Object.entries(feeds).map(([name, { dtype, shape, data }]) => [name, [dtype, shape, [...data]]]),
       );
-    expect(values(optimizerFeeds(sgd({ momentum: 0.9 }), 3, 0.125))).to.deep.equal({
+    };
+    expect(values(sgd({ momentum: 0.9 }), 3, 0.125)).to.deep.equal({
       'optimizer.learningRate': ['float32', [], [0.125]],
     });
-    expect(values(optimizerFeeds(adam({ betas: [0.5, 0.75] }), 2, 0.75))).to.deep.equal({
+    expect(values(adam({ betas: [0.5, 0.75] }), 2, 0.75)).to.deep.equal({
       'optimizer.stepSize': ['float32', [], [1]],
       'optimizer.correction': ['float32', [], [Math.fround(1 / Math.sqrt(1 - 0.75 ** 2))]],
     });

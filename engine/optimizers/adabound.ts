@@ -1,0 +1,59 @@
+/** AdaBound and AMSBound: Adam whose rates narrow down to that of SGD (Luo et al. 2019). */
+import { raw } from '../ops/elementwise';
+import { decay, moment, movingAverage, type Optimizer } from './optimizer';
+
+export interface AdaBoundOptions {
+  /** The learning rate lr₀ before any schedule: the bounds follow the schedule in proportion. */
+  readonly baseLearningRate: number;
+  /** Rate that the bounds close in on: that of SGD. */
+  readonly finalLearningRate?: number;
+  /** How fast they do. */
+  readonly gamma?: number;
+  /** AMSBound: the second moment never falls. */
+  readonly amsbound?: boolean;
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  readonly weightDecay?: number;
+}
+
+/**
+ * g ← g + λ p,   m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²,   AMSBound: v̂ ← max(v̂, v) in place of v
+ * η = clip(lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) / (√v + ε), f · (1 − 1 / (γ t + 1)), f · (1 + 1 / (γ t))),   f = f₀ · lr / lr₀
+ * p ← p − η m
+ */
+export function adabound({
+  baseLearningRate,
+  finalLearningRate = 0.1,
+  gamma = 1e-3,
+  amsbound = false,
+  betas = [0.9, 0.999],
+  eps = 1e-8,
+  weightDecay = 0,
+}: AdaBoundOptions): Optimizer {
+  const [beta1, beta2] = betas;
+  return {
+    update(parameter, grad, { stepSize, lower, upper }) {
+      const { graph } = parameter;
+      const decayed = decay(parameter, grad, weightDecay);
+      const first = movingAverage(parameter, 'exp_avg', beta1, decayed);
+      let second = movingAverage(parameter, 'exp_avg_sq', beta2, raw('Mul', decayed, decayed));
+      if (amsbound) {
+        const old = moment(parameter, 'max_exp_avg_sq');
+        second = raw('Max', old, second);
+        graph.update(old, second);
+      }
+      const root = graph.emit('Sqrt', [second], second.shape);
+      const rate = raw('Div', stepSize!, raw('Add', root, graph.scalar(eps)));
+      const bounded = graph.emit('Clip', [rate, lower!, upper!], rate.shape);
+      return raw('Sub', parameter, raw('Mul', bounded, first));
+    },
+    scalars(step, learningRate) {
+      const final = (finalLearningRate * learningRate) / baseLearningRate;
+      return {
+        stepSize: (learningRate * Math.sqrt(1 - beta2 ** step)) / (1 - beta1 ** step),
+        lower: final * (1 - 1 / (gamma * step + 1)),
+        upper: final * (1 + 1 / (gamma * step)),
+      };
+    },
+  };
+}

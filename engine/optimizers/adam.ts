@@ -1,0 +1,31 @@
+/** Adam (Kingma & Ba 2015), to the letter of PyTorch's. */
+import { raw } from '../ops/elementwise';
+import { decay, movingAverage, type Optimizer } from './optimizer';
+
+export interface AdamOptions {
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  readonly weightDecay?: number;
+}
+
+/**
+ * g ← g + λ p,   m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
+ * p ← p − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+ */
+export function adam({ betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions = {}): Optimizer {
+  const [beta1, beta2] = betas;
+  return {
+    update(parameter, grad, { stepSize, correction }) {
+      const { graph } = parameter;
+      const decayed = decay(parameter, grad, weightDecay);
+      const first = movingAverage(parameter, 'exp_avg', beta1, decayed);
+      const second = movingAverage(parameter, 'exp_avg_sq', beta2, raw('Mul', decayed, decayed));
+      const root = raw('Mul', graph.emit('Sqrt', [second], second.shape), correction!);
+      return raw('Sub', parameter, raw('Mul', raw('Div', first, raw('Add', root, graph.scalar(eps))), stepSize!));
+    },
+    scalars: (step, learningRate) => ({
+      stepSize: learningRate / (1 - beta1 ** step),
+      correction: 1 / Math.sqrt(1 - beta2 ** step),
+    }),
+  };
+}

@@ -1,0 +1,16 @@
+/** AdamW: Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019), to the letter of PyTorch's. */
+import { raw } from '../ops/elementwise';
+import { adam, type AdamOptions } from './adam';
+import type { Optimizer } from './optimizer';
+
+/** p ← (1 − lr · λ) p − the step of Adam, whose moments are those of the gradient alone */
+export function adamw({ weightDecay = 0.01, ...options }: AdamOptions = {}): Optimizer {
+  const plain = adam(options);
+  return {
+    update(parameter, grad, scalars) {
+      const next = plain.update(parameter, grad, scalars);
+      return raw('Sub', next, raw('Mul', parameter, scalars.decay!));
+    },
+    scalars: (step, learningRate) => ({ ...plain.scalars(step, learningRate), decay: learningRate * weightDecay }),
+  };
+}

@@ -1,0 +1,33 @@
+/** The optimizers by the name that params.json calls them, with the defaults of their papers. */
+import { adabound } from './adabound';
+import { adam } from './adam';
+import { adamw } from './adamw';
+import { novograd } from './novograd';
+import type { Optimizer } from './optimizer';
+import { sgd } from './sgd';
+
+export { adabound, type AdaBoundOptions } from './adabound';
+export { adam, type AdamOptions } from './adam';
+export { adamw } from './adamw';
+export { novograd, type NovoGradOptions } from './novograd';
+export { minimize, OPTIMIZER_PREFIX, trainable, type Optimizer } from './optimizer';
+export { sgd, type SgdOptions } from './sgd';
+
+/** What params.json says; an optimizer takes of it what it knows. */
+export interface OptimizerSettings {
+  /** Before any schedule. */
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+}
+
+export const optimizers: Readonly<Record<string, (settings: OptimizerSettings) => Optimizer>> = {
+  adam: ({ weightDecay }) => adam({ weightDecay }),
+  sgd: ({ momentum, nesterov, weightDecay }) => sgd({ momentum, nesterov, weightDecay }),
+  adamw: ({ weightDecay }) => adamw({ weightDecay }),
+  novograd: ({ weightDecay }) => novograd({ weightDecay }),
+  adabound: ({ learningRate, weightDecay }) => adabound({ baseLearningRate: learningRate, weightDecay }),
+  amsbound: ({ learningRate, weightDecay }) =>
+    adabound({ baseLearningRate: learningRate, weightDecay, amsbound: true }),
+};

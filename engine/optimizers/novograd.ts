@@ -1,0 +1,38 @@
+/** NovoGrad: gradients normalised by layer, with a second moment for each layer (Ginsburg et al. 2019). */
+import { raw } from '../ops/elementwise';
+import { decay, moment, type Optimizer } from './optimizer';
+
+export interface NovoGradOptions {
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  readonly weightDecay?: number;
+}
+
+/**
+ * v ← β₂ v + (1 − β₂) ‖g‖², at the first step ‖g‖², a number for each tensor
+ * m ← β₁ m + (g / (√v + ε) + λ p),   p ← p − lr · m
+ */
+export function novograd({ betas = [0.95, 0.98], eps = 1e-8, weightDecay = 0 }: NovoGradOptions = {}): Optimizer {
+  const [beta1, beta2] = betas;
+  return {
+    update(parameter, grad, { learningRate, kept, added }) {
+      const { graph } = parameter;
+      const norm = graph.emit('ReduceSumSquare', [grad], [], { attributes: { keepdims: 0 } });
+      const oldSecond = moment(parameter, 'exp_avg_sq', []);
+      const second = raw('Add', raw('Mul', oldSecond, kept!), raw('Mul', norm, added!));
+      graph.update(oldSecond, second);
+
+      const root = raw('Add', graph.emit('Sqrt', [second], []), graph.scalar(eps));
+      const oldFirst = moment(parameter, 'exp_avg');
+      const direction = decay(parameter, raw('Div', grad, root), weightDecay);
+      const first = raw('Add', raw('Mul', oldFirst, graph.scalar(beta1)), direction);
+      graph.update(oldFirst, first);
+      return raw('Sub', parameter, raw('Mul', first, learningRate!));
+    },
+    scalars: (step, learningRate) => ({
+      learningRate,
+      kept: step === 1 ? 0 : beta2,
+      added: step === 1 ? 1 : 1 - beta2,
+    }),
+  };
+}

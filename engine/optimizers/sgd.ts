@@ -1,0 +1,28 @@
+/** Stochastic gradient descent with momentum (Sutskever et al. 2013), to the letter of PyTorch's. */
+import { raw } from '../ops/elementwise';
+import { decay, moment, type Optimizer } from './optimizer';
+
+export interface SgdOptions {
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  readonly weightDecay?: number;
+}
+
+/** g ← g + λ p,   v ← μ v + g,   d = g + μ v (Nesterov) or v,   p ← p − lr · d */
+export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
+  return {
+    update(parameter, grad, { learningRate }) {
+      const decayed = decay(parameter, grad, weightDecay);
+      let direction = decayed;
+      if (momentum > 0) {
+        const { graph } = parameter;
+        const old = moment(parameter, 'momentum_buffer');
+        const velocity = raw('Add', raw('Mul', old, graph.scalar(momentum)), decayed);
+        graph.update(old, velocity);
+        direction = nesterov ? raw('Add', decayed, raw('Mul', velocity, graph.scalar(momentum))) : velocity;
+      }
+      return raw('Sub', parameter, raw('Mul', direction, learningRate!));
+    },
+    scalars: (_, learningRate) => ({ learningRate }),
+  };
+}
