@@ -1,7 +1,7 @@
-/** From a dataset to batches: which examples train and which validate, in which order, cropped and flipped or not. */
+/** From a dataset to batches: which examples train and which validate, in which order, and how they are augmented. */
 import { Random } from '../../utils/random';
 import { UserError } from '../../utils/errors';
-import { cropAndFlip, drawWindow } from './augmentation';
+import { augmentationSteps, mixesLabels, Pipeline, viewSteps, type Seen, type Step } from './augmentation';
 import type { ImageShape, Split } from './dataset';
 
 /** Example numbers of a training set, in the order in which they were drawn. */
@@ -35,7 +35,11 @@ export function partition(
 export interface Batch {
   /** size × channels × height × width, 0 … 255. */
   readonly images: Uint8Array;
+  /** The same images seen through other augmentations, by name. */
+  readonly views?: Readonly<Record<string, Uint8Array>>;
   readonly labels: Int32Array;
+  /** Where images are mixed: the label of the other one of each, and how much it counts, from 0 to 1. */
+  readonly mixed?: { readonly labels: Int32Array; readonly share: Float32Array };
   /** Example numbers within the split. */
   readonly indices: Uint32Array;
   readonly size: number;
@@ -48,32 +52,48 @@ export interface BatchOptions {
   readonly epoch: number;
   /** In the order of `indices`, or in one that depends on (seed, epoch). */
   readonly shuffle: boolean;
-  /** Random crop and flip; what becomes of an example depends on (seed, epoch, example) alone. */
-  readonly augment: boolean;
+  /** Crop and flip, nothing, or other steps; what becomes of an example depends on (seed, epoch, example) alone. */
+  readonly augment: boolean | readonly Step[];
+  /** Views of the same examples beside the images, such as `autoaugment` or `crop+flip`; none by default. */
+  readonly views?: readonly string[];
   /** Batches at the beginning of the pass that are left out; 0 by default. */
   readonly start?: number;
 }
 
 /** One pass over the examples `indices` of a split. The last batch may be smaller. Every batch has its own buffers. */
 export function* batches(split: Split, indices: Uint32Array, options: BatchOptions): Generator<Batch> {
-  const { shape, batchSize, seed, epoch, shuffle, augment, start: skipped = 0 } = options;
+  const { shape, batchSize, seed, epoch, shuffle, augment, views = [], start: skipped = 0 } = options;
   const imageSize = shape[0] * shape[1] * shape[2];
-  const windows = new Random(seed, 'augmentation');
+  const pipeline = (steps: readonly Step[], prefix: string) =>
+    new Pipeline(split, steps, { shape, seed, examples: indices, prefix });
+  const steps = typeof augment === 'boolean' ? augmentationSteps(augment ? 'yes' : 'no') : augment;
+  const images = pipeline(steps, '');
+  const others = views.map((view) => [view, pipeline(viewSteps(view), `view/${view}/`)] as const);
   const order = shuffle
     ? new Random(seed, 'order').permutation(indices.length, epoch).map((i) => indices[i]!)
     : indices;
   for (let start = skipped * batchSize; start < order.length; start += batchSize) {
     const chosen = order.slice(start, start + batchSize);
-    const images = new Uint8Array(chosen.length * imageSize);
-    const labels = Int32Array.from(chosen, (example) => split.labels[example]!);
-    chosen.forEach((example, i) => {
-      const from = example * imageSize;
-      if (augment) {
-        cropAndFlip(images, i * imageSize, split.images, from, shape, drawWindow(windows, epoch, example));
-      } else {
-        images.set(split.images.subarray(from, from + imageSize), i * imageSize);
-      }
-    });
-    yield { images, labels, indices: chosen, size: chosen.length };
+    const seen = (by: Pipeline) => Array.from(chosen, (example) => by.see(epoch, example));
+    const pixelsOf = (all: readonly Seen[]) => {
+      const pixels = new Uint8Array(all.length * imageSize);
+      all.forEach(({ image }, i) => pixels.set(image, i * imageSize));
+      return pixels;
+    };
+    const own = seen(images);
+    const labelOf = (example: number) => split.labels[example]!;
+    yield {
+      images: pixelsOf(own),
+      ...(views.length > 0 && { views: Object.fromEntries(others.map(([view, by]) => [view, pixelsOf(seen(by))])) }),
+      labels: Int32Array.from(chosen, labelOf),
+      ...(mixesLabels(steps) && {
+        mixed: {
+          labels: Int32Array.from(own, ({ other }, i) => labelOf(other ?? chosen[i]!)),
+          share: Float32Array.from(own, ({ share = 0 }) => share),
+        },
+      }),
+      indices: chosen,
+      size: chosen.length,
+    };
   }
 }

@@ -1,0 +1,125 @@
+/**
+ * Operations on colours, to the bit of the Python Imaging Library (Pillow 9, ImageOps and ImageEnhance), on which
+ * AutoAugment's policies were found. Images are uint8 values, channels first; grey ones have one channel.
+ */
+import type { ImageShape } from '../dataset';
+
+/** 255 − x */
+export function invert(image: Uint8Array): Uint8Array {
+  return image.map((value) => 255 - value);
+}
+
+/** Values from `threshold` on are inverted. */
+export function solarize(image: Uint8Array, threshold: number): Uint8Array {
+  return image.map((value) => (value < threshold ? value : 255 - value));
+}
+
+/** The `bits` highest bits of each value. */
+export function posterize(image: Uint8Array, bits: number): Uint8Array {
+  const mask = 256 - 2 ** (8 - bits);
+  return image.map((value) => value & mask);
+}
+
+/** Each channel is stretched linearly, so that its smallest value becomes 0 and its largest 255. */
+export function autocontrast(image: Uint8Array, shape: ImageShape): Uint8Array {
+  return byTables(image, shape, (counts) => {
+    const low = counts.findIndex((count) => count > 0);
+    const high = counts.findLastIndex((count) => count > 0);
+    const scale = 255 / (high - low);
+    const offset = -low * scale;
+    return high <= low ? undefined : (value) => Math.trunc(value * scale + offset);
+  });
+}
+
+/** The histogram of each channel is made even: value v becomes (step/2 + how many pixels are below v) / step. */
+export function equalize(image: Uint8Array, shape: ImageShape): Uint8Array {
+  return byTables(image, shape, (counts) => {
+    const last = counts.findLast((count) => count > 0)!;
+    const step = Math.floor((shape[1] * shape[2] - last) / 255);
+    if (step === 0) return undefined;
+    let below = Math.floor(step / 2);
+    const table = Array.from(counts, (count) => {
+      const value = Math.floor(below / step);
+      below += count;
+      return value;
+    });
+    return (value) => table[value]!;
+  });
+}
+
+/** From black at 0 over the image itself at 1 to a brighter one. */
+export function brightness(image: Uint8Array, factor: number): Uint8Array {
+  return blend(new Uint8Array(image.length), image, factor);
+}
+
+/** From the image's mean grey at 0 over the image itself at 1 to more contrast. */
+export function contrast(image: Uint8Array, shape: ImageShape, factor: number): Uint8Array {
+  const grey = luminance(image, shape);
+  const mean = Math.trunc(grey.reduce((total, value) => total + value, 0) / grey.length + 0.5);
+  return blend(new Uint8Array(image.length).fill(mean), image, factor);
+}
+
+/** From shades of grey at 0 over the image itself at 1 to stronger colours. */
+export function color(image: Uint8Array, shape: ImageShape, factor: number): Uint8Array {
+  const grey = luminance(image, shape);
+  return blend(
+    image.map((_, i) => grey[i % grey.length]!),
+    image,
+    factor,
+  );
+}
+
+/** From a smoothed image at 0 over the image itself at 1 to a sharper one. */
+export function sharpness(image: Uint8Array, shape: ImageShape, factor: number): Uint8Array {
+  return blend(smoothed(image, shape), image, factor);
+}
+
+/** The mean of a pixel and its eight neighbours, itself counting 5 times; the border stays as it is. */
+function smoothed(image: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
+  const out = image.slice();
+  for (let channel = 0; channel < channels; channel++) {
+    for (let y = 1; y < height - 1; y++) {
+      for (let x = 1; x < width - 1; x++) {
+        const at = (channel * height + y) * width + x;
+        let total = 4 * image[at]!;
+        for (const row of [at - width, at, at + width]) total += image[row - 1]! + image[row]! + image[row + 1]!;
+        out[at] = Math.floor(total / 13 + 0.5);
+      }
+    }
+  }
+  return out;
+}
+
+/** ITU-R 601: (299 R + 587 G + 114 B) / 1000, in 16-bit fixed point. */
+function luminance(image: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
+  const plane = height * width;
+  if (channels !== 3) return image.slice(0, plane);
+  const [red, green, blue] = [0, 1, 2].map((channel) => image.subarray(channel * plane, (channel + 1) * plane));
+  return red!.map((value, i) => (value * 19595 + green![i]! * 38470 + blue![i]! * 7471 + 0x8000) >> 16);
+}
+
+/** from + factor · (to − from) in float32, cut to 0 … 255 and truncated. */
+function blend(from: Uint8Array, to: Uint8Array, factor: number): Uint8Array {
+  const single = Math.fround(factor);
+  return to.map((value, i) => {
+    const start = from[i]!;
+    return Math.min(255, Math.max(0, Math.fround(start + Math.fround(single * (value - start)))));
+  });
+}
+
+/** Each channel through a table of its own, made from how often its values occur; without one it stays as it is. */
+function byTables(
+  image: Uint8Array,
+  [, height, width]: ImageShape,
+  tableOf: (counts: Uint32Array) => ((value: number) => number) | undefined,
+): Uint8Array {
+  const out = image.slice();
+  for (let from = 0; from < image.length; from += height * width) {
+    const channel = image.subarray(from, from + height * width);
+    const counts = new Uint32Array(256);
+    for (const value of channel) counts[value]!++;
+    const table = tableOf(counts);
+    if (table) channel.forEach((value, i) => (out[from + i] = Math.min(255, Math.max(0, table(value)))));
+  }
+  return out;
+}

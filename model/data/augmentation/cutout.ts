@@ -1,0 +1,28 @@
+/** Cutout (DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout", 2017). */
+import { filled, GREY, type Box } from './box';
+import type { Augmentation } from './augmentation';
+
+export interface CutoutOptions {
+  readonly length: number;
+}
+
+/** The square of the given side about (row, column), without what reaches over the border: the authors' rounding. */
+export function cutoutBox(row: number, column: number, length: number, [height, width]: readonly number[]): Box {
+  const half = Math.floor(length / 2);
+  return {
+    top: Math.max(0, row - half),
+    bottom: Math.min(height!, row + half),
+    left: Math.max(0, column - half),
+    right: Math.min(width!, column + half),
+  };
+}
+
+export const cutout: Augmentation<CutoutOptions> = {
+  title: 'A grey square about a random pixel, as 0 is after normalisation (DeVries & Taylor 2017)',
+  options: { length: { type: 'integer', minimum: 2, default: 16, title: 'side of the square in pixels' } },
+  apply(image, shape, draw, { length }) {
+    const [, height, width] = shape;
+    const box = cutoutBox(draw.integer(height, 0), draw.integer(width, 1), length, [height, width]);
+    return filled(image, shape, box, () => GREY);
+  },
+};

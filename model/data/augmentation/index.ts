@@ -1,0 +1,46 @@
+/** The augmentations by the name that params.json calls them. */
+import type { AugmentationParams } from '../../../utils/params';
+import type { Augmentation } from './augmentation';
+import { autoaugment } from './autoaugment';
+import { crop } from './crop';
+import { cutmix } from './cutmix';
+import { cutout } from './cutout';
+import { flip } from './flip';
+import { mixup } from './mixup';
+import { randaugment } from './randaugment';
+import type { Step } from './pipeline';
+
+export type { Augmentation, Draw, Mixed } from './augmentation';
+export { Pipeline, type Seen, type Step } from './pipeline';
+
+export const augmentations: Readonly<Record<string, Augmentation>> = {
+  crop,
+  flip,
+  autoaugment,
+  randaugment,
+  cutout,
+  mixup,
+  cutmix,
+};
+
+/** The steps that `augmentation` of params.json stands for: "yes" is crop and flip. */
+export function augmentationSteps(params: AugmentationParams): Step[] {
+  if (params === 'no') return [];
+  if (params === 'yes') return viewSteps('crop+flip');
+  return params.map(({ name, ...options }) => ({ name, augmentation: augmentations[name]!, options }));
+}
+
+/** The steps of a view that is called by the names of augmentations, joined by `+`; each has its default options. */
+export function viewSteps(view: string): Step[] {
+  return view.split('+').map((name) => {
+    const augmentation = augmentations[name];
+    if (!augmentation) throw new Error(`viewSteps: no augmentation "${name}" in "${view}"`);
+    const options = Object.entries(augmentation.options).map(([key, schema]) => [key, schema.default] as const);
+    return { name, augmentation, options: Object.fromEntries(options) };
+  });
+}
+
+/** Does a step mix labels? */
+export function mixesLabels(steps: readonly Step[]): boolean {
+  return steps.some(({ augmentation }) => augmentation.mix !== undefined);
+}
