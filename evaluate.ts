@@ -10,9 +10,8 @@ import { flops } from './engine/flops';
 import { analyse, classAccuracies, meanByClass, tellingExamples, type Analysis, type Figures } from './model/analysis';
 import { loadDataset } from './model/data';
 import type { Dataset, Split } from './model/data/dataset';
-import { distillers } from './model/distillers';
 import { Evaluator } from './model/evaluation';
-import { catalogue, checkpointPath, restoredWeights, studentOf } from './model/experiment';
+import { checkpointPath, needsTeacher, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { imagesOf, predictLogits, type Part } from './model/predictions';
 import { evaluationGraph, parameterCount, type Model } from './model/programs';
 import { loadTeacher, type Teacher, type TeacherContext } from './model/teachers';
@@ -24,7 +23,7 @@ import { oneOf, parseArguments, runMain } from './utils/cli';
 import { messageOf, UserError } from './utils/errors';
 import { writeFileAtomic, writeJson } from './utils/files';
 import { formatPythonFloat, formatSavetxt } from './utils/numpy_text';
-import { readParams, type Params } from './utils/params';
+import type { Params } from './utils/params';
 import { progressBar } from './utils/progress';
 import { RunDirectory } from './utils/run_directory';
 
@@ -60,7 +59,7 @@ async function main(): Promise<void> {
   const output = oneOf('output', args.output, ['logits', 'probabilities']);
 
   // The images, what stands for the student – its checkpoint or a file –, and its teacher.
-  const params = readParams(join(directory, 'params.json'), catalogue);
+  const params = readExperiment(join(directory, 'params.json'));
   const run = new RunDirectory(directory);
   const path = onnx ?? checkpointPath(run, restore_file);
   const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
@@ -114,13 +113,14 @@ async function main(): Promise<void> {
 
 /** The teacher of an experiment, where it has one that knows the images: cached logits are of training images only. */
 async function teacherFor(
-  { teacher, method }: Params,
+  params: Params,
   model: Model,
   dataset: Dataset,
   context: TeacherContext,
   split: Split,
 ): Promise<Teacher | undefined> {
-  if (teacher === 'none' || !distillers[method]!.needsTeacher) return undefined;
+  const { teacher } = params;
+  if (teacher === 'none' || !needsTeacher(params)) return undefined;
   if (split !== dataset.train && [teacher].flat().some((one) => 'logits' in one)) return undefined;
   return loadTeacher(teacher, model, dataset, context);
 }

@@ -17,12 +17,11 @@ import type { Dataset } from './model/data/dataset';
 import { batches } from './model/data/loader';
 import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from './model/deployment';
 import { allOf, Evaluator } from './model/evaluation';
-import { catalogue, checkpointPath, restoredWeights, studentOf } from './model/experiment';
+import { checkpointPath, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { imagesOf, predictLogits } from './model/predictions';
 import { oneOf, parseArguments, runMain } from './utils/cli';
 import { messageOf, UserError } from './utils/errors';
 import { writeFileAtomic, writeJson } from './utils/files';
-import { readParams } from './utils/params';
 import { describeRun, packageVersion } from './utils/provenance';
 import { RunDirectory } from './utils/run_directory';
 
@@ -61,7 +60,7 @@ async function main(): Promise<void> {
   const precision = oneOf('precision', args.precision, ['float32', 'int8']);
   const run = new RunDirectory(directory);
   const out = args.out ?? run.file(precision === 'int8' ? 'student.int8.onnx' : 'student.onnx');
-  const params = readParams(run.file('params.json'), catalogue);
+  const params = readExperiment(run.file('params.json'));
   if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`${out}: a directory; --out names a file`);
   }

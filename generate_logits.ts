@@ -8,13 +8,12 @@ import { join } from 'node:path';
 import { topAccuracy } from './model/analysis';
 import { loadDataset } from './model/data';
 import { allOf, Evaluator } from './model/evaluation';
-import { catalogue, checkpointPath, restoredWeights, studentOf } from './model/experiment';
+import { checkpointPath, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { predictLogits } from './model/predictions';
 import { parseArguments, runMain } from './utils/cli';
 import { messageOf, UserError } from './utils/errors';
 import { ndarray } from './utils/ndarray';
 import { writeNpy } from './utils/npy';
-import { readParams } from './utils/params';
 import { progressBar } from './utils/progress';
 import { RunDirectory } from './utils/run_directory';
 
@@ -32,7 +31,7 @@ async function main(): Promise<void> {
   const { model_dir, restore_file, out = model_dir } = parseArguments(process.argv.slice(2), command);
   if (model_dir === undefined || out === undefined)
     throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
-  const params = readParams(join(model_dir, 'params.json'), catalogue);
+  const params = readExperiment(join(model_dir, 'params.json'));
   const checkpoint = checkpointPath(new RunDirectory(model_dir), restore_file);
   const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
   const model = studentOf(params, dataset);

@@ -4,20 +4,31 @@
  *   npx ts-node train.ts --model_dir experiments/cnn_distill
  *   npx ts-node train.ts --model_dir experiments/cnn_distill --restore_file last
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { flops } from './engine/flops';
-import type { Graph } from './engine/graph';
-import { adam, optimizerFeeds, OPTIMIZER_PREFIX, sgd } from './engine/optimizers';
-import { Session, State, type Results } from './engine/session';
+import { optimizers } from './engine/optimizers';
 import { loadDataset } from './model/data';
-import type { Split } from './model/data/dataset';
+import { augmentationSteps, mixesLabels } from './model/data/augmentation';
+import type { Dataset, Split } from './model/data/dataset';
 import { batches, partition } from './model/data/loader';
-import { distillers } from './model/distillers';
+import { accumulated, epochMetrics } from './model/epoch';
 import { allOf, Evaluator } from './model/evaluation';
-import { catalogue, checkpointPath, restoredWeights, studentOf } from './model/experiment';
-import { evaluationGraph, maskFeeds, parameterCount, shapesOf, trainingGraph } from './model/programs';
+import {
+  checkpointPath,
+  initialWeights,
+  methodsOf,
+  needsTeacher,
+  restoredWeights,
+  studentOf,
+} from './model/experiment';
+import { predictLogits } from './model/predictions';
+import { evaluationGraph, parameterCount } from './model/programs';
 import { learningRate } from './model/schedules';
-import { loadTeacher } from './model/teachers';
+import { inWords } from './model/describe';
+import { plannedRuns } from './model/stages';
+import { loadTeacher, type Teacher } from './model/teachers';
+import { Trainer } from './model/trainer';
 import { fitWeights } from './utils/checkpoints';
 import { parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
@@ -26,11 +37,12 @@ import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
 import { acquireLock } from './utils/lock';
 import { formatMetrics, openLog, type Log } from './utils/logger';
-import { ndarray, type NamedArrays } from './utils/ndarray';
-import { changedKeys, readParams, type Params } from './utils/params';
+import { median } from './utils/median';
+import type { NamedArrays } from './utils/ndarray';
+import { changedKeys, type Params } from './utils/params';
 import { progressBar, type ProgressBar } from './utils/progress';
 import { describeRun } from './utils/provenance';
-import { bestRecord, RunDirectory, START, type Checkpoint, type EpochRecord } from './utils/run_directory';
+import { bestRecord, RunDirectory, START, type Checkpoint, type EpochRecord, type Sums } from './utils/run_directory';
 import { readSafetensors } from './utils/safetensors';
 import { EventWriter } from './utils/tensorboard';
 
@@ -41,29 +53,46 @@ const command = {
     model_dir: { type: 'string', help: 'directory with params.json; all results go there' },
     restore_file: { type: 'string', help: '"last" goes on; "best" or a file starts a new run from those weights' },
     fresh: { type: 'boolean', default: false, help: 'start over; what is there is kept in a folder before_<n>' },
+    describe: { type: 'string', help: 'print what a method does and its options, or with "all" a line for each' },
   },
 } as const;
 
 async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
+  if (args.describe !== undefined) {
+    process.stdout.write(`${inWords(args.describe)}\n`);
+    return;
+  }
   if (args.model_dir === undefined)
     throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
   if (args.fresh && args.restore_file === 'last')
     throw new UserError('--fresh starts over and --restore_file last goes on: give one of them', 2);
-  const params = readParams(join(args.model_dir, 'params.json'), catalogue);
-  const lock = acquireLock(args.model_dir);
+  const { model_dir: directory, restore_file, fresh } = args;
+  const runs = plannedRuns(directory);
+  const lock = acquireLock(directory);
   try {
-    await train(new RunDirectory(args.model_dir), params, args);
+    for (const { directory: stage, params, file } of runs) {
+      if (file) {
+        mkdirSync(stage, { recursive: true });
+        writeJson(join(stage, 'params.json'), file);
+      }
+      const isFinished = await train(new RunDirectory(stage), params, {
+        restore_file: file ? undefined : restore_file,
+        fresh,
+      });
+      if (!isFinished) return;
+    }
   } finally {
     lock.release();
   }
 }
 
+/** Trains a run to its end and returns true, or returns false where it was interrupted. */
 async function train(
   run: RunDirectory,
   params: Params,
   args: { restore_file: string | undefined; fresh: boolean },
-): Promise<void> {
+): Promise<boolean> {
   const began = performance.now();
 
   // Where do we stand? A run goes on from its last checkpoint unless it is told to start over.
@@ -74,7 +103,7 @@ async function train(
   const position = last?.position ?? START;
   if (position.epoch >= params.num_epochs && run.hasTestScore(position.history)) {
     process.stdout.write(`${run.path}: finished after ${position.epoch} epoch(s); raise "num_epochs" to go on\n`);
-    return;
+    return true;
   }
 
   // The images, and the student on them.
@@ -92,34 +121,34 @@ async function train(
       ? { split: dataset.test, indices: allOf(dataset.test) }
       : { split: dataset.train, indices: parts.validation };
 
-  // The teacher, and the training step: one graph for full batches, one for a smaller last batch.
-  const distiller = distillers[params.method]!;
+  // The teacher, and the training step: for full batches, and for a smaller last batch.
   const remarks: [level: keyof Log, line: string][] = [];
   const context = { threads, log: (...remark: [keyof Log, string]) => remarks.push(remark) };
   const teacher =
-    distiller.needsTeacher && params.teacher !== 'none'
+    needsTeacher(params) && params.teacher !== 'none'
       ? await loadTeacher(params.teacher, model, dataset, context)
       : undefined;
   const { momentum, nesterov, weight_decay: weightDecay } = params;
-  const optimizer = params.optimizer === 'adam' ? adam({ weightDecay }) : sgd({ momentum, nesterov, weightDecay });
-  const stepGraph = (batchSize: number) =>
-    trainingGraph(model, {
-      batchSize,
-      seed: params.seed,
-      distiller,
-      optimizer,
-      alpha: params.alpha,
-      temperature: params.temperature,
-      klReduction: params.kl_reduction,
-    });
   const fullBatch = Math.min(params.batch_size, parts.train.length);
   const remainder = parts.train.length % fullBatch;
-  const graphs = [fullBatch, ...(remainder > 0 ? [remainder] : [])].map(stepGraph);
-  const state = State.initial(graphs[0]!);
-  const restored =
-    startsFrom !== undefined
-      ? await restoredWeights(checkpointPath(run, startsFrom), model)
-      : last && fitWeights(run.file('last.safetensors'), last.tensors, shapesOf(graphs[0]!));
+  const augment = augmentationSteps(params.augmentation);
+  const trainer = Trainer.create(model, [fullBatch, ...(remainder > 0 ? [remainder] : [])], {
+    seed: params.seed,
+    methods: methodsOf(params),
+    teacher,
+    examples: dataset.train.size,
+    mixes: mixesLabels(augment),
+    optimizer: optimizers[params.optimizer]!({ learningRate: params.learning_rate, momentum, nesterov, weightDecay }),
+    alpha: params.alpha,
+    temperature: params.temperature,
+    klReduction: params.kl_reduction,
+    threads,
+  });
+  const { state } = trainer;
+  let restored: NamedArrays | undefined;
+  if (last) restored = fitWeights(run.file('last.safetensors'), last.tensors, state.shapes);
+  else if (startsFrom !== undefined) restored = await restoredWeights(checkpointPath(run, startsFrom), model);
+  else if (params.init) restored = await initialWeights(params.init.checkpoint, model, state.shapes);
   for (const [name, array] of restored ?? []) state.set(name, array);
 
   // From here on the directory is written.
@@ -134,19 +163,16 @@ async function train(
   if (startsFrom !== undefined) log.info(`Restoring parameters from ${startsFrom}`);
   if (last) log.info(`Going on after epoch ${position.epoch}, step ${position.step}`);
 
-  const programs = new Map<number, { graph: Graph; session: Session }>();
-  for (const graph of graphs) {
-    programs.set(graph.inputs.get('labels')!.shape[0]!, { graph, session: await Session.create(graph, { threads }) });
-  }
   const description = {
     ...describeRun([command.name, ...process.argv.slice(2)]),
     seed: params.seed,
     device: 'cpu',
     threads,
-    parameters: parameterCount(graphs[0]!),
+    parameters: parameterCount(evaluationGraph(model)),
     flops_per_image: flops(evaluationGraph(model)),
   };
-  writeJson(run.file('run.json'), description);
+  const spentBefore = last ? run.secondsSpent() : 0;
+  writeJson(run.file('run.json'), { ...description, seconds: spentBefore });
 
   const stepsPerEpoch = Math.ceil(parts.train.length / fullBatch);
   const startStep = position.epoch * stepsPerEpoch + position.step;
@@ -154,15 +180,22 @@ async function train(
   events.hparams(startStep, flatten(params));
   const interrupt = onInterrupt();
   const seconds: number[] = [];
+  const spent = () => ({
+    seconds: spentBefore + (performance.now() - began) / 1000,
+    epoch_seconds: seconds,
+    step_ms: median(trainer.times.step),
+    ...(teacher && { teacher_ms: median(trainer.times.teacher) }),
+  });
+  const teacherLogits = teacher && (await validationLogits(params, teacher, validation, dataset));
   const history = [...position.history];
   run.writeMetrics(history, selectedOn(params));
 
   for (let epoch = position.epoch + 1; epoch <= params.num_epochs; epoch++) {
     const epochBegan = performance.now();
-    const rate = learningRate(params.schedule, params.learning_rate, epoch);
+    const rate = learningRate(params.schedule, params.learning_rate, { epoch, epochs: params.num_epochs, history });
     log.info(`Epoch ${epoch}/${params.num_epochs}`);
     let step = epoch === position.epoch + 1 ? position.step : 0;
-    const sums: Record<string, number> = step > 0 ? { ...position.sums } : {};
+    let sums: Sums = step > 0 ? position.sums : {};
     const bar = progressBar(parts.train.length, 'images');
 
     for (const batch of batches(dataset.train, parts.train, {
@@ -171,52 +204,45 @@ async function train(
       seed: params.seed,
       epoch,
       shuffle: true,
-      augment: params.augmentation === 'yes',
+      augment,
+      views: trainer.views,
       start: step,
     })) {
       const globalStep = (epoch - 1) * stepsPerEpoch + step + 1;
-      const { graph, session } = programs.get(batch.size)!;
-      const results = await session.run(
-        {
-          images: ndarray('uint8', [batch.size, ...dataset.shape], batch.images),
-          labels: ndarray('int32', [batch.size], batch.labels),
-          ...(teacher && { teacherLogits: await teacher.logits(batch) }),
-          ...optimizerFeeds(optimizer, globalStep, rate),
-          ...maskFeeds(graph, params.seed, globalStep),
-        },
-        state,
-      );
+      const moment = { step: globalStep, epoch, epochs: params.num_epochs, learningRate: rate };
+      const results = await trainer.step(batch, moment);
       step++;
 
       // Means over examples: every batch counts by its size.
-      accumulate(sums, results, batch.size);
-      const running = trainMetrics(sums);
-      bar.update(sums.examples!, running);
+      sums = accumulated(sums, results, batch.size);
+      const running = epochMetrics(sums);
+      bar.update(Math.min(step * fullBatch, parts.train.length), running);
       if (globalStep % params.save_summary_steps === 0) {
         events.scalars(globalStep, { ...prefixed('train', running), learning_rate: rate });
       }
       if (interrupt.requested) {
         bar.stop();
         run.saveLast({ params, position: { epoch: epoch - 1, step, sums, history }, tensors: state.arrays() });
+        writeJson(run.file('run.json'), { ...description, ...spent() });
         events.close();
         const again = args.fresh || startsFrom !== undefined ? '--restore_file last' : 'the same command';
         log.warn(`Interrupted in epoch ${epoch} after step ${step}; ${again} goes on from there`);
         process.exitCode = interrupt.exitCode;
-        return;
+        return false;
       }
     }
     bar.stop();
 
-    const evaluator = await Evaluator.create(model, weightsOf(state), threads);
-    const val = await evaluator.evaluate(validation.split, validation.indices);
+    const evaluator = await Evaluator.create(model, trainer.weights(), threads);
+    const val = await evaluator.evaluate(validation.split, validation.indices, teacherLogits);
     await evaluator.release();
-    const record: EpochRecord = { epoch, learning_rate: rate, train: trainMetrics(sums), val };
+    const record: EpochRecord = { epoch, learning_rate: rate, train: epochMetrics(sums), val };
     history.push(record);
     log.info(`- Train metrics: ${formatMetrics(record.train)}`);
     log.info(`- Eval metrics : ${formatMetrics({ ...val })}`);
     if (bestRecord(history) === record) {
       log.info('- Found new best accuracy');
-      run.saveBest(weightsOf(state), record);
+      run.saveBest(trainer.weights(), record);
     }
     run.writeMetrics(history, selectedOn(params));
     // Last of all: a run that is killed before this line does the epoch once more, and writes the same again.
@@ -236,13 +262,23 @@ async function train(
     selected_on: selectedOn(params),
   });
   log.info(`- Test metrics of epoch ${best.epoch}: ${formatMetrics({ ...test })}`);
-  writeJson(run.file('run.json'), {
-    ...description,
-    seconds: (performance.now() - began) / 1000,
-    epoch_seconds: seconds,
-  });
+  writeJson(run.file('run.json'), { ...description, ...spent() });
   events.finished(params.num_epochs * stepsPerEpoch);
   events.close();
+  await Promise.all([trainer.release(), evaluator.release(), teacher?.release()]);
+  return true;
+}
+
+/** The teacher's logits on the validation images; cached ones are known for training images only. */
+async function validationLogits(
+  params: Params,
+  teacher: Teacher,
+  { split, indices }: { split: Split; indices: Uint32Array },
+  dataset: Dataset,
+): Promise<Float32Array | undefined> {
+  const isCached = [params.teacher].flat().some((one) => typeof one === 'object' && 'logits' in one);
+  if (isCached && split === dataset.test) return undefined;
+  return predictLogits(teacher, split, indices, dataset);
 }
 
 /** Refuses to go on with other parameters than those of the checkpoint; only `num_epochs` may grow. */
@@ -260,25 +296,6 @@ function refuseChanges(run: RunDirectory, last: Checkpoint, params: Params): voi
 function show(params: Params, path: string): string {
   const value = path.split('.').reduce<unknown>((object, key) => (object as Record<string, unknown>)?.[key], params);
   return JSON.stringify(value) ?? 'absent';
-}
-
-/** Parameters and buffers, without the optimizer's own state. */
-function weightsOf(state: State): NamedArrays {
-  return new Map([...state.arrays()].filter(([name]) => !name.startsWith(OPTIMIZER_PREFIX)));
-}
-
-/** Adds a step's results to the sums of its epoch, each mean by the number of its examples. */
-function accumulate(sums: Record<string, number>, results: Results, examples: number): void {
-  sums.examples = (sums.examples ?? 0) + examples;
-  for (const [name, { data }] of Object.entries(results)) {
-    sums[name] = (sums[name] ?? 0) + Number(data[0]) * (name === 'correct' ? 1 : examples);
-  }
-}
-
-/** Accuracy, loss, and the parts of the loss where it has several. */
-function trainMetrics({ examples = 1, correct = 0, ...losses }: Record<string, number>): Record<string, number> {
-  const { loss, ...parts } = Object.fromEntries(Object.entries(losses).map(([name, sum]) => [name, sum / examples]));
-  return { accuracy: correct / examples, loss: loss!, ...(Object.keys(parts).length > 1 && parts) };
 }
 
 function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {

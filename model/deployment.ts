@@ -11,7 +11,6 @@ import type { ImageShape } from './data/dataset';
 import type { Batch } from './data/loader';
 import { Layers } from './layers';
 import type { Model } from './programs';
-import type { Teacher } from './teachers';
 
 /** A property of the file that says that it takes pixels in [0, 1] as they are, and normalises them itself. */
 export const INPUT_RANGE = { key: 'input_range', value: '[0, 1]' } as const;
@@ -51,7 +50,7 @@ export function pixelFeeds(images: Uint8Array, shape: ImageShape): { images: NdA
 }
 
 /** Such a file, loaded. */
-export class DeployedModel implements Teacher {
+export class DeployedModel {
   private constructor(
     private readonly model: ForeignModel,
     private readonly shape: ImageShape,

@@ -10,6 +10,8 @@ export interface Metrics {
   readonly accuracy: number;
   /** Mean cross-entropy. */
   readonly loss: number;
+  /** Mean |z_t − z_s| over examples and classes, where a teacher's logits z_t are known. */
+  readonly logit_difference?: number;
 }
 
 const BATCH_SIZE = 250;
@@ -31,10 +33,15 @@ export class Evaluator {
     return (await this.session.run(this.feeds(batch))).logits!;
   }
 
-  /** Accuracy and loss over the examples `indices` of a split, without augmentation. */
-  async evaluate(split: Split, indices: Uint32Array): Promise<Metrics> {
+  /**
+   * Accuracy and loss over the examples `indices` of a split, without augmentation, and their distance from a teacher's
+   * logits, (examples, classes) in the order of `indices`, where these are given.
+   */
+  async evaluate(split: Split, indices: Uint32Array, teacherLogits?: Float32Array): Promise<Metrics> {
     let correct = 0;
     let loss = 0;
+    let difference = 0;
+    let seen = 0;
     const options = {
       shape: this.model.input,
       batchSize: BATCH_SIZE,
@@ -47,8 +54,15 @@ export class Evaluator {
       const results = await this.session.run(this.feeds(batch));
       correct += Number(results.correct!.data[0]);
       loss += Number(results.crossEntropy!.data[0]) * batch.size;
+      const logits = results.logits!.data as Float32Array;
+      if (teacherLogits) logits.forEach((z, i) => (difference += Math.abs(teacherLogits[seen + i]! - z)));
+      seen += logits.length;
     }
-    return { accuracy: correct / indices.length, loss: loss / indices.length };
+    return {
+      accuracy: correct / indices.length,
+      loss: loss / indices.length,
+      ...(teacherLogits && { logit_difference: difference / seen }),
+    };
   }
 
   release(): Promise<void> {

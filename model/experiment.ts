@@ -1,21 +1,30 @@
 /** From the params of an experiment to its student: what the scripts share. */
 import { existsSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { optimizers } from '../engine/optimizers';
 import { fitWeights, readWeights } from '../utils/checkpoints';
 import { UserError } from '../utils/errors';
+import { readJson } from '../utils/files';
 import type { NamedArrays } from '../utils/ndarray';
-import { netOf, type Catalogue, type Params } from '../utils/params';
+import { netOf, readParams, type Catalogue, type Params } from '../utils/params';
 import type { RunDirectory } from '../utils/run_directory';
 import { datasetNames } from './data';
+import { augmentations } from './data/augmentation';
 import type { Dataset } from './data/dataset';
 import { distillers } from './distillers';
 import { nets } from './nets';
+import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, shapesOf, type Model } from './programs';
+import { DISTILLER_PREFIX, type Method } from './training';
 
 /** The names that params.json may use. */
 export const catalogue: Catalogue = {
   nets: Object.fromEntries(Object.entries(nets).map(([name, { recipe }]) => [name, recipe])),
-  methods: Object.keys(distillers),
+  methods: distillers,
+  augmentations,
+  optimizers: Object.keys(optimizers),
   datasets: datasetNames,
+  searches: { kdparam: 'experiments/kdparam', allkd: 'experiments/allkd' },
 };
 
 /** The student of an experiment on the images of its data set. */
@@ -33,6 +42,38 @@ export function studentOf(params: Params, dataset: Dataset): Model {
   };
 }
 
+/** Reads and checks an experiment's params.json, whose methods may be modules of its own. Errors are UserErrors. */
+export function readExperiment(path: string): Params {
+  return readParams(path, existsSync(path) ? catalogueFor(readJson(path)) : catalogue);
+}
+
+/** The names that the content of a params.json may use: those of the house, and the modules that it names. */
+export function catalogueFor(content: unknown): Catalogue {
+  const { method } = (content ?? {}) as { method?: unknown };
+  const names = [method].flat().map((one) => (isNamed(one) ? one.name : one));
+  const paths = names.filter((name): name is string => typeof name === 'string' && isPath(name));
+  const own = Object.fromEntries(paths.map((path) => [path, loadMethod(path)]));
+  return { ...catalogue, methods: { ...distillers, ...own } };
+}
+
+function isNamed(value: unknown): value is { name: unknown } {
+  return typeof value === 'object' && value !== null && 'name' in value;
+}
+
+/** The methods of an experiment; one of its own is called as its file without the ending. */
+export function methodsOf(params: Params): Method[] {
+  return params.method.map(({ name, ...options }) =>
+    isPath(name)
+      ? { name: basename(name, extname(name)), distiller: loadMethod(name), options }
+      : { name, distiller: distillers[name]!, options },
+  );
+}
+
+/** Does one of its methods need a teacher? */
+export function needsTeacher(params: Params): boolean {
+  return methodsOf(params).some(({ distiller }) => distiller.needsTeacher);
+}
+
 /** The file of a named checkpoint: `best` or `last` of a run, or a file. One that is not there is a UserError. */
 export function checkpointPath(run: RunDirectory, name: string): string {
   const candidates = ['', '.safetensors', '.pth.tar'].map((end) => run.file(name + end));
@@ -45,4 +86,20 @@ export function checkpointPath(run: RunDirectory, name: string): string {
 /** The weights in a file, which must be those of the network. */
 export async function restoredWeights(path: string, model: Model): Promise<NamedArrays> {
   return fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
+}
+
+/**
+ * The weights that a run starts from: those of the network, and those of layers beside it that the file has too.
+ * `shapes` are those of all its states.
+ */
+export async function initialWeights(
+  path: string,
+  model: Model,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Promise<NamedArrays> {
+  const weights = await readWeights(path);
+  const beside = new Map([...weights].filter(([name]) => name.startsWith(DISTILLER_PREFIX)));
+  const student = new Map([...weights].filter(([name]) => !beside.has(name)));
+  const kept = [...beside].filter(([name, { shape }]) => shapes.get(name)?.join() === shape.join());
+  return new Map([...fitWeights(path, student, shapesOf(evaluationGraph(model))), ...kept]);
 }

@@ -4,8 +4,9 @@ import { constant, fanIn, uniform, type Initializer } from '../engine/initialize
 import { batchNorm, batchNormEval, conv2d, linear, mul } from '../engine/ops';
 import { raw } from '../engine/ops/elementwise';
 import type { ConvOptions } from '../engine/ops/conv';
-import type { Tensor } from '../engine/tensor';
-import { ndarray } from '../utils/ndarray';
+import { formatShape, type Tensor } from '../engine/tensor';
+import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../utils/ndarray';
+import { Random } from '../utils/random';
 
 export interface LayersOptions {
   /** 'train' normalises by the batch and drops units; 'eval' does neither and changes nothing. */
@@ -13,6 +14,12 @@ export interface LayersOptions {
   readonly seed: number;
   /** What the weights of convolutions start as; U(±1/√fan_in) where absent. */
   readonly convInit?: Initializer;
+  /** In front of every name, such as `peer.`. */
+  readonly prefix?: string;
+  /** Values of parameters and buffers, by name, that become constants: a network that is only asked. */
+  readonly frozen?: NamedArrays;
+  /** Names a pass through layers that another may have built already; all passes share parameters and buffers. */
+  readonly pass?: string;
 }
 
 export interface ConvLayerOptions extends ConvOptions {
@@ -63,12 +70,13 @@ export class Layers {
     const weight = this.parameter(`${name}.weight`, shape, constant(1));
     const bias = this.parameter(`${name}.bias`, shape, constant(0));
     const buffer = (key: string, value: number) =>
-      this.graph.buffer(`${name}.${key}`, 'float32', shape, () => constant(value)(key, shape, 0));
+      this.buffer(`${name}.${key}`, 'float32', shape, () => constant(value)(key, shape, 0));
     const state = { weight, bias, runningMean: buffer('running_mean', 0), runningVar: buffer('running_var', 1) };
-    const tracked = this.graph.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
+    const tracked = this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
     return this.graph.scope(name, () => {
       if (this.options.mode === 'eval') return batchNormEval(x, state);
-      this.graph.update(tracked, raw('Add', tracked, this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)))));
+      const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
+      this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));
       return batchNorm(x, state);
     });
   }
@@ -76,10 +84,39 @@ export class Layers {
   /** Dropout (Srivastava et al. 2014): zeroes with probability `rate` and scales the rest by 1 / (1 − rate). */
   dropout(name: string, x: Tensor, rate: number): Tensor {
     if (this.options.mode === 'eval' || rate === 0) return x;
-    return mul(x, this.graph.mask(`${name}.mask`, x.shape, rate));
+    const { prefix = '', pass } = this.options;
+    const full = `${prefix}${name}.mask${pass ? `@${pass}` : ''}`;
+    const mask = this.graph.ruled(full, 'float32', x.shape, ({ seed, step }) => {
+      const data = new Float32Array(sizeOf(x.shape));
+      new Random(seed, full).fillUniform(data, 0, 1, step);
+      for (let i = 0; i < data.length; i++) data[i] = data[i]! < rate ? 0 : 1 / (1 - rate);
+      return ndarray('float32', x.shape, data);
+    });
+    return mul(x, mask);
   }
 
-  private parameter(name: string, shape: readonly number[], init: Initializer): Tensor {
-    return this.graph.parameter(name, shape, () => init(name, shape, this.options.seed));
+  /** A trained tensor of one's own. */
+  parameter(name: string, shape: readonly number[], init: Initializer): Tensor {
+    const full = this.fullName(name);
+    return this.known(full, shape) ?? this.graph.parameter(full, shape, () => init(full, shape, this.options.seed));
+  }
+
+  /** State that no optimizer touches. */
+  buffer(name: string, dtype: DType, shape: readonly number[], initial: () => NdArray): Tensor {
+    const full = this.fullName(name);
+    return this.known(full, shape) ?? this.graph.buffer(full, dtype, shape, initial);
+  }
+
+  private fullName(name: string): string {
+    return `${this.options.prefix ?? ''}${name}`;
+  }
+
+  /** What stands for a state that is not to be made: a constant, or that of an earlier pass. */
+  private known(name: string, shape: readonly number[]): Tensor | undefined {
+    const { frozen, pass } = this.options;
+    if (!frozen) return pass === undefined ? undefined : this.graph.states.get(name)?.tensor;
+    const array = frozen.get(name);
+    if (!array) throw new Error(`layers: no weights for ${name} ${formatShape(shape)}`);
+    return this.graph.constant(array);
   }
 }

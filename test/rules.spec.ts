@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { preProcessFile } from 'typescript';
 import { datasetNames } from '../model/data';
-import { distillers } from '../model/distillers';
+import { catalogue } from '../model/experiment';
 import { nets } from '../model/nets';
 import { netOf, parseParams } from '../utils/params';
 
@@ -50,16 +50,12 @@ describe('the rules of the house', () => {
 });
 
 describe('the indexes', () => {
-  const catalogue = {
-    nets: Object.fromEntries(Object.entries(nets).map(([name, { recipe }]) => [name, recipe])),
-    methods: Object.keys(distillers),
-    datasets: datasetNames,
-  };
+  const methods = Object.keys(catalogue.methods);
   const base = { model_version: 'cnn', learning_rate: 0.1, num_epochs: 1 };
   const parse = (params: object) => parseParams({ ...base, ...params }, 'params.json', catalogue);
 
   it('list plain names', () => {
-    for (const name of [...Object.keys(nets), ...catalogue.methods, ...catalogue.datasets]) {
+    for (const name of [...Object.keys(nets), ...methods, ...datasetNames]) {
       expect(name).to.match(/^[A-Za-z][A-Za-z0-9_]*$/);
     }
   });
@@ -69,13 +65,17 @@ describe('the indexes', () => {
       for (const model_version of [name, `${name}_distill`]) {
         const params = parse({ model_version, teacher: name });
         expect(netOf(params)).to.equal(name);
-        expect(params.method).to.equal(model_version === name ? 'nokd' : 'kd');
+        expect(params.method.map((one) => one.name)).to.deep.equal([model_version === name ? 'nokd' : 'kd']);
       }
     }
   });
 
   it('list methods and datasets that can be chosen', () => {
-    for (const method of catalogue.methods) expect(parse({ method, teacher: 'cnn' }).method).to.equal(method);
+    for (const method of methods) {
+      const [one, ...others] = parse({ method, teacher: 'cnn' }).method;
+      expect(one).to.have.property('name', method);
+      expect(others).to.deep.equal([]);
+    }
     for (const dataset of datasetNames) expect(parse({ dataset }).dataset.name).to.equal(dataset);
   });
 });

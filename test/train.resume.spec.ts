@@ -26,6 +26,8 @@ describe('a run of train.ts', function () {
       batch_size: 16,
       dropout_rate: 0.5,
       num_epochs: epochs,
+      // No loss falls to a half in an epoch, so that the rate does, and with it all weights depend on the history.
+      schedule: { type: 'plateau', patience: 1, factor: 0.5, threshold: 0.5 },
       ...changes,
     });
 
@@ -54,6 +56,8 @@ describe('a run of train.ts', function () {
       'metrics_val_best_weights.json',
       'metrics_val_last_weights.json',
     ]);
+    const rates = new RunDirectory(uninterrupted).readLast()!.position.history.map((record) => record.learning_rate);
+    expect(rates).to.deep.equal([1, 1, 1, 0.5, 0.5, 0.25].map((factor) => 0.003 * factor));
   });
 
   it('that is interrupted between steps says how to go on, and ends with the same bytes', async () => {

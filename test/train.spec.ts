@@ -3,19 +3,22 @@ import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { optimizerFeeds, sgd } from '../engine/optimizers';
+import { sgd } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
 import type { Dataset } from '../model/data/dataset';
 import { batches, partition } from '../model/data/loader';
 import { makeShapes } from '../model/data/shapes';
-import { distillers } from '../model/distillers';
 import { allOf, Evaluator } from '../model/evaluation';
 import { nets } from '../model/nets';
-import { trainingGraph, type Model } from '../model/programs';
+import type { Model } from '../model/programs';
+import { trainingGraph } from '../model/training';
 import { formatMetrics } from '../utils/logger';
+import { ndarray } from '../utils/ndarray';
+import { writeNpy } from '../utils/npy';
 import type { EpochRecord } from '../utils/run_directory';
 import { readSafetensors } from '../utils/safetensors';
 import { experiment, readJsonIn, results, train, writeInitialWeights } from './helpers/train';
+import { trainingOptions } from './helpers/training';
 
 /** A metrics_*.json. */
 interface Summary {
@@ -156,28 +159,20 @@ describe('train.ts', function () {
 
     it('of training are means over examples, whatever the batches', async () => {
       const parts = partition(100, { validation: 0, subset: 0.9, seed: 230 });
-      const optimizer = sgd();
       let correct = 0;
       let loss = 0;
       const sizes: number[] = [];
       const { shape } = dataset;
       const pass = { shape, batchSize: 64, seed: 230, epoch: 1, shuffle: true, augment: true };
       for (const { size, images, labels } of batches(dataset.train, parts.train, pass)) {
-        const graph = trainingGraph(model, {
-          batchSize: size,
-          seed: 230,
-          distiller: distillers.nokd!,
-          optimizer,
-          alpha: 0,
-          temperature: 1,
-          klReduction: 'batchmean',
-        });
+        const graph = trainingGraph(model, trainingOptions(sgd(), size, { seed: 230 }));
         const session = await Session.create(graph, { threads: 1 });
         const feeds = {
           images: { dtype: 'uint8', shape: [size, ...shape], data: images },
           labels: { dtype: 'int32', shape: [size], data: labels },
         } as const;
-        const result = await session.run({ ...feeds, ...optimizerFeeds(optimizer, 1, 0) }, State.initial(graph));
+        const rates = graph.feeds({ seed: 230, step: 1, epoch: 1, epochs: 1, learningRate: 0 });
+        const result = await session.run({ ...feeds, ...rates }, State.initial(graph));
         correct += Number(result.correct!.data[0]);
         loss += Number(result.loss!.data[0]) * size;
         sizes.push(size);
@@ -257,6 +252,45 @@ describe('train.ts', function () {
         expect(train['loss/ce']).to.be.greaterThan(0);
         expect(train['loss/kd']).to.be.greaterThan(0);
       }
+    });
+  });
+
+  describe('the distance of a student from its teacher', () => {
+    const changes = {
+      model_version: 'cnn_distill',
+      dataset: { name: 'shapes', train: 100, test: 60 },
+      augmentation: 'no',
+      num_epochs: 2,
+    };
+    const logits = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i) * 3);
+    const differences = (path: string) => history(path).map(({ val }) => val.logit_difference);
+
+    it('is the mean over validation images and classes', async () => {
+      const teacher = { logits: join(scratch, 'logits.npy') };
+      writeNpy(teacher.logits, ndarray('float32', [100, 10], logits));
+      const { path } = await run('difference', { ...changes, teacher });
+      const { train, normalize, shape } = makeShapes({ train: 100, test: 60, seed: 0 });
+      const options = { classes: 10, numChannels: 4, dropoutRate: 0 };
+      const { tensors } = readSafetensors(join(path, 'best.safetensors'));
+      const evaluator = await Evaluator.create({ net: nets.cnn!.build, options, normalize, input: shape }, tensors, 1);
+      const { images, labels, size } = train;
+      const found = (await evaluator.logits({ images, labels: Int32Array.from(labels), size })).data as Float32Array;
+      await evaluator.release();
+      let sum = 0;
+      const { validation } = partition(100, { validation: 0.1, subset: 1, seed: 230 });
+      for (const example of validation) {
+        for (let c = 0; c < 10; c++) sum += Math.abs(logits[10 * example + c]! - found[10 * example + c]!);
+      }
+      const best = readJsonIn<{ epoch: number; logit_difference: number }>(path, 'metrics_val_best_weights.json');
+      expect(best.logit_difference).to.be.closeTo(sum / 100, 1e-4);
+      expect(differences(path)[best.epoch - 1]).to.equal(best.logit_difference);
+      expect(differences(path).every(Number.isFinite)).to.equal(true);
+    });
+
+    it('is left out where cached logits do not reach the images', async () => {
+      const teacher = { logits: join(scratch, 'logits.npy') };
+      const { path } = await run('no_difference', { ...changes, teacher, validation: 'test' });
+      expect(differences(path)).to.deep.equal([undefined, undefined]);
     });
   });
 

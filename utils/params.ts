@@ -5,7 +5,20 @@ import { UserError } from './errors';
 import { readJson } from './files';
 import { mistakes, show, type Schema } from './schema';
 
-export type Schedule = { type: 'step'; step_size: number; gamma: number } | { type: 'constant' };
+/** The learning rate by epochs. */
+export type Schedule =
+  | { type: 'constant' }
+  | { type: 'step'; step_size: number; gamma: number }
+  | { type: 'multistep'; milestones: number[]; gamma: number }
+  | { type: 'cosine'; warmup_epochs: number; min_learning_rate: number }
+  | {
+      type: 'plateau';
+      metric: 'loss' | 'accuracy';
+      factor: number;
+      patience: number;
+      threshold: number;
+      min_learning_rate: number;
+    };
 
 /** The images: a set that is read from files, or a generated one of a given size. */
 export type DatasetParams = { name: 'cifar10' } | { name: 'shapes'; train: number; test: number; seed: number };
@@ -46,16 +59,25 @@ export interface CachedTeacherParams {
 
 export type TeacherParams = CheckpointTeacherParams | OnnxTeacherParams | CachedTeacherParams;
 
+/** "yes": crop and flip; or augmentations in their order, each by its name and its own options. */
+export type AugmentationParams = 'yes' | 'no' | ({ readonly name: string } & Readonly<Record<string, unknown>>)[];
+
+/** A method by its name, and its own options. */
+export type MethodParams = { readonly name: string } & Readonly<Record<string, unknown>>;
+
 /** Every key of params.json, filled. */
 export interface Params {
   /** `<net>` or `<net>_distill`. */
   model_version: string;
-  method: string;
+  /** What is minimised: the sum of the losses of these. */
+  method: MethodParams[];
+  /** Where the student's weights come from; random ones where absent. */
+  init?: { checkpoint: string };
   dataset: DatasetParams;
   data_dir: string;
   /** Part of the training set that is used, in (0, 1]. */
   subset_percent: number;
-  augmentation: 'yes' | 'no';
+  augmentation: AugmentationParams;
   /** Part of the training set that is held out to choose the best epoch on, in (0, 1); or the test set itself. */
   validation: number | 'test';
   /** One teacher, or several whose logits are averaged. */
@@ -73,7 +95,7 @@ export interface Params {
   hidden_sizes: number[];
   save_summary_steps: number;
   num_workers: number;
-  optimizer: 'adam' | 'sgd';
+  optimizer: string;
   momentum: number;
   nesterov: boolean;
   weight_decay: number;
@@ -86,11 +108,29 @@ export interface Params {
 /** What a net is trained with where params.json does not say. */
 export type NetDefaults = Pick<Params, 'optimizer' | 'weight_decay' | 'schedule'>;
 
+/** What a method is to params.json: a schema for each of its options, and whether it needs a teacher. */
+export interface MethodEntry {
+  readonly options: Readonly<Record<string, Schema>>;
+  readonly needsTeacher: boolean;
+  /** Does it look at the images through further augmentations? */
+  readonly needsViews?: boolean;
+}
+
+/** What an augmentation is to params.json; with `mix` it mixes images and their labels. */
+export interface AugmentationEntry {
+  readonly options: Readonly<Record<string, Schema>>;
+  readonly mix?: unknown;
+}
+
 /** The names that params.json may use. */
 export interface Catalogue {
   nets: Record<string, NetDefaults>;
-  methods: readonly string[];
+  methods: Readonly<Record<string, MethodEntry>>;
+  augmentations: Readonly<Record<string, AugmentationEntry>>;
+  optimizers: readonly string[];
   datasets: readonly string[];
+  /** Searches that other tools call methods, and the directory of each. */
+  searches?: Readonly<Record<string, string>>;
 }
 
 /** Reads and checks an experiment's params.json. Throws a UserError with a line for every mistake. */
@@ -110,21 +150,65 @@ export function parseParams(content: unknown, source: string, catalogue: Catalog
   const fail = (lines: string[]) => new UserError(lines.map((line) => `${source}: ${line}`).join('\n'));
   if (!isObject(content)) throw fail(mistakes({ type: 'object' }, content));
   const file = { ...content, ...expanded(content, catalogue) };
-  const lines = mistakes(schemaFor(file, catalogue), file);
-  const { method, teacher, augmentation } = file as Record<string, unknown>;
-  const isTaught = catalogue.methods.some((name) => name === method && name !== 'nokd');
-  if (teacher === 'none' && isTaught) {
-    lines.push(`"teacher" must name a net where "method" is ${show(method)}, got "none"`);
+  for (const [name, directory] of Object.entries(catalogue.searches ?? {})) {
+    if (!listOf(file.method).some((method) => method === name || (isObject(method) && method.name === name))) continue;
+    const advice = `copy ${directory} and give the copy to search_hyperparams.ts as --parent_dir`;
+    throw fail([`"method" ${show(name)} is a search over many runs and no method of one: ${advice}`]);
   }
-  const teachers = (Array.isArray(teacher) ? teacher : [teacher]).filter(isObject);
+  const lines = mistakes(schemaFor(file, catalogue), file);
+  const { teacher, augmentation } = file as Record<string, unknown>;
+  const names = listOf(file.method).flatMap((method) => (isObject(method) ? [method.name] : []));
+  const known = names.filter((name) => typeof name === 'string' && Object.hasOwn(catalogue.methods, name)) as string[];
+  const taught = known.find((name) => catalogue.methods[name]!.needsTeacher);
+  const isTaught = taught !== undefined;
+  if (teacher === 'none' && isTaught) {
+    lines.push(`"teacher" must name a net where "method" is ${show(taught)}, got "none"`);
+  }
+  const twice = known.find((name, i) => known.indexOf(name) < i);
+  if (twice !== undefined) lines.push(`"method" must name each method once, got ${show(twice)} twice`);
+  const teachers = listOf(teacher).filter(isObject);
   if (isTaught && augmentation !== 'no' && teachers.some((one) => 'logits' in one)) {
     const reason = 'cached logits, which do not follow a crop or a flip';
     lines.push(`"augmentation" must be "no" where "teacher" has ${reason}, got ${show(augmentation)}`);
   }
+  lines.push(...augmentationMistakes(augmentation, catalogue));
+  const viewing = known.find((name) => catalogue.methods[name]!.needsViews);
+  if (viewing !== undefined && mixing(augmentation, catalogue).length > 0) {
+    lines.push(
+      `"augmentation" must not mix images where "method" is ${show(viewing)}, whose views show one image each`,
+    );
+  }
+  if (viewing !== undefined && teachers.some((one) => 'logits' in one)) {
+    lines.push(
+      `"teacher" must not have cached logits where "method" is ${show(viewing)}, which shows it further views`,
+    );
+  }
   if (lines.length > 0) throw fail(lines);
   // Dropout does nothing in a net that is only evaluated.
   for (const one of teachers) delete one.dropout_rate;
-  return file as unknown as Params;
+  return { ...file, method: listOf(file.method) } as unknown as Params;
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+/** What is wrong with a list of augmentations as a whole. */
+function augmentationMistakes(augmentation: unknown, catalogue: Catalogue): string[] {
+  const names = listOf(augmentation).map((one) => (isObject(one) ? one.name : one));
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) return [`"augmentation" must name each augmentation once, got ${show(twice)} twice`];
+  const mixed = mixing(augmentation, catalogue);
+  if (mixed.length < 2) return [];
+  return [`"augmentation" must mix images by one augmentation, got ${mixed.map(show).join(' and ')}`];
+}
+
+/** Names of the augmentations that mix images. */
+function mixing(augmentation: unknown, { augmentations }: Catalogue): string[] {
+  const names = listOf(augmentation).flatMap((one) =>
+    isObject(one) && typeof one.name === 'string' ? [one.name] : [],
+  );
+  return names.filter((name) => Object.hasOwn(augmentations, name) && augmentations[name]!.mix !== undefined);
 }
 
 /** The net of `model_version`: what stands before `_distill`. */
@@ -151,18 +235,27 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return isComposite(value) && !Array.isArray(value);
 }
 
-/** The long form of a dataset or teacher that is given by its name. */
-function expanded(file: Record<string, unknown>, { nets, datasets }: Catalogue): Record<string, unknown> {
-  const { dataset, teacher } = file;
+/** The long form of what is given by its name, and the method where none is given. */
+function expanded(file: Record<string, unknown>, catalogue: Catalogue): Record<string, unknown> {
+  const { nets, datasets, methods, augmentations } = catalogue;
+  const { dataset, teacher, augmentation, method = isDistilled(file) ? 'kd' : 'nokd' } = file;
   const long: Record<string, unknown> = {};
-  const longTeacher = (value: unknown): unknown => {
+  const longForm = (key: string, names: object) => (value: unknown) => {
     if (isObject(value)) return { ...value };
-    return typeof value === 'string' && Object.hasOwn(nets, value) ? { model: value } : value;
+    return typeof value === 'string' && Object.hasOwn(names, value) ? { [key]: value } : value;
   };
+  const each = (value: unknown, lengthen: (one: unknown) => unknown) =>
+    Array.isArray(value) ? value.map(lengthen) : lengthen(value);
   if (isObject(dataset)) long.dataset = { ...dataset };
   else if (typeof dataset === 'string' && datasets.includes(dataset)) long.dataset = { name: dataset };
-  if (teacher !== undefined) long.teacher = Array.isArray(teacher) ? teacher.map(longTeacher) : longTeacher(teacher);
+  if (teacher !== undefined) long.teacher = each(teacher, longForm('model', nets));
+  if (Array.isArray(augmentation)) long.augmentation = augmentation.map(longForm('name', augmentations));
+  long.method = each(method, longForm('name', methods));
   return long;
+}
+
+function isDistilled({ model_version: version }: Record<string, unknown>): boolean {
+  return typeof version === 'string' && version.includes('distill');
 }
 
 const oneOf = (names: readonly string[], fallback?: string): Schema => ({ enum: names, default: fallback });
@@ -179,7 +272,7 @@ const fromZero = { minimum: 0 };
 const positive = { exclusiveMinimum: 0 };
 const partOrAll = { exclusiveMinimum: 0, maximum: 1 };
 const belowOne = { minimum: 0, exclusiveMaximum: 1 };
-const hiddenSizes = (fallback?: number[]): Schema => ({
+const integers = (fallback?: number[]): Schema => ({
   type: 'array',
   items: { type: 'integer', minimum: 1, description: 'an integer from 1' },
   minItems: 1,
@@ -191,18 +284,22 @@ const hiddenSizes = (fallback?: number[]): Schema => ({
  * The schema for one file. Where a key has several forms, the form that the file uses is picked here, so that a
  * message is about that form and defaults can be filled inside it.
  */
-function schemaFor(file: Record<string, unknown>, { nets, methods, datasets }: Catalogue): Schema {
+function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema {
+  const { nets, methods, augmentations, optimizers, datasets } = catalogue;
   const names = Object.keys(nets);
   const version = typeof file.model_version === 'string' ? file.model_version : '';
   const net = netOf({ model_version: version });
   const defaults = Object.hasOwn(nets, net) ? nets[net] : undefined;
   const properties = {
     model_version: oneOf(names.flatMap((name) => [name, `${name}_distill`])),
-    method: oneOf(methods, version.includes('distill') ? 'kd' : 'nokd'),
+    method: namedSchema(file.method, methods, 'a method or a list of some, each named once'),
+    init: object({ checkpoint: { type: 'string' } }, ['checkpoint']),
     dataset: datasetSchema(file.dataset, datasets),
     data_dir: { type: 'string', default: 'data/cifar-10-batches-bin' },
     subset_percent: number(partOrAll, 1),
-    augmentation: oneOf(['yes', 'no'], 'yes'),
+    augmentation: Array.isArray(file.augmentation)
+      ? namedSchema(file.augmentation, augmentations, '"yes", "no" or a list of augmentations, each named once')
+      : oneOf(['yes', 'no'], 'yes'),
     validation: {
       ...(typeof file.validation === 'string' ? oneOf(['test']) : number({ ...positive, exclusiveMaximum: 1 })),
       description: '"test" or a number between 0 and 1, both excluded',
@@ -217,18 +314,42 @@ function schemaFor(file: Record<string, unknown>, { nets, methods, datasets }: C
     num_epochs: integer(1),
     dropout_rate: number(belowOne, 0),
     num_channels: integer(1, 32),
-    hidden_sizes: hiddenSizes([1200, 1200]),
+    hidden_sizes: integers([1200, 1200]),
     save_summary_steps: integer(1, 100),
     num_workers: integer(0, 4),
-    optimizer: oneOf(['adam', 'sgd'], defaults?.optimizer),
+    optimizer: oneOf(optimizers, defaults?.optimizer),
     momentum: number(belowOne, 0.9),
     nesterov: { type: 'boolean', default: false },
     weight_decay: number(fromZero, defaults?.weight_decay),
-    schedule: { ...scheduleSchema(file.schedule ?? defaults?.schedule), default: defaults?.schedule },
+    schedule: {
+      ...scheduleSchema(file.schedule ?? defaults?.schedule, file.learning_rate),
+      default: defaults?.schedule,
+    },
     seed: { ...integer(0, 230), maximum: 2 ** 32 - 1 },
     threads: integer(0, 0),
   };
   return object(properties, ['model_version', 'learning_rate', 'num_epochs']);
+}
+
+/** The schema of something with a name and its own options, or of a list of such; `description` says what is accepted. */
+function namedSchema(
+  named: unknown,
+  entries: Readonly<Record<string, Pick<MethodEntry, 'options'>>>,
+  description: string,
+): Schema {
+  const names = Object.keys(entries);
+  const one = (value: unknown): Schema => {
+    if (!isObject(value)) return oneOf(names);
+    const own = typeof value.name === 'string' && Object.hasOwn(entries, value.name) ? entries[value.name] : undefined;
+    // Where the name is not known, options cannot be told from mistakes.
+    const form = object({ name: oneOf(names), ...own?.options }, ['name']);
+    return own ? form : { ...form, additionalProperties: true };
+  };
+  if (!Array.isArray(named)) return one(named);
+  if (named.length === 0 || named.length > names.length) {
+    return { type: 'array', minItems: 1, maxItems: names.length, description };
+  }
+  return { type: 'array', items: named.map(one), minItems: named.length, additionalItems: false };
 }
 
 function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
@@ -274,7 +395,7 @@ function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): 
       checkpoint: path,
       normalize,
       num_channels: integer(1, 32),
-      hidden_sizes: hiddenSizes(),
+      hidden_sizes: integers(),
       dropout_rate: number(belowOne),
     },
     onnx: {
@@ -292,8 +413,23 @@ function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): 
   return { not: {}, description: `an object with one of the keys ${keys.map(show).join(', ')}` };
 }
 
-function scheduleSchema(schedule: unknown): Schema {
-  const type = oneOf(['step', 'constant']);
-  if (!isObject(schedule) || schedule.type !== 'step') return object({ type }, ['type']);
-  return object({ type, step_size: integer(1), gamma: number(partOrAll) }, ['type', 'step_size', 'gamma']);
+function scheduleSchema(schedule: unknown, base: unknown): Schema {
+  const rate = number({ ...fromZero, ...(Number.isFinite(base) && { maximum: base }) }, 0);
+  const forms: Record<Schedule['type'], Schema> = {
+    step: { step_size: integer(1), gamma: number(partOrAll) },
+    multistep: { milestones: integers(), gamma: number(partOrAll) },
+    cosine: { warmup_epochs: integer(0, 0), min_learning_rate: rate },
+    plateau: {
+      metric: oneOf(['loss', 'accuracy'], 'loss'),
+      factor: number({ ...positive, exclusiveMaximum: 1 }, 0.1),
+      patience: integer(0, 10),
+      threshold: number(belowOne, 1e-4),
+      min_learning_rate: rate,
+    },
+    constant: {},
+  };
+  const kind = isObject(schedule) && Object.keys(forms).find((name) => name === schedule.type);
+  const form = kind ? forms[kind as Schedule['type']] : {};
+  const isNeeded = (key: string) => (form[key] as Schema).default === undefined;
+  return object({ type: oneOf(Object.keys(forms)), ...form }, ['type', ...Object.keys(form).filter(isNeeded)]);
 }

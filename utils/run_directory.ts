@@ -10,7 +10,11 @@ import { readSafetensors, writeSafetensors } from './safetensors';
 export interface Score {
   readonly accuracy: number;
   readonly loss: number;
+  readonly logit_difference?: number;
 }
+
+/** Sums over examples, and over how many of them, by the name of what is summed. */
+export type Sums = Readonly<Record<string, { readonly sum: number; readonly examples: number }>>;
 
 /** One line of metrics.jsonl. */
 export interface EpochRecord {
@@ -27,7 +31,7 @@ export interface Position {
   /** Steps that are done in the epoch under way. */
   readonly step: number;
   /** Sums over the examples of the epoch under way. */
-  readonly sums: Readonly<Record<string, number>>;
+  readonly sums: Sums;
   readonly history: readonly EpochRecord[];
 }
 
@@ -85,6 +89,12 @@ export class RunDirectory {
   hasTestScore(history: readonly EpochRecord[]): boolean {
     const path = this.file('metrics_test_best_weights.json');
     return existsSync(path) && (readJson(path) as { epoch: number }).epoch === bestRecord(history)?.epoch;
+  }
+
+  /** Seconds that training took so far, as run.json has it; what a killed process took is not in it. */
+  secondsSpent(): number {
+    const path = this.file('run.json');
+    return existsSync(path) ? ((readJson(path) as { seconds?: number }).seconds ?? 0) : 0;
   }
 
   /** Moves all that a run wrote into a folder `before_<n>`, and returns its path. params.json stays. */

@@ -1,21 +1,87 @@
-/** What a distillation method is to the rest of the house: named losses on the outputs of student and teacher. */
+/** What a distillation method is to the rest of the house: named losses on what student and teacher make of a batch. */
 import type { Tensor } from '../../engine/tensor';
-import type { NetOutputs } from '../nets';
+import type { Params } from '../../utils/params';
+import type { Schema } from '../../utils/schema';
+import type { Layers } from '../layers';
+import type { Taps } from '../taps';
 
-export interface Setting {
-  readonly student: NetOutputs;
-  /** (N, classes) of the teacher on the same pixels; there if the method needs a teacher. */
-  readonly teacherLogits?: Tensor;
-  /** (N) int32. */
+/** Scalars by name, weighted already: what is minimised is their sum. */
+export type Losses = Readonly<Record<string, Tensor>>;
+
+/** What a method may use. All of it is made when it is first asked for. */
+export interface Setting<Options extends object = object> {
+  /** The method's own options, filled. */
+  readonly options: Options;
+  /** The student on the images of the batch, training. */
+  readonly student: Taps;
+  /** The teacher on the same pixels; of several the mean of their logits. No gradient flows into it. */
+  readonly teacher: Taps;
+  /** Each teacher on the same pixels. */
+  readonly teachers: readonly Taps[];
+  /** (N) int32, from 0. */
   readonly labels: Tensor;
+  /** (N, classes): what the labels say, one-hot unless examples are mixed or labels smoothed. */
+  readonly targets: Tensor;
+  /** (N) int32: numbers of the examples within the training set. */
+  readonly indices: Tensor;
+  /** Size of the training set that `indices` count in. */
+  readonly examples: number;
   readonly classes: number;
+  /** Channels, height and width of the images. */
+  readonly input: readonly [channels: number, height: number, width: number];
+  readonly batchSize: number;
+  /** `alpha`, `temperature` and `kl_reduction` of params.json. */
   readonly alpha: number;
   readonly temperature: number;
-  readonly klReduction: 'batchmean' | 'mean';
+  readonly klReduction: Params['kl_reduction'];
+  /** Layers that are trained beside the student; they are kept in checkpoints and left out of the student's files. */
+  readonly layers: Layers;
+  /** Student and teacher on the same images seen through another augmentation, by its name. */
+  view(name: string): { readonly student: Taps; readonly teacher: Taps };
+  /** The student on other images (N, C, H, W), normalised; in 'eval' mode it is as evaluated. */
+  studentOn(images: Tensor, mode: 'train' | 'eval'): Taps;
+  /** The teacher on other images (N, C, H, W), normalised; gradients flow through it into them. */
+  teacherOn(images: Tensor): Taps;
+  /** One more network on the images of the batch, trained as part of `layers` under the prefix `name`. */
+  peer(net: string, name: string): Taps;
 }
 
-export interface Distiller {
+/** A kind of step; the kinds take turns. */
+export interface Phase<Options extends object = object> {
+  readonly name: string;
+  /** Steps in a turn. */
+  readonly steps: number;
+  /** Factor of the run's learning rate; 1 where absent. */
+  readonly rate?: number;
+  losses(setting: Setting<Options>): Losses;
+  /** Whether a parameter, by its name, is trained in this phase. */
+  trains(parameter: string): boolean;
+}
+
+/**
+ * A run of its own that comes before: in stages/<n>_<name> of the run's directory, with the keys of params.json changed
+ * as `changes` says; `before` is the directory of the stage before it. The last stage of a method is the run itself.
+ */
+export interface Stage {
+  readonly name: string;
+  changes(before: string | undefined): Readonly<Record<string, unknown>>;
+}
+
+export interface Distiller<Options extends object = object> {
+  /** One line: what it does, and the paper that it follows. */
+  readonly title: string;
+  /** JSON schema of each option, with its default; `title` says what it is and in which unit. */
+  readonly options: Readonly<Record<string, Schema>>;
   readonly needsTeacher: boolean;
-  /** Scalars by name, already weighted: what is minimised is their sum. */
-  losses(setting: Setting): Readonly<Record<string, Tensor>>;
+  /** Whether it asks for views. */
+  readonly needsViews?: boolean;
+  /** Whether the losses say themselves what the labels count for; otherwise cross-entropy is added with weight 1. */
+  readonly ownsLabels?: boolean;
+  /** Whether labels count for nothing with these options, as in a stage that trains on features alone. */
+  ignoresLabels?(options: Options): boolean;
+  losses?(setting: Setting<Options>): Losses;
+  /** In place of `losses`, for methods that train different things in turn. */
+  phases?(options: Options): readonly Phase<Options>[];
+  /** Runs that build on each other; none where `options` are those of such a stage. */
+  stages?(options: Options, params: Params): readonly Stage[];
 }

@@ -1,8 +1,70 @@
 /** The distillation methods by the name that params.json calls them. */
 import type { Distiller } from './distiller';
+import { ab } from './ab';
+import { at } from './at';
+import { cc } from './cc';
+import { crd } from './crd';
+import { datafree } from './datafree';
+import { dataset } from './dataset';
+import { dist } from './dist';
+import { dkd } from './dkd';
+import { dml } from './dml';
+import { fitnet } from './fitnet';
+import { fsp } from './fsp';
+import { ft } from './ft';
 import { kd } from './kd';
+import { logitsMse } from './logits_mse';
+import { multikd } from './multikd';
 import { nokd } from './nokd';
+import { nst } from './nst';
+import { oh } from './oh';
+import { pkd } from './pkd';
+import { pkt } from './pkt';
+import { reviewkd } from './reviewkd';
+import { rkd } from './rkd';
+import { sfd } from './sfd';
+import { softmaxHint } from './softmax_hint';
+import { sp } from './sp';
+import { takd } from './takd';
+import { tfkd } from './tfkd';
+import { triplet } from './triplet';
+import { uda } from './uda';
+import { unlabeled } from './unlabeled';
+import { vid } from './vid';
 
-export type { Distiller, Setting } from './distiller';
+export type { Distiller, Losses, Phase, Setting, Stage } from './distiller';
 
-export const distillers: Readonly<Record<string, Distiller>> = { nokd, kd };
+export const distillers: Readonly<Record<string, Distiller>> = {
+  nokd,
+  kd,
+  multikd,
+  unlabeled,
+  logits_mse: logitsMse,
+  softmax_hint: softmaxHint,
+  triplet,
+  dkd,
+  dist,
+  tfkd,
+  at,
+  cc,
+  fsp,
+  nst,
+  pkd,
+  pkt,
+  rkd,
+  fd: sfd,
+  sfd,
+  sp,
+  vid,
+  fitnet,
+  ab,
+  oh,
+  ft,
+  crd,
+  reviewkd,
+  uda,
+  takd,
+  dml,
+  datafree,
+  dataset,
+};

@@ -4,7 +4,7 @@ import { ndarray } from '../../utils/ndarray';
 import { readNpy } from '../../utils/npy';
 import type { CachedTeacherParams } from '../../utils/params';
 import type { Dataset } from '../data/dataset';
-import { brokenRow, reportAgreement, type Teacher, type TeacherContext } from './teacher';
+import { brokenRow, logitsTeacher, reportAgreement, type Teacher, type TeacherContext } from './teacher';
 
 /** Reads the logits from a .npy file, float32 or float64. They are those of the images as they are stored. */
 export function cachedTeacher(
@@ -28,7 +28,7 @@ export function cachedTeacher(
   const broken = brokenRow(stored);
   if (broken >= 0) throw new UserError(`${path}: row ${broken} has a value that is not finite in float32`);
   reportAgreement(log, path, stored, train.labels, `that rows and columns are in the order of ${name}`);
-  return {
+  return logitsTeacher(columns, {
     logits: ({ indices, size }) => {
       const chosen = ndarray('float32', [size, columns]);
       indices.forEach((row, i) =>
@@ -37,5 +37,5 @@ export function cachedTeacher(
       return Promise.resolve(chosen);
     },
     release: () => Promise.resolve(),
-  };
+  });
 }

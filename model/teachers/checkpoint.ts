@@ -1,12 +1,14 @@
 /** A teacher that is one of the networks here, in evaluation mode, with weights from a checkpoint. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Session } from '../../engine/session';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { UserError } from '../../utils/errors';
+import { ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
 import type { CheckpointTeacherParams } from '../../utils/params';
-import { Evaluator } from '../evaluation';
+import type { Batch } from '../data/loader';
 import { nets } from '../nets';
-import { evaluationGraph, shapesOf, type Model } from '../programs';
+import { evaluationGraph, outputsGraph, outputShapes, shapesOf, type Model } from '../programs';
 import type { Teacher } from './teacher';
 
 /** Loads the weights for the classes and images of `student`; the normalisation is the teacher's own where given. */
@@ -33,7 +35,41 @@ export async function checkpointTeacher(
       throw new UserError(`${path}: ${name} has a value that is not finite`);
     }
   }
-  return Evaluator.create(model, weights, threads);
+  return new CheckpointTeacher(model, weights, threads);
+}
+
+class CheckpointTeacher implements Teacher {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly network: NonNullable<Teacher['network']>;
+  /** One for each set of outputs that was asked for. */
+  private readonly sessions = new Map<string, Promise<Session>>();
+
+  constructor(
+    model: Model,
+    weights: NamedArrays,
+    private readonly threads: number,
+  ) {
+    this.network = { model, weights };
+    this.shapes = outputShapes(model);
+  }
+
+  async logits(batch: Batch): Promise<NdArray> {
+    return (await this.outputs(batch, ['logits'])).logits!;
+  }
+
+  async outputs({ images, size }: Batch, names: readonly string[]): Promise<Record<string, NdArray>> {
+    const { model, weights } = this.network;
+    const key = names.join();
+    const session =
+      this.sessions.get(key) ??
+      Session.create(outputsGraph(model, names), { threads: this.threads, frozen: weights, dynamicBatch: true });
+    this.sessions.set(key, session);
+    return (await session).run({ images: ndarray('uint8', [size, ...model.input], images) });
+  }
+
+  async release(): Promise<void> {
+    for (const session of this.sessions.values()) await (await session).release();
+  }
 }
 
 /** The named checkpoint, or the best weights of the teacher's own experiment. */

@@ -2,20 +2,41 @@
 import { ndarray, type NdArray } from '../../utils/ndarray';
 import type { Teacher } from './teacher';
 
-/** The teacher whose logits are the mean of those of `teachers`: z = (z₁ + … + z_m) / m. */
+/**
+ * The teacher whose logits are the mean of those of `teachers`: z = (z₁ + … + z_m) / m. What member i gives is there
+ * as `<i>/<name>`, counted from 0.
+ */
 export function ensemble(teachers: readonly Teacher[]): Teacher {
-  return {
+  const shapes = new Map([['logits', teachers[0]!.shapes.get('logits')!]]);
+  teachers.forEach((teacher, i) => teacher.shapes.forEach((shape, name) => shapes.set(`${i}/${name}`, shape)));
+  const self: Teacher = {
+    shapes,
+    members: teachers,
     async logits(batch) {
-      const members: NdArray[] = [];
-      for (const teacher of teachers) members.push(await teacher.logits(batch));
-      const mean = ndarray('float32', members[0]!.shape);
-      for (let i = 0; i < mean.data.length; i++) {
-        mean.data[i] = members.reduce((sum, { data }) => sum + Number(data[i]), 0) / members.length;
+      return (await self.outputs(batch, ['logits'])).logits!;
+    },
+    async outputs(batch, names) {
+      const found: Record<string, NdArray> = {};
+      for (const [i, teacher] of teachers.entries()) {
+        const own = names.filter((name) => name.startsWith(`${i}/`)).map((name) => name.slice(`${i}/`.length));
+        const wanted = names.includes('logits') ? [...new Set([...own, 'logits'])] : own;
+        if (wanted.length === 0) continue;
+        for (const [name, array] of Object.entries(await teacher.outputs(batch, wanted))) found[`${i}/${name}`] = array;
       }
-      return mean;
+      if (names.includes('logits')) found.logits = meanOf(teachers.map((_, i) => found[`${i}/logits`]!));
+      return found;
     },
     async release() {
       for (const teacher of teachers) await teacher.release();
     },
   };
+  return self;
+}
+
+function meanOf(members: readonly NdArray[]): NdArray {
+  const mean = ndarray('float32', members[0]!.shape);
+  for (let i = 0; i < mean.data.length; i++) {
+    mean.data[i] = members.reduce((sum, { data }) => sum + Number(data[i]), 0) / members.length;
+  }
+  return mean;
 }

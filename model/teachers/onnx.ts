@@ -56,7 +56,7 @@ export async function onnxTeacher(
 
   const size = Math.min(SAMPLE, dataset.train.size);
   const images = dataset.train.images.subarray(0, size * sizeOf(dataset.shape));
-  const sample = await teacher.outputs({ images, size });
+  const sample = await teacher.answers({ images, size });
   checkOutput(params, sample);
   const check = '"layout", "normalize" and the order of its classes';
   reportAgreement(log, params.onnx, sample, dataset.train.labels, check);
@@ -64,6 +64,8 @@ export async function onnxTeacher(
 }
 
 class OnnxTeacher implements Teacher {
+  readonly shapes: Teacher['shapes'];
+
   constructor(
     private readonly model: ForeignModel,
     private readonly preparation: Session,
@@ -71,11 +73,13 @@ class OnnxTeacher implements Teacher {
     private readonly output: string,
     private readonly student: Model,
     private readonly kind: OnnxTeacherParams['output'],
-  ) {}
+  ) {
+    this.shapes = new Map([['logits', [student.options.classes]]]);
+  }
 
   /** Of probabilities p the logits are ln p, up to a constant that no softmax sees. */
   async logits(batch: Batch): Promise<NdArray> {
-    const outputs = await this.outputs(batch);
+    const outputs = await this.answers(batch);
     if (this.kind === 'logits') return outputs;
     return ndarray(
       'float32',
@@ -84,8 +88,12 @@ class OnnxTeacher implements Teacher {
     );
   }
 
+  async outputs(batch: Batch): Promise<Record<string, NdArray>> {
+    return { logits: await this.logits(batch) };
+  }
+
   /** What the model itself gives for some images, (N, classes), computed in pieces of the size that it takes. */
-  async outputs({ images, size }: Pick<Batch, 'images' | 'size'>): Promise<NdArray<'float32'>> {
+  async answers({ images, size }: Pick<Batch, 'images' | 'size'>): Promise<NdArray<'float32'>> {
     const { classes } = this.student.options;
     const { height, width, batch } = this.input;
     const [channels] = this.student.input;

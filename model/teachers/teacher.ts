@@ -1,12 +1,21 @@
-/** What a teacher is to the rest of the house: logits for the very pixels that the student sees. */
-import type { NdArray } from '../../utils/ndarray';
+/** What a teacher is to the rest of the house: what it makes of the very pixels that the student sees. */
+import type { NamedArrays, NdArray } from '../../utils/ndarray';
 import { topAccuracy } from '../analysis';
 import type { Split } from '../data/dataset';
 import type { Batch } from '../data/loader';
+import type { Model } from '../programs';
 
 export interface Teacher {
+  /** Shapes for one image of all that it gives, by name: `logits` (classes), and of a network of ours the rest. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** The network itself, where it is one of ours. */
+  readonly network?: { readonly model: Model; readonly weights: NamedArrays };
+  /** The teachers that it is made of, where there are several. */
+  readonly members?: readonly Teacher[];
   /** Logits (N, classes), float32, of a batch of the training set. */
   logits(batch: Batch): Promise<NdArray>;
+  /** The outputs called `names`, (N, …) float32 each, for a batch of the training set. */
+  outputs(batch: Batch, names: readonly string[]): Promise<Record<string, NdArray>>;
   release(): Promise<void>;
 }
 
@@ -40,4 +49,14 @@ export function brokenRow({ shape, data }: NdArray<'float32'>): number {
   const [, classes = 1] = shape;
   const at = data.findIndex((value) => !Number.isFinite(value));
   return at < 0 ? at : Math.floor(at / classes);
+}
+
+/** A teacher that gives nothing but logits. */
+export function logitsTeacher(classes: number, { logits, release }: Pick<Teacher, 'logits' | 'release'>): Teacher {
+  return {
+    shapes: new Map([['logits', [classes]]]),
+    logits,
+    outputs: async (batch) => ({ logits: await logits(batch) }),
+    release,
+  };
 }

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { gradients } from '../../engine/gradients';
 import type { Graph } from '../../engine/graph';
+import { oneHot } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { crossEntropy } from '../../model/distillers/nokd';
@@ -98,8 +99,8 @@ export async function expectAnswers(
   graph.output('logits', logits);
   for (const [key, feature] of Object.entries(features)) graph.output(key, feature);
   if (expected.gradients) {
-    const labels = graph.constant(ndarray('int32', [2], LABELS));
-    gradients(crossEntropy(logits, labels), parameters).forEach((grad, i) => graph.output(`gradient ${i}`, grad));
+    const targets = oneHot(graph.constant(ndarray('int32', [2], LABELS)), logits.shape[1]!);
+    gradients(crossEntropy(logits, targets), parameters).forEach((grad, i) => graph.output(`gradient ${i}`, grad));
   }
   const state = State.initial(graph);
   drawWeights(state, seed, gain);

@@ -4,13 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Graph } from '../../engine/graph';
-import { minimize, OPTIMIZER_PREFIX, optimizerFeeds, sgd } from '../../engine/optimizers';
+import { minimize, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
+import { oneHot } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import { crossEntropy } from '../../model/distillers/nokd';
 import { Evaluator } from '../../model/evaluation';
 import { Layers } from '../../model/layers';
 import { nets } from '../../model/nets';
-import { evaluationGraph, maskFeeds, parameterCount, shapesOf } from '../../model/programs';
+import { evaluationGraph, parameterCount, shapesOf } from '../../model/programs';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { ndarray, type NdArray } from '../../utils/ndarray';
 import { writeSafetensors } from '../../utils/safetensors';
@@ -34,7 +35,7 @@ function trainingStep(name: string) {
   const images = graph.input('images', 'float32', [BATCH, ...SHAPE]);
   const labels = graph.input('labels', 'int32', [BATCH]);
   const outputs = nets[name]!.build(new Layers(graph, { mode: 'train', seed: 0 }), images, options);
-  const loss = crossEntropy(outputs.logits, labels);
+  const loss = crossEntropy(outputs.logits, oneHot(labels, options.classes));
   minimize(loss, optimizer);
   graph.output('loss', loss);
   return { graph, ...outputs };
@@ -83,7 +84,7 @@ describe('every network', function () {
           [BATCH],
           Int32Array.from({ length: BATCH }, (_, i) => i % options.classes),
         );
-        const feeds = { images, labels, ...optimizerFeeds(optimizer, 1, learningRate), ...maskFeeds(graph, 0, 1) };
+        const feeds = { images, labels, ...graph.feeds({ seed: 0, step: 1, epoch: 1, epochs: 1, learningRate }) };
         return { state, loss: (await session.run(feeds, state)).loss! };
       };
       const { state, loss } = await step(LEARNING_RATE);

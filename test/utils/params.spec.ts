@@ -18,7 +18,26 @@ const sgd: NetDefaults = {
 };
 const catalogue: Catalogue = {
   nets: { cnn: adam, resnet18: sgd, wrn: sgd, densenet: sgd, preresnet110: sgd, resnext29: sgd },
-  methods: ['nokd', 'kd', 'dkd'],
+  methods: {
+    nokd: { options: {}, needsTeacher: false },
+    kd: { options: {}, needsTeacher: true },
+    dkd: {
+      options: {
+        weight: { type: 'number', exclusiveMinimum: 0, default: 1 },
+        beta: { type: 'number', minimum: 0, default: 8 },
+      },
+      needsTeacher: true,
+    },
+    smooth: { options: { share: { type: 'number', default: 0.5 } }, needsTeacher: false },
+    views: { options: {}, needsTeacher: true, needsViews: true },
+  },
+  augmentations: {
+    crop: { options: {} },
+    cutout: { options: { length: { type: 'integer', minimum: 2, default: 16 } } },
+    mixup: { options: { alpha: { type: 'number', default: 1 } }, mix: true },
+    cutmix: { options: {}, mix: true },
+  },
+  optimizers: ['adam', 'sgd'],
   datasets: ['cifar10', 'shapes'],
 };
 
@@ -45,7 +64,7 @@ describe('params', () => {
   it('fills every key of a plain training', () => {
     expect(parse(plain)).to.deep.equal({
       model_version: 'cnn',
-      method: 'nokd',
+      method: [{ name: 'nokd' }],
       dataset: { name: 'cifar10' },
       data_dir: 'data/cifar-10-batches-bin',
       subset_percent: 1,
@@ -75,21 +94,104 @@ describe('params', () => {
 
   it('takes method, optimizer, weight decay and schedule from model_version', () => {
     const params = parse({ ...plain, model_version: 'resnet18_distill', teacher: 'wrn' });
-    expect(params).to.include({ method: 'kd', optimizer: 'sgd', weight_decay: 5e-4 });
+    expect(params).to.deep.include({ method: [{ name: 'kd' }], optimizer: 'sgd', weight_decay: 5e-4 });
     expect(params.schedule).to.deep.equal(sgd.schedule);
     expect(params.teacher).to.deep.equal({ model: 'wrn', num_channels: 32 });
     expect(netOf(params)).to.equal('resnet18');
     expect(netOf(parse(plain))).to.equal('cnn');
-    expect(parse({ ...distilled, method: 'nokd' }).method).to.equal('nokd');
     expect(parse({ ...plain, optimizer: 'sgd', schedule: { type: 'constant' } })).to.deep.include({
       optimizer: 'sgd',
       schedule: { type: 'constant' },
     });
   });
 
+  it('brings methods to a list of objects with all their options', () => {
+    const method = (value: unknown) => parse({ ...distilled, method: value }).method;
+    const dkd = { name: 'dkd', weight: 1, beta: 8 };
+    expect(method('nokd')).to.deep.equal([{ name: 'nokd' }]);
+    expect(method('dkd')).to.deep.equal([dkd]);
+    expect(method({ name: 'dkd', beta: 2 })).to.deep.equal([{ ...dkd, beta: 2 }]);
+    expect(method(['kd'])).to.deep.equal([{ name: 'kd' }]);
+    expect(method([{ name: 'dkd', weight: 0.5 }, 'kd', { name: 'smooth' }])).to.deep.equal([
+      { ...dkd, weight: 0.5 },
+      { name: 'kd' },
+      { name: 'smooth', share: 0.5 },
+    ]);
+  });
+
+  it('names what is wrong with a method by the form that it has', () => {
+    const lines = (method: unknown) => linesOf({ ...distilled, method });
+    const names = Object.keys(catalogue.methods)
+      .map((name) => `"${name}"`)
+      .join(', ');
+    expect(lines('dkdd')).to.deep.equal([`"method" must be one of ${names}, got "dkdd"; did you mean "dkd"?`]);
+    expect(lines({ name: 'smoth', share: 1, more: 2 })).to.deep.equal([
+      `"method.name" must be one of ${names}, got "smoth"; did you mean "smooth"?`,
+    ]);
+    expect(lines({})).to.deep.equal(['"method.name" is missing']);
+    expect(lines({ name: 'dkd', betta: 1 })).to.deep.equal([
+      '"method.betta" is not a key; did you mean "method.beta"?',
+    ]);
+    expect(lines({ name: 'kd', beta: 1 })).to.deep.equal(['"method.beta" is not a key']);
+    expect(lines({ name: 'dkd', weight: 0, beta: '8' })).to.deep.equal([
+      '"method.weight" must be > 0, got 0',
+      '"method.beta" must be a number, got "8"',
+    ]);
+    const list = '"method" must be a method or a list of some, each named once, got an array of';
+    expect(lines([])).to.deep.equal([`${list} 0`]);
+    expect(lines(Array(50_000).fill('nokd'))).to.include(`${list} 50000`);
+    expect(lines({ name: { toString: 1 } })).to.deep.equal([`"method.name" must be one of ${names}, got an object`]);
+    expect(lines(3)).to.deep.equal([`"method" must be one of ${names}, got 3`]);
+    expect(lines(['foo', { name: 'dkd', temperature: 3 }, {}, {}])).to.deep.equal([
+      `"method.0" must be one of ${names}, got "foo"`,
+      '"method.1.temperature" is not a key',
+      '"method.2.name" is missing',
+      '"method.3.name" is missing',
+    ]);
+    expect(lines(['kd', 'smooth', { name: 'kd' }])).to.deep.equal([
+      '"method" must name each method once, got "kd" twice',
+    ]);
+  });
+
+  it('may begin with the weights of a checkpoint', () => {
+    const init = { checkpoint: 'a.safetensors' };
+    expect(parse({ ...plain, init }).init).to.deep.equal(init);
+    expect(parse(plain)).not.to.have.property('init');
+    expect(linesOf({ ...plain, init: {} })).to.deep.equal(['"init.checkpoint" is missing']);
+    expect(linesOf({ ...plain, init: { checkpoint: 3, chekpoint: 'a' } })).to.deep.equal([
+      '"init.chekpoint" is not a key; did you mean "init.checkpoint"?',
+      '"init.checkpoint" must be a string, got 3',
+    ]);
+    expect(linesOf({ ...plain, init: 'a.safetensors' })).to.deep.equal([
+      '"init" must be an object, got "a.safetensors"',
+    ]);
+  });
+
   it('gives a net whose default schedule is constant that schedule', () => {
     const nets = { cnn: { ...adam, schedule: { type: 'constant' } as const } };
     expect(parseParams(plain, 'x', { ...catalogue, nets }).schedule).to.deep.equal({ type: 'constant' });
+  });
+
+  it('fills what a schedule leaves out', () => {
+    const schedule = (value: unknown) => parse({ ...plain, schedule: value }).schedule;
+    for (const whole of [
+      { type: 'constant' },
+      { type: 'step', step_size: 1, gamma: 1 },
+      { type: 'multistep', milestones: [10, 20], gamma: 0.1 },
+      { type: 'cosine', warmup_epochs: 5, min_learning_rate: 0.001 },
+      { type: 'plateau', metric: 'accuracy', factor: 0.5, patience: 0, threshold: 0, min_learning_rate: 1e-5 },
+    ]) {
+      expect(schedule(whole)).to.deep.equal(whole);
+    }
+    expect(schedule({ type: 'cosine' })).to.deep.equal({ type: 'cosine', warmup_epochs: 0, min_learning_rate: 0 });
+    expect(schedule({ type: 'plateau' })).to.deep.equal({
+      type: 'plateau',
+      metric: 'loss',
+      factor: 0.1,
+      patience: 10,
+      threshold: 1e-4,
+      min_learning_rate: 0,
+    });
   });
 
   it('brings datasets to their long form', () => {
@@ -177,6 +279,60 @@ describe('params', () => {
     ]);
   });
 
+  describe('augmentation', () => {
+    const of = (augmentation: unknown) => parse({ ...plain, augmentation }).augmentation;
+    const lines = (augmentation: unknown, changes: object = {}) => linesOf({ ...plain, ...changes, augmentation });
+
+    it('is crop and flip, nothing, or a list in which each has its options filled', () => {
+      expect(parse(plain).augmentation).to.equal('yes');
+      expect(of('no')).to.equal('no');
+      const given = ['crop', { name: 'cutout', length: 8 }, { name: 'mixup' }];
+      expect(of(given)).to.deep.equal([{ name: 'crop' }, { name: 'cutout', length: 8 }, { name: 'mixup', alpha: 1 }]);
+      expect(given[2]).to.deep.equal({ name: 'mixup' });
+    });
+
+    it('names what is wrong in a line each', () => {
+      expect(lines('maybe')).to.deep.equal(['"augmentation" must be one of "yes", "no", got "maybe"']);
+      expect(lines(3)).to.deep.equal(['"augmentation" must be one of "yes", "no", got 3']);
+      const form = '"augmentation" must be "yes", "no" or a list of augmentations, each named once';
+      expect(lines([])).to.deep.equal([`${form}, got an array of 0`]);
+      const names = '"crop", "cutout", "mixup", "cutmix"';
+      expect(lines(['crops'])).to.deep.equal([
+        `"augmentation.0" must be one of ${names}, got "crops"; did you mean "crop"?`,
+      ]);
+      expect(lines([{ name: 'cutout', lenght: 3 }])).to.deep.equal([
+        '"augmentation.0.lenght" is not a key; did you mean "augmentation.0.length"?',
+      ]);
+      expect(lines(['crop', { name: 'cutout', length: 1 }])).to.deep.equal([
+        '"augmentation.1.length" must be >= 2, got 1',
+      ]);
+      expect(lines(['crop', 'mixup', 'crop'])).to.deep.equal([
+        '"augmentation" must name each augmentation once, got "crop" twice',
+      ]);
+      expect(lines(['mixup', 'crop', 'cutmix'])).to.deep.equal([
+        '"augmentation" must mix images by one augmentation, got "mixup" and "cutmix"',
+      ]);
+    });
+
+    it('does not mix images, nor are logits cached, where a method looks at further views', () => {
+      const viewing = { ...distilled, method: 'views' };
+      expect(lines(['mixup'], viewing)).to.deep.equal([
+        '"augmentation" must not mix images where "method" is "views", whose views show one image each',
+      ]);
+      expect(lines('no', { ...viewing, teacher: { logits: 'a.npy' } })).to.deep.equal([
+        '"teacher" must not have cached logits where "method" is "views", which shows it further views',
+      ]);
+      expect(parse({ ...viewing, augmentation: ['crop'] }).augmentation).to.deep.equal([{ name: 'crop' }]);
+    });
+
+    it('is off where logits are cached, in whichever form', () => {
+      const cached = { ...distilled, teacher: { logits: 'a.npy' } };
+      expect(lines(['crop'], cached)).to.deep.equal([
+        '"augmentation" must be "no" where "teacher" has cached logits, which do not follow a crop or a flip, got an array of 1',
+      ]);
+    });
+  });
+
   it('refuses to crop and flip the images behind cached logits', () => {
     const cached = { logits: 'a.npy' };
     const reason = '"teacher" has cached logits, which do not follow a crop or a flip';
@@ -185,13 +341,14 @@ describe('params', () => {
         `"augmentation" must be "no" where ${reason}, got "yes"`,
       ]);
     }
-    expect(parse({ ...plain, teacher: cached }).method).to.equal('nokd');
+    expect(parse({ ...plain, teacher: cached }).method).to.deep.equal([{ name: 'nokd' }]);
   });
 
   it('leaves what it was given as it was', () => {
     const teacher = { model: 'wrn', dropout_rate: 0.3 };
+    const method = [{ name: 'dkd' }, 'kd'];
     for (const form of [teacher, [teacher, { onnx: 'a.onnx' }]]) {
-      const content = { ...distilled, teacher: form, dataset: { name: 'shapes' } };
+      const content = { ...distilled, teacher: form, method, dataset: { name: 'shapes' } };
       const before = structuredClone(content);
       parse(content);
       expect(content).to.deep.equal(before);
@@ -285,7 +442,6 @@ describe('params', () => {
       ['kl_reduction', ['batchmean', 'mean'], [['sum', 'must be one of "batchmean", "mean"']]],
       ['optimizer', ['adam', 'sgd'], [['rmsprop', 'must be one of "adam", "sgd"']]],
       ['data_dir', ['/data'], [[3, 'must be a string']]],
-      ['method', ['nokd'], [['foo', 'must be one of "nokd", "kd", "dkd"']]],
     ];
     for (const [key, accepted, refused] of cases) {
       for (const value of accepted) expect(parse({ ...plain, [key]: value })).to.have.property(key, value);
@@ -364,8 +520,27 @@ describe('params', () => {
       '"schedule.step_size" is missing',
       '"schedule.gamma" is missing',
     ]);
-    expect(lines({ schedule: { type: 'cosine' } })).to.deep.equal([
-      '"schedule.type" must be one of "step", "constant", got "cosine"',
+    expect(lines({ schedule: { type: 'cosines', gamma: 1 } })).to.deep.equal([
+      '"schedule.gamma" is not a key',
+      '"schedule.type" must be one of "step", "multistep", "cosine", "plateau", "constant", got "cosines"; ' +
+        'did you mean "cosine"?',
+    ]);
+    expect(lines({ schedule: { type: 'constant', gamma: 1 } })).to.deep.equal(['"schedule.gamma" is not a key']);
+    expect(lines({ schedule: { type: 'multistep', milestones: [3, 0] } })).to.deep.equal([
+      '"schedule.gamma" is missing',
+      '"schedule.milestones.1" must be an integer from 1, got 0',
+    ]);
+    expect(lines({ schedule: { type: 'cosine', warmup_epochs: -1, min_learning_rate: 0.0011 } })).to.deep.equal([
+      '"schedule.warmup_epochs" must be >= 0, got -1',
+      '"schedule.min_learning_rate" must be <= 0.001, got 0.0011',
+    ]);
+    expect(
+      lines({ schedule: { type: 'plateau', metric: 'los', factor: 1, patience: 0.5, threshold: 1 } }),
+    ).to.deep.equal([
+      '"schedule.metric" must be one of "loss", "accuracy", got "los"; did you mean "loss"?',
+      '"schedule.factor" must be < 1, got 1',
+      '"schedule.patience" must be an integer, got 0.5',
+      '"schedule.threshold" must be < 1, got 1',
     ]);
     expect(lines({ schedule: null })).to.deep.equal(['"schedule" must be an object, got null']);
   });
@@ -375,8 +550,11 @@ describe('params', () => {
     for (const content of [orphan, { ...orphan, teacher: 'none' }]) {
       expect(linesOf(content)).to.deep.equal(['"teacher" must name a net where "method" is "kd", got "none"']);
     }
-    expect(linesOf({ ...plain, method: 'dkd' })).to.have.lengthOf(1);
-    expect(parse({ ...plain, teacher: 'resnet18' }).method).to.equal('nokd');
+    expect(linesOf({ ...plain, method: ['smooth', 'nokd', { name: 'dkd' }] })).to.deep.equal([
+      '"teacher" must name a net where "method" is "dkd", got "none"',
+    ]);
+    expect(parse({ ...plain, method: ['smooth', 'nokd'] }).teacher).to.equal('none');
+    expect(parse({ ...plain, teacher: 'resnet18' }).method).to.deep.equal([{ name: 'nokd' }]);
   });
 
   it('takes no key from the prototype and puts none there', () => {
@@ -517,7 +695,7 @@ describe('params.json of the published experiments', () => {
       for (const alpha of alphas) {
         for (const temperature of temperatures) {
           const params = parse({ ...base, alpha, temperature });
-          expect(params).to.include({ alpha, temperature, augmentation: 'yes', method: 'kd' });
+          expect(params).to.deep.include({ alpha, temperature, augmentation: 'yes', method: [{ name: 'kd' }] });
           expect(params.subset_percent).to.equal((base as { subset_percent?: number }).subset_percent ?? 1);
         }
       }
@@ -582,7 +760,7 @@ describe('changedKeys', () => {
       'teacher.normalize.std.1',
     ]);
     expect(changedKeys(before, parse({ ...before, method: 'nokd', teacher: 'none' }))).to.deep.equal([
-      'method',
+      'method.0.name',
       'teacher',
     ]);
   });

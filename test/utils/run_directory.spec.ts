@@ -9,15 +9,15 @@ describe('putAside', () => {
   const path = mkdtempSync(join(tmpdir(), 'run-directory-'));
   after(() => rmSync(path, { recursive: true }));
 
-  it('moves what came of a run, and leaves what the user put there', () => {
+  it('moves what came of a run, and leaves its stages and what the user put there', () => {
     const results = ['best.safetensors', 'export.json', 'student.int8.onnx', 'student.onnx', 'train.log'];
     const own = ['notes.txt', 'params.json', 'teacher.onnx'];
     for (const name of [...results, ...own]) writeFileSync(join(path, name), '');
-    for (const name of ['evaluation', 'child']) mkdirSync(join(path, name));
+    for (const name of ['evaluation', 'child', 'stages']) mkdirSync(join(path, name));
     const run = new RunDirectory(path);
     expect(run.putAside()).to.equal(join(path, 'before_1'));
     expect(readdirSync(join(path, 'before_1')).sort()).to.deep.equal([...results, 'evaluation'].sort());
-    expect(readdirSync(path).sort()).to.deep.equal([...own, 'before_1', 'child'].sort());
+    expect(readdirSync(path).sort()).to.deep.equal([...own, 'before_1', 'child', 'stages'].sort());
     expect(run.putAside()).to.equal(undefined);
     expect(existsSync(join(path, 'before_2'))).to.equal(false);
   });

@@ -9,7 +9,7 @@ import { nets } from '../../../model/nets';
 import type { Model } from '../../../model/programs';
 import { loadTeacher } from '../../../model/teachers';
 import { ensemble } from '../../../model/teachers/ensemble';
-import type { Teacher } from '../../../model/teachers/teacher';
+import { logitsTeacher, type Teacher } from '../../../model/teachers/teacher';
 import { ndarray, type NdArray } from '../../../utils/ndarray';
 import { writeNpy } from '../../../utils/npy';
 import type { TeacherParams } from '../../../utils/params';
@@ -47,17 +47,18 @@ function shuffled(): Batch {
 }
 
 /** A teacher whose logits for example i are those of `rows` at i. */
-const fixed = (rows: Float32Array): Teacher => ({
-  logits: ({ indices, size }) =>
-    Promise.resolve(
-      ndarray(
-        'float32',
-        [size, 10],
-        Float32Array.from({ length: 10 * size }, (_, i) => rows[indices[Math.floor(i / 10)]! * 10 + (i % 10)]!),
+const fixed = (rows: Float32Array): Teacher =>
+  logitsTeacher(10, {
+    logits: ({ indices, size }) =>
+      Promise.resolve(
+        ndarray(
+          'float32',
+          [size, 10],
+          Float32Array.from({ length: 10 * size }, (_, i) => rows[indices[Math.floor(i / 10)]! * 10 + (i % 10)]!),
+        ),
       ),
-    ),
-  release: () => Promise.resolve(),
-});
+    release: () => Promise.resolve(),
+  });
 
 describe('teachers', () => {
   let folder: string;

@@ -1,0 +1,23 @@
+/** A loop of one's own: `npx ts-node examples/own_loop.ts` */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { distill, loadDataset } from 'distillery';
+
+async function main(): Promise<void> {
+  const run = await distill({
+    student: 'cnn',
+    dataset: await loadDataset({ name: 'shapes', train: 500, test: 200, seed: 0, dir: '' }),
+    teacher: { model: 'resnet20', checkpoint: 'experiments/quickstart/teacher/best.safetensors', num_channels: 32 },
+    method: 'kd',
+    temperature: 4,
+  });
+  for (let epoch = 1; epoch <= 3; epoch++) {
+    const { loss } = await run.trainEpoch({ learningRate: 1e-3 });
+    const { accuracy } = await run.validate();
+    console.log(`epoch ${epoch}: loss ${loss?.toFixed(3)}, validation accuracy ${accuracy.toFixed(3)}`);
+  }
+  run.save(join(tmpdir(), 'student.safetensors'));
+  await run.release();
+}
+
+void main();

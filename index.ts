@@ -1,0 +1,25 @@
+/** What can be used from code, under the name `distillery`: in a method of one's own, or in a loop of one's own. */
+export * from './engine/ops';
+export type { Tensor } from './engine/tensor';
+export * from './engine/optimizers';
+export { distillers, type Distiller, type Losses, type Phase, type Setting, type Stage } from './model/distillers';
+export { crossEntropy } from './model/distillers/nokd';
+export { kdLoss } from './model/distillers/kd';
+export { layerOptions, layerPairs, sameSize, type LayerOptions } from './model/distillers/pairs';
+export type { Layers } from './model/layers';
+export { nets, type Net, type NetOptions, type NetOutputs } from './model/nets';
+export { loadDataset } from './model/data';
+export type { Dataset } from './model/data/dataset';
+export { loadTeacher, type Teacher } from './model/teachers';
+export { Evaluator } from './model/evaluation';
+export { EventWriter } from './utils/tensorboard';
+export { readSafetensors, writeSafetensors } from './utils/safetensors';
+
+import { Distillation, type DistillationOptions } from './model/distillation';
+
+export { Distillation, type DistillationOptions, type MethodChoice } from './model/distillation';
+
+/** Builds a student, its teacher and the step that trains it. */
+export function distill(options: DistillationOptions): Promise<Distillation> {
+  return Distillation.create(options);
+}

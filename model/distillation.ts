@@ -1,0 +1,164 @@
+/** Distillation from code: a student, its teacher and a method, for people who write their own loop. */
+import { adam, type Optimizer } from '../engine/optimizers';
+import { fitWeights } from '../utils/checkpoints';
+import { mistakes } from '../utils/schema';
+import type { NamedArrays } from '../utils/ndarray';
+import { readSafetensors, writeSafetensors } from '../utils/safetensors';
+import type { TeacherParams } from '../utils/params';
+import { batches, partition, type Partition } from './data/loader';
+import type { Dataset, Split } from './data/dataset';
+import { distillers, type Distiller } from './distillers';
+import { accumulated, epochMetrics } from './epoch';
+import { allOf, Evaluator, type Metrics } from './evaluation';
+import { nets, type Net, type NetOptions } from './nets';
+import type { Model } from './programs';
+import { loadTeacher, type Teacher } from './teachers';
+import type { Method } from './training';
+import { Trainer } from './trainer';
+import type { Sums } from '../utils/run_directory';
+
+/** A method by its name or as an object, alone or with options. */
+export type MethodChoice = string | Distiller | { readonly method: string | Distiller; readonly options: object };
+
+export interface DistillationOptions {
+  /** A network by its name, or one of your own. */
+  readonly student: string | Net;
+  readonly dataset: Dataset;
+  readonly method: MethodChoice | readonly MethodChoice[];
+  /** As in params.json, or a teacher that is loaded already. */
+  readonly teacher?: TeacherParams | Teacher;
+  /** Adam by default. */
+  readonly optimizer?: Optimizer;
+  readonly batchSize?: number;
+  /** Part of the training set that is held out; 0.1 by default. */
+  readonly validation?: number;
+  /** Random crop and flip; yes by default. */
+  readonly augment?: boolean;
+  readonly alpha?: number;
+  readonly temperature?: number;
+  readonly seed?: number;
+  /** Epochs that are planned, which schedules within methods depend on. */
+  readonly epochs?: number;
+  /** Threads of an operator; 0, the default, takes every core. */
+  readonly threads?: number;
+  /** Of a network by its name: channels, dropout, hidden layers. */
+  readonly net?: Partial<Omit<NetOptions, 'classes'>>;
+}
+
+export class Distillation {
+  /** Epochs that are done. */
+  epoch = 0;
+
+  private constructor(
+    private readonly options: Required<
+      Pick<DistillationOptions, 'batchSize' | 'augment' | 'seed' | 'epochs' | 'threads'>
+    >,
+    private readonly dataset: Dataset,
+    private readonly model: Model,
+    private readonly parts: Partition,
+    private readonly trainer: Trainer,
+  ) {}
+
+  /** Builds the training step. Errors of names, options and files are UserErrors. */
+  static async create(options: DistillationOptions): Promise<Distillation> {
+    const { student, dataset, optimizer = adam(), validation = 0.1, alpha = 0.9, temperature = 4 } = options;
+    const { batchSize = 128, augment = true, seed = 0, epochs = 1, threads = 0 } = options;
+    const model: Model = {
+      net: typeof student === 'string' ? known('student', student, nets).build : student,
+      options: { numChannels: 32, dropoutRate: 0, ...options.net, classes: dataset.classes.length },
+      normalize: dataset.normalize,
+      input: dataset.shape,
+    };
+    const parts = partition(dataset.train.size, { validation, subset: 1, seed });
+    const context = { threads, log: () => {} };
+    const { teacher } = options;
+    const asked =
+      teacher && 'outputs' in teacher ? teacher : teacher && (await loadTeacher(teacher, model, dataset, context));
+    const full = Math.min(batchSize, parts.train.length);
+    const rest = parts.train.length % full;
+    const trainer = Trainer.create(model, rest > 0 ? [full, rest] : [full], {
+      seed,
+      methods: [options.method].flat().map(chosen),
+      teacher: asked,
+      examples: dataset.train.size,
+      optimizer,
+      alpha,
+      temperature,
+      klReduction: 'batchmean',
+      threads,
+    });
+    return new Distillation({ batchSize: full, augment, seed, epochs, threads }, dataset, model, parts, trainer);
+  }
+
+  /** One pass over the training images. Means over examples: accuracy, loss, and its parts. */
+  async trainEpoch({ learningRate }: { learningRate: number }): Promise<Record<string, number>> {
+    const { batchSize, seed, augment, epochs } = this.options;
+    const { train } = this.parts;
+    const epoch = this.epoch + 1;
+    const stepsBefore = this.epoch * Math.ceil(train.length / batchSize);
+    const { views } = this.trainer;
+    const pass = { shape: this.dataset.shape, batchSize, seed, epoch, shuffle: true, augment, views };
+    let sums: Sums = {};
+    let step = stepsBefore;
+    for (const batch of batches(this.dataset.train, train, pass)) {
+      const results = await this.trainer.step(batch, { step: ++step, epoch, epochs, learningRate });
+      sums = accumulated(sums, results, batch.size);
+    }
+    this.epoch = epoch;
+    return epochMetrics(sums);
+  }
+
+  /** Accuracy and loss of the student on the images that are held out, or on those of the test set. */
+  async validate(part: 'validation' | 'test' = 'validation'): Promise<Metrics> {
+    const [split, indices]: [Split, Uint32Array] =
+      part === 'test' ? [this.dataset.test, allOf(this.dataset.test)] : [this.dataset.train, this.parts.validation];
+    const evaluator = await Evaluator.create(this.model, this.student(), this.options.threads);
+    try {
+      return await evaluator.evaluate(split, indices);
+    } finally {
+      await evaluator.release();
+    }
+  }
+
+  /** The student's parameters and buffers under PyTorch's names, as views that are good until the next step. */
+  student(): NamedArrays {
+    return this.trainer.weights();
+  }
+
+  /** Writes all that the next step depends on, as safetensors. */
+  save(path: string): void {
+    writeSafetensors(path, this.trainer.state.arrays(), { epoch: String(this.epoch) });
+  }
+
+  /** Goes on from a file that `save` wrote; or takes from any safetensors file only the tensors that `which` names. */
+  restore(path: string, which?: (name: string) => boolean): void {
+    const { tensors, metadata } = readSafetensors(path);
+    const { state } = this.trainer;
+    if (which) {
+      for (const [name, array] of tensors) if (which(name)) state.set(name, array);
+      return;
+    }
+    for (const [name, array] of fitWeights(path, tensors, state.shapes)) state.set(name, array);
+    this.epoch = Number(metadata.epoch ?? 0);
+  }
+
+  release(): Promise<void> {
+    return this.trainer.release();
+  }
+}
+
+function chosen(choice: MethodChoice): Method {
+  const { method, options } =
+    typeof choice === 'object' && 'method' in choice ? choice : { method: choice, options: {} };
+  const distiller = typeof method === 'string' ? known('method', method, distillers) : method;
+  const filled = { ...options };
+  const lines = mistakes({ type: 'object', properties: distiller.options, additionalProperties: false }, filled);
+  if (lines.length > 0) throw new Error(`distill: method: ${lines.join('; ')}`);
+  return { name: typeof method === 'string' ? method : 'own', distiller, options: filled };
+}
+
+function known<T>(argument: string, name: string, entries: Readonly<Record<string, T>>): T {
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
+  if (!entry) throw new Error(`distill: ${argument} must be one of ${Object.keys(entries).join(', ')}, got "${name}"`);
+  return entry;
+}

@@ -1,0 +1,90 @@
+/** Which maps of student and teacher are compared, and how two of different sizes are brought together. */
+import { adaptiveAvgPool } from '../../engine/ops';
+import { formatShape, type Tensor } from '../../engine/tensor';
+import { UserError } from '../../utils/errors';
+import type { Schema } from '../../utils/schema';
+import type { Taps } from '../taps';
+import type { Setting } from './distiller';
+
+export interface LayerOptions {
+  /** Names of a student's and a teacher's output; the last stages that both have where absent. */
+  readonly layers?: readonly (readonly [student: string, teacher: string])[];
+}
+
+export const layerOptions: Readonly<Record<string, Schema>> = {
+  layers: {
+    type: 'array',
+    minItems: 1,
+    items: { type: 'array', items: { type: 'string' }, minItems: 2, maxItems: 2 },
+    description: 'a list of pairs such as [["stage2", "stage3"]], the student\'s output first',
+    title: 'outputs of student and teacher to compare; the last stages that both have by default',
+  },
+};
+
+export type Pair = readonly [student: Tensor, teacher: Tensor];
+
+type Suffix = '' | '.preact';
+type Source = Pick<Setting<LayerOptions>, 'student' | 'teacher' | 'options'>;
+
+/**
+ * The names of the pairs that the options name, or else of the stages of both counted from the last one, `most` of them
+ * at most; the latter end as `suffixes` say.
+ */
+export function layerNames(
+  { student, teacher, options }: Source,
+  suffixes: readonly [student: Suffix, teacher: Suffix] = ['', ''],
+  most = Infinity,
+): readonly (readonly [student: string, teacher: string])[] {
+  if (options.layers) return options.layers;
+  const [mine, theirs] = [stages(student), stages(teacher)];
+  const count = Math.min(mine.length, theirs.length, most);
+  if (count === 0) {
+    const empty = mine.length === 0 ? student : teacher;
+    throw new UserError(
+      `"layers" is needed: the ${mine.length === 0 ? 'student' : 'teacher'} has no stages, but ${empty.names.join(', ')}`,
+    );
+  }
+  const last = (names: string[]) => names.slice(-count);
+  return last(mine).map((name, i) => [name + suffixes[0], last(theirs)[i]! + suffixes[1]]);
+}
+
+/** The pairs of `layerNames`; `suffix` is that of both. */
+export function layerPairs(setting: Source, suffix: Suffix = '', most = Infinity): Pair[] {
+  const { student, teacher } = setting;
+  return layerNames(setting, [suffix, suffix], most).map(([mine, theirs]) => [student.tap(mine), teacher.tap(theirs)]);
+}
+
+/** Two maps (N, C, H, W) at the smaller of their sizes; the larger is averaged over windows. */
+export function sameSize([student, teacher]: Pair): Pair {
+  const [s, t] = [sideOf(student), sideOf(teacher)];
+  if (s > t) return [adaptiveAvgPool(student, t), teacher];
+  return [student, s < t ? adaptiveAvgPool(teacher, s) : teacher];
+}
+
+/** The error of a method that has no adaptor, where the shapes of a pair differ; `advice` says what to choose instead. */
+export function requireSameShape([student, teacher]: Pair, method: string, advice: string): void {
+  if (student.shape.join() === teacher.shape.join()) return;
+  throw new UserError(
+    `${method}: student ${formatShape(student.shape)} and teacher ${formatShape(teacher.shape)} differ; ${advice}`,
+  );
+}
+
+/** The same where only the numbers of channels must be equal. */
+export function requireSameChannels([student, teacher]: Pair, method: string, advice: string): void {
+  if (student.shape[1] === teacher.shape[1]) return;
+  throw new UserError(
+    `${method}: channels of student ${formatShape(student.shape)} and teacher ${formatShape(teacher.shape)} differ; ${advice}`,
+  );
+}
+
+function sideOf(map: Tensor): number {
+  const [, , height, width] = map.shape;
+  if (map.shape.length !== 4 || height !== width) {
+    throw new UserError(`"layers": a square map (N, C, H, W) is needed, got ${formatShape(map.shape)}`);
+  }
+  return height!;
+}
+
+function stages({ names }: Taps): string[] {
+  return names.filter((name) => /^stage\d+$/.test(name));
+}

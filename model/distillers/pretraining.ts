@@ -1,0 +1,29 @@
+/** The stages of methods that train the student on features first and distil into it then. */
+import { join } from 'node:path';
+import type { Params } from '../../utils/params';
+import type { Stage } from './distiller';
+
+/**
+ * First the method called `name` alone, with `options`, for some epochs; then, from the weights of that stage, the other
+ * methods of params.json, or soft targets where there are none.
+ */
+export function pretraining(
+  name: string,
+  options: { readonly stage: string },
+  epochs: number,
+  params: Params,
+): Stage[] {
+  const others = params.method.filter((one) => one.name !== name);
+  return [
+    { name: options.stage, changes: () => ({ method: { ...options, name }, num_epochs: epochs }) },
+    {
+      name: 'distillation',
+      changes: (before) => ({ method: others.length > 0 ? others : 'kd', ...startsFrom(before) }),
+    },
+  ];
+}
+
+/** The key of params.json by which a run starts from the last weights of the run before it. */
+export function startsFrom(before: string | undefined): { init: { checkpoint: string } } {
+  return { init: { checkpoint: join(before!, 'last.safetensors') } };
+}

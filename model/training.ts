@@ -1,0 +1,298 @@
+/** The training step of a run as a graph: forward pass, losses of its methods, gradients, update. */
+import { Graph } from '../engine/graph';
+import { ancestors } from '../engine/gradients';
+import { minimize, trainable, type Optimizer } from '../engine/optimizers';
+import { add, mul, oneHot, reshape, sub } from '../engine/ops';
+import type { Tensor } from '../engine/tensor';
+import { UserError } from '../utils/errors';
+import type { Params } from '../utils/params';
+import type { Distiller, Losses, Phase, Setting } from './distillers';
+import { crossEntropy } from './distillers/nokd';
+import { Layers } from './layers';
+import { nets } from './nets';
+import { correct, normalizedImages, type Model } from './programs';
+import { Taps } from './taps';
+import type { Teacher } from './teachers';
+
+/** Where layers that are trained beside the student live among the states of a graph. */
+export const DISTILLER_PREFIX = 'distiller.';
+/** In front of the names of fed teacher outputs. */
+export const TEACHER_PREFIX = 'teacher/';
+/** Between the name of an input and the view that it belongs to. */
+export const VIEW = '@';
+
+/** A method with its options filled. */
+export interface Method {
+  readonly name: string;
+  readonly distiller: Distiller;
+  readonly options: object;
+}
+
+export interface TrainingOptions {
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly methods: readonly Method[];
+  readonly teacher?: Pick<Teacher, 'shapes' | 'network' | 'members'> | undefined;
+  /** Size of the training set. */
+  readonly examples: number;
+  /** Are images mixed, and their labels with them? */
+  readonly mixes?: boolean;
+  readonly optimizer: Optimizer;
+  readonly alpha: number;
+  readonly temperature: number;
+  readonly klReduction: Params['kl_reduction'];
+}
+
+/** The kinds of steps of a run: those of a method that has several, or else the one that minimises all losses. */
+export function phasesOf(methods: readonly Method[]): readonly (Phase | undefined)[] {
+  const phased = methods.find(({ distiller }) => 'phases' in distiller);
+  if (!phased) return [undefined];
+  if (methods.length > 1) throw new UserError(`"method": "${phased.name}" cannot be combined with others`);
+  return phased.distiller.phases!(phased.options);
+}
+
+/**
+ * One optimizer step on a batch.
+ * Feeds, each where something depends on it: images uint8 (N, C, H, W), labels int32 (N), indices int32 (N), where
+ * images are mixed mixedLabels int32 (N) and mixedShare float32 (N),
+ * teacher/<output> float32 (N, …), all of them with `@<view>` for another view of the images, and what
+ * `graph.feeds(moment)` gives. Outputs: loss, loss/<name> for each, correct (how many) where the student sees images.
+ */
+export function trainingGraph(model: Model, options: TrainingOptions, phase?: Phase): Graph {
+  const step = new Step(model, options);
+  const losses = step.losses(phase);
+  const { graph } = step;
+  const loss = Object.values(losses).reduce(add);
+  const reached = ancestors(loss);
+  const parameters = trainable(graph).filter((one) => reached.has(one) && (phase?.trains(one.name) ?? true));
+  minimize(loss, options.optimizer, parameters);
+  graph.output('loss', loss);
+  for (const [name, value] of Object.entries(losses)) graph.output(`loss/${name}`, value);
+  if (step.seesImages) graph.output('correct', correct(step.student.logits, step.labels));
+  return graph;
+}
+
+/** What the methods of a step share; everything is built when it is first asked for. */
+export class Step {
+  readonly graph = new Graph();
+  /** Keys of params.json that the methods asked for. */
+  readonly asked = new Set<string>();
+  private readonly made = new Map<string, unknown>();
+
+  constructor(
+    readonly model: Model,
+    readonly options: TrainingOptions,
+  ) {}
+
+  /** The losses of all methods, and cross-entropy where none says what the labels count for. */
+  losses(phase?: Phase): Losses {
+    const { methods } = this.options;
+    const losses: Record<string, Tensor> = {};
+    for (const { name, distiller, options } of methods) {
+      const own = (phase ?? distiller).losses?.(this.setting(name, options)) ?? {};
+      for (const [key, loss] of Object.entries(own)) losses[key] = losses[key] ? add(losses[key], loss) : loss;
+    }
+    if (!phase && !methods.some(saysWhatLabelsCount)) {
+      losses.ce = crossEntropy(this.student.logits, this.targets);
+    }
+    return losses;
+  }
+
+  get labels(): Tensor {
+    return this.once('labels', () => this.graph.input('labels', 'int32', [this.options.batchSize]));
+  }
+
+  get targets(): Tensor {
+    return this.once('targets', () => this.mixed(oneHot(this.labels, this.model.options.classes)));
+  }
+
+  get indices(): Tensor {
+    return this.once('indices', () => this.graph.input('indices', 'int32', [this.options.batchSize]));
+  }
+
+  get student(): Taps {
+    return this.studentAt(undefined);
+  }
+
+  /** Was the student built on the images of the batch? */
+  get seesImages(): boolean {
+    return this.made.has('student');
+  }
+
+  get teacher(): Taps {
+    return this.teacherAt(undefined);
+  }
+
+  get teachers(): Taps[] {
+    const { members } = this.teacherSource;
+    return members?.map((member, i) => this.fed(`${i}/`, member.shapes, undefined)) ?? [this.teacher];
+  }
+
+  /** The options, for one that is a key of params.json, which is noted. */
+  param(key: string): TrainingOptions {
+    this.asked.add(key);
+    return this.options;
+  }
+
+  /** What the method `name` is given. */
+  setting(name: string, own: object): Setting {
+    const prefix = `${DISTILLER_PREFIX}${name}.`;
+    return new MethodSetting(this, own, new Layers(this.graph, { mode: 'train', seed: this.options.seed, prefix }));
+  }
+
+  studentAt(view: string | undefined): Taps {
+    if (view === undefined) return this.once('student', () => this.studentOn(this.imagesAt(undefined), 'train', ''));
+    void this.student;
+    return this.once(named('student', view), () => this.studentOn(this.imagesAt(view), 'train', view));
+  }
+
+  /** The student on images; `pass` tells its passes apart, '' is that on the images of the batch. */
+  studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): Taps {
+    const { net, options } = this.model;
+    const layers = new Layers(this.graph, { seed: this.options.seed, mode, pass });
+    return Taps.of('student', net(layers, images, options));
+  }
+
+  teacherAt(view: string | undefined): Taps {
+    return this.fed('', this.teacherSource.shapes, view);
+  }
+
+  teacherOn(images: Tensor): Taps {
+    const { network } = this.teacherSource;
+    if (!network) throw new UserError('"teacher" must be a net with a checkpoint: gradients flow through it');
+    const frozen = new Layers(this.graph, { mode: 'eval', seed: 0, frozen: network.weights });
+    return Taps.of('teacher', network.model.net(frozen, images, network.model.options));
+  }
+
+  imagesAt(view: string | undefined): Tensor {
+    const name = named('images', view);
+    return this.once(name, () => normalizedImages(this.graph, this.model, this.options.batchSize, name));
+  }
+
+  /** (1 − share) · target + share · target of the example that was mixed in. */
+  private mixed(targets: Tensor): Tensor {
+    const { batchSize, mixes = false } = this.options;
+    if (!mixes) return targets;
+    const others = oneHot(this.graph.input('mixedLabels', 'int32', [batchSize]), this.model.options.classes);
+    const share = reshape(this.graph.input('mixedShare', 'float32', [batchSize]), [batchSize, 1]);
+    return add(targets, mul(share, sub(others, targets)));
+  }
+
+  private get teacherSource() {
+    const { teacher } = this.options;
+    if (!teacher) throw new Error('training: the method needs a teacher');
+    return teacher;
+  }
+
+  /** Outputs of a teacher, each an input of the graph once it is asked for. */
+  private fed(prefix: string, shapes: Teacher['shapes'], view: string | undefined): Taps {
+    const { batchSize } = this.options;
+    const tensors = [...shapes].map(([output, shape]) => {
+      const name = named(`${TEACHER_PREFIX}${prefix}${output}`, view);
+      return [output, () => this.once(name, () => this.graph.input(name, 'float32', [batchSize, ...shape]))] as const;
+    });
+    return new Taps('teacher', new Map(tensors));
+  }
+
+  private once<T>(name: string, make: () => T): T {
+    if (!this.made.has(name)) this.made.set(name, make());
+    return this.made.get(name) as T;
+  }
+}
+
+/** The step as one method sees it. */
+class MethodSetting implements Setting {
+  private passes = 0;
+
+  constructor(
+    private readonly step: Step,
+    readonly options: object,
+    readonly layers: Layers,
+  ) {}
+
+  get classes(): number {
+    return this.step.model.options.classes;
+  }
+
+  get input(): Model['input'] {
+    return this.step.model.input;
+  }
+
+  get batchSize(): number {
+    return this.step.options.batchSize;
+  }
+
+  get examples(): number {
+    return this.step.options.examples;
+  }
+
+  get alpha(): number {
+    return this.step.param('alpha').alpha;
+  }
+
+  get temperature(): number {
+    return this.step.param('temperature').temperature;
+  }
+
+  get klReduction(): Params['kl_reduction'] {
+    return this.step.param('kl_reduction').klReduction;
+  }
+
+  get student(): Taps {
+    return this.step.student;
+  }
+
+  get teacher(): Taps {
+    return this.step.teacher;
+  }
+
+  get teachers(): readonly Taps[] {
+    return this.step.teachers;
+  }
+
+  get labels(): Tensor {
+    return this.step.labels;
+  }
+
+  get targets(): Tensor {
+    return this.step.targets;
+  }
+
+  get indices(): Tensor {
+    return this.step.indices;
+  }
+
+  view(name: string): { student: Taps; teacher: Taps } {
+    const { step } = this;
+    return {
+      get student() {
+        return step.studentAt(name);
+      },
+      get teacher() {
+        return step.teacherAt(name);
+      },
+    };
+  }
+
+  studentOn(images: Tensor, mode: 'train' | 'eval'): Taps {
+    return this.step.studentOn(images, mode, `made${++this.passes}`);
+  }
+
+  teacherOn(images: Tensor): Taps {
+    return this.step.teacherOn(images);
+  }
+
+  peer(net: string, name: string): Taps {
+    const { graph, options } = this.layers;
+    const layers = new Layers(graph, { ...options, prefix: `${options.prefix}${name}.` });
+    return Taps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
+  }
+}
+
+function saysWhatLabelsCount({ distiller, options }: Method): boolean {
+  return distiller.ownsLabels === true || (distiller.ignoresLabels?.(options) ?? false);
+}
+
+function named(name: string, view: string | undefined): string {
+  return view === undefined ? name : `${name}${VIEW}${view}`;
+}
