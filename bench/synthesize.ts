@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectRuns } from '../report/collect';
 import { toMarkdown } from '../report/markdown';
+import { toHtml } from '../report/page/html';
 import { rowsOf } from '../report/rows';
 import { makeTable } from '../report/table';
 import { toTerminal } from '../report/terminal';
@@ -20,11 +21,12 @@ const command = {
   flags: {
     runs: { type: 'number', default: 10_000, help: 'directories' },
     epochs: { type: 'number', default: 30, help: 'lines of each metrics.jsonl' },
+    html: { type: 'boolean', default: false, help: 'make the page as well' },
   },
 } as const;
 
 function main(): Promise<void> {
-  const { runs: count, epochs } = parseArguments(process.argv.slice(2), command);
+  const { runs: count, epochs, html } = parseArguments(process.argv.slice(2), command);
   const parent = mkdtempSync(join(tmpdir(), 'synthesize-'));
   try {
     for (let i = 0; i < count; i++) {
@@ -43,12 +45,13 @@ function main(): Promise<void> {
     const table = timed('sort', () => makeTable(rows, { sort: ['-test_accuracy'] }));
     const markdown = timed('Markdown', () => toMarkdown(table));
     const terminal = timed('terminal', () => toTerminal(table, { width: 160 }));
+    const page = html ? timed('HTML', () => toHtml(table, undefined, parent)) : '';
     for (const [name, seconds] of steps)
       process.stdout.write(`${name.padEnd(10)}${seconds.toFixed(2).padStart(7)} s\n`);
     const total = steps.reduce((sum, [, seconds]) => sum + seconds, 0);
     const megabytes = process.resourceUsage().maxRSS / 1024;
     process.stdout.write(
-      `${runs.length} runs, ${rows.length} rows, ${markdown.length + terminal.length} characters: ` +
+      `${runs.length} runs, ${rows.length} rows, ${markdown.length + terminal.length + page.length} characters: ` +
         `${total.toFixed(1)} s, at most ${megabytes.toFixed(0)} MB\n`,
     );
   } finally {

@@ -1,0 +1,88 @@
+/** The sections about parameters and costs, each with the columns that the reader chooses. */
+import { heatmapChart } from '../charts/heatmap';
+import { importanceChart, LEAST_ROWS } from '../charts/importance';
+import { axesWithin, MOST_ROWS, parallelChart } from '../charts/parallel';
+import { paretoChart } from '../charts/pareto';
+import type { PageColumn } from '../data';
+import { numberAt } from '../model';
+import { choice, h, section } from './dom';
+import { Figure, type FigureOptions } from './figure';
+import type { State } from './state';
+
+/** The sections that there is something to show in, for rows that `rowsOf` gives when they are drawn. */
+export function analysisSections(state: State, rowsOf: () => readonly number[]): HTMLElement[] {
+  const { data, params } = state;
+  const figure = (name: string, title: string, empty: string, chart: (metric: PageColumn) => FigureOptions['chart']) =>
+    new Figure({ name, title, empty, chart: (look) => state.metric && chart(state.metric)(look) });
+  const select = (label: string, purpose: string, columns: readonly PageColumn[], fallback: number, shown: Figure) =>
+    choice(
+      label,
+      columns.map(({ name }) => name),
+      state.chosen(purpose, columns, fallback)!.name,
+      (name) => {
+        state.choose(purpose, name);
+        shown.redraw();
+      },
+    );
+  const sections: HTMLElement[] = [];
+
+  if (state.metric && params.length > 1) {
+    const map = figure(
+      'heatmap',
+      'Heatmap of two parameters',
+      'No row has both parameters and the metric.',
+      (metric) => (look) => {
+        const [x, y] = [state.chosen('x', params, 0)!, state.chosen('y', params, 1)!];
+        return heatmapChart(rowsOf(), { x, y, metric }, look);
+      },
+    );
+    const tools = h(
+      'div',
+      { class: 'tools' },
+      select('Across', 'x', params, 0, map),
+      select('Up', 'y', params, 1, map),
+    );
+    const remark =
+      'A cell is the mean over all finished rows that share its two values, whatever else differs between them.';
+    sections.push(section('heatmap', 'Heatmap', h('p', { class: 'remark' }, remark), tools, map.element));
+  }
+
+  if (state.metric && params.length > 0) {
+    const lines = figure(
+      'parallel_coordinates',
+      'Parallel coordinates',
+      'Needs two rows with the metric.',
+      (metric) => (look) => {
+        return parallelChart(data, rowsOf(), params, metric, look);
+      },
+    );
+    const axes = axesWithin(Math.min(document.documentElement.clientWidth - 40, 1152));
+    const limits = [
+      ...(params.length > axes ? [`The first ${axes} of ${params.length} parameters that differ.`] : []),
+      ...(data.rows.length > MOST_ROWS ? [`The best ${MOST_ROWS} rows.`] : []),
+    ];
+    const remark = `A line is a finished row; the stronger its colour, the better the metric. ${limits.join(' ')}`;
+    sections.push(section('parallel', 'Parallel coordinates', h('p', { class: 'remark' }, remark), lines.element));
+
+    const empty = `Needs ${LEAST_ROWS} rows with the metric.`;
+    const bars = figure('importance', 'Importance of the parameters', empty, (metric) => (look) => {
+      return importanceChart(rowsOf(), params, metric, look);
+    });
+    const method =
+      'Which parameters decide whether a row is among the best tenth (PED-ANOVA, Watanabe et al. 2023). ' +
+      'With fewer than 50 rows take it as a hint.';
+    sections.push(section('importance', 'Importance', h('p', { class: 'remark' }, method), bars.element));
+  }
+
+  const costs = data.columns.filter(({ kind }) => kind === 'cost');
+  const differing = costs.filter((cost) => new Set(data.rows.map((_, row) => numberAt(cost, row))).size > 1);
+  if (state.metric && differing.length > 0) {
+    const front = figure('pareto', 'Metric against cost', 'No row has both.', (metric) => (look) => {
+      return paretoChart(data, rowsOf(), state.chosen('cost', differing)!, metric, look);
+    });
+    const tools = h('div', { class: 'tools' }, select('Cost', 'cost', differing, 0, front));
+    const remark = 'The line joins the finished rows that no other beats in both metric and cost: the Pareto front.';
+    sections.push(section('pareto', 'Cost', h('p', { class: 'remark' }, remark), tools, front.element));
+  }
+  return sections;
+}

@@ -1,0 +1,145 @@
+/** A chart that is drawn when it comes into sight, and again when what it shows has changed. */
+import * as vega from 'vega';
+import { expressionInterpreter } from 'vega-interpreter';
+import { compile } from 'vega-lite';
+import { configOf, dark, light, type Look, type Spec } from '../charts/look';
+import { h } from './dom';
+import { hideTip, showTip } from './tip';
+
+export interface FigureOptions {
+  /** File name of the picture that is saved. */
+  readonly name: string;
+  readonly title: string;
+  /** Whether its title stands above it; the heading of its section may be enough. */
+  readonly captioned?: boolean;
+  /** undefined where there is nothing to draw. */
+  readonly chart: (look: Look) => Spec | undefined;
+  /** What is said in that case. */
+  readonly empty: string;
+}
+
+const isDark = matchMedia('(prefers-color-scheme: dark)');
+
+export class Figure {
+  private static readonly all = new Map<Element, Figure>();
+  private static queue = Promise.resolve();
+
+  private static readonly sight = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) Figure.all.get(target)?.setVisible(isIntersecting);
+    },
+    { rootMargin: '200px' },
+  );
+
+  private static readonly size = new ResizeObserver((entries) => {
+    for (const { target } of entries) Figure.all.get(target)?.resized();
+  });
+
+  readonly element: HTMLElement;
+  private readonly host = h('div', { class: 'chart' });
+  private readonly save: HTMLButtonElement;
+  private isVisible = false;
+  private isStale = true;
+  private isQueued = false;
+  private width = 0;
+  private view: vega.View | undefined;
+
+  constructor(private readonly options: FigureOptions) {
+    const label = `Save “${options.title}” as an SVG file`;
+    this.save = h(
+      'button',
+      { type: 'button', class: 'save', title: label, 'aria-label': label, onclick: () => void this.download() },
+      'SVG',
+    );
+    this.element = h(
+      'figure',
+      { id: `figure-${options.name}` },
+      h('figcaption', {}, h('span', { class: options.captioned ? '' : 'unseen' }, options.title), this.save),
+      this.host,
+    );
+    Figure.all.set(this.host, this);
+    Figure.sight.observe(this.host);
+    Figure.size.observe(this.host);
+  }
+
+  /** Draws all that is in sight anew, and the rest when it comes into sight. */
+  static redrawAll(): void {
+    for (const figure of Figure.all.values()) figure.redraw();
+  }
+
+  /** Lets go of the figures in an element that is about to be emptied. */
+  static forgetIn(element: Element): void {
+    for (const [host, figure] of Figure.all) {
+      if (!element.contains(host)) continue;
+      Figure.sight.unobserve(host);
+      Figure.size.unobserve(host);
+      figure.view?.finalize();
+      figure.isVisible = false;
+      Figure.all.delete(host);
+    }
+  }
+
+  redraw(): void {
+    this.isStale = true;
+    this.enqueue();
+  }
+
+  private setVisible(isVisible: boolean): void {
+    this.isVisible = isVisible;
+    this.enqueue();
+  }
+
+  private resized(): void {
+    if (this.view && Math.abs(this.host.clientWidth - this.width) > 2) this.redraw();
+  }
+
+  /** One chart after the other, with a pause between them in which the page can react. */
+  private enqueue(): void {
+    if (!this.isVisible || !this.isStale || this.isQueued) return;
+    this.isQueued = true;
+    Figure.queue = Figure.queue.then(async () => {
+      await new Promise((resolve) => setTimeout(resolve));
+      this.isQueued = false;
+      if (!this.isVisible || !this.isStale) return;
+      this.isStale = false;
+      await this.draw().catch((error: unknown) => this.say(String(error)));
+    });
+  }
+
+  private async draw(): Promise<void> {
+    this.width = this.host.clientWidth;
+    const look = { theme: isDark.matches ? dark : light, width: this.width, alone: false };
+    const spec = this.options.chart(look);
+    this.view?.finalize();
+    this.view = undefined;
+    hideTip();
+    this.host.replaceChildren();
+    this.save.hidden = spec === undefined;
+    if (spec === undefined) return this.say(this.options.empty);
+    this.view = viewOf(spec, look, { renderer: 'svg', container: this.host, hover: true });
+    this.view.tooltip((_: unknown, event: MouseEvent, __: unknown, value: unknown) => showTip(event, value));
+    this.view.description(this.options.title);
+    await this.view.runAsync();
+  }
+
+  private say(text: string): void {
+    this.host.replaceChildren(h('p', { class: 'empty' }, text));
+  }
+
+  private async download(): Promise<void> {
+    const look = { theme: light, width: 640, alone: true };
+    const view = viewOf(this.options.chart(look)!, look, { renderer: 'none' });
+    const url = URL.createObjectURL(new Blob([await view.toSVG()], { type: 'image/svg+xml' }));
+    view.finalize();
+    h('a', { href: url, download: `${this.options.name}.svg` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+}
+
+isDark.addEventListener('change', () => Figure.redrawAll());
+
+/** Expressions are interpreted (`ast`), as the page's policy forbids to make functions of texts. */
+function viewOf(spec: Spec, look: Look, options: vega.ViewOptions): vega.View {
+  const runtime = vega.parse(compile(spec, { config: configOf(look) }).spec, undefined, { ast: true });
+  return new vega.View(runtime, { ...options, expr: expressionInterpreter });
+}

@@ -1,0 +1,69 @@
+/** The charts as SVG files, for papers: light, each with its title and legend. Vega draws them without a browser. */
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from 'vega-lite';
+import { writeFileAtomic } from '../../utils/files';
+import { curveKinds, curvesChart } from './charts/curves';
+import { heatmapChart } from './charts/heatmap';
+import { importanceChart } from './charts/importance';
+import { configOf, light, type Look, type Spec } from './charts/look';
+import { paretoChart } from './charts/pareto';
+import { parallelChart } from './charts/parallel';
+import type { PageData } from './data';
+import { BEST_LINES, finishedRows, metricsOf, ranked, searchedParams } from './model';
+
+const look: Look = { theme: light, width: 640, alone: true };
+
+/** Charts by file name, where there is something to draw; those of earlier times that are no longer there are undefined. */
+export function picturesOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
+  const rows = data.rows.map((_, row) => row);
+  const [metric] = metricsOf(data);
+  const params = searchedParams(data);
+  const finished = finishedRows(data, rows);
+  const withCurves = (metric ? ranked(metric, rows) : rows).filter((row) => data.rows[row]!.curves);
+  const lines = withCurves.slice(0, BEST_LINES);
+  const curves = curveKinds.flatMap((kind) =>
+    [false, true].map((zoomed) => {
+      const name = `${kind}${zoomed ? '_last_epochs' : ''}`;
+      return [name, curvesChart(data, lines, { kind, part: 'val', zoomed }, look)] as const;
+    }),
+  );
+  const [x, y] = params;
+  const costs = ['parameters', 'flops', 'latency', 'time'].map((name) => {
+    const cost = data.columns.find((column) => column.kind === 'cost' && column.name === name);
+    return [`pareto_${name}`, metric && cost && paretoChart(data, finished, cost, metric, look)] as const;
+  });
+  return new Map<string, Spec | undefined>([
+    ...curves,
+    ['heatmap', metric && x && y && heatmapChart(finished, { x, y, metric }, look)],
+    ['parallel_coordinates', metric && parallelChart(data, finished, params, metric, look)],
+    ['importance', metric && importanceChart(finished, params, metric, look)],
+    ...costs,
+  ]);
+}
+
+/** Writes the pictures into a folder and takes away those that are out of date; returns how many there are. */
+export async function writePictures(directory: string, data: PageData): Promise<number> {
+  let count = 0;
+  for (const [name, spec] of picturesOf(data)) {
+    const path = join(directory, `${name}.svg`);
+    if (spec === undefined) {
+      rmSync(path, { force: true });
+      continue;
+    }
+    if (!existsSync(directory)) mkdirSync(directory);
+    writeFileAtomic(path, await toSvg(spec, configOf(look)));
+    count++;
+  }
+  return count;
+}
+
+async function toSvg(spec: Spec, config: Config): Promise<string> {
+  const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
+  const view = new View(parse(compile(spec, { config }).spec), { renderer: 'none' });
+  try {
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${await view.toSVG()}\n`;
+  } finally {
+    view.finalize();
+  }
+}

@@ -1,0 +1,95 @@
+/** The page over HTTP, for this machine alone: nobody else can reach it, and no other site's pages can read it. */
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { messageOf, UserError } from '../../utils/errors';
+import type { PageData } from './data';
+import { jsonText, renderPage } from './html';
+
+export interface PageServer {
+  /** `http://127.0.0.1:<port>/` */
+  readonly address: string;
+  readonly close: () => Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+
+/** Data are made anew no sooner than after this, nor after ten times what it took. */
+const FRESH_MS = 1000;
+
+/**
+ * Serves `/`, the page, and `/data.json`, what it shows now, on 127.0.0.1. Refused are other methods (405), other paths
+ * (404), and names of other hosts or sites (403): a site could give its name this address (DNS rebinding). Port 0 is any
+ * that is free. Throws a UserError where the port is taken.
+ */
+export async function servePage(read: () => PageData, port: number): Promise<PageServer> {
+  const latest = cached(read);
+  const server = createServer((request, response) => {
+    const { port: own } = server.address() as AddressInfo;
+    try {
+      answer(request, response, own, latest);
+    } catch (error) {
+      send(response, 503, messageOf(error));
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new UserError(`--port: ${port} cannot be listened on: ${messageOf(error)}`)),
+    );
+    server.listen(port, HOST, resolve);
+  });
+  return {
+    address: `http://${HOST}:${(server.address() as AddressInfo).port}/`,
+    close() {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function answer(
+  { method, url, headers }: IncomingMessage,
+  response: ServerResponse,
+  port: number,
+  latest: () => PageData,
+) {
+  const hosts = [`${HOST}:${port}`, `localhost:${port}`];
+  const isOwn = hosts.includes(headers.host ?? '');
+  const isOwnSite = headers.origin === undefined || hosts.some((host) => headers.origin === `http://${host}`);
+  if (!isOwn || !isOwnSite) return send(response, 403, 'only for pages of this address');
+  if (method !== 'GET' && method !== 'HEAD') return send(response, 405, 'only GET', { allow: 'GET, HEAD' });
+  if (url === '/')
+    return send(response, 200, renderPage(latest(), { live: true }), { 'content-type': 'text/html; charset=utf-8' });
+  if (url !== '/data.json') return send(response, 404, 'not found');
+  const text = jsonText(latest());
+  const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 32)}"`;
+  if (headers['if-none-match'] === etag) return send(response, 304, '', { etag });
+  send(response, 200, text, { 'content-type': 'application/json', etag });
+}
+
+function send(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    ...headers,
+  });
+  response.end(body);
+}
+
+/** What `read` gives, kept for a while. */
+function cached(read: () => PageData): () => PageData {
+  let kept: { readonly data: PageData; readonly until: number } | undefined;
+  return () => {
+    const began = performance.now();
+    if (kept && began < kept.until) return kept.data;
+    const data = read();
+    const now = performance.now();
+    kept = { data, until: now + Math.max(FRESH_MS, 10 * (now - began)) };
+    return data;
+  };
+}

@@ -1,0 +1,246 @@
+/** report.html as a reader works with it, in a headless browser. */
+import { expect } from 'chai';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { collectRuns } from '../../../report/collect';
+import { pageData } from '../../../report/page/data';
+import { toHtml } from '../../../report/page/html';
+import { servePage } from '../../../report/page/server';
+import { rowsOf } from '../../../report/rows';
+import { makeTable } from '../../../report/table';
+import { findBrowser, openPage, type BrowserPage } from '../../helpers/browser';
+import { finished, writeRun } from '../../helpers/runs';
+
+const nasty = '<img src=x onerror=globalThis.hacked=1>';
+
+describe('report.html in a browser', function () {
+  this.timeout(60_000);
+  const browser = findBrowser();
+  let parent: string;
+  let page: BrowserPage | undefined;
+
+  before(function () {
+    if (browser === undefined) this.skip();
+  });
+  beforeEach(() => (parent = mkdtempSync(join(tmpdir(), 'report-'))));
+  afterEach(async () => {
+    await page?.close();
+    page = undefined;
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  /** Three alphas, two temperatures, two seeds each; the larger their product, the better. */
+  function writeSearch(): void {
+    for (const alpha of [0.1, 0.5, 0.9]) {
+      for (const temperature of [2, 10]) {
+        for (const seed of [1, 2]) {
+          const params = { alpha, temperature, seed };
+          const accuracy = 0.5 + (alpha * temperature + seed) / 100;
+          writeRun(join(parent, `alpha_${alpha}_T_${temperature}/${seed}`), finished(params, accuracy, 5));
+        }
+      }
+    }
+  }
+
+  async function open(size?: readonly [number, number]): Promise<BrowserPage> {
+    const path = join(parent, 'report.html');
+    writeFileSync(path, toHtml(makeTable(rowsOf(collectRuns(parent))), undefined, parent));
+    page = await openPage(browser!, pathToFileURL(path).href, size);
+    return page;
+  }
+
+  const texts = (selector: string) =>
+    page!.evaluate<string[]>(
+      `[...document.querySelectorAll(${JSON.stringify(selector)})].map((one) => one.innerText ?? one.textContent)`,
+    );
+  const directories = () => texts('#results tbody th');
+  const header = (name: string) =>
+    `[...document.querySelectorAll('thead button')].find((one) => one.firstChild.data === ${JSON.stringify(name)})`;
+  const filter = (query: string) =>
+    page!.evaluate(`{
+      const input = document.getElementById('filter');
+      input.value = ${JSON.stringify(query)};
+      input.dispatchEvent(new Event('input'));
+    }`);
+  /** Puts the pointer on the middle of an element and returns what the box says. */
+  async function hover(element: string): Promise<string> {
+    await page!.evaluate(`${element}.scrollIntoView({ block: 'center', behavior: 'instant' })`);
+    const [x, y] = await page!.evaluate<[number, number]>(`(() => {
+      const { left, top, width, height } = ${element}.getBoundingClientRect();
+      return [left + width / 2, top + height / 2];
+    })()`);
+    await page!.hover(x - 3, y);
+    await page!.hover(x, y);
+    return page!.waitFor<string>(`!document.getElementById('tip').hidden && document.getElementById('tip').innerText`);
+  }
+
+  it('opens from disk, asks for nothing, and shows every row', async () => {
+    writeSearch();
+    const { problems, requests } = await open();
+    expect(await directories()).to.deep.equal(
+      [0.1, 0.5, 0.9].flatMap((a) => [`alpha_${a}_T_2/*`, `alpha_${a}_T_10/*`]),
+    );
+    expect(await texts('#results tbody td.best')).to.deep.equal(['0.5950 ± 0.0071 (2)']);
+    expect(await texts('.summary')).to.deep.equal([
+      '12 runs in 6 rows. Best val_accuracy 0.5950 ± 0.0071 (2) of alpha_0.9_T_10/*.',
+    ]);
+    await page!.waitFor(`document.querySelectorAll('#curves figure:not([hidden]) svg').length >= 2`);
+    expect(requests.filter((address) => !address.startsWith('data:'))).to.deep.equal([
+      pathToFileURL(join(parent, 'report.html')).href,
+    ]);
+    expect(problems).to.deep.equal([]);
+  });
+
+  it('sorts by a column, by pointer and keyboard', async () => {
+    writeSearch();
+    await open();
+    await page!.evaluate(`${header('test_accuracy')}.click()`);
+    const best = ['alpha_0.9_T_10/*', 'alpha_0.5_T_10/*', 'alpha_0.9_T_2/*'];
+    // 0.1 · 10 and 0.5 · 2 are the same: they keep the order of the file.
+    const worst = ['alpha_0.1_T_10/*', 'alpha_0.5_T_2/*', 'alpha_0.1_T_2/*'];
+    expect(await directories()).to.deep.equal([...best, ...worst]);
+    expect(await page!.evaluate(`document.activeElement.closest('th').ariaSort`)).to.equal('descending');
+    await page!.press('Enter');
+    expect((await directories())[0]).to.equal('alpha_0.1_T_2/*');
+    expect(await page!.evaluate(`document.activeElement.closest('th').ariaSort`)).to.equal('ascending');
+    await page!.press('Enter');
+    expect((await directories())[1]).to.equal('alpha_0.1_T_10/*');
+    expect(page!.problems).to.deep.equal([]);
+  });
+
+  it('filters by words, comparisons and status', async () => {
+    writeSearch();
+    writeFileSync(join(writeRun(join(parent, 'bad'), finished({}, 0.5)), 'metrics_test_best_weights.json'), '{');
+    await open();
+    await filter('alpha>0.4 temperature=10');
+    expect(await directories()).to.deep.equal(['alpha_0.5_T_10/*', 'alpha_0.9_T_10/*']);
+    expect(await texts('.count')).to.deep.equal(['2 rows of 7.']);
+    expect(await texts('.legend li')).to.deep.equal([
+      'alpha_0.9_T_10/*\n0.5950 ± 0.0071 (2)',
+      'alpha_0.5_T_10/*\n0.5550 ± 0.0071 (2)',
+    ]);
+    await filter('');
+    await page!.evaluate(`document.querySelector('.chip[data-status=finished]').click()`);
+    expect(await directories()).to.deep.equal(['bad']);
+    expect((await texts('#troubles tbody tr'))[0]).to.match(
+      /^bad\s+broken\s+metrics_test_best_weights\.json: not valid JSON/,
+    );
+    expect(page!.problems).to.deep.equal([]);
+  });
+
+  it('draws what the data say, tells it under the pointer, and follows the choices', async () => {
+    writeSearch();
+    await open();
+    await page!.evaluate(`document.getElementById('heatmap').scrollIntoView({ behavior: 'instant' })`);
+    await page!.waitFor(`document.querySelectorAll('#heatmap .mark-rect.role-mark path').length === 6`);
+    // Rows of the picture from above: temperature 10, then 2.
+    expect((await texts('#heatmap .mark-text.role-mark text')).sort()).to.deep.equal([
+      '0.507',
+      '0.515',
+      '0.515',
+      '0.523',
+      '0.555',
+      '0.595',
+    ]);
+    const cell = `[...document.querySelectorAll('#heatmap .mark-rect.role-mark path')].at(-1)`;
+    expect(await hover(cell)).to.equal('alpha\n0.9\ntemperature\n10\nval_accuracy\n0.595\nrows\n1');
+    await page!.evaluate(`{
+      const select = document.querySelector('header select');
+      select.value = 'test_accuracy';
+      select.dispatchEvent(new Event('change'));
+    }`);
+    await page!.waitFor(`document.getElementById('heatmap').textContent.includes('0.605')`);
+    expect(await texts('.summary strong')).to.deep.equal(['0.6050 ± 0.0071 (2)', 'alpha_0.9_T_10/*']);
+
+    await page!.evaluate(`document.querySelector('#results tbody input').click()`);
+    expect(await texts('.legend li')).to.deep.equal(['alpha_0.1_T_2/*\n0.5170 ± 0.0071 (2)']);
+    await page!.evaluate(`document.getElementById('curves').scrollIntoView({ behavior: 'instant' })`);
+    const points = `#figure-accuracy .mark-symbol.role-mark path`;
+    await page!.waitFor(`document.querySelectorAll('${points}').length === 5`);
+    const last = await hover(`[...document.querySelectorAll('${points}')].at(-1)`);
+    expect(last).to.equal('row\nalpha_0.1_T_2/*\nepoch\n5\naccuracy\n0.507 ± 0.0071');
+    expect(page!.problems).to.deep.equal([]);
+  });
+
+  it('shows names and values from files as text', async () => {
+    writeRun(join(parent, nasty), finished({ teacher: `</script>${nasty}`, [nasty]: 1, alpha: 1 }, 0.7));
+    writeRun(join(parent, 'b'), finished({ teacher: '{"signal":"width"}', [nasty]: 2, alpha: 2 }, 0.8));
+    await open();
+    expect(await directories()).to.deep.equal([nasty, 'b']);
+    for (const id of ['curves', 'heatmap', 'parallel', 'environment']) {
+      await page!.evaluate(`document.getElementById('${id}').scrollIntoView({ behavior: 'instant' })`);
+      await page!.waitFor(`document.querySelector('#${id} svg, #${id} dl')`);
+    }
+    expect(await page!.evaluate(`document.querySelector('.legend').textContent`)).to.include(nasty);
+    expect(await page!.evaluate(`document.querySelector('#parallel svg').textContent`)).to.include('</script><im');
+    expect(await page!.evaluate(`document.images.length`)).to.equal(0);
+    expect(await page!.evaluate(`globalThis.hacked ?? 'safe'`)).to.equal('safe');
+    expect(page!.problems).to.deep.equal([]);
+    // Even markup that got in would be without effect.
+    await page!.evaluate(`{
+      const script = document.createElement('script');
+      script.textContent = 'globalThis.hacked = 1';
+      document.body.append(script);
+      const image = document.createElement('div');
+      image.innerHTML = ${JSON.stringify(nasty)};
+      document.body.append(image);
+    }`);
+    await page!.waitFor(`document.images.length === 1`);
+    expect(await page!.evaluate(`globalThis.hacked ?? 'safe'`)).to.equal('safe');
+    expect(page!.problems.join()).to.include('Content Security Policy');
+  });
+
+  it('fits a phone, in the dark, with one run and with none', async () => {
+    writeRun(join(parent, 'only'), finished({ alpha: 0.5 }, 0.7));
+    await open([390, 800]);
+    await page!.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: 'dark' }] });
+    expect(await page!.evaluate(`getComputedStyle(document.body).backgroundColor`)).to.equal('rgb(22, 26, 31)');
+    expect(await page!.evaluate(`document.documentElement.scrollWidth`)).to.equal(390);
+    expect(await texts('.count')).to.deep.equal(['1 row, 1 run.']);
+    await page!.evaluate(`document.getElementById('curves').scrollIntoView({ behavior: 'instant' })`);
+    await page!.waitFor(`document.querySelector('#figure-loss svg')`);
+    expect(page!.problems).to.deep.equal([]);
+    await page!.close();
+    rmSync(join(parent, 'only'), { recursive: true });
+    await open([390, 800]);
+    expect(await texts('.count')).to.deep.equal(['No run has results yet.']);
+    expect(page!.problems).to.deep.equal([]);
+  });
+
+  it('stays quick with 1,000 rows: it draws a part of them, and charts when they are in sight', async () => {
+    for (let i = 0; i < 1000; i++)
+      writeRun(join(parent, `trial_${i}`), finished({ alpha: i / 1000, temperature: i % 7 }, 0.5));
+    await open();
+    expect(await directories()).to.have.lengthOf(100);
+    expect(await texts('.count')).to.deep.equal(['1,000 rows, 1,000 runs. The first 100 are on show. Show 400 more']);
+    expect(await page!.evaluate(`document.querySelectorAll('#parallel svg').length`)).to.equal(0);
+    await page!.evaluate(`document.querySelector('.count button').click()`);
+    expect(await directories()).to.have.lengthOf(500);
+    await filter('trial_99');
+    expect(await directories()).to.have.lengthOf(11);
+    await page!.evaluate(`document.getElementById('parallel').scrollIntoView({ behavior: 'instant' })`);
+    await page!.waitFor(`document.querySelector('#parallel svg')`);
+    expect(page!.problems).to.deep.equal([]);
+  });
+
+  it('follows a search that --watch serves', async () => {
+    const read = () => pageData(makeTable(rowsOf(collectRuns(parent))), parent);
+    const server = await servePage(read, 0);
+    try {
+      page = await openPage(browser!, server.address);
+      expect(await texts('.count')).to.deep.equal(['No run has results yet.']);
+      writeSearch();
+      await page.waitFor(`document.querySelectorAll('#results tbody tr').length === 6`);
+      await page.waitFor(`document.querySelector('.legend').children.length === 6`);
+      expect(await texts('.live')).to.deep.equal(['live']);
+      expect(page.problems).to.deep.equal([]);
+      const own = page.requests.filter((address) => !address.startsWith('data:'));
+      expect(new Set(own)).to.deep.equal(new Set([server.address, `${server.address}data.json`]));
+    } finally {
+      await server.close();
+    }
+    await page.waitFor(`document.querySelector('.live').textContent === 'no connection'`);
+  });
+});

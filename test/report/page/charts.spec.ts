@@ -1,0 +1,101 @@
+/** Charts as the pictures that Vega draws of them, without a browser. */
+import { expect } from 'chai';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { collectRuns } from '../../../report/collect';
+import { curvesChart } from '../../../report/page/charts/curves';
+import { heatmapChart } from '../../../report/page/charts/heatmap';
+import { lineStyle, light, dark, MOST_LINES } from '../../../report/page/charts/look';
+import { paretoChart } from '../../../report/page/charts/pareto';
+import { pageData, type PageData } from '../../../report/page/data';
+import { writePictures } from '../../../report/page/pictures';
+import { rowsOf } from '../../../report/rows';
+import { makeTable } from '../../../report/table';
+import { finished, writeRun } from '../../helpers/runs';
+
+const look = { theme: light, width: 640, alone: true };
+
+describe('charts', () => {
+  let parent: string;
+  let data: PageData;
+  before(() => {
+    parent = mkdtempSync(join(tmpdir(), 'charts-'));
+    const accuracy: Readonly<Record<string, number>> = { '0.1,1': 0.6, '0.1,4': 0.7, '0.9,1': 0.65, '0.9,4': 0.8 };
+    for (const [point, value] of Object.entries(accuracy)) {
+      const [alpha, temperature] = point.split(',').map(Number);
+      for (const seed of [1, 2, 3]) {
+        const run = finished({ alpha, temperature, seed, teacher: '<b>&' }, value + seed / 1000);
+        const parameters = { '0.6': 10, '0.7': 40, '0.65': 40, '0.8': 90 }[String(value)];
+        writeRun(join(parent, `a_${alpha}_T_${temperature}/${seed}`), { ...run, run: { ...run.run, parameters } });
+      }
+    }
+    data = pageData(makeTable(rowsOf(collectRuns(parent))), parent);
+  });
+  after(() => rmSync(parent, { recursive: true }));
+
+  const column = (name: string) => data.columns.find((one) => one.name === name)!;
+  const valuesOf = (chart: unknown) => (chart as { data: { values: Record<string, unknown>[] } }).data.values;
+  const rows = [0, 1, 2, 3];
+
+  it('draw mean and deviation of each row, whole and from two fifths on', () => {
+    const choice = { kind: 'accuracy', part: 'val', zoomed: false } as const;
+    const points = valuesOf(curvesChart(data, [0, 3], choice, look));
+    expect(points).to.have.lengthOf(6);
+    // 0.592 is the mean of 0.591, 0.592 and 0.593, whose sample standard deviation is 0.001.
+    expect(points[2]).to.deep.include({ id: 'a_0.1_T_1/*', epoch: 3, mean: 0.592, text: '0.592 ± 0.001' });
+    expect(points[2]!.low).to.be.closeTo(0.591, 1e-9);
+    expect(points[2]!.high).to.be.closeTo(0.593, 1e-9);
+    const zoomed = valuesOf(curvesChart(data, [0, 3], { ...choice, zoomed: true }, look));
+    expect(zoomed.map(({ epoch }) => epoch)).to.deep.equal([2, 3, 2, 3]);
+    expect(curvesChart(data, rows, { ...choice, kind: 'logit_difference' }, look)).to.equal(undefined);
+    expect(curvesChart(data, [], choice, look)).to.equal(undefined);
+  });
+
+  it('have a cell for each pair of values, with the mean of the rows that share it', () => {
+    const choice = { x: column('alpha'), y: column('temperature'), metric: column('val_accuracy') };
+    const cells = valuesOf(heatmapChart(rows, choice, look));
+    expect(cells.map(({ x, y, text, n }) => [x, y, text, n])).to.deep.equal([
+      ['0.1', '1', '0.592', 1],
+      ['0.1', '4', '0.692', 1],
+      ['0.9', '1', '0.642', 1],
+      ['0.9', '4', '0.792', 1],
+    ]);
+    const folded = valuesOf(heatmapChart(rows, { ...choice, y: column('alpha') }, look));
+    expect(folded.map(({ text, n }) => [text, n])).to.deep.equal([
+      ['0.642 (0.592 to 0.692)', 2],
+      ['0.717 (0.642 to 0.792)', 2],
+    ]);
+    expect(heatmapChart([], choice, look)).to.equal(undefined);
+  });
+
+  it('mark the rows on the Pareto front', () => {
+    const chart = paretoChart(data, rows, column('parameters'), column('val_accuracy'), look);
+    const [line, points] = (chart as unknown as { layer: { data: { values: { id: string; front: string }[] } }[] })
+      .layer;
+    expect(line!.data.values.map(({ id }) => id)).to.deep.equal(['a_0.1_T_1/*', 'a_0.1_T_4/*', 'a_0.9_T_4/*']);
+    expect(points!.data.values.map(({ front }) => front)).to.deep.equal(['yes', 'yes', 'no', 'yes']);
+  });
+
+  it('tell as many lines apart as are drawn', () => {
+    for (const theme of [light, dark]) {
+      const styles = Array.from({ length: MOST_LINES }, (_, i) => JSON.stringify(lineStyle(i, theme)));
+      expect(new Set(styles).size).to.equal(MOST_LINES);
+    }
+  });
+
+  it('become SVG files, and those that are out of date go', async () => {
+    const directory = join(parent, 'report');
+    const names = ['accuracy', 'accuracy_last_epochs', 'heatmap', 'loss', 'loss_last_epochs', 'parallel_coordinates'];
+    const costs = ['flops', 'parameters', 'time'].map((name) => `pareto_${name}`);
+    expect(await writePictures(directory, data)).to.equal(9);
+    expect(readdirSync(directory).sort()).to.deep.equal([...names, ...costs].sort().map((name) => `${name}.svg`));
+    const heatmap = readFileSync(join(directory, 'heatmap.svg'), 'utf8');
+    expect(heatmap).to.match(/^<\?xml [^>]*>\n<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    for (const text of ['alpha', 'temperature', 'val_accuracy', '0.792']) expect(heatmap).to.include(`>${text}</text>`);
+    expect(readFileSync(join(directory, 'loss.svg'), 'utf8')).to.include('>a_0.9_T_4/*</text>');
+    const withoutCosts = { ...data, columns: data.columns.filter(({ kind }) => kind !== 'cost') };
+    expect(await writePictures(directory, withoutCosts)).to.equal(6);
+    expect(readdirSync(directory)).to.have.lengthOf(6);
+  });
+});
