@@ -8,10 +8,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { flops } from './engine/flops';
 import { optimizers } from './engine/optimizers';
-import { loadDataset } from './model/data';
+import { loadDataset, type LoadProgress } from './model/data';
 import { augmentationSteps, mixesLabels } from './model/data/augmentation';
 import type { Dataset, Split } from './model/data/dataset';
-import { batches, partition } from './model/data/loader';
+import { loadBatches } from './model/data/loader';
+import { isStopped } from './model/early_stopping';
 import { accumulated, epochMetrics } from './model/epoch';
 import { allOf, Evaluator } from './model/evaluation';
 import {
@@ -22,8 +23,10 @@ import {
   restoredWeights,
   studentOf,
 } from './model/experiment';
-import { predictLogits } from './model/predictions';
+import { microBatch } from './model/micro_batches';
+import { partitionOf, predictLogits, validationImages } from './model/predictions';
 import { evaluationGraph, parameterCount } from './model/programs';
+import { recipeOf } from './model/recipe';
 import { learningRate } from './model/schedules';
 import { inWords } from './model/describe';
 import { plannedRuns } from './model/stages';
@@ -101,25 +104,21 @@ async function train(
   if (args.restore_file === 'last' && !last) throw new UserError(`${run.file('last.safetensors')}: no such file`);
   if (last) refuseChanges(run, last, params);
   const position = last?.position ?? START;
-  if (position.epoch >= params.num_epochs && run.hasTestScore(position.history)) {
-    process.stdout.write(`${run.path}: finished after ${position.epoch} epoch(s); raise "num_epochs" to go on\n`);
+  const { accumulate = 1, early_stopping: stopping } = params;
+  const isOver = (epochs: readonly EpochRecord[]) =>
+    epochs.length >= params.num_epochs || (stopping !== undefined && isStopped(epochs, stopping));
+  if (isOver(position.history) && run.hasTestScore(position.history)) {
+    const advice = position.epoch < params.num_epochs ? 'by "early_stopping"' : 'raise "num_epochs" to go on';
+    process.stdout.write(`${run.path}: finished after ${position.epoch} epoch(s); ${advice}\n`);
     return true;
   }
 
   // The images, and the student on them.
   const { threads } = params;
-  const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir }, downloadBar());
+  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset }, loadingBar());
   const model = studentOf(params, dataset);
-  const heldOut = params.validation === 'test' ? 0 : params.validation;
-  const parts = partition(dataset.train.size, {
-    validation: heldOut,
-    subset: params.subset_percent,
-    seed: params.seed,
-  });
-  const validation: { split: Split; indices: Uint32Array } =
-    params.validation === 'test'
-      ? { split: dataset.test, indices: allOf(dataset.test) }
-      : { split: dataset.train, indices: parts.validation };
+  const parts = partitionOf(params, dataset);
+  const validation = validationImages(params, dataset, parts);
 
   // The teacher, and the training step: for full batches, and for a smaller last batch.
   const remarks: [level: keyof Log, line: string][] = [];
@@ -131,7 +130,8 @@ async function train(
   const { momentum, nesterov, weight_decay: weightDecay } = params;
   const fullBatch = Math.min(params.batch_size, parts.train.length);
   const remainder = parts.train.length % fullBatch;
-  const augment = augmentationSteps(params.augmentation);
+  const recipe = recipeOf(params, model, dataset, parts.train, run.file('params.json'));
+  const augment = augmentationSteps(params.augmentation, dataset.augmentation);
   const trainer = Trainer.create(model, [fullBatch, ...(remainder > 0 ? [remainder] : [])], {
     seed: params.seed,
     methods: methodsOf(params),
@@ -143,13 +143,14 @@ async function train(
     temperature: params.temperature,
     klReduction: params.kl_reduction,
     threads,
+    ...recipe.step,
   });
   const { state } = trainer;
   let restored: NamedArrays | undefined;
   if (last) restored = fitWeights(run.file('last.safetensors'), last.tensors, state.shapes);
   else if (startsFrom !== undefined) restored = await restoredWeights(checkpointPath(run, startsFrom), model);
-  else if (params.init) restored = await initialWeights(params.init.checkpoint, model, state.shapes);
-  for (const [name, array] of restored ?? []) state.set(name, array);
+  else if (params.init) restored = await initialWeights(params.init, model, state.shapes);
+  if (restored) trainer.begin(restored);
 
   // From here on the directory is written.
   const aside = last ? undefined : run.putAside();
@@ -158,6 +159,7 @@ async function train(
   log.info(`Loading the datasets: ${dataset.name}, ${parts.train.length} images to train on`);
   log.info('- done.');
   if (teacher) log.info(`Experiment - model version: ${params.model_version}`);
+  for (const line of dataset.remarks ?? []) log.warn(line);
   for (const [level, line] of remarks) log[level](line);
   log.info(`Starting training for ${params.num_epochs} epoch(s)`);
   if (startsFrom !== undefined) log.info(`Restoring parameters from ${startsFrom}`);
@@ -179,18 +181,19 @@ async function train(
   const events = new EventWriter(run.file('events'), startStep);
   events.hparams(startStep, flatten(params));
   const interrupt = onInterrupt();
+  const history = [...position.history];
   const seconds: number[] = [];
   const spent = () => ({
     seconds: spentBefore + (performance.now() - began) / 1000,
     epoch_seconds: seconds,
     step_ms: median(trainer.times.step),
     ...(teacher && { teacher_ms: median(trainer.times.teacher) }),
+    ...(isOver(history) && history.length < params.num_epochs && { stopped_after: history.length }),
   });
   const teacherLogits = teacher && (await validationLogits(params, teacher, validation, dataset));
-  const history = [...position.history];
   run.writeMetrics(history, selectedOn(params));
 
-  for (let epoch = position.epoch + 1; epoch <= params.num_epochs; epoch++) {
+  for (let epoch = position.epoch + 1; !isOver(history); epoch++) {
     const epochBegan = performance.now();
     const rate = learningRate(params.schedule, params.learning_rate, { epoch, epochs: params.num_epochs, history });
     log.info(`Epoch ${epoch}/${params.num_epochs}`);
@@ -198,7 +201,7 @@ async function train(
     let sums: Sums = step > 0 ? position.sums : {};
     const bar = progressBar(parts.train.length, 'images');
 
-    for (const batch of batches(dataset.train, parts.train, {
+    for await (const batch of loadBatches(recipe.split, recipe.examples(epoch), {
       shape: dataset.shape,
       batchSize: fullBatch,
       seed: params.seed,
@@ -207,9 +210,11 @@ async function train(
       augment,
       views: trainer.views,
       start: step,
+      ahead: params.num_workers,
     })) {
       const globalStep = (epoch - 1) * stepsPerEpoch + step + 1;
-      const moment = { step: globalStep, epoch, epochs: params.num_epochs, learningRate: rate };
+      const micro = microBatch(epoch, step, { examples: parts.train.length, batchSize: fullBatch, accumulate });
+      const moment = { step: globalStep, epoch, epochs: params.num_epochs, learningRate: rate, micro };
       const results = await trainer.step(batch, moment);
       step++;
 
@@ -234,7 +239,7 @@ async function train(
     bar.stop();
 
     const evaluator = await Evaluator.create(model, trainer.weights(), threads);
-    const val = await evaluator.evaluate(validation.split, validation.indices, teacherLogits);
+    const { metrics: val, predictions } = await evaluator.assess(validation.split, validation.indices, teacherLogits);
     await evaluator.release();
     const record: EpochRecord = { epoch, learning_rate: rate, train: epochMetrics(sums), val };
     history.push(record);
@@ -243,6 +248,7 @@ async function train(
     if (bestRecord(history) === record) {
       log.info('- Found new best accuracy');
       run.saveBest(trainer.weights(), record);
+      run.savePredictions('val', predictions, epoch, dataset.classes);
     }
     run.writeMetrics(history, selectedOn(params));
     // Last of all: a run that is killed before this line does the epoch once more, and writes the same again.
@@ -251,11 +257,17 @@ async function train(
     events.scalars(epoch * stepsPerEpoch, { ...prefixed('val', { ...val }), 'time/epoch_seconds': seconds.at(-1)! });
   }
 
+  if (history.length < params.num_epochs) {
+    log.info(`Stopped after epoch ${history.length}: no better accuracy for ${stopping!.patience} epoch(s)`);
+    writeJson(run.file('run.json'), { ...description, ...spent() });
+  }
+
   // The test set is touched once, with the weights of the best epoch.
   const { tensors: bestWeights } = readSafetensors(run.file('best.safetensors'));
   const evaluator = await Evaluator.create(model, bestWeights, threads);
-  const test = await evaluator.evaluate(dataset.test, allOf(dataset.test));
+  const { metrics: test, predictions } = await evaluator.assess(dataset.test, allOf(dataset.test));
   const best = bestRecord(history)!;
+  run.savePredictions('test', predictions, best.epoch, dataset.classes);
   writeJson(run.file('metrics_test_best_weights.json'), {
     ...test,
     epoch: best.epoch,
@@ -263,7 +275,7 @@ async function train(
   });
   log.info(`- Test metrics of epoch ${best.epoch}: ${formatMetrics({ ...test })}`);
   writeJson(run.file('run.json'), { ...description, ...spent() });
-  events.finished(params.num_epochs * stepsPerEpoch);
+  events.finished(history.length * stepsPerEpoch);
   events.close();
   await Promise.all([trainer.release(), evaluator.release(), teacher?.release()]);
   return true;
@@ -306,13 +318,13 @@ function selectedOn(params: Params): string {
   return params.validation === 'test' ? 'test' : 'validation';
 }
 
-/** A bar for the download of a data set, drawn once the first bytes are there. */
-function downloadBar(): (received: number, total?: number) => void {
+/** A bar for what a data set needs at its first use, drawn once some of it is there. */
+function loadingBar(): LoadProgress {
   let bar: ProgressBar | undefined;
-  return (received, total = 0) => {
-    bar ??= progressBar(total, 'bytes');
-    bar.update(received);
-    if (received >= total) bar.stop();
+  return (done, total = 0, unit) => {
+    bar ??= progressBar(total, unit);
+    bar.update(done);
+    if (done >= total) bar.stop();
   };
 }
 

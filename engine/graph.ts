@@ -25,12 +25,24 @@ export interface State {
   readonly initial: () => NdArray;
 }
 
+/** A part of a batch that is larger than memory. */
+export interface MicroBatch {
+  /** The optimizer step that it belongs to, counted from 1. */
+  readonly update: number;
+  /** Its examples by those of that step. */
+  readonly share: number;
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+}
+
 /** Where training stands: all that a value fed by rule may depend on. Steps and epochs count from 1. */
 export interface Moment {
   readonly seed: number;
   readonly step: number;
   /** Steps of this kind so far, where several kinds take turns; as many as `step` where absent. */
   readonly updates?: number;
+  /** Where several micro-batches make one optimizer step: the place of this one among them. */
+  readonly micro?: MicroBatch | undefined;
   readonly epoch: number;
   /** Epochs planned. */
   readonly epochs: number;

@@ -1,13 +1,16 @@
 /** From the params of an experiment to its student: what the scripts share. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { readOnnxWeights } from '../engine/onnx/weights';
 import { optimizers } from '../engine/optimizers';
+import { readBytes } from '../utils/binary';
 import { fitWeights, readWeights } from '../utils/checkpoints';
 import { UserError } from '../utils/errors';
 import { readJson } from '../utils/files';
 import type { NamedArrays } from '../utils/ndarray';
 import { netOf, readParams, type Catalogue, type Params } from '../utils/params';
-import type { RunDirectory } from '../utils/run_directory';
+import { matches } from '../utils/glob';
+import { RunDirectory } from '../utils/run_directory';
 import { datasetNames } from './data';
 import { augmentations } from './data/augmentation';
 import type { Dataset } from './data/dataset';
@@ -16,6 +19,7 @@ import { nets } from './nets';
 import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, shapesOf, type Model } from './programs';
 import { DISTILLER_PREFIX, type Method } from './training';
+import { refuseUnmatched } from './transfer';
 
 /** The names that params.json may use. */
 export const catalogue: Catalogue = {
@@ -89,17 +93,26 @@ export async function restoredWeights(path: string, model: Model): Promise<Named
 }
 
 /**
- * The weights that a run starts from: those of the network, and those of layers beside it that the file has too.
- * `shapes` are those of all its states.
+ * The weights that a run starts from: those of the network that `skip` does not match, and those of layers beside it that
+ * the file has too. `shapes` are those of all its states.
  */
 export async function initialWeights(
-  path: string,
+  { checkpoint, skip = [] }: NonNullable<Params['init']>,
   model: Model,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): Promise<NamedArrays> {
-  const weights = await readWeights(path);
+  const isRun = existsSync(checkpoint) && statSync(checkpoint).isDirectory();
+  const path = isRun ? checkpointPath(new RunDirectory(checkpoint), 'best') : checkpoint;
+  const isKept = ([name]: readonly [string, unknown]) => !skip.some((pattern) => matches(pattern, name));
+  const expected = [...shapesOf(evaluationGraph(model))];
+  refuseUnmatched(
+    'init.skip',
+    skip,
+    expected.map(([name]) => name),
+  );
+  const weights = /\.onnx$/i.test(path) ? readOnnxWeights(readBytes(path), path) : await readWeights(path);
   const beside = new Map([...weights].filter(([name]) => name.startsWith(DISTILLER_PREFIX)));
-  const student = new Map([...weights].filter(([name]) => !beside.has(name)));
+  const student = new Map([...weights].filter(([name]) => !beside.has(name)).filter(isKept));
   const kept = [...beside].filter(([name, { shape }]) => shapes.get(name)?.join() === shape.join());
-  return new Map([...fitWeights(path, student, shapesOf(evaluationGraph(model))), ...kept]);
+  return new Map([...fitWeights(path, student, new Map(expected.filter(isKept))), ...kept]);
 }

@@ -18,6 +18,8 @@ export interface LayersOptions {
   readonly prefix?: string;
   /** Values of parameters and buffers, by name, that become constants: a network that is only asked. */
   readonly frozen?: NamedArrays;
+  /** BatchNorms, by the name of their weight, that normalise by their running statistics in training too. */
+  readonly fixesNorm?: ((weight: string) => boolean) | undefined;
   /** Names a pass through layers that another may have built already; all passes share parameters and buffers. */
   readonly pass?: string;
 }
@@ -73,8 +75,9 @@ export class Layers {
       this.buffer(`${name}.${key}`, 'float32', shape, () => constant(value)(key, shape, 0));
     const state = { weight, bias, runningMean: buffer('running_mean', 0), runningVar: buffer('running_var', 1) };
     const tracked = this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
+    const { mode, fixesNorm } = this.options;
     return this.graph.scope(name, () => {
-      if (this.options.mode === 'eval') return batchNormEval(x, state);
+      if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
       const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
       this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));
       return batchNorm(x, state);

@@ -1,18 +1,26 @@
 /** The training step of a run as a graph: forward pass, losses of its methods, gradients, update. */
 import { Graph } from '../engine/graph';
 import { ancestors } from '../engine/gradients';
-import { minimize, trainable, type Optimizer } from '../engine/optimizers';
+import {
+  averageWeights,
+  minimize,
+  OPTIMIZER_PREFIX,
+  trainable,
+  type MinimizeOptions,
+  type Optimizer,
+} from '../engine/optimizers';
 import { add, mul, oneHot, reshape, sub } from '../engine/ops';
 import type { Tensor } from '../engine/tensor';
 import { UserError } from '../utils/errors';
 import type { Params } from '../utils/params';
 import type { Distiller, Losses, Phase, Setting } from './distillers';
-import { crossEntropy } from './distillers/nokd';
+import { weightedCrossEntropy } from './distillers/nokd';
 import { Layers } from './layers';
 import { nets } from './nets';
 import { correct, normalizedImages, type Model } from './programs';
 import { Taps } from './taps';
 import type { Teacher } from './teachers';
+import type { ParameterRules } from './transfer';
 
 /** Where layers that are trained beside the student live among the states of a graph. */
 export const DISTILLER_PREFIX = 'distiller.';
@@ -41,6 +49,15 @@ export interface TrainingOptions {
   readonly alpha: number;
   readonly temperature: number;
   readonly klReduction: Params['kl_reduction'];
+  /** How much each class counts in the cross-entropy; the same where absent. */
+  readonly classWeights?: readonly number[] | undefined;
+  /** Share of each target that is spread over all classes; 0 where absent. */
+  readonly labelSmoothing?: number | undefined;
+  /** What is particular to parameters of the student. */
+  readonly rules?: ParameterRules | undefined;
+  readonly clipNorm?: number | undefined;
+  /** Decay of the moving average of the student's weights; none is kept where absent. */
+  readonly averageDecay?: number | undefined;
 }
 
 /** The kinds of steps of a run: those of a method that has several, or else the one that minimises all losses. */
@@ -56,20 +73,35 @@ export function phasesOf(methods: readonly Method[]): readonly (Phase | undefine
  * Feeds, each where something depends on it: images uint8 (N, C, H, W), labels int32 (N), indices int32 (N), where
  * images are mixed mixedLabels int32 (N) and mixedShare float32 (N),
  * teacher/<output> float32 (N, …), all of them with `@<view>` for another view of the images, and what
- * `graph.feeds(moment)` gives. Outputs: loss, loss/<name> for each, correct (how many) where the student sees images.
+ * `graph.feeds(moment)` gives. Of several micro-batches that make an optimizer step, the last one has the `accumulation`
+ * 'apply', the others 'add'. Outputs: loss, loss/<name> for each, correct (how many) where the student sees images.
  */
-export function trainingGraph(model: Model, options: TrainingOptions, phase?: Phase): Graph {
+export function trainingGraph(
+  model: Model,
+  options: TrainingOptions,
+  phase?: Phase,
+  accumulation?: MinimizeOptions['accumulation'],
+): Graph {
   const step = new Step(model, options);
   const losses = step.losses(phase);
   const { graph } = step;
   const loss = Object.values(losses).reduce(add);
   const reached = ancestors(loss);
-  const parameters = trainable(graph).filter((one) => reached.has(one) && (phase?.trains(one.name) ?? true));
-  minimize(loss, options.optimizer, parameters);
+  const { rules, clipNorm, averageDecay } = options;
+  const isTrained = (name: string) => (phase?.trains(name) ?? true) && !rules?.isFrozen(name);
+  const parameters = trainable(graph).filter((one) => reached.has(one) && isTrained(one.name));
+  const rate = rules && ((name: string) => rules.rate(name));
+  minimize(loss, options.optimizer, parameters, { ...(rate && { rate }), clipNorm, accumulation });
+  if (averageDecay !== undefined && accumulation !== 'add') averageWeights(graph, averageDecay, isOfStudent);
   graph.output('loss', loss);
   for (const [name, value] of Object.entries(losses)) graph.output(`loss/${name}`, value);
   if (step.seesImages) graph.output('correct', correct(step.student.logits, step.labels));
   return graph;
+}
+
+/** Is a state the student's own, and not the optimizer's or of layers beside it? */
+export function isOfStudent(name: string): boolean {
+  return !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(DISTILLER_PREFIX);
 }
 
 /** What the methods of a step share; everything is built when it is first asked for. */
@@ -93,7 +125,7 @@ export class Step {
       for (const [key, loss] of Object.entries(own)) losses[key] = losses[key] ? add(losses[key], loss) : loss;
     }
     if (!phase && !methods.some(saysWhatLabelsCount)) {
-      losses.ce = crossEntropy(this.student.logits, this.targets);
+      losses.ce = this.crossEntropy(this.student.logits);
     }
     return losses;
   }
@@ -104,6 +136,11 @@ export class Step {
 
   get targets(): Tensor {
     return this.once('targets', () => this.mixed(oneHot(this.labels, this.model.options.classes)));
+  }
+
+  crossEntropy(logits: Tensor): Tensor {
+    const { classWeights: weights, labelSmoothing: smoothing } = this.options;
+    return weightedCrossEntropy(logits, this.targets, { weights, smoothing });
   }
 
   get indices(): Tensor {
@@ -149,7 +186,9 @@ export class Step {
   /** The student on images; `pass` tells its passes apart, '' is that on the images of the batch. */
   studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): Taps {
     const { net, options } = this.model;
-    const layers = new Layers(this.graph, { seed: this.options.seed, mode, pass });
+    const { seed, rules } = this.options;
+    const fixesNorm = rules && ((weight: string) => rules.fixesNorm(weight));
+    const layers = new Layers(this.graph, { seed, mode, pass, fixesNorm });
     return Taps.of('student', net(layers, images, options));
   }
 
@@ -202,6 +241,7 @@ export class Step {
 
 /** The step as one method sees it. */
 class MethodSetting implements Setting {
+  readonly crossEntropy = (logits: Tensor): Tensor => this.step.crossEntropy(logits);
   private passes = 0;
 
   constructor(

@@ -7,13 +7,15 @@ import { isSafetensors, parseSafetensors } from './safetensors';
 
 /**
  * Reads a safetensors file or a PyTorch checkpoint; the content tells which, not the name. What an optimizer keeps in a
- * run's own `last.safetensors` is left out. Errors are UserErrors.
+ * run's own `last.safetensors` is left out, but for averages of weights, which are given in their place. Errors are
+ * UserErrors.
  */
 export async function readWeights(path: string): Promise<NamedArrays> {
   const bytes = readBytes(path);
   if (isSafetensors(bytes)) {
     const { tensors } = parseSafetensors(bytes, path);
-    return new Map([...tensors].filter(([name]) => !name.startsWith('optimizer.')));
+    const own = [...tensors].filter(([name]) => !name.startsWith('optimizer.'));
+    return new Map(own.map(([name, array]) => [name, tensors.get(`optimizer.average.${name}`) ?? array]));
   }
   if (isTorchCheckpoint(bytes)) return parseTorchCheckpoint(bytes, path);
   throw new UserError(`${path}: neither a safetensors file nor a PyTorch checkpoint`);

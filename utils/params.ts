@@ -20,8 +20,32 @@ export type Schedule =
       min_learning_rate: number;
     };
 
+/** Folders of images. */
+export interface FolderParams {
+  name: 'folder';
+  dir: string;
+  /** Side of the images in pixels, as the network sees them. */
+  size: number;
+  /** Their shorter side before they are cropped; 8/7 of `size` where absent. */
+  resize?: number;
+  /** Part of a folder without `val` and `test` that is held out to test on, drawn by `seed`. */
+  test: number;
+  seed: number;
+  on_bad_image: 'refuse' | 'skip';
+  /** Directory of decoded images, and the most of them that are kept there. */
+  cache: string;
+  cache_gigabytes: number;
+}
+
 /** The images: a set that is read from files, or a generated one of a given size. */
-export type DatasetParams = { name: 'cifar10' } | { name: 'shapes'; train: number; test: number; seed: number };
+export type DatasetParams =
+  | { name: 'cifar10' }
+  | { name: 'mnist' | 'fashion_mnist'; pad: number }
+  | { name: 'cifar100'; labels: 'fine' | 'coarse' }
+  | { name: 'cifar10.1'; test_dir: string }
+  | { name: 'stl10'; train: 'labeled' | 'unlabeled' }
+  | { name: 'shapes'; train: number; test: number; seed: number }
+  | FolderParams;
 
 /** Statistics of the pixels, in [0, 1], that a teacher was trained with, a value per channel. */
 export type NormalizeParams = { mean: [number, number, number]; std: [number, number, number] };
@@ -59,6 +83,12 @@ export interface CachedTeacherParams {
 
 export type TeacherParams = CheckpointTeacherParams | OnnxTeacherParams | CachedTeacherParams;
 
+/** When a run ends before `num_epochs`: after so many epochs in a row without a validation accuracy better by so much. */
+export interface EarlyStopping {
+  patience: number;
+  min_delta: number;
+}
+
 /** "yes": crop and flip; or augmentations in their order, each by its name and its own options. */
 export type AugmentationParams = 'yes' | 'no' | ({ readonly name: string } & Readonly<Record<string, unknown>>)[];
 
@@ -71,22 +101,44 @@ export interface Params {
   model_version: string;
   /** What is minimised: the sum of the losses of these. */
   method: MethodParams[];
-  /** Where the student's weights come from; random ones where absent. */
-  init?: { checkpoint: string };
+  /** Where the student's weights come from, a file or the directory of a run, but for those that `skip` matches; random ones where absent. */
+  init?: { checkpoint: string; skip?: string[] };
+  /** Globs of the student's parameters that are not trained, and how BatchNorms among them normalise; "eval" where absent. */
+  freeze?: string[];
+  freeze_batch_norm?: 'eval' | 'train';
+  /** Learning rates, before any schedule, of the parameters that a glob matches. */
+  learning_rates?: Record<string, number>;
   dataset: DatasetParams;
   data_dir: string;
   /** Part of the training set that is used, in (0, 1]. */
   subset_percent: number;
   augmentation: AugmentationParams;
-  /** Part of the training set that is held out to choose the best epoch on, in (0, 1); or the test set itself. */
-  validation: number | 'test';
+  /**
+   * Part of the training set that is held out to choose the best epoch on, in (0, 1); or the validation images that come
+   * with the data set; or the test set itself.
+   */
+  validation: number | 'val' | 'test';
   /** One teacher, or several whose logits are averaged. */
   teacher: 'none' | TeacherParams | TeacherParams[];
   /** Weight of the soft term; the hard term has 1 − alpha. */
   alpha: number;
   temperature: number;
   kl_reduction: 'batchmean' | 'mean';
+  /** Of the cross-entropy: a number for each class, or what makes all classes count the same. */
+  class_weights?: 'balanced' | number[];
+  label_smoothing?: number;
+  /** Share of the training labels that are replaced by wrong ones. */
+  label_noise?: number;
+  /** "balanced": classes are equally frequent in an epoch. */
+  sampling?: 'shuffled' | 'balanced';
   learning_rate: number;
+  /** Micro-batches of an optimizer step; 1 where absent. */
+  accumulate?: number;
+  /** The most that the length of the gradient may be. */
+  clip_norm?: number;
+  /** Decay of a moving average of the weights, which is then what is evaluated and kept. */
+  ema?: number;
+  early_stopping?: EarlyStopping;
   batch_size: number;
   num_epochs: number;
   dropout_rate: number;
@@ -172,6 +224,17 @@ export function parseParams(content: unknown, source: string, catalogue: Catalog
     lines.push(`"augmentation" must be "no" where "teacher" has ${reason}, got ${show(augmentation)}`);
   }
   lines.push(...augmentationMistakes(augmentation, catalogue));
+  if ('freeze_batch_norm' in file && !('freeze' in file)) {
+    lines.push('"freeze_batch_norm" says how frozen layers normalise: "freeze" is missing');
+  }
+  const unlabeled = isObject(file.dataset) && file.dataset.train === 'unlabeled';
+  if (unlabeled && known.some((name) => name !== 'unlabeled')) {
+    const labelled = known.find((name) => name !== 'unlabeled');
+    lines.push(`"method" must be "unlabeled" where "dataset.train" is, got ${show(labelled)}`);
+  }
+  if (unlabeled && typeof file.validation !== 'string') {
+    lines.push('"validation" must be "val" or "test" where "dataset.train" is "unlabeled"');
+  }
   const viewing = known.find((name) => catalogue.methods[name]!.needsViews);
   if (viewing !== undefined && mixing(augmentation, catalogue).length > 0) {
     lines.push(
@@ -280,6 +343,18 @@ const integers = (fallback?: number[]): Schema => ({
   default: fallback,
 });
 
+const globs: Schema = {
+  type: 'array',
+  items: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 200,
+    description: 'a glob such as "layer*", of 1 to 200 characters',
+  },
+  minItems: 1,
+  description: 'an array of globs such as "layer*"',
+};
+
 /**
  * The schema for one file. Where a key has several forms, the form that the file uses is picked here, so that a
  * message is about that form and defaults can be filled inside it.
@@ -293,16 +368,29 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
   const properties = {
     model_version: oneOf(names.flatMap((name) => [name, `${name}_distill`])),
     method: namedSchema(file.method, methods, 'a method or a list of some, each named once'),
-    init: object({ checkpoint: { type: 'string' } }, ['checkpoint']),
+    init: object({ checkpoint: { type: 'string' }, skip: globs }, ['checkpoint']),
+    freeze: globs,
+    freeze_batch_norm: oneOf(['eval', 'train']),
+    learning_rates: { type: 'object', additionalProperties: number(positive), minProperties: 1 },
+    class_weights: Array.isArray(file.class_weights)
+      ? { type: 'array', items: number(positive), minItems: 1 }
+      : { ...oneOf(['balanced']), description: '"balanced" or an array with a number above 0 for each class' },
+    label_smoothing: number(belowOne),
+    label_noise: number({ minimum: 0, maximum: 1 }),
+    sampling: oneOf(['shuffled', 'balanced']),
+    accumulate: integer(1),
+    clip_norm: number(positive),
+    ema: number({ ...positive, exclusiveMaximum: 1 }),
+    early_stopping: object({ patience: integer(1), min_delta: number(fromZero, 0) }, ['patience']),
     dataset: datasetSchema(file.dataset, datasets),
-    data_dir: { type: 'string', default: 'data/cifar-10-batches-bin' },
+    data_dir: { type: 'string', default: dataDirectory(file.dataset) },
     subset_percent: number(partOrAll, 1),
     augmentation: Array.isArray(file.augmentation)
       ? namedSchema(file.augmentation, augmentations, '"yes", "no" or a list of augmentations, each named once')
       : oneOf(['yes', 'no'], 'yes'),
     validation: {
-      ...(typeof file.validation === 'string' ? oneOf(['test']) : number({ ...positive, exclusiveMaximum: 1 })),
-      description: '"test" or a number between 0 and 1, both excluded',
+      ...(typeof file.validation === 'string' ? oneOf(['val', 'test']) : number({ ...positive, exclusiveMaximum: 1 })),
+      description: '"val", "test" or a number between 0 and 1, both excluded',
       default: 0.1,
     },
     teacher: teacherSchema(file.teacher, names),
@@ -355,10 +443,44 @@ function namedSchema(
 function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   if (dataset !== undefined && !isObject(dataset)) return oneOf(datasets);
   const standard = { name: 'cifar10' };
-  const { name } = dataset ?? standard;
-  const isFromFiles = name !== 'shapes' && datasets.some((known) => known === name);
-  const sizes = { train: integer(1, 20000), test: integer(1, 2000), seed: integer(0, 0) };
-  return { ...object({ name: oneOf(datasets), ...(isFromFiles ? {} : sizes) }, ['name']), default: standard };
+  const { name, size }: Record<string, unknown> = dataset ?? standard;
+  const shapes = { train: integer(1, 20000), test: integer(1, 2000), seed: integer(0, 0) };
+  const folder = {
+    dir: { type: 'string' },
+    size: { ...integer(8, 224), maximum: 4096 },
+    resize: { ...integer(Number.isInteger(size) ? Number(size) : 224), maximum: 8192 },
+    test: number({ ...positive, exclusiveMaximum: 1 }, 0.2),
+    seed: integer(0, 0),
+    on_bad_image: oneOf(['refuse', 'skip'], 'refuse'),
+    cache: { type: 'string', default: 'data/cache' },
+    cache_gigabytes: number(fromZero, 20),
+  };
+  const forms: Readonly<Record<string, Schema>> = {
+    cifar100: { labels: oneOf(['fine', 'coarse'], 'fine') },
+    'cifar10.1': { test_dir: { type: 'string', default: 'data/cifar-10.1' } },
+    mnist: { pad: integer(0, 0) },
+    fashion_mnist: { pad: integer(0, 0) },
+    stl10: { train: oneOf(['labeled', 'unlabeled'], 'labeled') },
+    shapes,
+    folder,
+  };
+  const isKnown = datasets.some((known) => known === name);
+  const form = isKnown ? (forms[String(name)] ?? {}) : shapes;
+  const needed = isKnown && name === 'folder' ? ['name', 'dir'] : ['name'];
+  return { ...object({ name: oneOf(datasets), ...form }, needed), default: standard };
+}
+
+/** Where the files of a data set are where params.json does not say. */
+function dataDirectory(dataset: unknown): string {
+  const directories: Readonly<Record<string, string>> = {
+    cifar100: 'data/cifar-100-binary',
+    mnist: 'data/mnist',
+    fashion_mnist: 'data/fashion-mnist',
+    stl10: 'data/stl10_binary',
+  };
+  const name = isObject(dataset) ? dataset.name : dataset;
+  const own = typeof name === 'string' && Object.hasOwn(directories, name) ? directories[name] : undefined;
+  return own ?? 'data/cifar-10-batches-bin';
 }
 
 const MAX_TEACHERS = 32;

@@ -5,6 +5,7 @@ import { UserError } from './errors';
 import { readJson, writeFileAtomic, writeJson } from './files';
 import type { NamedArrays } from './ndarray';
 import type { Params } from './params';
+import { writePredictions, type Predictions } from './predictions';
 import { readSafetensors, writeSafetensors } from './safetensors';
 
 export interface Score {
@@ -74,6 +75,11 @@ export class RunDirectory {
     writeSafetensors(this.file('best.safetensors'), weights, { epoch: String(record.epoch) });
   }
 
+  /** Saves what the weights of an epoch predict for each image of a part. */
+  savePredictions(part: 'val' | 'test', predictions: Predictions, epoch: number, classes: readonly string[]): void {
+    writePredictions(this.file(`predictions_${part}.safetensors`), predictions, { epoch, classes });
+  }
+
   /** Writes the metrics files from the history; `selectedOn` says on which images the best epoch is chosen. */
   writeMetrics(history: readonly EpochRecord[], selectedOn: string): void {
     const best = bestRecord(history);
@@ -124,6 +130,9 @@ export function bestRecord(history: readonly EpochRecord[]): EpochRecord | undef
 /** Is this a file that a run writes, and not, say, the directory of another experiment below it? */
 function isOfRun(name: string): boolean {
   const weights = '(best|last)\\.(safetensors|pth\\.tar)|student(\\.int8)?\\.onnx';
-  const names = new RegExp(`^(train\\.log|(run|export)\\.json|events|evaluation|metrics.*\\.jsonl?|${weights})$`);
+  const predictions = 'predictions_(val|test)\\.safetensors';
+  const names = new RegExp(
+    `^(train\\.log|(run|export)\\.json|events|evaluation|metrics.*\\.jsonl?|${weights}|${predictions})$`,
+  );
   return names.test(name);
 }

@@ -11,14 +11,14 @@ import { rewrite, valuesOf } from './rewrite';
  */
 export async function activationRanges(
   graph: Graph,
-  batches: Iterable<Readonly<Record<string, NdArray>>>,
+  batches: Iterable<Readonly<Record<string, NdArray>>> | AsyncIterable<Readonly<Record<string, NdArray>>>,
   threads: number,
 ): Promise<Map<string, Range>> {
   const observed = observedGraph(graph);
   const frozen = valuesOf(observed);
   const session = await Session.create(observed, { threads, frozen, dynamicBatch: true, opset: 17 });
   const ranges = new Map<string, Range>();
-  for (const feeds of batches) {
+  for await (const feeds of batches) {
     const results = await session.run(feeds);
     for (const name of quantizedActivations(graph).keys()) {
       const { min, max } = ranges.get(name) ?? { min: Infinity, max: -Infinity };

@@ -74,6 +74,15 @@ export function readModel(bytes: Uint8Array, path: string): OnnxModel {
   }
 }
 
+/** The values of initializers by name, little endian, as they lie in the bytes of a model that `readModel` accepts. */
+export function rawValues(bytes: Uint8Array): Map<string, Uint8Array> {
+  const graphs = read('ModelProto', bytes, { graph: submessage }).graph;
+  const { initializer } = read('GraphProto', graphs[0]!, {
+    initializer: (field) => read('TensorProto', submessage(field), { name: text, rawData: submessage }),
+  });
+  return new Map(initializer.flatMap(({ name, rawData }) => rawData.map((raw) => [name[0]!, raw] as const)));
+}
+
 class Unsupported extends Error {}
 
 function model(bytes: Uint8Array): OnnxModel {

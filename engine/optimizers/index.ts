@@ -9,8 +9,10 @@ import { sgd } from './sgd';
 export { adabound, type AdaBoundOptions } from './adabound';
 export { adam, type AdamOptions } from './adam';
 export { adamw } from './adamw';
+export { AVERAGE_PREFIX, averageWeights } from './average';
 export { novograd, type NovoGradOptions } from './novograd';
-export { minimize, OPTIMIZER_PREFIX, trainable, type Optimizer } from './optimizer';
+export { minimize, trainable, type MinimizeOptions } from './minimize';
+export { OPTIMIZER_PREFIX, type Optimizer } from './optimizer';
 export { sgd, type SgdOptions } from './sgd';
 
 /** What params.json says; an optimizer takes of it what it knows. */

@@ -1,7 +1,5 @@
 /** What an optimizer is: an update rule as nodes of the graph. What varies by step is a fed scalar. */
 import { ndarray, sizeOf } from '../../utils/ndarray';
-import { gradients } from '../gradients';
-import type { Graph } from '../graph';
 import { raw } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
@@ -14,32 +12,6 @@ export interface Optimizer {
 
 /** Where the optimizer's own state lives among the states of a graph. */
 export const OPTIMIZER_PREFIX = 'optimizer.';
-
-/** Adds gradients and updates for `parameters`, by default all that are trainable, to the graph of `loss`. */
-export function minimize(loss: Tensor, optimizer: Optimizer, parameters = trainable(loss.graph)): void {
-  const { graph } = loss;
-  const grads = gradients(loss, parameters);
-  const scalars = Object.fromEntries(
-    Object.keys(optimizer.scalars(1, 0)).map((name) => [
-      name,
-      graph.ruledScalar(
-        `${OPTIMIZER_PREFIX}${name}`,
-        ({ step, learningRate, updates = step }) => optimizer.scalars(updates, learningRate)[name]!,
-      ),
-    ]),
-  );
-  parameters.forEach((parameter, i) => {
-    graph.update(
-      parameter,
-      graph.scope(`update/${parameter.name}`, () => optimizer.update(parameter, grads[i]!, scalars)),
-    );
-  });
-}
-
-/** The parameters of a graph. */
-export function trainable(graph: Graph): Tensor[] {
-  return [...graph.states.values()].filter((state) => state.trainable).map((state) => state.tensor);
-}
 
 /** State that an optimizer keeps for a parameter, at first 0; of the parameter's shape unless told otherwise. */
 export function moment(parameter: Tensor, name: string, shape = parameter.shape): Tensor {

@@ -20,8 +20,10 @@ export interface Setting<Options extends object = object> {
   readonly teachers: readonly Taps[];
   /** (N) int32, from 0. */
   readonly labels: Tensor;
-  /** (N, classes): what the labels say, one-hot unless examples are mixed or labels smoothed. */
+  /** (N, classes): what the labels say, one-hot unless examples are mixed. */
   readonly targets: Tensor;
+  /** Of logits (N, classes) and the labels, with the class weights and the label smoothing of params.json. */
+  readonly crossEntropy: (logits: Tensor) => Tensor;
   /** (N) int32: numbers of the examples within the training set. */
   readonly indices: Tensor;
   /** Size of the training set that `indices` count in. */

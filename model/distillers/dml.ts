@@ -3,7 +3,6 @@ import { detach, mul } from '../../engine/ops';
 import { nets } from '../nets';
 import type { Distiller } from './distiller';
 import { kdLoss } from './kd';
-import { crossEntropy } from './nokd';
 
 export interface DmlOptions {
   readonly peer: string;
@@ -25,13 +24,13 @@ export const dml: Distiller<DmlOptions> = {
   needsTeacher: false,
   ownsLabels: true,
   losses: (setting) => {
-    const { student, targets, options } = setting;
+    const { student, crossEntropy, options } = setting;
     const peer = setting.peer(options.peer, 'peer');
     const [mine, theirs] = [student.logits, peer.logits];
     return {
-      ce: crossEntropy(mine, targets),
+      ce: crossEntropy(mine),
       dml: mul(kdLoss(mine, detach(theirs), 1, 'batchmean'), options.weight),
-      peer_ce: crossEntropy(theirs, targets),
+      peer_ce: crossEntropy(theirs),
       peer_dml: mul(kdLoss(theirs, detach(mine), 1, 'batchmean'), options.weight),
     };
   },

@@ -6,7 +6,6 @@ import type { Moment } from '../../engine/graph';
 import { add, div, logSoftmax, mean, mul, softmax, sqrt, square, sub, sum } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import type { Distiller } from './distiller';
-import { crossEntropy } from './nokd';
 
 /**
  * T² · KL(p_t ‖ p_s) with p = softmax(z / T), logits (N, C). The factor T² keeps the size of the gradient as T changes.
@@ -93,9 +92,9 @@ export const kd: Distiller<KdOptions> = {
   },
   needsTeacher: true,
   ownsLabels: true,
-  losses: ({ student, teacher, targets, alpha, temperature, klReduction, options }) => {
+  losses: ({ student, teacher, targets, crossEntropy, alpha, temperature, klReduction, options }) => {
     const { weight, standardize, focal, anneal } = options;
-    const hard = crossEntropy(student.logits, targets);
+    const hard = crossEntropy(student.logits);
     const [s, t] = standardize
       ? [standardized(student.logits), standardized(teacher.logits)]
       : [student.logits, teacher.logits];

@@ -2,7 +2,6 @@
 import { mean, mul, square, sub } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import type { Distiller } from './distiller';
-import { crossEntropy } from './nokd';
 
 /** Σ (z_s − z_t)² / (N C), logits (N, C). There is no temperature. */
 export function logitsMseLoss(student: Tensor, teacher: Tensor): Tensor {
@@ -15,8 +14,8 @@ export const logitsMse: Distiller = {
   options: {},
   needsTeacher: true,
   ownsLabels: true,
-  losses: ({ student, teacher, targets, alpha }) => ({
-    ce: mul(crossEntropy(student.logits, targets), alpha),
+  losses: ({ student, teacher, crossEntropy, alpha }) => ({
+    ce: mul(crossEntropy(student.logits), alpha),
     mse: mul(logitsMseLoss(student.logits, teacher.logits), 1 - alpha),
   }),
 };

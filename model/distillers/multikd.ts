@@ -4,7 +4,6 @@ import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { Distiller } from './distiller';
 import { kdLoss } from './kd';
-import { crossEntropy } from './nokd';
 
 /** Σ_k w_k · T² · KL(p_k ‖ p_s), logits (N, C) of the student and of each teacher k. */
 export function multiKdLoss(
@@ -36,7 +35,7 @@ export const multikd: Distiller<MultiKdOptions> = {
   },
   needsTeacher: true,
   ownsLabels: true,
-  losses: ({ student, teachers, targets, alpha, temperature, klReduction, options }) => {
+  losses: ({ student, teachers, crossEntropy, alpha, temperature, klReduction, options }) => {
     const { weights = teachers.map(() => 1 / teachers.length) } = options;
     if (weights.length !== teachers.length) {
       throw new UserError(
@@ -45,7 +44,7 @@ export const multikd: Distiller<MultiKdOptions> = {
     }
     const logits = teachers.map((teacher) => teacher.logits);
     return {
-      ce: mul(crossEntropy(student.logits, targets), 1 - alpha),
+      ce: mul(crossEntropy(student.logits), 1 - alpha),
       kd: mul(multiKdLoss(student.logits, logits, weights, temperature, klReduction), alpha),
     };
   },

@@ -2,7 +2,6 @@
 import { add, logSoftmax, mul, softmax, sub, sum } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import type { Distiller } from './distiller';
-import { crossEntropy } from './nokd';
 import { layerOptions, layerPairs, requireSameShape, type LayerOptions } from './pairs';
 
 /**
@@ -27,13 +26,13 @@ export const softmaxHint: Distiller<LayerOptions> = {
   needsTeacher: true,
   ownsLabels: true,
   losses: (setting) => {
-    const { student, targets, alpha } = setting;
+    const { student, crossEntropy, alpha } = setting;
     const divergences = layerPairs(setting).map((pair) => {
       requireSameShape(pair, 'softmax_hint', 'choose others, such as "layers": [["logits", "logits"]]');
       return softmaxHintLoss(...pair);
     });
     return {
-      ce: mul(crossEntropy(student.logits, targets), alpha),
+      ce: mul(crossEntropy(student.logits), alpha),
       hint: mul(divergences.reduce(add), 1 - alpha),
     };
   },

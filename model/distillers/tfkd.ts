@@ -2,7 +2,6 @@
 import { add, div, logSoftmax, mul, softmax, sub, sum } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import type { Distiller } from './distiller';
-import { crossEntropy } from './nokd';
 
 /**
  * mean_n KL(softmax(u / T) ‖ softmax(z)) for logits z (N, C) and the virtual teacher u = a for the true class and
@@ -38,10 +37,10 @@ export const tfkd: Distiller<TfKdOptions> = {
   },
   needsTeacher: false,
   ownsLabels: true,
-  losses: ({ student, targets, options }) => {
+  losses: ({ student, targets, crossEntropy, options }) => {
     const { alpha, temperature, correct_probability: correct } = options;
     return {
-      ce: mul(crossEntropy(student.logits, targets), 1 - alpha),
+      ce: mul(crossEntropy(student.logits), 1 - alpha),
       virtual: mul(virtualTeacherLoss(student.logits, targets, correct, temperature), alpha),
     };
   },

@@ -2,7 +2,6 @@
 import { add, mul } from '../../engine/ops';
 import type { Distiller } from './distiller';
 import { kdLoss } from './kd';
-import { crossEntropy } from './nokd';
 
 export interface UdaOptions {
   readonly policy: string;
@@ -25,9 +24,9 @@ export const uda: Distiller<UdaOptions> = {
   needsViews: true,
   ownsLabels: true,
   losses: (setting) => {
-    const { targets, alpha, temperature, klReduction, options } = setting;
+    const { crossEntropy, alpha, temperature, klReduction, options } = setting;
     const both = [setting, setting.view(options.policy)];
-    const hard = both.map(({ student }) => crossEntropy(student.logits, targets)).reduce(add);
+    const hard = both.map(({ student }) => crossEntropy(student.logits)).reduce(add);
     const soft = both
       .map(({ student, teacher }) => kdLoss(student.logits, teacher.logits, temperature, klReduction))
       .reduce(add);

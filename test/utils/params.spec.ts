@@ -207,6 +207,76 @@ describe('params', () => {
     });
   });
 
+  describe('of further data sets', () => {
+    const datasets = ['cifar10', 'cifar100', 'cifar10.1', 'mnist', 'fashion_mnist', 'stl10', 'shapes', 'folder'];
+    const wider = { ...catalogue, datasets };
+    const read = (changes: object) => parseParams({ ...plain, ...changes }, 'params.json', wider);
+    const refused = (changes: object) => {
+      expect(() => read(changes)).to.throw(UserError);
+      try {
+        read(changes);
+      } catch (error) {
+        return (error as UserError).message.split('\n').map((line) => line.replace('params.json: ', ''));
+      }
+      return [];
+    };
+
+    it('fills in options and the folder of each', () => {
+      const filled = (dataset: unknown) => {
+        const params = read({ dataset });
+        return [params.dataset, params.data_dir];
+      };
+      expect(filled('cifar100')).to.deep.equal([{ name: 'cifar100', labels: 'fine' }, 'data/cifar-100-binary']);
+      expect(filled('cifar10.1')).to.deep.equal([
+        { name: 'cifar10.1', test_dir: 'data/cifar-10.1' },
+        'data/cifar-10-batches-bin',
+      ]);
+      expect(filled('mnist')).to.deep.equal([{ name: 'mnist', pad: 0 }, 'data/mnist']);
+      expect(filled({ name: 'fashion_mnist', pad: 2 })).to.deep.equal([
+        { name: 'fashion_mnist', pad: 2 },
+        'data/fashion-mnist',
+      ]);
+      expect(filled('stl10')).to.deep.equal([{ name: 'stl10', train: 'labeled' }, 'data/stl10_binary']);
+      expect(filled({ name: 'folder', dir: 'photos', size: 64 })[0]).to.deep.equal({
+        name: 'folder',
+        dir: 'photos',
+        size: 64,
+        test: 0.2,
+        seed: 0,
+        on_bad_image: 'refuse',
+        cache: 'data/cache',
+        cache_gigabytes: 20,
+      });
+      expect(read({ dataset: 'mnist', data_dir: 'digits' }).data_dir).to.equal('digits');
+    });
+
+    it('name what is wrong', () => {
+      expect(refused({ dataset: 'folder' })).to.deep.equal(['"dataset.dir" is missing']);
+      expect(refused({ dataset: { name: 'folder', dir: 'x', size: 64, resize: 63 } })).to.deep.equal([
+        '"dataset.resize" must be >= 64, got 63',
+      ]);
+      expect(refused({ dataset: { name: 'folder', dir: 'x', on_bad_image: 'ignore' } })).to.deep.equal([
+        '"dataset.on_bad_image" must be one of "refuse", "skip", got "ignore"',
+      ]);
+      expect(refused({ dataset: { name: 'cifar100', labels: 'corse' } })).to.deep.equal([
+        '"dataset.labels" must be one of "fine", "coarse", got "corse"; did you mean "coarse"?',
+      ]);
+    });
+
+    it('have no labels to train on where the images are unlabeled', () => {
+      const unlabeled = { needsTeacher: true, options: {} };
+      const methods = { ...catalogue.methods, unlabeled };
+      const content = { ...distilled, method: 'unlabeled', dataset: { name: 'stl10', train: 'unlabeled' } };
+      const parsed = (changes: object) => parseParams({ ...content, ...changes }, 'params.json', { ...wider, methods });
+      expect(parsed({ validation: 'val' }).dataset).to.deep.equal({ name: 'stl10', train: 'unlabeled' });
+      expect(() => parsed({})).to.throw(UserError, '"validation" must be "val" or "test"');
+      expect(() => parsed({ validation: 'val', method: ['unlabeled', 'kd'] })).to.throw(
+        UserError,
+        '"method" must be "unlabeled" where "dataset.train" is, got "kd"',
+      );
+    });
+  });
+
   it('accepts a teacher in full and leaves its dropout out', () => {
     const normalize = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
     const teacher = { model: 'cnn', checkpoint: 'a.pth.tar', normalize, num_channels: 64, dropout_rate: 0.5 };
@@ -465,9 +535,9 @@ describe('params', () => {
   });
 
   it('holds out a part for validation, or uses the test set', () => {
-    for (const value of [0.001, 0.999, 'test'])
+    for (const value of [0.001, 0.999, 'val', 'test'])
       expect(parse({ ...plain, validation: value }).validation).to.equal(value);
-    const accepted = '"validation" must be "test" or a number between 0 and 1, both excluded';
+    const accepted = '"validation" must be "val", "test" or a number between 0 and 1, both excluded';
     for (const value of [0, 1, -1, true, null]) {
       expect(linesOf({ ...plain, validation: value })).to.deep.equal([`${accepted}, got ${value}`]);
     }
@@ -555,6 +625,58 @@ describe('params', () => {
     ]);
     expect(parse({ ...plain, method: ['smooth', 'nokd'] }).teacher).to.equal('none');
     expect(parse({ ...plain, teacher: 'resnet18' }).method).to.deep.equal([{ name: 'nokd' }]);
+  });
+
+  it('accepts what is particular to the training step, and leaves it out where the file does', () => {
+    const given = {
+      init: { checkpoint: 'a.pth', skip: ['fc'] },
+      freeze: ['conv1', 'layer*'],
+      freeze_batch_norm: 'train',
+      learning_rates: { 'fc*': 0.01 },
+      class_weights: [1, 2.5],
+      label_smoothing: 0.1,
+      label_noise: 1,
+      sampling: 'balanced',
+      accumulate: 4,
+      clip_norm: 5,
+      ema: 0.999,
+      early_stopping: { patience: 3 },
+    };
+    expect(parse({ ...plain, ...given })).to.deep.include({ ...given, early_stopping: { patience: 3, min_delta: 0 } });
+    expect(parse({ ...plain, class_weights: 'balanced' }).class_weights).to.equal('balanced');
+    expect(parse(plain)).not.to.have.any.keys(Object.keys(given));
+  });
+
+  it('names what is wrong with it', () => {
+    const wrong = {
+      init: { checkpoint: 'a.pth', skip: 'fc' },
+      freeze: [''],
+      learning_rates: { 'fc*': 0 },
+      class_weights: 'equal',
+      label_smoothing: 1,
+      label_noise: -0.1,
+      sampling: 'even',
+      accumulate: 0,
+      clip_norm: 0,
+      ema: 1,
+      early_stopping: { patience: 0 },
+    };
+    expect(linesOf({ ...plain, ...wrong })).to.have.members([
+      '"init.skip" must be an array of globs such as "layer*", got "fc"',
+      '"freeze.0" must be a glob such as "layer*", of 1 to 200 characters, got ""',
+      '"learning_rates.fc*" must be > 0, got 0',
+      '"class_weights" must be "balanced" or an array with a number above 0 for each class, got "equal"',
+      '"label_smoothing" must be < 1, got 1',
+      '"label_noise" must be >= 0, got -0.1',
+      '"sampling" must be one of "shuffled", "balanced", got "even"',
+      '"accumulate" must be >= 1, got 0',
+      '"clip_norm" must be > 0, got 0',
+      '"ema" must be < 1, got 1',
+      '"early_stopping.patience" must be >= 1, got 0',
+    ]);
+    expect(linesOf({ ...plain, freeze_batch_norm: 'eval' })).to.deep.equal([
+      '"freeze_batch_norm" says how frozen layers normalise: "freeze" is missing',
+    ]);
   });
 
   it('takes no key from the prototype and puts none there', () => {

@@ -1,0 +1,25 @@
+/** The weights of an ONNX model by their names, which are PyTorch's where its exporter did not fold them. */
+import { quoted } from '../../utils/binary';
+import { UserError } from '../../utils/errors';
+import { ndarray, sizeOf, type NamedArrays } from '../../utils/ndarray';
+import { rawValues, readModel } from './read';
+
+/** Initializers of float32 and int64. A UserError names one whose values are not in the file in one piece. */
+export function readOnnxWeights(bytes: Uint8Array, path: string): NamedArrays {
+  const weights: NamedArrays = new Map();
+  const { initializers } = readModel(bytes, path);
+  const values = rawValues(bytes);
+  for (const [name, { dtype, shape }] of initializers) {
+    if (dtype !== 'float32' && dtype !== 'int64') continue;
+    const raw = values.get(name) ?? new Uint8Array();
+    const expected = sizeOf(shape) * (dtype === 'float32' ? 4 : 8);
+    if (raw.length !== expected) {
+      throw new UserError(`${path}: ${quoted(name)} must have its ${expected} bytes in the file, got ${raw.length}`);
+    }
+    // A copy begins at a multiple of 8, as the elements of an array must.
+    const { buffer } = Uint8Array.from(raw);
+    if (dtype === 'float32') weights.set(name, ndarray('float32', shape, new Float32Array(buffer)));
+    else weights.set(name, ndarray('int64', shape, new BigInt64Array(buffer)));
+  }
+  return weights;
+}
