@@ -1,18 +1,24 @@
 /**
- * One table over all runs below a directory, kept there as results.md, results.csv or results.json:
+ * One table over all runs below a directory, kept there as results.md, results.csv or results.json, or as a page with
+ * charts, report.html:
  *
  *   npx ts-node synthesize_results.ts --parent_dir experiments/cnn_distill_alpha_temp --sort -val_accuracy
  *   npx ts-node synthesize_results.ts --parent_dir experiments --baseline experiments/base_cnn --group_by method
+ *   npx ts-node synthesize_results.ts --parent_dir experiments/cnn_distill_alpha_temp --format html --watch
  */
 import { existsSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { collectRuns, type Run } from './report/collect';
-import { baselineIn } from './report/comparison';
+import { baselineIn, type Baseline } from './report/comparison';
 import { toCsv } from './report/csv';
 import { toJson } from './report/json';
 import { toMarkdown } from './report/markdown';
+import { pageData } from './report/page/data';
+import { toHtml } from './report/page/html';
+import { writePictures } from './report/page/pictures';
+import { servePage } from './report/page/server';
 import { rowsOf } from './report/rows';
-import { makeTable } from './report/table';
+import { makeTable, type Table } from './report/table';
 import { terminalOf, toTerminal } from './report/terminal';
 import { oneOf, parseArguments, runMain } from './utils/cli';
 import { messageOf, UserError } from './utils/errors';
@@ -25,34 +31,73 @@ const command = {
     parent_dir: { type: 'string', default: 'experiments', help: 'where runs are sought, at any depth' },
     sort: { type: 'string', help: 'columns to sort by, with commas; -name puts the largest first' },
     columns: { type: 'string', help: 'columns to show, with commas' },
-    format: { type: 'string', default: 'md', help: 'of the file: md, csv or json' },
+    format: { type: 'string', default: 'md', help: 'of the file: md, csv, json or html' },
     group_by: { type: 'string', help: 'a column; the rows of each of its values get a table of their own' },
     baseline: { type: 'string', help: 'directory of a run that all others are compared with' },
+    watch: { type: 'boolean', default: false, help: 'with html: serve the page on this machine until Ctrl-C' },
+    port: { type: 'number', default: 0, help: 'of --watch; 0 is any that is free' },
   },
 } as const;
 
-/** The file of a table, by format. */
-const formats = { md: toMarkdown, csv: toCsv, json: toJson };
+/** The file of a table of the runs below `parent`, by format. */
+type Writer = (table: Table, baseline: Baseline | undefined, parent: string) => string;
+const formats = { md: toMarkdown, csv: toCsv, json: toJson, html: toHtml } satisfies Record<string, Writer>;
 
-function main(): Promise<void> {
-  const { parent_dir: parent, ...args } = parseArguments(process.argv.slice(2), command);
-  const format = oneOf('format', args.format, ['md', 'csv', 'json'] as const);
+async function main(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2), command);
+  const format = oneOf('format', args.format, ['md', 'csv', 'json', 'html'] as const);
+  if (args.watch && format !== 'html') throw new UserError('--watch goes with --format html', 2);
+  const { parent_dir: parent } = args;
+  const { table, baseline, runs } = tabulate(args);
+  if (runs === 0 && !args.watch) throw new UserError(`${parent}: holds no run with results`);
+
+  const path = join(parent, format === 'html' ? 'report.html' : `results.${format}`);
+  const writer: Writer = formats[format];
+  write(path, writer(table, baseline, parent));
+  const pictures = format === 'html' ? await writePictures(join(parent, 'report'), pageData(table, parent)) : 0;
+  if (runs > 0) process.stdout.write(toTerminal(table, terminalOf(process.stdout)));
+  process.stdout.write(`${runs} runs; the table is kept in ${path}\n`);
+  if (pictures > 0) process.stdout.write(`${pictures} pictures are kept in ${join(parent, 'report')}\n`);
+  if (!args.watch) return;
+
+  const server = await servePage(() => pageData(tabulate(args).table, parent), args.port);
+  const interrupted = interruption();
+  process.stdout.write(`${server.address} shows the runs as they go on; Ctrl-C ends it\n`);
+  process.exitCode = await interrupted;
+  await server.close();
+}
+
+interface TableArguments {
+  readonly parent_dir: string;
+  readonly sort: string | undefined;
+  readonly columns: string | undefined;
+  readonly group_by: string | undefined;
+  readonly baseline: string | undefined;
+}
+
+/** The table of the runs that there are now. */
+function tabulate({ parent_dir: parent, ...args }: TableArguments): {
+  table: Table;
+  baseline?: Baseline;
+  runs: number;
+} {
   const names = (list: string | undefined) => list?.split(',').map((name) => name.trim());
-
   const found = collectRuns(parent);
-  if (found.length === 0) throw new UserError(`${parent}: holds no run with results`);
+  if (found.length === 0) return { table: makeTable([]), runs: 0 };
   const { directory, runs } =
     args.baseline === undefined ? { runs: found } : withBaseline(found, parent, args.baseline);
   const rows = rowsOf(runs);
   const baseline = directory === undefined ? undefined : baselineIn(rows, directory);
   const options = { columns: names(args.columns), sort: names(args.sort), groupBy: args.group_by, baseline };
-  const table = makeTable(rows, options);
+  return { table: makeTable(rows, options), baseline, runs: runs.length };
+}
 
-  const path = join(parent, `results.${format}`);
-  write(path, formats[format](table, baseline));
-  process.stdout.write(toTerminal(table, terminalOf(process.stdout)));
-  process.stdout.write(`${runs.length} runs; the table is kept in ${path}\n`);
-  return Promise.resolve();
+/** Waits for Ctrl-C or SIGTERM; the exit code that shells report for it. */
+function interruption(): Promise<number> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve(128 + 2));
+    process.once('SIGTERM', () => resolve(128 + 15));
+  });
 }
 
 /** All runs, with those of the baseline where it lies elsewhere, and its directory as they name it. */

@@ -16,6 +16,7 @@ import { openView } from '../search/view';
 import { parseArguments, runMain } from '../utils/cli';
 import { writeJson } from '../utils/files';
 import { onInterrupt, type Interrupt } from '../utils/interrupt';
+import { median } from '../utils/median';
 
 const command = {
   name: 'bench/search.ts',
@@ -160,12 +161,6 @@ class Bench {
     journal.close();
     return { seconds: (performance.now() - began) / 1000, cpu: (user + system) / 1e6 };
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 void runMain(main);

@@ -12,7 +12,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { table } from 'table';
 import { adam, sgd, type Optimizer } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
-import type { Dataset } from '../model/data/dataset';
+import type { StoredDataset } from '../model/data/dataset';
 import { batches, type Batch } from '../model/data/loader';
 import { makeShapes } from '../model/data/shapes';
 import { distillers } from '../model/distillers';
@@ -22,6 +22,7 @@ import { evaluationGraph, type Model } from '../model/programs';
 import { trainingGraph } from '../model/training';
 import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
+import { median } from '../utils/median';
 import { ndarray } from '../utils/ndarray';
 
 const SEED = 0;
@@ -163,7 +164,7 @@ async function forward(model: Model, threads: number) {
 }
 
 /** Augmented batches without end. */
-function* endless(dataset: Dataset, batchSize: number): Generator<Batch, void> {
+function* endless(dataset: StoredDataset, batchSize: number): Generator<Batch, void> {
   const indices = Uint32Array.from({ length: dataset.train.size }, (_, i) => i);
   const options = { shape: dataset.shape, batchSize, seed: SEED, shuffle: true, augment: true };
   for (let epoch = 1; ; epoch++) yield* batches(dataset.train, indices, { ...options, epoch });
@@ -206,12 +207,6 @@ class Torch {
     this.reader.close();
     this.process.kill();
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 void runMain(main);

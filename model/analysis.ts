@@ -1,4 +1,5 @@
 /** What the logits of a classifier say: predictions, calibration, losses, and how near they are to a teacher's. */
+import { calibrationError } from '../utils/calibration';
 
 /** Logits (N, classes) in row-major order and the N true classes. */
 export interface Predictions {
@@ -63,19 +64,6 @@ export function classAccuracies(confusion: readonly (readonly number[])[]): (num
     const total = row.reduce((sum, count) => sum + count, 0);
     return total === 0 ? undefined : row[k]! / total;
   });
-}
-
-/**
- * Expected calibration error (Guo et al. 2017, "On calibration of modern neural networks"): confidences in (0, 1] fall into
- * bins of equal width, ((b − 1) / B, b / B], and  ECE = Σ_b |B_b| / n · |accuracy(B_b) − mean confidence(B_b)|.
- */
-export function calibrationError(confidences: ArrayLike<number>, correct: ArrayLike<boolean>, bins = 15): number {
-  const gaps = new Float64Array(bins);
-  for (let i = 0; i < confidences.length; i++) {
-    const bin = Math.min(bins, Math.max(1, Math.ceil(confidences[i]! * bins))) - 1;
-    gaps[bin]! += (correct[i] ? 1 : 0) - confidences[i]!;
-  }
-  return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / confidences.length;
 }
 
 export interface LossGroup {

@@ -1,7 +1,9 @@
 /** Evaluating a network: its weights as constants of a graph of its own, its metrics averaged over examples. */
 import { Session } from '../engine/session';
 import { ndarray, type NamedArrays, type NdArray } from '../utils/ndarray';
-import { batches, type Batch } from './data/loader';
+import type { Predictions } from '../utils/predictions';
+import { predictedClasses, softmaxRows } from './analysis';
+import { loadBatches, plainPass, type Batch } from './data/loader';
 import type { Split } from './data/dataset';
 import { evaluationGraph, type Model } from './programs';
 
@@ -13,8 +15,6 @@ export interface Metrics {
   /** Mean |z_t − z_s| over examples and classes, where a teacher's logits z_t are known. */
   readonly logit_difference?: number;
 }
-
-const BATCH_SIZE = 250;
 
 export class Evaluator {
   private constructor(
@@ -38,31 +38,46 @@ export class Evaluator {
    * logits, (examples, classes) in the order of `indices`, where these are given.
    */
   async evaluate(split: Split, indices: Uint32Array, teacherLogits?: Float32Array): Promise<Metrics> {
+    return (await this.assess(split, indices, teacherLogits)).metrics;
+  }
+
+  /** As `evaluate`, with what is predicted for each of the examples. */
+  async assess(
+    split: Split,
+    indices: Uint32Array,
+    teacherLogits?: Float32Array,
+  ): Promise<{ metrics: Metrics; predictions: Predictions }> {
+    const { length } = indices;
+    const predictions = {
+      indices: Int32Array.from(indices),
+      labels: new Int32Array(length),
+      predicted: new Int32Array(length),
+      confidences: new Float32Array(length),
+    };
+    let done = 0;
     let correct = 0;
     let loss = 0;
     let difference = 0;
-    let seen = 0;
-    const options = {
-      shape: this.model.input,
-      batchSize: BATCH_SIZE,
-      seed: 0,
-      epoch: 0,
-      shuffle: false,
-      augment: false,
-    };
-    for (const batch of batches(split, indices, options)) {
+    for await (const batch of loadBatches(split, indices, plainPass(this.model.input))) {
       const results = await this.session.run(this.feeds(batch));
       correct += Number(results.correct!.data[0]);
       loss += Number(results.crossEntropy!.data[0]) * batch.size;
       const logits = results.logits!.data as Float32Array;
-      if (teacherLogits) logits.forEach((z, i) => (difference += Math.abs(teacherLogits[seen + i]! - z)));
-      seen += logits.length;
+      const classes = logits.length / batch.size;
+      if (teacherLogits) logits.forEach((z, i) => (difference += Math.abs(teacherLogits[done * classes + i]! - z)));
+      const predicted = predictedClasses({ logits, labels: batch.labels, classes });
+      const scores = softmaxRows(logits, classes);
+      predictions.labels.set(batch.labels, done);
+      predictions.predicted.set(predicted, done);
+      predicted.forEach((k, i) => (predictions.confidences[done + i] = scores[i * classes + k]!));
+      done += batch.size;
     }
-    return {
-      accuracy: correct / indices.length,
-      loss: loss / indices.length,
-      ...(teacherLogits && { logit_difference: difference / seen }),
+    const metrics = {
+      accuracy: correct / length,
+      loss: loss / length,
+      ...(teacherLogits && { logit_difference: difference / teacherLogits.length }),
     };
+    return { metrics, predictions };
   }
 
   release(): Promise<void> {

@@ -8,6 +8,7 @@ import { flatten, type Flat, type Scalar } from '../utils/flatten';
 import { lockState } from '../utils/lock';
 import { earlyEndings, type EarlyEnding } from './endings';
 import { sortNaturally } from './natural_order';
+import { readSummary, type PredictionSummary } from './predictions';
 
 /**
  * running: a living process holds its lock; finished: its last result is there; broken: a file cannot be read; pruned and
@@ -17,11 +18,13 @@ export type Status = 'running' | 'finished' | 'broken' | EarlyEnding | 'interrup
 
 /** A metrics_*_weights.json. */
 export interface Score {
-  /** accuracy, loss and whatever else is a number; NaN where JSON has null. */
+  /** accuracy, loss and whatever else is a number; NaN where JSON has null. calibration_error, where predictions are kept. */
   readonly metrics: ReadonlyMap<string, number>;
   readonly epoch: number | undefined;
   /** The images on which the epoch was chosen: `validation`, `test`, or unknown. */
   readonly selectedOn: string | undefined;
+  /** Of the same epoch. */
+  readonly predictions?: PredictionSummary;
 }
 
 /** Values by name (`epoch`, `learning_rate`, `train_loss`, `val_accuracy`, …), one for each line of metrics.jsonl. */
@@ -64,6 +67,9 @@ const traces = [
   'last.safetensors',
 ];
 
+/** What some runs leave besides. */
+const predictionFiles = ['predictions_val.safetensors', 'predictions_test.safetensors'];
+
 /**
  * All runs in `directory` and below it, in natural order; their paths are told from `origin`. Symbolic links are not
  * followed, and results that were put aside (`before_<n>`) do not count. Throws a UserError where there is no such
@@ -72,7 +78,7 @@ const traces = [
 export function collectRuns(directory: string, origin = directory): Run[] {
   if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
   if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
-  const found = globSync(`**/{params.json,${traces.join()}}`, {
+  const found = globSync(`**/{params.json,${[...traces, ...predictionFiles].join()}}`, {
     cwd: directory,
     ignore: ['**/node_modules/**', '**/before_+([0-9])/**'],
     followSymbolicLinks: false,
@@ -123,9 +129,15 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
     files.has(file) ? attempt(file, () => read(join(path, file))) : undefined;
   const params = readFile('params.json', readFlat);
   const facts = readFile('run.json', readFlat);
-  const val = readFile('metrics_val_best_weights.json', readScore);
+  const withPredictions = (score: Score | undefined, file: string): Score | undefined => {
+    const predictions = score && readFile(file, readSummary);
+    if (predictions === undefined || predictions.epoch !== score?.epoch) return score;
+    const metrics = new Map([...score.metrics, ['calibration_error', predictions.calibrationError]]);
+    return { ...score, metrics, predictions };
+  };
+  const val = withPredictions(readFile('metrics_val_best_weights.json', readScore), 'predictions_val.safetensors');
   const last = readFile('metrics_val_last_weights.json', readScore);
-  const test = readFile('metrics_test_best_weights.json', readScore);
+  const test = withPredictions(readFile('metrics_test_best_weights.json', readScore), 'predictions_test.safetensors');
   const history = readFile('metrics.jsonl', readCurves);
   const lock = attempt('.lock', () => lockState(path));
   const seed = params?.get('seed') ?? facts?.get('seed');
@@ -143,7 +155,8 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   const isOurs =
     ending !== undefined || ['run.json', 'metrics.jsonl', 'last.safetensors'].some((name) => files.has(name));
   const { done, planned = done } = progressOf(run);
-  const isComplete = isOurs ? run.test !== undefined && done >= planned : lock === 'free';
+  const isAtItsEnd = done >= planned || done === run.facts.get('stopped_after');
+  const isComplete = isOurs ? run.test !== undefined && isAtItsEnd : lock === 'free';
   const atRest = errors.length > 0 ? 'broken' : isComplete ? 'finished' : (ending ?? 'interrupted');
   return { ...run, status: lock === 'held' ? 'running' : atRest };
 }

@@ -2,8 +2,8 @@
 import type { Flat, Scalar } from '../utils/flatten';
 import { formatDuration } from '../utils/progress';
 import { chosenOnTest, progressOf, type Run, type Score } from './collect';
-import { compare, type Baseline } from './comparison';
-import { compact, grouped, metric, rounded, signed } from './format';
+import type { Baseline, Comparison } from './comparison';
+import { compact, grouped, metric, pValue, rounded, signed } from './format';
 import { statisticOf, type Row } from './rows';
 
 /** Nothing where a run has no such value. */
@@ -28,8 +28,13 @@ export interface Column {
 /** Stands behind an accuracy by which its epoch was chosen on the test set, as far as anyone knows. */
 export const TEST_MARK = '†';
 
+/** Classes whose difference a cell tells. */
+const MOST_CLASSES = 5;
+
+export type Comparisons = ReadonlyMap<Row, Comparison>;
+
 /** Every column that some run has a value for, in the order in which a table shows them. */
-export function columnsOf(rows: readonly Row[], baseline?: Baseline): Column[] {
+export function columnsOf(rows: readonly Row[], baseline?: Baseline, comparisons: Comparisons = new Map()): Column[] {
   const runs = rows.flatMap((row) => row.runs);
   const hidden = { shown: false };
   const columns = [
@@ -44,7 +49,7 @@ export function columnsOf(rows: readonly Row[], baseline?: Baseline): Column[] {
     column('flops', ({ facts }) => facts.get('flops_per_image'), { format: compact }),
     column('time', ({ facts }) => facts.get('seconds'), { format: formatDuration }),
     column('status', ({ status }) => status, { text: statusText }),
-    ...(baseline ? comparisonColumns(rows, baseline) : []),
+    ...(baseline ? comparisonColumns(baseline, comparisons) : []),
     column('chosen_on_test', (run) => (run.val ?? run.test) && chosenOnTest(run), hidden),
     column('errors', errorText, hidden),
     column('row', (_, row) => row.directory, hidden),
@@ -133,26 +138,39 @@ function scoreColumns(
       format: metric,
       spread: true,
       ...(name === 'accuracy' && { mark }),
+      ...(name === 'calibration_error' && prefix !== 'test' && { shown: false }),
       ...options,
     }),
   );
 }
 
 /** The difference to the baseline, with its interval and what it says. */
-function comparisonColumns(rows: readonly Row[], baseline: Baseline): Column[] {
-  const comparisons = new Map(rows.map((row) => [row, compare(row, baseline)]));
+function comparisonColumns(baseline: Baseline, comparisons: Comparisons): Column[] {
+  const hidden = { shown: false };
   const difference = (row: Row) => {
     const { n = 0, mean = NaN, interval = [NaN, NaN] } = comparisons.get(row) ?? {};
     const [low, high] = interval.map(signed);
-    return n === 0 ? '' : signed(mean) + (n > 1 ? ` [${low}, ${high}]` : '');
+    return n === 0 ? '' : signed(mean) + (Number.isNaN(interval[0]) ? '' : ` [${low}, ${high}]`);
   };
+  const p = (row: Row) => (comparisons.get(row)?.test ? comparisons.get(row) : undefined);
   const verdict = (row: Row) => (row === baseline.row ? 'baseline' : comparisons.get(row)?.verdict);
   return [
     column('difference', (_, row) => comparisons.get(row)?.mean, { format: signed, text: difference }),
-    column('difference_low', (_, row) => comparisons.get(row)?.interval[0], { format: signed, shown: false }),
-    column('difference_high', (_, row) => comparisons.get(row)?.interval[1], { format: signed, shown: false }),
+    column('difference_low', (_, row) => comparisons.get(row)?.interval[0], { format: signed, ...hidden }),
+    column('difference_high', (_, row) => comparisons.get(row)?.interval[1], { format: signed, ...hidden }),
+    column('p', (_, row) => p(row)?.p, { format: pValue, ...hidden }),
+    column('p_holm', (_, row) => p(row)?.pHolm, { format: pValue }),
     column('verdict', (_, row) => verdict(row), { text: (row) => verdict(row) ?? '' }),
+    column('compared_by', (_, row) => p(row)?.test, hidden),
+    column('class_differences', (_, row) => classDifferencesText(comparisons.get(row)), hidden),
   ];
+}
+
+/** The classes whose accuracies differ the most, the largest difference first. */
+function classDifferencesText(comparison: Comparison | undefined): Value {
+  const largest = [...(comparison?.classes ?? [])].sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+  const texts = largest.slice(0, MOST_CLASSES).map(([name, difference]) => `${name} ${signed(difference)}`);
+  return texts.length > 0 ? texts.join(', ') : undefined;
 }
 
 function statusText({ runs }: Row): string {

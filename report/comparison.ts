@@ -1,14 +1,35 @@
-/** A row against the baseline: the paired difference over the seeds that both have, with its t interval. */
+/**
+ * Rows against a baseline: the paired difference over the seeds that both have, by a t test, or over the images of one pair
+ * of runs, by McNemar's; corrected for the number of rows.
+ */
 import { UserError } from '../utils/errors';
-import type { Run } from './collect';
+import { readPredictions } from '../utils/predictions';
+import type { Run, Score } from './collect';
+import { disagreement, type PredictionSummary } from './predictions';
 import type { Row } from './rows';
-import { pairedDifference, type PairedDifference } from './statistics';
+import { bootstrapInterval } from './statistics/bootstrap';
+import { holm } from './statistics/holm';
+import { mcnemar } from './statistics/mcnemar';
+import { mean } from './statistics/mean';
+import { pairedDifference, type PairedDifference } from './statistics/paired_difference';
 
-/** better, worse: the 95 % interval excludes 0; inconclusive: it does not; single run: one pair has no interval. */
+/**
+ * better, worse: the corrected p is below 0.05; inconclusive: it is not; single run: one pair of runs without predictions for
+ * the same images cannot be tested.
+ */
 export type Verdict = 'better' | 'worse' | 'inconclusive' | 'single run' | 'no common seed';
 
+export const SIGNIFICANCE = 0.05;
+
+/** The difference of a row; of one pair of runs that is tested, interval and p are those over its images. */
 export interface Comparison extends PairedDifference {
+  /** What p comes from: `t` over seeds, `McNemar` over images. */
+  readonly test: 't' | 'McNemar' | undefined;
+  /** p as corrected for all rows that are tested (Holm). */
+  readonly pHolm: number;
   readonly verdict: Verdict;
+  /** Mean difference of the accuracy on each class, where all pairs have predictions. */
+  readonly classes: ReadonlyMap<string, number>;
 }
 
 /** What is compared: the test accuracy where the baseline has it, the validation accuracy otherwise. */
@@ -33,34 +54,83 @@ export function baselineIn(rows: readonly Row[], directory: string): Baseline {
   }
   const [row] = found as [Row];
   const metric = (['test_accuracy', 'val_accuracy'] as const).find((name) =>
-    row.runs.every((run) => scoreFor(run, name) !== undefined),
+    row.runs.every((run) => accuracyOf(scoreFor(run, name)) !== undefined),
   );
   if (metric === undefined) throw new UserError(`--baseline: ${row.directory} has no result to compare with`);
   return { row, metric };
 }
 
-/** `row` − baseline; undefined for the baseline itself and for a row without a finished score. */
-export function compare(row: Row, { row: baseline, metric }: Baseline): Comparison | undefined {
-  if (row === baseline || row.runs.every((run) => scoreFor(run, metric) === undefined)) return undefined;
+/** Each row − baseline; the baseline itself and rows without a finished score are left out. */
+export function compareRows(rows: readonly Row[], baseline: Baseline): Map<Row, Comparison> {
+  const compared = rows.flatMap((row) => {
+    const difference = differenceOf(row, baseline);
+    return difference ? [{ row, ...difference }] : [];
+  });
+  const tested = compared.filter(({ p }) => !Number.isNaN(p));
+  const corrected = holm(tested.map(({ p }) => p));
+  const pHolmOf = new Map(tested.map(({ row }, i) => [row, corrected[i]!]));
+  return new Map(
+    compared.map(({ row, ...difference }) => {
+      const pHolm = pHolmOf.get(row) ?? NaN;
+      return [row, { ...difference, pHolm, verdict: verdictOn(difference, pHolm) }];
+    }),
+  );
+}
+
+type Difference = Omit<Comparison, 'pHolm' | 'verdict'>;
+
+function differenceOf(row: Row, { row: baseline, metric }: Baseline): Difference | undefined {
+  if (row === baseline || row.runs.every((run) => accuracyOf(scoreFor(run, metric)) === undefined)) return undefined;
   const scores = new Map(row.runs.map((run) => [run.seed, scoreFor(run, metric)]));
   const pairs = baseline.runs.flatMap((run) => {
     const [a, b] = [scoreFor(run, metric), scores.get(run.seed)];
-    return a === undefined || b === undefined ? [] : [{ a, b }];
+    return accuracyOf(a) === undefined || accuracyOf(b) === undefined ? [] : [{ a: a!, b: b! }];
   });
-  const difference = pairedDifference(
-    pairs.map(({ a }) => a),
-    pairs.map(({ b }) => b),
+  const overSeeds = pairedDifference(
+    pairs.map(({ a }) => accuracyOf(a)!),
+    pairs.map(({ b }) => accuracyOf(b)!),
   );
-  return { ...difference, verdict: verdictOn(difference) };
+  const overImages = pairs.length === 1 ? imageTest(pairs[0]!.a, pairs[0]!.b) : undefined;
+  return {
+    ...overSeeds,
+    ...overImages,
+    test: pairs.length > 1 ? 't' : overImages && 'McNemar',
+    classes: classDifferences(pairs.map(({ a, b }) => [a.predictions, b.predictions])),
+  };
 }
 
-function scoreFor({ status, test, val }: Run, metric: ComparedMetric): number | undefined {
+/** One run against one other on the same images: McNemar's p and the bootstrap's interval. */
+function imageTest(
+  { predictions: a }: Score,
+  { predictions: b }: Score,
+): Pick<Difference, 'interval' | 'p'> | undefined {
+  if (!a || !b) return undefined;
+  const counts = disagreement(readPredictions(a.path), readPredictions(b.path));
+  return counts && { interval: bootstrapInterval(counts, counts.images), p: mcnemar(counts) };
+}
+
+type SummaryPair = readonly [PredictionSummary | undefined, PredictionSummary | undefined];
+
+function classDifferences(pairs: readonly SummaryPair[]): ReadonlyMap<string, number> {
+  const [names = []] = pairs.map(([a]) => a?.classes);
+  const isOfThese = (summary: PredictionSummary | undefined) => summary?.classes.join('\n') === names.join('\n');
+  if (!pairs.flat().every(isOfThese)) return new Map();
+  const differenceIn = (k: number) => mean(pairs.map(([a, b]) => b!.classAccuracies[k]! - a!.classAccuracies[k]!));
+  return new Map(names.map((name, k) => [name, differenceIn(k)] as const).filter(([, value]) => !Number.isNaN(value)));
+}
+
+function scoreFor({ status, test, val }: Run, metric: ComparedMetric): Score | undefined {
   if (status !== 'finished') return undefined;
-  return (metric === 'test_accuracy' ? test : val)?.metrics.get('accuracy');
+  return metric === 'test_accuracy' ? test : val;
 }
 
-function verdictOn({ n, interval: [low, high] }: PairedDifference): Verdict {
-  if (n < 2) return n === 0 ? 'no common seed' : 'single run';
-  if (low > 0) return 'better';
-  return high < 0 ? 'worse' : 'inconclusive';
+function accuracyOf(score: Score | undefined): number | undefined {
+  return score?.metrics.get('accuracy');
+}
+
+function verdictOn({ n, mean }: PairedDifference, pHolm: number): Verdict {
+  if (n === 0) return 'no common seed';
+  if (Number.isNaN(pHolm)) return 'single run';
+  if (pHolm >= SIGNIFICANCE) return 'inconclusive';
+  return mean > 0 ? 'better' : 'worse';
 }

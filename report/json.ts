@@ -1,12 +1,12 @@
 /** All runs and rows as JSON: exact values, null for what is not a number. The curves stay in each metrics.jsonl. */
 import { chosenOnTest, type Run, type Score } from './collect';
 import type { Column } from './columns';
-import { compare, type Baseline } from './comparison';
+import type { Baseline, Comparison } from './comparison';
 import { statisticOf, type Row } from './rows';
 import type { Table } from './table';
 
 /** `runs`: everything about each; `rows`: the runs of each by their directories, statistics, comparison. */
-export function toJson({ allColumns, sections }: Table, baseline?: Baseline): string {
+export function toJson({ allColumns, sections, comparisons }: Table, baseline?: Baseline): string {
   const rows = sections.flatMap((section) => section.rows);
   const content = {
     runs: rows.flatMap((row) => row.runs.map(describeRun)),
@@ -15,7 +15,7 @@ export function toJson({ allColumns, sections }: Table, baseline?: Baseline): st
       runs: row.runs.map(({ directory }) => directory),
       params: Object.fromEntries(row.params),
       statistics: statisticsOf(row, allColumns),
-      ...(baseline && { comparison: compare(row, baseline) ?? null }),
+      ...(baseline && { comparison: describeComparison(comparisons.get(row)) }),
     })),
     ...(baseline && { baseline: baseline.row.directory, compared: baseline.metric }),
   };
@@ -39,6 +39,12 @@ function describeRun(run: Run) {
 
 function describeScore(score: Score | undefined) {
   return score && { ...Object.fromEntries(score.metrics), epoch: score.epoch, selected_on: score.selectedOn };
+}
+
+function describeComparison(comparison: Comparison | undefined) {
+  if (!comparison) return null;
+  const { classes, ...others } = comparison;
+  return { ...others, ...(classes.size > 0 && { classes: Object.fromEntries(classes) }) };
 }
 
 function statisticsOf(row: Row, columns: readonly Column[]) {

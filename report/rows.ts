@@ -2,7 +2,7 @@
 import { settingOf, type Flat } from '../utils/flatten';
 import type { Run } from './collect';
 import { sortNaturally } from './natural_order';
-import { mean, standardDeviation } from './statistics';
+import { mean, standardDeviation } from './statistics/mean';
 
 export interface Row {
   /** The run's directory; of several runs what their directories have in common, with `*` where they differ. */
@@ -59,8 +59,13 @@ function rowOf(runs: readonly Run[]): Row {
   return { directory: commonPattern(runs.map(({ directory }) => directory)), runs, params };
 }
 
-/** `kd/seed_*` for `kd/seed_1` and `kd/seed_12`: their common beginning and end, no number cut in two. */
+/**
+ * `kd/seed_*` for `kd/seed_1` and `kd/seed_12`: their common beginning and end, no number cut in two. `T_4*` for
+ * `T_4` and `T_4/repeat_1`, a trial of a search whose repeats lie in it.
+ */
 function commonPattern(texts: readonly string[]): string {
+  const folder = texts.find((one) => texts.every((text) => text === one || text.startsWith(`${one}/`)));
+  if (folder !== undefined) return `${folder}*`;
   const shortest = Math.min(...texts.map(({ length }) => length));
   const [first] = texts as [string];
   let start = 0;

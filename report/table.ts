@@ -2,8 +2,8 @@
 import { UserError } from '../utils/errors';
 import { nearest } from '../utils/nearest';
 import type { Run } from './collect';
-import { columnsOf, TEST_MARK, type Column, type Value } from './columns';
-import type { Baseline } from './comparison';
+import { columnsOf, TEST_MARK, type Column, type Comparisons, type Value } from './columns';
+import { compareRows, SIGNIFICANCE, type Baseline } from './comparison';
 import { compareNaturally } from './natural_order';
 import type { Row } from './rows';
 
@@ -16,6 +16,8 @@ export interface Table {
   readonly allColumns: readonly Column[];
   /** One without a title, or one for each value that rows are grouped by. */
   readonly sections: readonly Section[];
+  /** Of rows with the baseline, where one is given. */
+  readonly comparisons: Comparisons;
   /** Lines below the table. */
   readonly notes: readonly string[];
 }
@@ -39,7 +41,8 @@ export interface TableOptions {
 /** Lays out rows. Throws a UserError for a column that no run has a value for. */
 export function makeTable(rows: readonly Row[], options: TableOptions = {}): Table {
   const { columns: wanted, sort = [], groupBy, baseline } = options;
-  const allColumns = columnsOf(rows, baseline);
+  const comparisons: Comparisons = baseline ? compareRows(rows, baseline) : new Map();
+  const allColumns = columnsOf(rows, baseline, comparisons);
   const find = (name: string, flag: string): Column => {
     const names = allColumns.map((column) => column.name);
     const found = allColumns.find((column) => column.name === name);
@@ -56,7 +59,8 @@ export function makeTable(rows: readonly Row[], options: TableOptions = {}): Tab
   );
   const sorted = sortRows(rows, orders);
   const sections = groupBy === undefined ? [{ rows: sorted }] : sectionsBy(find(groupBy, '--group_by'), sorted);
-  return { columns, chosen: wanted !== undefined, allColumns, sections, notes: notesOn(rows, columns, baseline) };
+  const notes = notesOn(rows, columns, comparisons, baseline);
+  return { columns, chosen: wanted !== undefined, allColumns, sections, comparisons, notes };
 }
 
 /** Rows by the values of columns; a row without a value comes last, rows with equal values keep their order. */
@@ -91,7 +95,12 @@ function sectionsBy(column: Column, rows: readonly Row[]): Section[] {
 
 const MAX_ERRORS = 20;
 
-function notesOn(rows: readonly Row[], columns: readonly Column[], baseline?: Baseline): string[] {
+function notesOn(
+  rows: readonly Row[],
+  columns: readonly Column[],
+  comparisons: Comparisons,
+  baseline?: Baseline,
+): string[] {
   const runs = rows.flatMap((row) => row.runs);
   const isShown = (text: string) => columns.some((column) => rows.some((row) => column.text(row).includes(text)));
   const notes: string[] = [];
@@ -103,16 +112,26 @@ function notesOn(rows: readonly Row[], columns: readonly Column[], baseline?: Ba
   if (isShown(' ± ')) {
     notes.push('a ± b (n): mean and standard deviation over n runs that differ in the seed alone.');
   }
-  if (baseline) {
-    notes.push(
-      `difference: ${baseline.metric} minus that of ${baseline.row.directory}, run by run of the same seed, with its ` +
-        '95 % t interval; better or worse where that excludes 0, each row by itself.',
-    );
-  }
+  if (baseline) notes.push(...notesOnComparison(comparisons, baseline));
   const errors = runs.flatMap((run) => run.errors.map(({ file, reason }) => `${pathOf(run, file)}: ${reason}`));
   notes.push(...errors.slice(0, MAX_ERRORS));
   if (errors.length > MAX_ERRORS) notes.push(`and ${errors.length - MAX_ERRORS} more files that cannot be read.`);
   return notes;
+}
+
+function notesOnComparison(comparisons: Comparisons, { row, metric }: Baseline): string[] {
+  const tests = [...comparisons.values()].flatMap(({ test }) => test ?? []);
+  const corrected = tests.length > 1 ? `, corrected for the ${tests.length} rows that are tested (Holm 1979),` : '';
+  return [
+    `difference: ${metric} minus that of ${row.directory}, run by run of the same seed, with its 95 % t interval; ` +
+      `better or worse where p of the t test${corrected} is below ${SIGNIFICANCE}.`,
+    ...(tests.includes('McNemar')
+      ? [
+          'Of one pair of runs the interval is the bootstrap over images, and p is that of McNemar (mid-p): they hold ' +
+            'for these two students, and do not tell what other seeds would give.',
+        ]
+      : []),
+  ];
 }
 
 function pathOf({ directory }: Run, file: string): string {

@@ -11,7 +11,9 @@ export interface TerminalOptions {
 }
 
 /** Columns that go first where there is no room; then all others from the right, but for the indispensable. */
-const dispensable = ['flops', 'parameters', 'time', 'val_loss', 'best_epoch', 'test_loss'];
+const dispensable = [
+  ...['flops', 'parameters', 'time', 'val_loss', 'best_epoch', 'test_calibration_error', 'test_loss', 'p_holm'],
+];
 const indispensable = ['directory', 'val_accuracy', 'test_accuracy', 'status', 'difference', 'verdict'];
 
 /** Space between two cells: a border and a blank on each side. */

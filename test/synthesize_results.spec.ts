@@ -47,6 +47,28 @@ describe('synthesize_results.ts', function () {
     expect(readdirSync(join(cwd, 'p')).sort()).to.deep.equal(['results.csv', 'results.json', 'seed_1', 'seed_2']);
   });
 
+  it('keeps a page, and its pictures beside it', async () => {
+    for (const alpha of [1, 2]) writeRun(join(cwd, `p/alpha_${alpha}`), finished({ alpha }, 0.5));
+    const { exitCode, stdout, stderr } = await synthesize('--parent_dir', 'p', '--format', 'html', '--sort', '-alpha');
+    expect({ exitCode, stderr }).to.deep.equal({ exitCode: 0, stderr: '' });
+    expect(stdout).to.match(/\n2 runs; the table is kept in p\/report\.html\n\d pictures are kept in p\/report\n$/);
+    const [, data] = /id="data">(.*?)<\/script>/s.exec(read('p/report.html'))!;
+    const { title, rows } = JSON.parse(data!) as { title: string; rows: { id: string }[] };
+    expect([title, ...rows.map(({ id }) => id)]).to.deep.equal(['p', 'alpha_2', 'alpha_1']);
+    expect(readdirSync(join(cwd, 'p', 'report'))).to.include.members(['loss.svg', 'parallel_coordinates.svg']);
+    // Pictures are no runs.
+    expect((await synthesize('--parent_dir', 'p')).stdout).to.match(/\n2 runs; /);
+  });
+
+  it('serves the page until Ctrl-C, also while there is no run yet', async () => {
+    mkdirSync(join(cwd, 'p'));
+    const args = ['--parent_dir', 'p', '--format', 'html', '--watch'];
+    const kill = { after: 'Ctrl-C ends it\n', signal: 'SIGINT' } as const;
+    const { exitCode, signal, stdout, stderr } = await runScript('synthesize_results.ts', cwd, args, kill);
+    expect({ exitCode, signal, stderr }).to.deep.equal({ exitCode: 130, signal: null, stderr: '' });
+    expect(stdout).to.match(/\nhttp:\/\/127\.0\.0\.1:\d+\/ shows the runs as they go on; Ctrl-C ends it\n$/);
+  });
+
   it('takes a baseline by its path from here or from the parent, and from elsewhere', async () => {
     for (const seed of [1, 2]) {
       writeRun(join(cwd, `p/kd/seed_${seed}`), finished({ alpha: 0.5, seed }, 0.7 + seed / 100));
@@ -96,7 +118,8 @@ describe('synthesize_results.ts', function () {
     await fails(1, 'experiments: no such directory');
     await fails(1, 'empty: holds no run with results', '--parent_dir', 'empty');
     await fails(1, 'plan: holds no run with results', '--parent_dir', 'plan');
-    await fails(2, '--format must be one of md, csv, json, got "xml"', '--parent_dir', 'p', '--format', 'xml');
+    await fails(2, '--format must be one of md, csv, json, html, got "xml"', '--parent_dir', 'p', '--format', 'xml');
+    await fails(2, '--watch goes with --format html', '--parent_dir', 'p', '--watch');
     const unknown = (flag: string) => `${flag}: there is no column "test_acuracy"; did you mean "test_accuracy"?`;
     await fails(2, unknown('--sort'), '--parent_dir', 'p', '--sort', '-test_acuracy');
     await fails(2, unknown('--columns'), '--parent_dir', 'p', '--columns', 'alpha,test_acuracy');

@@ -2,6 +2,7 @@
  * The median rule (Golovin and others 2017, "Google Vizier"): a trial stops where the best that it has reached is below
  * the median of what the complete trials had at the same epoch.
  */
+import { median as medianOf } from '../../utils/median';
 import { hasDiverged, type PrunerKind } from './pruner';
 
 export type MedianOptions = {
@@ -28,9 +29,3 @@ export const median: PrunerKind<MedianOptions> = {
     },
   }),
 };
-
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}

@@ -1,6 +1,7 @@
 /** Directories as runs leave them: those of train.ts, and a collection in the layout of an earlier tool. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writePredictions } from '../../utils/predictions';
 
 /** What a run of train.ts leaves; a file is left out where its content is undefined. */
 export interface RunFiles {
@@ -28,6 +29,26 @@ export function writeRun(directory: string, { params, history, val, last, test, 
   const lines = history?.map((record) => `${JSON.stringify(record)}\n`);
   if (lines) writeFileSync(join(directory, 'metrics.jsonl'), lines.join(''));
   return directory;
+}
+
+/** A network's predictions for images of two classes: how many of each it gets right, and of how many. */
+export interface Hits {
+  readonly cat: readonly [right: number, images: number];
+  readonly dog: readonly [right: number, images: number];
+}
+
+/** Writes predictions of a run, every confidence 0.75; `first` is the number of the first image. */
+export function writeHits(directory: string, part: 'val' | 'test', { cat, dog }: Hits, epoch = 3, first = 0): void {
+  const labels = [...Array<number>(cat[1]).fill(0), ...Array<number>(dog[1]).fill(1)];
+  const isRight = [cat, dog].flatMap(([right, images]) => Array.from({ length: images }, (_, i) => i < right));
+  const predictions = {
+    indices: Int32Array.from(labels, (_, i) => first + i),
+    labels: Int32Array.from(labels),
+    predicted: Int32Array.from(labels, (label, i) => (isRight[i] ? label : 1 - label)),
+    confidences: new Float32Array(labels.length).fill(0.75),
+  };
+  const path = join(directory, `predictions_${part}.safetensors`);
+  writePredictions(path, predictions, { epoch, classes: ['cat', 'dog'] });
 }
 
 /** The files of a finished run of train.ts, with a curve of `epochs` epochs whose last is the best. */

@@ -2,7 +2,6 @@
 import { expect } from 'chai';
 import {
   analyse,
-  calibrationError,
   classAccuracies,
   confusionMatrix,
   crossEntropies,
@@ -77,31 +76,6 @@ describe('confusionMatrix', () => {
 
   it('gives the accuracy of each class that has examples', () => {
     expect(classAccuracies(counts)).to.deep.equal([1 / 3, 1 / 2, undefined]);
-  });
-});
-
-describe('calibrationError', () => {
-  it('is 0 where confidence is accuracy', () => {
-    expect(calibrationError([0.75, 0.75, 0.75, 0.75], [true, false, true, true])).to.equal(0);
-  });
-
-  it('weights the gap of each bin by its share of the examples', () => {
-    // Two bins: 0.2 and 0.4, both right (gap 0.7), and 0.9, 0.8, 0.7, one of them right (gap 0.8 − 1/3).
-    const confidences = [0.2, 0.4, 0.9, 0.8, 0.7];
-    const correct = [true, true, false, true, false];
-    expect(calibrationError(confidences, correct, 2)).to.be.closeTo((2 / 5) * 0.7 + (3 / 5) * (0.8 - 1 / 3), 1e-12);
-  });
-
-  it('puts a confidence on the edge of two bins into the lower one', () => {
-    // Apart, the gaps of +0.5 and −0.75 do not cancel.
-    expect(calibrationError([0.5, 0.75], [true, false], 2)).to.equal(0.625);
-    expect(calibrationError([0.5, 0.25], [true, false], 2)).to.equal(0.125);
-  });
-
-  it('has 15 bins unless told otherwise', () => {
-    // 0.34 and 0.39 share the bin (5/15, 6/15], but not one of 14: their gaps cancel in part.
-    expect(calibrationError([0.34, 0.39], [true, false])).to.be.closeTo((0.66 - 0.39) / 2, 1e-12);
-    expect(calibrationError([0.34, 0.39], [true, false], 14)).to.be.closeTo((0.66 + 0.39) / 2, 1e-12);
   });
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { chosenOnTest, collectRuns, progressOf, type Run } from '../../report/collect';
 import { UserError } from '../../utils/errors';
 import { acquireLock } from '../../utils/lock';
-import { finished, writePublishedRuns, writeRun, type RunFiles } from '../helpers/runs';
+import { finished, writeHits, writePublishedRuns, writeRun, type RunFiles } from '../helpers/runs';
 
 describe('collectRuns', () => {
   let parent: string;
@@ -78,6 +78,34 @@ describe('collectRuns', () => {
       ...['1.0', '2.0', '3.0', '4.5', '6.0', '8.0', '10.0', '20.0', '40.0'].map((T) => `alpha_0.01_Temp_${T}`),
       'alpha_0.1_Temp_1.0',
     ]);
+  });
+
+  it('reads what predictions of the same epoch say, and no others', () => {
+    const directory = put('run', finished({}, 0.7));
+    writeHits(directory, 'val', { cat: [1, 4], dog: [3, 3] }, 2);
+    writeHits(directory, 'test', { cat: [1, 4], dog: [3, 3] }, 3);
+    const { val, test } = only();
+    expect(val!.predictions).to.equal(undefined);
+    expect(val!.metrics.has('calibration_error')).to.equal(false);
+    expect(test!.predictions).to.deep.include({ epoch: 3, classes: ['cat', 'dog'] });
+    expect([...test!.predictions!.classAccuracies]).to.deep.equal([1 / 4, 1]);
+    // Every confidence is 0.75.
+    expect(test!.metrics.get('calibration_error')).to.be.closeTo(0.75 - 4 / 7, 1e-12);
+  });
+
+  it('names predictions that cannot be read, and takes the scores all the same', () => {
+    writeFileSync(join(put('run', finished({}, 0.7)), 'predictions_test.safetensors'), 'x');
+    const { status, test, errors } = only();
+    expect(status).to.equal('broken');
+    expect(test!.metrics.get('accuracy')).to.equal(0.7);
+    expect(errors).to.have.lengthOf(1);
+    expect(errors[0]!.file).to.equal('predictions_test.safetensors');
+    expect(errors[0]!.reason).to.match(/^not a valid safetensors file: /);
+  });
+
+  it('does not take predictions alone for a run', () => {
+    writeHits(put('run', {}), 'test', { cat: [1, 4], dog: [3, 3] });
+    expect(directories()).to.deep.equal([]);
   });
 
   it('finds runs at any depth, the directory itself too, and nothing that is put aside, linked or no run', () => {

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectRuns } from '../../report/collect';
-import { baselineIn, compare, type Comparison } from '../../report/comparison';
+import { baselineIn, compareRows, type Comparison } from '../../report/comparison';
 import { rowsOf, statisticOf } from '../../report/rows';
 import { UserError } from '../../utils/errors';
-import { finished, writePublishedRuns, writeRun, type RunFiles } from '../helpers/runs';
+import { mcnemar } from '../../report/statistics/mcnemar';
+import { finished, writeHits, writePublishedRuns, writeRun, type Hits, type RunFiles } from '../helpers/runs';
 
 let parent: string;
 const put = (name: string, files: RunFiles) => writeRun(join(parent, name), files);
@@ -38,7 +39,10 @@ describe('rows and comparisons', () => {
       }
       put('alone', finished({ alpha: 0.3 }, 0.5));
       put('alone/repeat_1', finished({ alpha: 0.3, seed: 231 }, 0.5));
+      put('T_4', finished({ temperature: 4 }, 0.5));
+      put('T_4/repeat_1', finished({ temperature: 4, seed: 231 }, 0.5));
       expect(folds()).to.deep.equal([
+        ['T_4*', 2],
         ['a/x_*/kd', 2],
         ['alone*', 2],
         ['b*', 2],
@@ -69,7 +73,7 @@ describe('rows and comparisons', () => {
     expect(statisticOf([4]).standardDeviation).to.deep.equal(NaN);
   });
 
-  describe('compare', () => {
+  describe('compareRows', () => {
     /** Repeats with these accuracies, from seed 1 on, as one row. */
     function repeats(name: string, accuracies: readonly number[], firstSeed = 1): void {
       for (const [i, accuracy] of accuracies.entries()) {
@@ -79,10 +83,13 @@ describe('rows and comparisons', () => {
     }
     function compared(name: string): Comparison | undefined {
       const all = rows();
-      return compare(
-        all.find((row) => row.directory === name)!,
-        baselineIn(all, 'base'),
-      );
+      const row = all.find(({ directory }) => directory === name)!;
+      return compareRows(all, baselineIn(all, 'base')).get(row);
+    }
+    /** One run that was right on so many images of each class, with its predictions for the test images. */
+    function predicting(name: string, { cat, dog }: Hits, params: object = {}, firstImage = 0): void {
+      const accuracy = (cat[0] + dog[0]) / (cat[1] + dog[1]);
+      writeHits(put(name, finished({ method: name, ...params }, accuracy)), 'test', { cat, dog }, 3, firstImage);
     }
 
     it('pairs runs by their seed, whatever their order', () => {
@@ -94,19 +101,95 @@ describe('rows and comparisons', () => {
       expect(verdict).to.equal('inconclusive');
     });
 
-    it('finds for what the interval excludes 0', () => {
+    it('finds for what the t test of its seeds tells apart from 0', () => {
       // Differences with mean d and standard deviation 0.01 over n = 4: t = 3.1824, margin 0.015912.
       const differences = [-0.01, -0.01, 0.01, 0.01].map((one) => one * Math.sqrt(3 / 4));
+      const margin = (3.182446305 * 0.01) / 2;
+      const cases: [shift: number, verdict: string][] = [
+        [0.01592, 'better'],
+        [0.0159, 'inconclusive'],
+        [-0.01592, 'worse'],
+      ];
+      for (const [shift, verdict] of cases) {
+        repeats('base', [0.5, 0.6, 0.55, 0.65]);
+        repeats(
+          'kd',
+          [0.5, 0.6, 0.55, 0.65].map((value, i) => value + shift + differences[i]!),
+        );
+        const { test, p, pHolm, interval, ...found } = compared('kd/seed_*')!;
+        expect(found.verdict).to.equal(verdict);
+        expect(test).to.equal('t');
+        expect(p).to.be.closeTo(0.05, 2e-4);
+        expect(pHolm).to.equal(p);
+        expect(interval[1] - interval[0]).to.be.closeTo(2 * margin, 1e-9);
+      }
+    });
+
+    it('asks more of each row the more there are', () => {
+      // Differences of which SciPy's ttest_1samp gives p = 0.040519; of two rows with this p each counts twice.
+      const shifts = [0.01, 0.01, 0.03, 0.03];
       repeats('base', [0.5, 0.6, 0.55, 0.65]);
-      const shifted = (shift: number) => [0.5, 0.6, 0.55, 0.65].map((value, i) => value + shift + differences[i]!);
-      repeats('better', shifted(0.01592));
-      repeats('even', shifted(0.0159));
-      repeats('worse', shifted(-0.01592));
-      expect(compared('better/seed_*')!.verdict).to.equal('better');
-      expect(compared('even/seed_*')!.verdict).to.equal('inconclusive');
-      expect(compared('worse/seed_*')!.verdict).to.equal('worse');
-      const [low, high] = compared('worse/seed_*')!.interval;
-      expect(high - low).to.be.closeTo((2 * 3.182446305 * 0.01) / 2, 1e-9);
+      const add = (name: string, factor: number) =>
+        repeats(
+          name,
+          [0.5, 0.6, 0.55, 0.65].map((value, i) => value + shifts[i]! * factor),
+        );
+      add('one', 1);
+      expect(compared('one/seed_*')!.verdict).to.equal('better');
+      add('two', 0.5);
+      const found = compared('one/seed_*')!;
+      expect(found.p).to.be.closeTo(0.040519, 1e-6);
+      expect(found.pHolm).to.be.closeTo(2 * found.p, 1e-12);
+      expect(found.verdict).to.equal('inconclusive');
+      put('untested', finished({ method: 'untested', seed: 1 }, 0.9));
+      expect(compared('one/seed_*')!.pHolm).to.be.closeTo(2 * found.p, 1e-12);
+    });
+
+    it('tests one pair of runs over their images', () => {
+      predicting('base', { cat: [50, 100], dog: [80, 100] });
+      predicting('good', { cat: [70, 100], dog: [75, 100] });
+      const { n, mean, test, interval, p, verdict, classes } = compared('good')!;
+      expect([n, test, verdict]).to.deep.equal([1, 'McNemar', 'better']);
+      expect(mean).to.be.closeTo(0.075, 1e-12);
+      expect(p).to.equal(mcnemar({ gained: 20, lost: 5 }));
+      // 15 ± 1.96 · √(25 − 15²/200) of 200 images, but for the lattice.
+      expect(interval[0]).to.be.closeTo(0.027, 0.005);
+      expect(interval[1]).to.be.closeTo(0.123, 0.005);
+      expect([...classes.keys()]).to.deep.equal(['cat', 'dog']);
+      expect(classes.get('cat')).to.be.closeTo(0.2, 1e-12);
+      expect(classes.get('dog')).to.be.closeTo(-0.05, 1e-12);
+      predicting('bad', { cat: [30, 100], dog: [80, 100] });
+      predicting('even', { cat: [52, 100], dog: [78, 100] });
+      expect(compared('bad')).to.include({ test: 'McNemar', verdict: 'worse' });
+      expect(compared('even')).to.include({ verdict: 'inconclusive', mean: 0, p: 1 });
+    });
+
+    it('tests over seeds where there are several, and gives the mean difference of each class', () => {
+      for (const seed of [1, 2]) {
+        predicting(`base/seed_${seed}`, { cat: [50, 100], dog: [80, 100] }, { method: 'base', seed });
+        predicting(`kd/seed_${seed}`, { cat: [50 + 10 * seed, 100], dog: [80, 100] }, { method: 'kd', seed });
+      }
+      const { test, n, p, classes } = compared('kd/seed_*')!;
+      expect([test, n]).to.deep.equal(['t', 2]);
+      // t = 0.075 / 0.025 = 3 of one degree of freedom.
+      expect(p).to.be.closeTo(1 - (2 / Math.PI) * Math.atan(3), 1e-9);
+      expect(classes.get('cat')).to.be.closeTo(0.15, 1e-12);
+      expect(classes.get('dog')).to.equal(0);
+    });
+
+    it('does not test one pair of runs on other images, or of predictions of another epoch', () => {
+      const hits: Hits = { cat: [50, 100], dog: [80, 100] };
+      const better: Hits = { cat: [90, 100], dog: [80, 100] };
+      predicting('base', hits);
+      predicting('elsewhere', better, {}, 1);
+      predicting('fewer', { cat: [90, 99], dog: [80, 100] });
+      writeHits(put('stale', finished({ method: 'stale' }, 0.85)), 'test', better, 2);
+      put('none', finished({ method: 'none' }, 0.85));
+      for (const name of ['elsewhere', 'fewer', 'stale', 'none']) {
+        expect(compared(name), name).to.include({ n: 1, test: undefined, verdict: 'single run' });
+        expect(compared(name)!.pHolm).to.deep.equal(NaN);
+      }
+      expect(compared('stale')!.classes.size).to.equal(0);
     });
 
     it('does not judge a single run, or runs without a common seed', () => {

@@ -12,7 +12,7 @@ import { rowsOf } from '../../report/rows';
 import { makeTable, type Table, type TableOptions } from '../../report/table';
 import { toTerminal } from '../../report/terminal';
 import { UserError } from '../../utils/errors';
-import { finished, writePublishedRuns, writeRun, type RunFiles } from '../helpers/runs';
+import { finished, writeHits, writePublishedRuns, writeRun, type RunFiles } from '../helpers/runs';
 
 let parent: string;
 const put = (name: string, files: RunFiles) => writeRun(join(parent, name), files);
@@ -132,7 +132,51 @@ describe('tables', () => {
       expect(shown('verdict', options)).to.deep.equal(['baseline', 'better', 'single run']);
       // Differences 0.050 and 0.051: mean 0.0505, standard error 0.0005, t of one degree of freedom 12.706.
       expect(shown('difference', options)).to.deep.equal(['', '+0.0505 [+0.0441, +0.0569]', '-0.0200']);
-      expect(table(options).notes.at(-1)).to.match(/^difference: test_accuracy minus that of alone\/seed_\*/);
+      expect(table(options).notes.at(-1)).to.match(
+        /^difference: test_accuracy minus that of alone\/seed_\*.*below 0\.05\.$/,
+      );
+      expect(table(options).notes.at(-1)).not.to.include('corrected');
+    });
+
+    it('corrects what it says of several rows, and says so', () => {
+      for (const [i, accuracy] of [0.6, 0.62].entries()) {
+        put(`alone/seed_${i}`, finished({ seed: i }, accuracy));
+        put(`kd/seed_${i}`, finished({ seed: i, alpha: 1 }, accuracy + 0.05 + 0.001 * i));
+        put(`other/seed_${i}`, finished({ seed: i, alpha: 2 }, accuracy + 0.01 + 0.03 * i));
+      }
+      const options = { baseline: 'alone' };
+      // t = 101 and 5/3 of one degree of freedom: p = 1 − 2/π · atan(t) = 0.0063 and 0.3440; the smaller one twice.
+      expect(shown('p', options)).to.deep.equal(['', '0.0063', '0.3440']);
+      expect(shown('p_holm', options)).to.deep.equal(['', '0.0126', '0.3440']);
+      expect(shown('compared_by', options)).to.deep.equal(['', 't', 't']);
+      expect(shown('verdict', options)).to.deep.equal(['baseline', 'better', 'inconclusive']);
+      expect(table(options).notes.at(-1)).to.match(
+        /corrected for the 2 rows that are tested \(Holm 1979\), is below 0\.05\.$/,
+      );
+    });
+
+    it('compares single runs by their predictions, class by class too', () => {
+      writeHits(put('alone', finished({}, 0.65)), 'test', { cat: [50, 100], dog: [80, 100] });
+      writeHits(put('kd', finished({ alpha: 1 }, 0.725)), 'test', { cat: [70, 100], dog: [75, 100] });
+      const options = { baseline: 'alone' };
+      expect(shown('verdict', options)).to.deep.equal(['baseline', 'better']);
+      expect(shown('difference', options)[1]).to.equal('+0.0750 [+0.0300, +0.1250]');
+      expect(shown('compared_by', options)).to.deep.equal(['', 'McNemar']);
+      expect(shown('class_differences', options)).to.deep.equal(['', 'cat +0.2000, dog -0.0500']);
+      expect(table(options).notes.at(-1)).to.match(/bootstrap over images.*McNemar/);
+      const { columns, allColumns } = table(options);
+      const names = columns.map(({ name }) => name);
+      expect(names).to.include.members(['test_calibration_error', 'difference', 'p_holm', 'verdict']);
+      for (const name of ['p', 'compared_by', 'class_differences']) expect(names).not.to.include(name);
+      expect(allColumns.map(({ name }) => name)).not.to.include('val_calibration_error');
+    });
+
+    it('shows the calibration error on the test set, and has that on the validation set', () => {
+      const directory = put('run', finished({}, 0.7));
+      for (const part of ['val', 'test'] as const) writeHits(directory, part, { cat: [1, 4], dog: [3, 3] });
+      expect(shown('test_calibration_error')).to.deep.equal(['0.1786']);
+      expect(shown('val_calibration_error')).to.deep.equal(['0.1786']);
+      expect(table().columns.map(({ name }) => name)).not.to.include('val_calibration_error');
     });
 
     it('sorts by columns, what has no value last', () => {
@@ -347,6 +391,19 @@ describe('tables', () => {
       expect(rows.map(({ comparison }) => (comparison as { verdict?: string } | null)?.verdict)).to.deep.equal([
         ...[undefined, 'better', undefined],
       ]);
+    });
+
+    it('has the comparison of each class', () => {
+      writeHits(put('alone', finished({}, 0.65)), 'test', { cat: [50, 100], dog: [80, 100] });
+      writeHits(put('kd', finished({ alpha: 1 }, 0.75)), 'test', { cat: [75, 100], dog: [75, 100] });
+      const { rows } = json({ baseline: 'alone' });
+      const comparison = rows[1]!.comparison as Record<string, unknown>;
+      expect(comparison).to.have.all.keys(
+        ...['n', 'mean', 'standardError', 'interval', 'p', 'pHolm', 'test', 'verdict', 'classes'],
+      );
+      expect(comparison).to.deep.include({ standardError: null, test: 'McNemar', verdict: 'better' });
+      expect((comparison.classes as Record<string, number>).cat).to.equal(0.25);
+      expect(rows[0]!.comparison).to.equal(null);
     });
 
     it('is the same text whenever it is written', () => {

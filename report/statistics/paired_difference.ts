@@ -1,15 +1,6 @@
-/** Means and their spread over seeds. */
-import { tQuantile } from './student_t';
-
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Standard deviation of a sample (n − 1); NaN for fewer than two values. */
-export function standardDeviation(values: readonly number[]): number {
-  const centre = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1 || NaN));
-}
+/** The paired t test (Student 1908): how far values differ that belong together pair by pair. */
+import { mean, standardDeviation } from './mean';
+import { tCumulative, tQuantile } from './student_t';
 
 export interface PairedDifference {
   readonly n: number;
@@ -19,6 +10,8 @@ export interface PairedDifference {
   readonly standardError: number;
   /** Where the mean lies with 95 % confidence: mean ∓ t · standard error, t for n − 1 degrees of freedom; NaN for one pair. */
   readonly interval: readonly [low: number, high: number];
+  /** Two-sided: P(|T| ≥ |mean| / standard error), T of n − 1 degrees of freedom; NaN for one pair. */
+  readonly p: number;
 }
 
 /** The difference of values that belong together pair by pair, such as two students of one seed. */
@@ -29,5 +22,8 @@ export function pairedDifference(a: readonly number[], b: readonly number[]): Pa
   const centre = mean(differences);
   const standardError = standardDeviation(differences) / Math.sqrt(n);
   const margin = n > 1 ? tQuantile(0.975, n - 1) * standardError : NaN;
-  return { n, mean: centre, standardError, interval: [centre - margin, centre + margin] };
+  // Without any difference there is nothing to doubt: 0 / 0 is taken as 0.
+  const t = centre === 0 ? 0 : Math.abs(centre) / standardError;
+  const p = n > 1 ? 2 * tCumulative(-t, n - 1) : NaN;
+  return { n, mean: centre, standardError, interval: [centre - margin, centre + margin], p };
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { logGamma, regularizedBeta, tCumulative, tQuantile } from '../../report/student_t';
+import { logGamma, regularizedBeta, tCumulative, tQuantile } from '../../../report/statistics/student_t';
 
 /** Columns 0.90, 0.95, 0.975, 0.99, 0.995 of the published table of t, by degrees of freedom. */
 const tableOfT: Readonly<Record<number, readonly number[]>> = {
