@@ -9,7 +9,7 @@ import { getBorderCharacters, table } from 'table';
 import { flops } from './engine/flops';
 import { analyse, classAccuracies, meanByClass, tellingExamples, type Analysis, type Figures } from './model/analysis';
 import { loadDataset } from './model/data';
-import type { Dataset, Split } from './model/data/dataset';
+import { pixelsOf, type Dataset, type Split } from './model/data/dataset';
 import { Evaluator } from './model/evaluation';
 import { checkpointPath, needsTeacher, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { imagesOf, predictLogits, type Part } from './model/predictions';
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
   const params = readExperiment(join(directory, 'params.json'));
   const run = new RunDirectory(directory);
   const path = onnx ?? checkpointPath(run, restore_file);
-  const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
+  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
   const { split, indices } = imagesOf(part, params, dataset);
   const { threads } = params;
@@ -104,7 +104,7 @@ async function main(): Promise<void> {
   writeJson(join(folder, `evaluation_${part}_${name}.json`), evaluation);
   for (const [file, content] of [
     ...texts(analysis, part),
-    ...pictures(analysis, part, title, dataset, { split, indices }),
+    ...(await pictures(analysis, part, title, dataset, { split, indices })),
   ])
     writeFileAtomic(join(folder, file), content);
   process.stdout.write(`${title}\n\n${summary(analysis.figures, size)}\n${classTable(analysis, dataset)}\n`);
@@ -136,18 +136,29 @@ function texts({ temperature, classes, scores, correct, confusion }: Analysis, p
 }
 
 /** The confusion matrix, soft targets by class and of single images, and the images of the worst losses, by file name. */
-function pictures(
+async function pictures(
   analysis: Analysis,
   part: Part,
   title: string,
   { classes: names, shape }: Dataset,
   { split, indices }: Sample,
-): [string, string][] {
+): Promise<[string, string][]> {
   const { classes, labels, predicted, losses, scores, teacherScores, temperature } = analysis;
   const name = `${part}_temp${formatPythonFloat(temperature)}`;
+  const telling = tellingExamples(analysis.confidences, analysis.correct);
+  const worstOnes = Array.from(losses.keys())
+    .sort((a, b) => losses[b]! - losses[a]! || a - b)
+    .slice(0, WORST);
+  const shown = [...telling, ...worstOnes];
+  const pixels = await pixelsOf(
+    split,
+    Uint32Array.from(shown, (i) => indices[i]!),
+    shape,
+  );
   const planesOf = (i: number) => {
     const size = shape[0] * shape[1] * shape[2];
-    return split.images.subarray(indices[i]! * size, (indices[i]! + 1) * size);
+    const at = shown.indexOf(i) * size;
+    return pixels.subarray(at, at + size);
   };
   const rowOf = (all: Float64Array, i: number) => all.subarray(i * classes, (i + 1) * classes);
   const nameOf = (k: number) => names[k]!;
@@ -157,20 +168,17 @@ function pictures(
     student: ofClass![k]!,
     ...(teacherOfClass && { teacher: teacherOfClass[k]! }),
   }));
-  const examples = tellingExamples(analysis.confidences, analysis.correct).map((i) => ({
+  const examples = telling.map((i) => ({
     title: `image ${indices[i]!}, ${nameOf(labels[i]!)}`,
     student: rowOf(scores, i),
     ...(teacherScores && { teacher: rowOf(teacherScores, i) }),
     image: { planes: planesOf(i), shape },
   }));
-  const worst = Array.from(losses.keys())
-    .sort((a, b) => losses[b]! - losses[a]! || a - b)
-    .slice(0, WORST)
-    .map((i) => {
-      const [label, guess] = [nameOf(labels[i]!), nameOf(predicted[i]!)];
-      const seen = label === guess ? label : `${label} as ${guess}`;
-      return { planes: planesOf(i), shape, caption: [seen, `loss ${losses[i]!.toFixed(3)}`, `image ${indices[i]!}`] };
-    });
+  const worst = worstOnes.map((i) => {
+    const [label, guess] = [nameOf(labels[i]!), nameOf(predicted[i]!)];
+    const seen = label === guess ? label : `${label} as ${guess}`;
+    return { planes: planesOf(i), shape, caption: [seen, `loss ${losses[i]!.toFixed(3)}`, `image ${indices[i]!}`] };
+  });
   const soft = `soft targets at temperature ${temperature}`;
   return [
     [`${part}_confusion_matrix.svg`, confusionPicture(analysis.confusion, names, title)],

@@ -14,7 +14,7 @@ import { activationRanges } from './engine/onnx/ranges';
 import { predictedClasses, topAccuracy } from './model/analysis';
 import { loadDataset } from './model/data';
 import type { Dataset } from './model/data/dataset';
-import { batches } from './model/data/loader';
+import { loadBatches } from './model/data/loader';
 import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from './model/deployment';
 import { allOf, Evaluator } from './model/evaluation';
 import { checkpointPath, readExperiment, restoredWeights, studentOf } from './model/experiment';
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
 
   // The student, and what it says of the test images.
   const checkpoint = checkpointPath(run, restore_file);
-  const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
+  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
   const weights = await restoredWeights(checkpoint, model);
   const evaluator = await Evaluator.create(model, weights, params.threads);
@@ -127,11 +127,11 @@ async function main(): Promise<void> {
 }
 
 /** Training images as feeds, a few at a time. */
-function* calibrationFeeds(dataset: Dataset, indices: Uint32Array) {
+async function* calibrationFeeds(dataset: Dataset, indices: Uint32Array) {
   const count = Math.min(CALIBRATION_IMAGES, indices.length);
   const chosen = Uint32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
   const pass = { shape: dataset.shape, batchSize: 32, seed: 0, epoch: 0, shuffle: false, augment: false };
-  for (const { images } of batches(dataset.train, chosen, pass)) yield pixelFeeds(images, dataset.shape);
+  for await (const { images } of loadBatches(dataset.train, chosen, pass)) yield pixelFeeds(images, dataset.shape);
 }
 
 /** Loads a file as its users do, runs it on the test images, and times it. */

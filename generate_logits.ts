@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
   const params = readExperiment(join(model_dir, 'params.json'));
   const checkpoint = checkpointPath(new RunDirectory(model_dir), restore_file);
-  const dataset = await loadDataset({ ...params.dataset, dir: params.data_dir });
+  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
   const weights = await restoredWeights(checkpoint, model);
   const evaluator = await Evaluator.create(model, weights, params.threads);

@@ -5,7 +5,8 @@ import { mistakes } from '../utils/schema';
 import type { NamedArrays } from '../utils/ndarray';
 import { readSafetensors, writeSafetensors } from '../utils/safetensors';
 import type { TeacherParams } from '../utils/params';
-import { batches, partition, type Partition } from './data/loader';
+import { augmentationSteps } from './data/augmentation';
+import { loadBatches, partition, type Partition } from './data/loader';
 import type { Dataset, Split } from './data/dataset';
 import { distillers, type Distiller } from './distillers';
 import { accumulated, epochMetrics } from './epoch';
@@ -32,7 +33,7 @@ export interface DistillationOptions {
   readonly batchSize?: number;
   /** Part of the training set that is held out; 0.1 by default. */
   readonly validation?: number;
-  /** Random crop and flip; yes by default. */
+  /** What is usual for the data set, such as random crop and flip; yes by default. */
   readonly augment?: boolean;
   readonly alpha?: number;
   readonly temperature?: number;
@@ -97,10 +98,11 @@ export class Distillation {
     const epoch = this.epoch + 1;
     const stepsBefore = this.epoch * Math.ceil(train.length / batchSize);
     const { views } = this.trainer;
-    const pass = { shape: this.dataset.shape, batchSize, seed, epoch, shuffle: true, augment, views };
+    const steps = augmentationSteps(augment ? 'yes' : 'no', this.dataset.augmentation);
+    const pass = { shape: this.dataset.shape, batchSize, seed, epoch, shuffle: true, augment: steps, views };
     let sums: Sums = {};
     let step = stepsBefore;
-    for (const batch of batches(this.dataset.train, train, pass)) {
+    for await (const batch of loadBatches(this.dataset.train, train, pass)) {
       const results = await this.trainer.step(batch, { step: ++step, epoch, epochs, learningRate });
       sums = accumulated(sums, results, batch.size);
     }

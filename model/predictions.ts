@@ -1,23 +1,43 @@
 /** What a network, or anything that stands for one, makes of the images of an experiment as they are stored. */
 import type { Params } from '../utils/params';
+import { UserError } from '../utils/errors';
 import type { Dataset, Split } from './data/dataset';
-import { batches, partition } from './data/loader';
+import { loadBatches, partition, plainPass, type Partition } from './data/loader';
 import { allOf } from './evaluation';
 import type { Teacher } from './teachers';
 
 /** The images that an experiment trains, validates or tests on. */
 export type Part = 'train' | 'val' | 'test';
 
-const BATCH_SIZE = 250;
-
 /** The images of a part, in the order of the data set. */
 export function imagesOf(part: Part, params: Params, dataset: Dataset): { split: Split; indices: Uint32Array } {
-  const { validation, subset_percent: subset, seed } = params;
-  if (part === 'test' || (part === 'val' && validation === 'test')) {
-    return { split: dataset.test, indices: allOf(dataset.test) };
+  if (part === 'test') return { split: dataset.test, indices: allOf(dataset.test) };
+  const parts = partitionOf(params, dataset);
+  const { split, indices } =
+    part === 'train' ? { split: dataset.train, indices: parts.train } : validationImages(params, dataset, parts);
+  return { split, indices: indices.slice().sort() };
+}
+
+/** Which training images an experiment trains on, and which of them it holds out. */
+export function partitionOf({ validation, subset_percent: subset, seed }: Params, dataset: Dataset): Partition {
+  return partition(dataset.train.size, { validation: typeof validation === 'number' ? validation : 0, subset, seed });
+}
+
+/** The images that the best epoch is chosen on. A UserError where the data set brings none. */
+export function validationImages(
+  { validation }: Params,
+  dataset: Dataset,
+  parts: Partition,
+): { split: Split; indices: Uint32Array } {
+  if (typeof validation === 'number') return { split: dataset.train, indices: parts.validation };
+  const split = validation === 'val' ? dataset.validation : dataset.test;
+  if (!split) {
+    throw new UserError(
+      `"validation": ${dataset.name} has no validation images of its own beside those for testing; ` +
+        'give the share of the training images to hold out, or "test"',
+    );
   }
-  const parts = partition(dataset.train.size, { validation: validation === 'test' ? 0 : validation, subset, seed });
-  return { split: dataset.train, indices: (part === 'train' ? parts.train : parts.validation).slice().sort() };
+  return { split, indices: allOf(split) };
 }
 
 /** Logits (N, classes) for the examples `indices` of a split, in their order; `onProgress` is told how many are done. */
@@ -29,9 +49,8 @@ export async function predictLogits(
   onProgress: (done: number) => void = () => {},
 ): Promise<Float32Array> {
   const all = new Float32Array(indices.length * classes.length);
-  const pass = { shape, batchSize: BATCH_SIZE, seed: 0, epoch: 0, shuffle: false, augment: false };
   let done = 0;
-  for (const batch of batches(split, indices, pass)) {
+  for await (const batch of loadBatches(split, indices, plainPass(shape))) {
     all.set((await network.logits(batch)).data as Float32Array, done * classes.length);
     done += batch.size;
     onProgress(done);

@@ -56,7 +56,7 @@ describe('the indexes', () => {
 
   it('list plain names', () => {
     for (const name of [...Object.keys(nets), ...methods, ...datasetNames]) {
-      expect(name).to.match(/^[A-Za-z][A-Za-z0-9_]*$/);
+      expect(name).to.match(/^[A-Za-z][A-Za-z0-9_.]*$/);
     }
   });
 
@@ -76,6 +76,9 @@ describe('the indexes', () => {
       expect(one).to.have.property('name', method);
       expect(others).to.deep.equal([]);
     }
-    for (const dataset of datasetNames) expect(parse({ dataset }).dataset.name).to.equal(dataset);
+    for (const name of datasetNames) {
+      const dataset = name === 'folder' ? { name, dir: 'images' } : name;
+      expect(parse({ dataset }).dataset.name).to.equal(name);
+    }
   });
 });

@@ -55,6 +55,8 @@ describe('a run of train.ts', function () {
       'metrics_test_best_weights.json',
       'metrics_val_best_weights.json',
       'metrics_val_last_weights.json',
+      'predictions_test.safetensors',
+      'predictions_val.safetensors',
     ]);
     const rates = new RunDirectory(uninterrupted).readLast()!.position.history.map((record) => record.learning_rate);
     expect(rates).to.deep.equal([1, 1, 1, 0.5, 0.5, 0.25].map((factor) => 0.003 * factor));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sgd } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
-import type { Dataset } from '../model/data/dataset';
+import type { StoredDataset } from '../model/data/dataset';
 import { batches, partition } from '../model/data/loader';
 import { makeShapes } from '../model/data/shapes';
 import { allOf, Evaluator } from '../model/evaluation';
@@ -15,6 +15,7 @@ import { trainingGraph } from '../model/training';
 import { formatMetrics } from '../utils/logger';
 import { ndarray } from '../utils/ndarray';
 import { writeNpy } from '../utils/npy';
+import { readPredictions } from '../utils/predictions';
 import type { EpochRecord } from '../utils/run_directory';
 import { readSafetensors } from '../utils/safetensors';
 import { experiment, readJsonIn, results, train, writeInitialWeights } from './helpers/train';
@@ -74,6 +75,8 @@ describe('train.ts', function () {
         'metrics_val_best_weights.json',
         'metrics_val_last_weights.json',
         'params.json',
+        'predictions_test.safetensors',
+        'predictions_val.safetensors',
         'run.json',
         'train.log',
       ]);
@@ -97,6 +100,25 @@ describe('train.ts', function () {
       const test = readJsonIn<Summary>(path, 'metrics_test_best_weights.json');
       expect(test).to.include({ epoch: best.epoch, selected_on: 'validation' });
       expect(test).to.have.all.keys('accuracy', 'loss', 'epoch', 'selected_on');
+    });
+
+    it('keep what the best epoch predicts for each image', () => {
+      const { train, test, classes } = makeShapes({ train: 400, test: 100, seed: 0 });
+      const { validation } = partition(400, { validation: 0.1, subset: 1, seed: 230 });
+      for (const [part, split, indices] of [
+        ['val', train, validation],
+        ['test', test, allOf(test)],
+      ] as const) {
+        const kept = readPredictions(join(path, `predictions_${part}.safetensors`));
+        const { accuracy, epoch } = readJsonIn<Summary>(path, `metrics_${part}_best_weights.json`);
+        expect(kept.epoch).to.equal(epoch);
+        expect(kept.classes).to.deep.equal(classes);
+        expect([...kept.indices]).to.deep.equal([...indices]);
+        expect([...kept.labels]).to.deep.equal(Array.from(indices, (example) => split.labels[example]));
+        const hits = kept.labels.filter((label, i) => label === kept.predicted[i]).length;
+        expect(hits / indices.length).to.equal(accuracy);
+        expect(kept.confidences.every((share) => share >= 0.1 && share <= 1)).to.equal(true);
+      }
     });
 
     it('are logged in the words of the classic train.log, on the console and in the file', () => {
@@ -148,7 +170,7 @@ describe('train.ts', function () {
       batch_size: 64,
     };
     let path: string;
-    let dataset: Dataset;
+    let dataset: StoredDataset;
     let model: Model;
     before(async () => {
       ({ path } = await run('means', changes));
@@ -229,7 +251,7 @@ describe('train.ts', function () {
     });
 
     it('gives the same bytes in another directory', () => {
-      expect(Object.keys(results(paths[0]!))).to.have.length(6);
+      expect(Object.keys(results(paths[0]!))).to.have.length(8);
       expect(results(paths[0]!)).to.deep.equal(results(paths[1]!));
     });
 

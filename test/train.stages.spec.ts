@@ -32,7 +32,7 @@ describe('a run in stages', function () {
   });
 
   it('leaves a whole run in the directory of each', () => {
-    expect(ended(whole)).to.deep.equal([6, 6]);
+    expect(ended(whole)).to.deep.equal([8, 8]);
     expect(readdirSync(stage(whole))).to.include.members(['params.json', 'run.json', 'train.log']);
     const { method } = readJsonIn<{ method: { name: string }[] }>(stage(whole), 'params.json');
     expect(method.map(({ name }) => name)).to.deep.equal(['kd']);
@@ -55,7 +55,7 @@ describe('a run in stages', function () {
     const { exitCode: code, stdout } = await start(path);
     expect(code).to.equal(0);
     expect(stdout).to.match(/\nGoing on after epoch 1, step \d\n/);
-    expect(ended(path)).to.deep.equal([6, 6]);
+    expect(ended(path)).to.deep.equal([8, 8]);
     // The params in `last` name the assistant's checkpoint, which is where the run is.
     const last = (of: string) => readSafetensors(join(of, 'last.safetensors')).tensors;
     expect(last(path)).to.deep.equal(last(whole));

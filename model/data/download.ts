@@ -1,7 +1,7 @@
-/** Fetches the CIFAR-10 archive (binary version) from its authors' page: streamed, verified, whole or absent. */
+/** Fetches a data set from its authors' page: streamed, verified, whole or absent. */
 import { createHash } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, posix, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar';
 import { messageOf, UserError } from '../../utils/errors';
@@ -9,71 +9,98 @@ import { messageOf, UserError } from '../../utils/errors';
 /** Bytes received so far, and in all where the server tells. */
 export type DownloadProgress = (received: number, total: number | undefined) => void;
 
-export interface DownloadOptions {
-  readonly url?: string;
-  /** MD5 of the archive, in hexadecimal. */
+/** A file of a data set's authors, with the MD5 or SHA-256 that it must have, in hexadecimal. */
+export interface RemoteFile {
+  readonly url: string;
   readonly md5?: string;
-  readonly onProgress?: DownloadProgress;
+  readonly sha256?: string;
+  /** Of an archive (.tar.gz): the entries that are taken out of it. A file without stays as it is. */
+  readonly wanted?: RegExp;
 }
 
-const wantedFiles = /^cifar-10-batches-bin\/(data_batch_\d+\.bin|test_batch\.bin|batches\.meta\.txt)$/;
+/** Where a data set comes from, and what to do where that can't be had. */
+export interface Source {
+  readonly files: readonly RemoteFile[];
+  readonly advice: string;
+}
 
 /**
- * Downloads the archive and puts its data files into the new folder `dir`. Everything happens in a temporary folder
- * beside it, which is renamed last. Throws a UserError that says what to do where the archive can't be had.
+ * Downloads the files of a data set into the new folder `dir`. Everything happens in a temporary folder beside it, which
+ * is renamed last. Throws a UserError that says what to do where they can't be had.
  */
-export async function fetchCifar10(dir: string, options: DownloadOptions = {}): Promise<void> {
-  const { url, md5, onProgress } = {
-    url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
-    md5: 'c32a1d4ab5d03f1284b67883e8d87530',
-    ...options,
-  };
+export async function fetchDataset(
+  dir: string,
+  { files, advice }: Source,
+  onProgress?: DownloadProgress,
+): Promise<void> {
   let temporary: string | undefined;
+  const abort = new AbortController();
   try {
     const parent = dirname(resolve(dir));
     mkdirSync(parent, { recursive: true });
     temporary = mkdtempSync(join(parent, `.${basename(dir)}-`));
-    const archive = join(temporary, 'archive.tar.gz');
-    const found = await download(url, archive, onProgress);
-    if (found !== md5) throw new Error(`the archive has MD5 ${found} instead of ${md5}`);
-    const files = join(temporary, 'files');
-    mkdirSync(files);
-    await extract({
-      file: archive,
-      cwd: files,
-      strip: 1,
-      strict: true,
-      filter: (path, entry) => wantedFiles.test(path) && 'type' in entry && entry.type === 'File',
-    });
-    moveUnlessThere(files, dir);
+    const kept = join(temporary, 'files');
+    mkdirSync(kept);
+    const responses: Response[] = [];
+    for (const { url } of files) responses.push(await opened(url, abort.signal));
+    const lengths = responses.map((response) => Number(response.headers.get('content-length')));
+    const total = lengths.every((length) => length > 0) ? lengths.reduce((sum, length) => sum + length, 0) : undefined;
+    let received = 0;
+    for (const [i, file] of files.entries()) {
+      const path = file.wanted
+        ? join(temporary, 'archive.tar.gz')
+        : join(kept, posix.basename(new URL(file.url).pathname));
+      await store(responses[i]!, path, file, (bytes) => onProgress?.((received += bytes), total));
+      if (file.wanted) await unpack(path, kept, file.wanted);
+    }
+    moveUnlessThere(kept, dir);
   } catch (error) {
-    throw new UserError(
-      `${dir}: not found, and the archive could not be downloaded (${reasonOf(error)}): put data_batch_*.bin and ` +
-        'test_batch.bin of the CIFAR-10 binary version there, or set "data_dir"',
-    );
+    throw new UserError(`${dir}: not found, and the archive could not be downloaded (${reasonOf(error)}): ${advice}`);
   } finally {
+    abort.abort();
     if (temporary) rmSync(temporary, { recursive: true, force: true });
   }
 }
 
-/** Streams `url` into a file; returns the MD5 of what came. */
-async function download(url: string, path: string, onProgress?: DownloadProgress): Promise<string> {
-  const response = await fetch(url);
+async function opened(url: string, signal: AbortSignal): Promise<Response> {
+  const response = await fetch(url, { signal });
   if (!response.ok || !response.body) throw new Error(`${url} answered ${response.status} ${response.statusText}`);
+  return response;
+}
+
+/** Streams what comes into a file, whose digest must be the right one. */
+async function store(
+  response: Response,
+  path: string,
+  { md5, sha256 }: RemoteFile,
+  onBytes: (count: number) => void,
+): Promise<void> {
   const body = response.body as AsyncIterable<Uint8Array>;
-  const total = Number(response.headers.get('content-length')) || undefined;
-  const hash = createHash('md5');
-  let received = 0;
+  const hash = createHash(sha256 === undefined ? 'md5' : 'sha256');
   async function* observed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of body) {
       hash.update(chunk);
-      received += chunk.length;
-      onProgress?.(received, total);
+      onBytes(chunk.length);
       yield chunk;
     }
   }
   await pipeline(observed, createWriteStream(path));
-  return hash.digest('hex');
+  const found = hash.digest('hex');
+  const expected = sha256 ?? md5;
+  if (found !== expected) {
+    throw new Error(`the archive has ${sha256 === undefined ? 'MD5' : 'SHA-256'} ${found} instead of ${expected}`);
+  }
+}
+
+/** The wanted files of an archive, without the folder that they lie in. */
+async function unpack(archive: string, into: string, wanted: RegExp): Promise<void> {
+  await extract({
+    file: archive,
+    cwd: into,
+    strip: 1,
+    strict: true,
+    filter: (path, entry) => wanted.test(path) && 'type' in entry && entry.type === 'File',
+  });
 }
 
 /** Another process may have been faster; then its folder stands. */

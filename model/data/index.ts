@@ -1,23 +1,59 @@
 /** The datasets there are. */
 import { existsSync } from 'node:fs';
 import type { DatasetParams } from '../../utils/params';
-import { loadCifar10 } from './cifar10';
-import type { Dataset } from './dataset';
-import { fetchCifar10, type DownloadProgress } from './download';
+import { cifar10Source, loadCifar10 } from './cifar10';
+import { cifar100Source, loadCifar100 } from './cifar100';
+import { cifar101Source, loadCifar101 } from './cifar10_1';
+import type { Dataset, StoredDataset } from './dataset';
+import { fetchDataset, type Source } from './download';
+import { loadFolder } from './folder';
+import { loadMnist, mnistSource } from './mnist';
 import { makeShapes } from './shapes';
+import { loadStl10, stl10Source } from './stl10';
 
-export const datasetNames = ['cifar10', 'shapes'] as const;
+export const datasetNames = [
+  'cifar10',
+  'cifar100',
+  'cifar10.1',
+  'mnist',
+  'fashion_mnist',
+  'stl10',
+  'shapes',
+  'folder',
+] as const;
 
 /** A dataset of params.json, and the folder of its files where it has any. */
 export type DatasetSpec = DatasetParams & { readonly dir: string };
 
-/** Loads, draws or, where the folder of CIFAR-10 is absent, downloads a dataset. */
-export async function loadDataset(spec: DatasetSpec, onProgress?: DownloadProgress): Promise<Dataset> {
+/** How much of the bytes that are downloaded, or of the images that are seen for the first time, is done. */
+export type LoadProgress = (done: number, total: number | undefined, unit: 'bytes' | 'images') => void;
+
+/** Loads or draws a dataset. An absent folder of a known one is downloaded. */
+export function loadDataset(
+  spec: Exclude<DatasetSpec, { name: 'folder' }>,
+  onProgress?: LoadProgress,
+): Promise<StoredDataset>;
+export function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset>;
+export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset> {
+  const from = async (dir: string, source: Source): Promise<string> => {
+    if (!existsSync(dir)) await fetchDataset(dir, source, (done, total) => onProgress?.(done, total, 'bytes'));
+    return dir;
+  };
   switch (spec.name) {
     case 'cifar10':
-      if (!existsSync(spec.dir)) await fetchCifar10(spec.dir, { onProgress });
-      return loadCifar10(spec.dir);
+      return loadCifar10(await from(spec.dir, cifar10Source));
+    case 'cifar100':
+      return loadCifar100(await from(spec.dir, cifar100Source), spec.labels);
+    case 'cifar10.1':
+      return loadCifar101(await from(spec.dir, cifar10Source), await from(spec.test_dir, cifar101Source));
+    case 'mnist':
+    case 'fashion_mnist':
+      return loadMnist(await from(spec.dir, mnistSource(spec.name)), spec.name, spec.pad);
+    case 'stl10':
+      return loadStl10(await from(spec.dir, stl10Source), spec.train);
     case 'shapes':
       return makeShapes(spec);
+    case 'folder':
+      return loadFolder(spec, (done, total) => onProgress?.(done, total, 'images'));
   }
 }

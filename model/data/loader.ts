@@ -2,7 +2,7 @@
 import { Random } from '../../utils/random';
 import { UserError } from '../../utils/errors';
 import { augmentationSteps, mixesLabels, Pipeline, viewSteps, type Seen, type Step } from './augmentation';
-import type { ImageShape, Split } from './dataset';
+import type { FileSplit, ImageShape, Split, StoredSplit } from './dataset';
 
 /** Example numbers of a training set, in the order in which they were drawn. */
 export interface Partition {
@@ -58,42 +58,136 @@ export interface BatchOptions {
   readonly views?: readonly string[];
   /** Batches at the beginning of the pass that are left out; 0 by default. */
   readonly start?: number;
+  /** Batches of images from files that are made ready ahead of the one that is worked on; 4 by default. */
+  readonly ahead?: number;
+}
+
+/** The most pixels of a plane in a batch that is only evaluated: 250 images of 64 × 64. */
+const EVALUATED_PIXELS = 250 * 64 * 64;
+
+/** A pass over images as they are stored, in their order, in batches that suit their size. */
+export function plainPass(shape: ImageShape): BatchOptions {
+  const batchSize = Math.min(250, Math.max(1, Math.floor(EVALUATED_PIXELS / (shape[1] * shape[2]))));
+  return { shape, batchSize, seed: 0, epoch: 0, shuffle: false, augment: false };
 }
 
 /** One pass over the examples `indices` of a split. The last batch may be smaller. Every batch has its own buffers. */
-export function* batches(split: Split, indices: Uint32Array, options: BatchOptions): Generator<Batch> {
-  const { shape, batchSize, seed, epoch, shuffle, augment, views = [], start: skipped = 0 } = options;
+export function* batches(split: StoredSplit, indices: Uint32Array, options: BatchOptions): Generator<Batch> {
+  const { shape, seed, epoch } = options;
   const imageSize = shape[0] * shape[1] * shape[2];
-  const pipeline = (steps: readonly Step[], prefix: string) =>
-    new Pipeline(split, steps, { shape, seed, examples: indices, prefix });
-  const steps = typeof augment === 'boolean' ? augmentationSteps(augment ? 'yes' : 'no') : augment;
-  const images = pipeline(steps, '');
-  const others = views.map((view) => [view, pipeline(viewSteps(view), `view/${view}/`)] as const);
+  const imageOf = (example: number) => split.images.subarray(example * imageSize, (example + 1) * imageSize);
+  const { chosen, ways } = planned(indices, options);
+  const pipelines = ways.map(
+    ({ steps, prefix }) => new Pipeline(imageOf, steps, { shape, seed, examples: indices, prefix }),
+  );
+  for (const examples of chosen) {
+    const seen = pipelines.map((pipeline) => Array.from(examples, (example) => pipeline.see(epoch, example)));
+    yield batchOf(split, examples, seen, options, ways[0]!.steps);
+  }
+}
+
+/** The same over any split: images that lie in files are read ahead of the batch that is worked on. */
+export async function* loadBatches(split: Split, indices: Uint32Array, options: BatchOptions): AsyncGenerator<Batch> {
+  if ('images' in split) {
+    yield* batches(split, indices, options);
+    return;
+  }
+  const { chosen, ways } = planned(indices, options);
+  const queue: Promise<Batch>[] = [];
+  let next = 0;
+  try {
+    for (;;) {
+      while (next < chosen.length && queue.length <= (options.ahead ?? AHEAD)) {
+        const batch = readBatch(split, chosen[next++]!, indices, options, ways);
+        // An error is met where its batch is waited for.
+        batch.catch(() => {});
+        queue.push(batch);
+      }
+      const batch = queue.shift();
+      if (!batch) return;
+      yield await batch;
+    }
+  } finally {
+    await Promise.allSettled(queue);
+  }
+}
+
+const AHEAD = 4;
+
+/** How the images of a batch are seen: as they are trained on first, then through each view. */
+interface Way {
+  readonly steps: readonly Step[];
+  /** In front of the names of its random streams. */
+  readonly prefix: string;
+}
+
+/** The examples of each batch of a pass, and the ways in which they are seen. */
+function planned(
+  indices: Uint32Array,
+  { batchSize, seed, epoch, shuffle, augment, views = [], start = 0 }: BatchOptions,
+): { chosen: Uint32Array[]; ways: Way[] } {
   const order = shuffle
     ? new Random(seed, 'order').permutation(indices.length, epoch).map((i) => indices[i]!)
     : indices;
-  for (let start = skipped * batchSize; start < order.length; start += batchSize) {
-    const chosen = order.slice(start, start + batchSize);
-    const seen = (by: Pipeline) => Array.from(chosen, (example) => by.see(epoch, example));
-    const pixelsOf = (all: readonly Seen[]) => {
-      const pixels = new Uint8Array(all.length * imageSize);
-      all.forEach(({ image }, i) => pixels.set(image, i * imageSize));
-      return pixels;
+  const count = Math.max(0, Math.ceil(order.length / batchSize) - start);
+  const chosen = Array.from({ length: count }, (_, i) =>
+    order.slice((start + i) * batchSize, (start + i + 1) * batchSize),
+  );
+  const steps = typeof augment === 'boolean' ? augmentationSteps(augment ? 'yes' : 'no') : augment;
+  const others = views.map((view) => ({ steps: viewSteps(view), prefix: `view/${view}/` }));
+  return { chosen, ways: [{ steps, prefix: '' }, ...others] };
+}
+
+/** Reads the images that a batch needs, each in the region that its first augmentation asks for. */
+async function readBatch(
+  split: FileSplit,
+  chosen: Uint32Array,
+  indices: Uint32Array,
+  options: BatchOptions,
+  ways: readonly Way[],
+): Promise<Batch> {
+  const { shape, seed, epoch } = options;
+  const seen = ways.map(async ({ steps, prefix }) => {
+    const images = new Map<number, Uint8Array>();
+    const imageOf = (example: number) => images.get(example)!;
+    const pipeline = new Pipeline(imageOf, steps, { shape, seed, examples: indices, prefix, readsRegions: true });
+    const needed = new Set(Array.from(chosen).flatMap((example) => pipeline.needed(epoch, example)));
+    const read = async (example: number) => {
+      const region = pipeline.region(epoch, example, split.sizeOf(example));
+      images.set(example, await split.read(example, region));
     };
-    const own = seen(images);
-    const labelOf = (example: number) => split.labels[example]!;
-    yield {
-      images: pixelsOf(own),
-      ...(views.length > 0 && { views: Object.fromEntries(others.map(([view, by]) => [view, pixelsOf(seen(by))])) }),
-      labels: Int32Array.from(chosen, labelOf),
-      ...(mixesLabels(steps) && {
-        mixed: {
-          labels: Int32Array.from(own, ({ other }, i) => labelOf(other ?? chosen[i]!)),
-          share: Float32Array.from(own, ({ share = 0 }) => share),
-        },
-      }),
-      indices: chosen,
-      size: chosen.length,
-    };
-  }
+    await Promise.all([...needed].map(read));
+    return Array.from(chosen, (example) => pipeline.see(epoch, example));
+  });
+  return batchOf(split, chosen, await Promise.all(seen), options, ways[0]!.steps);
+}
+
+/** Examples as they are seen, those to train on first, in the form that a step takes. */
+function batchOf(
+  split: Split,
+  chosen: Uint32Array,
+  [own, ...others]: readonly (readonly Seen[])[],
+  { shape, views = [] }: BatchOptions,
+  steps: readonly Step[],
+): Batch {
+  const imageSize = shape[0] * shape[1] * shape[2];
+  const pixelsOf = (all: readonly Seen[]) => {
+    const pixels = new Uint8Array(all.length * imageSize);
+    all.forEach(({ image }, i) => pixels.set(image, i * imageSize));
+    return pixels;
+  };
+  const labelOf = (example: number) => split.labels[example]!;
+  return {
+    images: pixelsOf(own!),
+    ...(views.length > 0 && { views: Object.fromEntries(views.map((view, i) => [view, pixelsOf(others[i]!)])) }),
+    labels: Int32Array.from(chosen, labelOf),
+    ...(mixesLabels(steps) && {
+      mixed: {
+        labels: Int32Array.from(own!, ({ other }, i) => labelOf(other ?? chosen[i]!)),
+        share: Float32Array.from(own!, ({ share = 0 }) => share),
+      },
+    }),
+    indices: chosen,
+    size: chosen.length,
+  };
 }

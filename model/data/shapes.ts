@@ -8,7 +8,7 @@
  * augmentation) reached 63 % on test images after 20 epochs on 2,000 training images, and 92 % after 5 on 20,000.
  */
 import { Random } from '../../utils/random';
-import type { Dataset, Split } from './dataset';
+import type { StoredDataset, StoredSplit } from './dataset';
 import { box, Canvas, disc, type Fill, type Frame, type Outline, polygon, radialPoints, type Texture } from './drawing';
 
 const side = 32;
@@ -40,7 +40,7 @@ const classes = Object.keys(outlines);
 const bar = box(1, 1);
 
 /** Draws `train` and `test` images; `seed` is an integer from 0 to 2^32 − 1. Mean and std are those of 20,000 images. */
-export function makeShapes({ train, test, seed }: { train: number; test: number; seed: number }): Dataset {
+export function makeShapes({ train, test, seed }: { train: number; test: number; seed: number }): StoredDataset {
   return {
     name: 'shapes',
     classes,
@@ -51,7 +51,7 @@ export function makeShapes({ train, test, seed }: { train: number; test: number;
   };
 }
 
-function drawSplit(random: Random, size: number): Split {
+function drawSplit(random: Random, size: number): StoredSplit {
   const images = new Uint8Array(size * imageSize);
   const labels = Uint8Array.from({ length: size }, (_, index) => index % classes.length);
   for (let index = 0; index < size; index++) images.set(drawImage(random, index, labels[index]!), index * imageSize);

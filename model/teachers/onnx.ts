@@ -12,7 +12,7 @@ import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
 import type { OnnxTeacherParams } from '../../utils/params';
 import type { Batch } from '../data/loader';
 import { INPUT_RANGE } from '../deployment';
-import type { Dataset } from '../data/dataset';
+import { pixelsOf, type Dataset } from '../data/dataset';
 import { normalizedImages, type Model } from '../programs';
 import { brokenRow, reportAgreement, type Teacher, type TeacherContext } from './teacher';
 
@@ -55,7 +55,11 @@ export async function onnxTeacher(
   const teacher = new OnnxTeacher(model, session, input, output, student, params.output);
 
   const size = Math.min(SAMPLE, dataset.train.size);
-  const images = dataset.train.images.subarray(0, size * sizeOf(dataset.shape));
+  const images = await pixelsOf(
+    dataset.train,
+    Uint32Array.from({ length: size }, (_, i) => i),
+    dataset.shape,
+  );
   const sample = await teacher.answers({ images, size });
   checkOutput(params, sample);
   const check = '"layout", "normalize" and the order of its classes';

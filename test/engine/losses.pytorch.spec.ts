@@ -65,7 +65,7 @@ describe('losses agree with PyTorch', () => {
         const losses = kd.losses!({
           student: logitsAlone(student),
           teacher: logitsAlone(teacher),
-          targets,
+          crossEntropy: (logits) => crossEntropy(logits, targets),
           alpha,
           temperature,
           klReduction: reduction,

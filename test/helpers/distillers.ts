@@ -9,6 +9,7 @@ import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { distillers } from '../../model/distillers';
 import type { Distiller, Losses, Setting } from '../../model/distillers';
+import { crossEntropy } from '../../model/distillers/nokd';
 import { Layers } from '../../model/layers';
 import { Taps } from '../../model/taps';
 import { Random } from '../../utils/random';
@@ -160,6 +161,7 @@ function drawnSetting(graph: Graph, one: Case, distiller: Distiller): Setting {
     teachers: several,
     labels,
     targets: oneHot(labels, classes),
+    crossEntropy: (logits) => crossEntropy(logits, oneHot(labels, classes)),
     indices,
     examples: 3 * batchSize,
     classes,

@@ -1,6 +1,6 @@
 /** The weights that a run starts from. */
 import { expect } from 'chai';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { State } from '../../engine/session';
@@ -46,7 +46,7 @@ describe('initialWeights', () => {
       ['distiller.ft.other.weight', float32([2], [1, 2])],
       ['distiller.kd.conv.weight', float32([2], [1, 2])],
     ]);
-    const found = await initialWeights(path, model, shapes);
+    const found = await initialWeights({ checkpoint: path }, model, shapes);
     expect([...found.keys()]).to.have.members([...ofStudent, 'distiller.ft.conv.weight']);
     expect(found.get('distiller.ft.conv.weight')).to.deep.equal(kept);
     for (const name of ofStudent) expect(found.get(name), name).to.deep.equal(student.get(name));
@@ -54,7 +54,28 @@ describe('initialWeights', () => {
 
   it('leave out what an optimizer kept', async () => {
     write([['optimizer.exp_avg.conv1.weight', float32([2, 3, 3, 3], new Float32Array(54))]]);
-    expect([...(await initialWeights(path, model, shapes)).keys()]).to.have.members(ofStudent);
+    expect([...(await initialWeights({ checkpoint: path }, model, shapes)).keys()]).to.have.members(ofStudent);
+  });
+
+  it('leave out what is to be skipped, whatever the file has there', async () => {
+    const weights = new Map(student).set('fc2.weight', float32([7, 7], new Float32Array(49)));
+    weights.set('fc2.extra', float32([1], [1]));
+    write([], weights);
+    const found = await initialWeights({ checkpoint: path, skip: ['fc2'] }, model, shapes);
+    expect([...found.keys()]).to.have.members(ofStudent.filter((name) => !name.startsWith('fc2.')));
+    let message = '';
+    await initialWeights({ checkpoint: path, skip: ['head'] }, model, shapes).catch((error: unknown) => {
+      message = (error as UserError).message;
+    });
+    expect(message).to.match(/^"init\.skip": "head" matches no parameter of the network; they begin with /);
+  });
+
+  it('are the best ones where a run is named by its directory', async () => {
+    const run = join(folder, 'run');
+    mkdirSync(run);
+    writeSafetensors(join(run, 'best.safetensors'), student);
+    const found = await initialWeights({ checkpoint: run }, model, shapes);
+    for (const name of ofStudent) expect(found.get(name), name).to.deep.equal(student.get(name));
   });
 
   it('must be those of the student', async () => {
@@ -62,7 +83,7 @@ describe('initialWeights', () => {
     weights.delete('fc2.bias');
     write([], weights);
     let message = '';
-    await initialWeights(path, model, shapes).catch((error: unknown) => {
+    await initialWeights({ checkpoint: path }, model, shapes).catch((error: unknown) => {
       expect(error).to.be.instanceOf(UserError);
       message = (error as UserError).message;
     });

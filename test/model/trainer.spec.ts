@@ -4,6 +4,7 @@ import { adam, sgd, type Optimizer } from '../../engine/optimizers';
 import { mean, mul, relu, flatten, square, sub, sum } from '../../engine/ops';
 import type { Distiller, Phase } from '../../model/distillers';
 import type { Batch } from '../../model/data/loader';
+import { microBatch } from '../../model/micro_batches';
 import type { Net } from '../../model/nets';
 import type { Model } from '../../model/programs';
 import { ensemble } from '../../model/teachers/ensemble';
@@ -111,6 +112,20 @@ describe('Trainer', () => {
       expect(bytesOf(both.state.get(name)), name).to.deep.equal(bytesOf(alone.state.get(name)));
     }
     await Promise.all([both.release(), alone.release()]);
+  });
+
+  it('makes turns of optimizer steps where these have several micro-batches', async () => {
+    const options = trainingOptions(sgd(), SIZE, { methods: [{ name: 'game', distiller: game, options: {} }] });
+    const trainer = Trainer.create(model, [SIZE], { ...options, threads: 1, accumulates: true });
+    const sizes = { examples: 6 * SIZE, batchSize: SIZE, accumulate: 2 };
+    const losses: string[] = [];
+    for (let step = 0; step < 6; step++) {
+      const micro = microBatch(1, step, sizes);
+      losses.push(Object.keys(await trainer.step(batchOf(SIZE), { ...at(step + 1), micro }))[1]!);
+    }
+    const of = (name: string) => Array<string>(2).fill(`loss/${name}`);
+    expect(losses).to.deep.equal([...of('rival'), ...of('own'), ...of('own')]);
+    await trainer.release();
   });
 
   it('tells the weights of the student from what is beside it', async () => {

@@ -62,11 +62,9 @@ export function contrast(image: Uint8Array, shape: ImageShape, factor: number): 
 /** From shades of grey at 0 over the image itself at 1 to stronger colours. */
 export function color(image: Uint8Array, shape: ImageShape, factor: number): Uint8Array {
   const grey = luminance(image, shape);
-  return blend(
-    image.map((_, i) => grey[i % grey.length]!),
-    image,
-    factor,
-  );
+  const greys = new Uint8Array(image.length);
+  for (let start = 0; start < greys.length; start += grey.length) greys.set(grey, start);
+  return blend(greys, image, factor);
 }
 
 /** From a smoothed image at 0 over the image itself at 1 to a sharper one. */
@@ -94,17 +92,22 @@ function smoothed(image: Uint8Array, [channels, height, width]: ImageShape): Uin
 function luminance(image: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
   const plane = height * width;
   if (channels !== 3) return image.slice(0, plane);
-  const [red, green, blue] = [0, 1, 2].map((channel) => image.subarray(channel * plane, (channel + 1) * plane));
-  return red!.map((value, i) => (value * 19595 + green![i]! * 38470 + blue![i]! * 7471 + 0x8000) >> 16);
+  const grey = new Uint8Array(plane);
+  for (let i = 0; i < plane; i++) {
+    grey[i] = (image[i]! * 19595 + image[plane + i]! * 38470 + image[2 * plane + i]! * 7471 + 0x8000) >> 16;
+  }
+  return grey;
 }
 
 /** from + factor · (to − from) in float32, cut to 0 … 255 and truncated. */
 function blend(from: Uint8Array, to: Uint8Array, factor: number): Uint8Array {
   const single = Math.fround(factor);
-  return to.map((value, i) => {
+  const out = new Uint8Array(to.length);
+  for (let i = 0; i < out.length; i++) {
     const start = from[i]!;
-    return Math.min(255, Math.max(0, Math.fround(start + Math.fround(single * (value - start)))));
-  });
+    out[i] = Math.min(255, Math.max(0, Math.fround(start + Math.fround(single * (to[i]! - start)))));
+  }
+  return out;
 }
 
 /** Each channel through a table of its own, made from how often its values occur; without one it stays as it is. */

@@ -2,12 +2,14 @@
 import type { AugmentationParams } from '../../../utils/params';
 import type { Augmentation } from './augmentation';
 import { autoaugment } from './autoaugment';
+import { colourJitter } from './colour_jitter';
 import { crop } from './crop';
 import { cutmix } from './cutmix';
 import { cutout } from './cutout';
 import { flip } from './flip';
 import { mixup } from './mixup';
 import { randaugment } from './randaugment';
+import { randomResizedCrop } from './random_resized_crop';
 import type { Step } from './pipeline';
 
 export type { Augmentation, Draw, Mixed } from './augmentation';
@@ -16,6 +18,8 @@ export { Pipeline, type Seen, type Step } from './pipeline';
 export const augmentations: Readonly<Record<string, Augmentation>> = {
   crop,
   flip,
+  random_resized_crop: randomResizedCrop,
+  colour_jitter: colourJitter,
   autoaugment,
   randaugment,
   cutout,
@@ -23,10 +27,10 @@ export const augmentations: Readonly<Record<string, Augmentation>> = {
   cutmix,
 };
 
-/** The steps that `augmentation` of params.json stands for: "yes" is crop and flip. */
-export function augmentationSteps(params: AugmentationParams): Step[] {
+/** The steps that `augmentation` of params.json stands for; "yes" is what is usual for the data set. */
+export function augmentationSteps(params: AugmentationParams, usual = 'crop+flip'): Step[] {
   if (params === 'no') return [];
-  if (params === 'yes') return viewSteps('crop+flip');
+  if (params === 'yes') return viewSteps(usual);
   return params.map(({ name, ...options }) => ({ name, augmentation: augmentations[name]!, options }));
 }
 

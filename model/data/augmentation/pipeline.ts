@@ -1,6 +1,6 @@
 /** Augmentations in a row. What becomes of an example is a function of (seed, epoch, example) and of nothing else. */
 import { Random } from '../../../utils/random';
-import type { ImageShape, Split } from '../dataset';
+import type { ImageShape, Region } from '../dataset';
 import type { Augmentation, Draw } from './augmentation';
 
 /** An augmentation with its options filled. */
@@ -25,38 +25,66 @@ export interface PipelineOptions {
   readonly examples: Uint32Array;
   /** In front of the names of the random streams: '' for the images of the batch, something else for a view of them. */
   readonly prefix: string;
+  /** Are images read in the regions that `region` names? Then a first step that chooses one is done already. */
+  readonly readsRegions?: boolean;
 }
 
 export class Pipeline {
   private readonly streams: readonly Random[];
+  /** Steps that are done in reading an image. */
+  private readonly done: number;
 
   constructor(
-    private readonly split: Split,
+    private readonly imageOf: (example: number) => Uint8Array,
     private readonly steps: readonly Step[],
     private readonly options: PipelineOptions,
   ) {
     this.streams = steps.map(({ name }) => new Random(options.seed, options.prefix + streamOf(name)));
+    this.done = options.readsRegions && steps[0]?.augmentation.region ? 1 : 0;
+  }
+
+  /** What to read of an image of this size; undefined where all steps are still to come. */
+  region(epoch: number, example: number, size: readonly [height: number, width: number]): Region | undefined {
+    const [step] = this.steps;
+    return this.done > 0 ? step!.augmentation.region!(size, this.draw(0, epoch, example), step!.options) : undefined;
+  }
+
+  /** The examples whose images are looked at to see one. */
+  needed(epoch: number, example: number): number[] {
+    const others = this.steps.flatMap(({ augmentation }, i) =>
+      augmentation.mix ? [this.other(this.draw(i, epoch, example))] : [],
+    );
+    return [example, ...others];
   }
 
   /** Example number `example` in an epoch, after the first `count` steps. */
   see(epoch: number, example: number, count = this.steps.length): Seen {
-    const { shape, examples } = this.options;
-    const size = shape[0] * shape[1] * shape[2];
-    let seen: Seen = { image: this.split.images.subarray(example * size, (example + 1) * size) };
-    this.steps.slice(0, count).forEach(({ augmentation, options }, i) => {
-      const random = this.streams[i]!;
-      const draw: Draw = {
-        uniform: (index) => random.uniform(index, epoch, example),
-        integer: (bound, index) => random.integer(bound, index, epoch, example),
-      };
+    const { shape } = this.options;
+    let seen: Seen = { image: this.imageOf(example) };
+    for (let i = this.done; i < count; i++) {
+      const { augmentation, options } = this.steps[i]!;
+      const draw = this.draw(i, epoch, example);
       if (augmentation.apply) seen = { ...seen, image: augmentation.apply(seen.image, shape, draw, options) };
-      if (!augmentation.mix) return;
-      // The number of the other example is the last that is ever drawn, far from those that `mix` takes.
-      const other = examples[draw.integer(examples.length, OTHER)]!;
+      if (!augmentation.mix) continue;
+      const other = this.other(draw);
       const { image, share } = augmentation.mix(seen.image, this.see(epoch, other, i).image, shape, draw, options);
       seen = { image, other, share };
-    });
+    }
     return seen;
+  }
+
+  private draw(step: number, epoch: number, example: number): Draw {
+    const random = this.streams[step]!;
+    return {
+      uniform: (index) => random.uniform(index, epoch, example),
+      integer: (bound, index) => random.integer(bound, index, epoch, example),
+    };
+  }
+
+  /** The number of the other example is the last that is ever drawn, far from those that `mix` takes. */
+  private other(draw: Draw): number {
+    const { examples } = this.options;
+    return examples[draw.integer(examples.length, OTHER)]!;
   }
 }
 

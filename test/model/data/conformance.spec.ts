@@ -4,33 +4,55 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type DatasetSpec, datasetNames, loadDataset } from '../../../model/data';
-import type { Dataset } from '../../../model/data/dataset';
-import { batches, type BatchOptions, partition } from '../../../model/data/loader';
+import { augmentationSteps } from '../../../model/data/augmentation';
+import { type Dataset, pixelsOf, type Split } from '../../../model/data/dataset';
+import { type BatchOptions, loadBatches, partition } from '../../../model/data/loader';
+import { allOf } from '../../../model/evaluation';
 import { writeFakeCifar10 } from './fakeCifar10';
+import { writeFakeCifar100, writeFakeCifar101, writeFakeFolder, writeFakeMnist, writeFakeStl10 } from './fakes';
 
 const folder = mkdtempSync(join(tmpdir(), 'datasets-'));
+const at = (name: string) => join(folder, name);
+const ofFolder = { size: 16, test: 0.2, seed: 0, on_bad_image: 'refuse', cache_gigabytes: 1 } as const;
 const specs: Record<(typeof datasetNames)[number], DatasetSpec> = {
-  cifar10: { name: 'cifar10', dir: folder },
+  cifar10: { name: 'cifar10', dir: at('cifar10') },
+  cifar100: { name: 'cifar100', labels: 'fine', dir: at('cifar100') },
+  'cifar10.1': { name: 'cifar10.1', dir: at('cifar10'), test_dir: at('cifar10.1') },
+  mnist: { name: 'mnist', pad: 0, dir: at('mnist') },
+  fashion_mnist: { name: 'fashion_mnist', pad: 2, dir: at('mnist') },
+  stl10: { name: 'stl10', train: 'labeled', dir: at('stl10') },
   shapes: { name: 'shapes', train: 40, test: 20, seed: 1, dir: folder },
+  folder: { name: 'folder', dir: at('folder'), cache: at('cache'), ...ofFolder },
 };
+/** All pixels of a split. */
+const pixels = (split: Split, { shape }: Dataset) => pixelsOf(split, allOf(split), shape);
+
+before(async () => {
+  writeFakeCifar10(at('cifar10'));
+  writeFakeCifar100(at('cifar100'));
+  writeFakeCifar101(at('cifar10.1'));
+  writeFakeMnist(at('mnist'));
+  writeFakeStl10(at('stl10'));
+  await writeFakeFolder(at('folder'));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 for (const name of datasetNames) {
   describe(`dataset ${name}`, () => {
     let dataset: Dataset;
     before(async () => {
-      writeFakeCifar10(folder);
       dataset = await loadDataset(specs[name]);
     });
-    after(() => rmSync(folder, { recursive: true, force: true }));
 
-    it('has images and labels of its sizes', () => {
+    it('has images and labels of its sizes', async () => {
       expect(dataset.name).to.equal(name);
       const imageSize = dataset.shape.reduce((product, length) => product * length, 1);
       for (const split of [dataset.train, dataset.test]) {
         expect(split.size).to.be.above(0);
         expect(split.labels).to.have.length(split.size);
-        expect(split.images).to.have.length(split.size * imageSize);
-        expect(split.images.some((value) => value > 0)).to.equal(true);
+        const images = await pixels(split, dataset);
+        expect(images).to.have.length(split.size * imageSize);
+        expect(images.some((value) => value > 0)).to.equal(true);
         for (const label of split.labels) expect(label).to.be.within(0, dataset.classes.length - 1);
       }
     });
@@ -45,8 +67,8 @@ for (const name of datasetNames) {
     it('is the same when loaded again', async () => {
       const again = await loadDataset(specs[name]);
       expect(again.classes).to.deep.equal(dataset.classes);
-      expect(Buffer.compare(again.train.images, dataset.train.images)).to.equal(0);
-      expect(Buffer.compare(again.test.images, dataset.test.images)).to.equal(0);
+      expect(Buffer.compare(await pixels(again.train, again), await pixels(dataset.train, dataset))).to.equal(0);
+      expect(Buffer.compare(await pixels(again.test, again), await pixels(dataset.test, dataset))).to.equal(0);
       expect([...again.train.labels]).to.deep.equal([...dataset.train.labels]);
     });
 
@@ -63,7 +85,7 @@ for (const name of datasetNames) {
       }
     });
 
-    it('shows an example of an epoch as the same pixels whatever the batches, their order and the other examples', () => {
+    it('shows an example of an epoch as the same pixels whatever the batches, their order and the other examples', async () => {
       const imageSize = dataset.shape[0] * dataset.shape[1] * dataset.shape[2];
       const all = Uint32Array.from({ length: dataset.train.size }, (_, i) => i);
       const options: BatchOptions = {
@@ -72,34 +94,36 @@ for (const name of datasetNames) {
         seed: 5,
         epoch: 2,
         shuffle: true,
-        augment: true,
+        augment: augmentationSteps('yes', dataset.augmentation),
       };
       /** Pixels and label by example. */
-      const seen = (indices: Uint32Array, changes: Partial<BatchOptions>): Map<number, string> => {
+      const seen = async (indices: Uint32Array, changes: Partial<BatchOptions>): Promise<Map<number, string>> => {
         const images = new Map<number, string>();
-        for (const batch of [...batches(dataset.train, indices, { ...options, ...changes })]) {
+        for await (const batch of loadBatches(dataset.train, indices, { ...options, ...changes })) {
           batch.indices.forEach((example, i) => {
             expect(batch.labels[i]).to.equal(dataset.train.labels[example]);
-            const pixels = batch.images.subarray(i * imageSize, (i + 1) * imageSize);
-            images.set(example, Buffer.from(pixels).toString('base64'));
+            const own = batch.images.subarray(i * imageSize, (i + 1) * imageSize);
+            images.set(example, Buffer.from(own).toString('base64'));
           });
         }
         return images;
       };
-      const first = seen(all, {});
+      const first = await seen(all, {});
       expect(first.size).to.equal(dataset.train.size);
-      expect(seen(all, { batchSize: 5 })).to.deep.equal(first);
-      expect(seen(all, { shuffle: false })).to.deep.equal(first);
-      for (const [example, pixels] of seen(all.slice(11, 17), {})) expect(pixels).to.equal(first.get(example));
+      expect(await seen(all, { batchSize: 5, ahead: 0 })).to.deep.equal(first);
+      expect(await seen(all, { shuffle: false })).to.deep.equal(first);
+      for (const [example, image] of await seen(all.slice(11, 17), {})) expect(image).to.equal(first.get(example));
+      expect([...(await seen(all, { start: 1 })).values()]).to.deep.equal([...first.values()].slice(8));
 
-      const different = (changes: Partial<BatchOptions>): number =>
-        [...seen(all, changes)].filter(([example, pixels]) => pixels !== first.get(example)).length;
-      expect(different({ epoch: 3 })).to.be.above(dataset.train.size / 2);
-      expect(different({ seed: 6 })).to.be.above(dataset.train.size / 2);
-      expect(different({ augment: false })).to.be.above(dataset.train.size / 2);
-      for (const [example, pixels] of seen(all, { augment: false })) {
-        const stored = dataset.train.images.subarray(example * imageSize, (example + 1) * imageSize);
-        expect(pixels).to.equal(Buffer.from(stored).toString('base64'));
+      const different = async (changes: Partial<BatchOptions>): Promise<number> =>
+        [...(await seen(all, changes))].filter(([example, image]) => image !== first.get(example)).length;
+      expect(await different({ epoch: 3 })).to.be.above(dataset.train.size / 2);
+      expect(await different({ seed: 6 })).to.be.above(dataset.train.size / 2);
+      expect(await different({ augment: false })).to.be.above(dataset.train.size / 2);
+      const stored = await pixels(dataset.train, dataset);
+      for (const [example, image] of await seen(all, { augment: false })) {
+        const own = stored.subarray(example * imageSize, (example + 1) * imageSize);
+        expect(image).to.equal(Buffer.from(own).toString('base64'));
       }
     });
   });

@@ -6,12 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { create, type WriteEntry } from 'tar';
-import { loadCifar10 } from '../../../model/data/cifar10';
-import { fetchCifar10 } from '../../../model/data/download';
+import { cifar10Source, loadCifar10 } from '../../../model/data/cifar10';
+import { fetchDataset, type DownloadProgress, type Source } from '../../../model/data/download';
 import { UserError } from '../../../utils/errors';
 import { writeFakeCifar10 } from './fakeCifar10';
 
-describe('fetchCifar10', () => {
+/** The archive of CIFAR-10 from elsewhere. */
+function fetchCifar10(
+  dir: string,
+  { onProgress, ...file }: { url: string; md5: string; onProgress?: DownloadProgress },
+): Promise<void> {
+  const source: Source = { ...cifar10Source, files: [{ ...cifar10Source.files[0]!, ...file }] };
+  return fetchDataset(dir, source, onProgress);
+}
+
+describe('fetchDataset', () => {
   let root: string;
   let archive: Buffer;
   let md5: string;
@@ -120,5 +129,40 @@ describe('fetchCifar10', () => {
     const { port } = closed.address() as AddressInfo;
     await new Promise((resolve) => closed.close(resolve));
     await expectFailure({ url: `http://127.0.0.1:${port}/`, md5 }, 'ECONNREFUSED');
+  });
+
+  describe('of several files', () => {
+    const digest = (name: string, algorithm: string) => createHash(algorithm).update(name).digest('hex');
+    const sourceOf = (second: string): Source => ({
+      files: [
+        { url: `${new URL('a/one.npy', url).href}`, md5: digest('/a/one.npy', 'md5') },
+        { url: `${new URL('a/two.npy', url).href}`, sha256: second },
+      ],
+      advice: 'put one.npy and two.npy there',
+    });
+    beforeEach(() => {
+      answer = (request, response) => response.setHeader('content-length', request.url!.length).end(request.url);
+    });
+
+    it('puts all of them into the folder, and counts their bytes together', async () => {
+      const seen: [number, number | undefined][] = [];
+      const dir = join(root, 'arrays');
+      await fetchDataset(dir, sourceOf(digest('/a/two.npy', 'sha256')), (...progress) => seen.push(progress));
+      expect(readdirSync(dir)).to.deep.equal(['one.npy', 'two.npy']);
+      expect(readFileSync(join(dir, 'two.npy'), 'utf8')).to.equal('/a/two.npy');
+      expect(seen).to.deep.equal([
+        [10, 20],
+        [20, 20],
+      ]);
+    });
+
+    it('leaves nothing where the second has another SHA-256', async () => {
+      const message: string = await fetchDataset(join(root, 'arrays'), sourceOf('0'.repeat(64))).then(
+        () => '',
+        (error: Error) => error.message,
+      );
+      expect(message).to.match(/the archive has SHA-256 \w{64} instead of 0{64}\): put one\.npy and two\.npy there$/);
+      expect(readdirSync(root)).to.deep.equal([]);
+    });
   });
 });

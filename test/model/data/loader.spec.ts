@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { type Batch, batches, type BatchOptions, partition } from '../../../model/data/loader';
-import type { Split } from '../../../model/data/dataset';
+import { viewSteps } from '../../../model/data/augmentation';
+import { type Batch, batches, type BatchOptions, loadBatches, partition } from '../../../model/data/loader';
+import type { FileSplit, StoredSplit } from '../../../model/data/dataset';
 import { UserError } from '../../../utils/errors';
 
 describe('partition', () => {
@@ -43,7 +44,7 @@ describe('partition', () => {
 
 describe('batches', () => {
   const shape = [1, 2, 3] as const;
-  const split: Split = {
+  const split: StoredSplit = {
     images: Uint8Array.from({ length: 10 * 6 }, (_, i) => i),
     labels: Uint8Array.from({ length: 10 }, (_, i) => 9 - i),
     size: 10,
@@ -84,5 +85,89 @@ describe('batches', () => {
 
   it('gives nothing for no examples', () => {
     expect([...batches(split, new Uint32Array(0), { ...options, shuffle: true })]).to.deep.equal([]);
+  });
+});
+
+describe('loadBatches', () => {
+  const shape = [1, 6, 5] as const;
+  const stored: StoredSplit = {
+    images: Uint8Array.from({ length: 40 * 30 }, (_, i) => (i * 37) % 256),
+    labels: Uint8Array.from({ length: 40 }, (_, i) => i % 7),
+    size: 40,
+  };
+  const indices = Uint32Array.from({ length: 35 }, (_, i) => (i * 3) % 40);
+  const options: BatchOptions = { shape, batchSize: 8, seed: 1, epoch: 2, shuffle: true, augment: true };
+  /** The same images as files would be read, a moment later; counts those that are on their way. */
+  function asFiles(): FileSplit & { reading: number; most: number; total: number } {
+    return {
+      labels: stored.labels,
+      size: stored.size,
+      reading: 0,
+      most: 0,
+      total: 0,
+      sizeOf: () => [6, 5],
+      async read(example) {
+        this.total++;
+        this.most = Math.max(this.most, ++this.reading);
+        await new Promise((resolve) => setTimeout(resolve, example % 3));
+        this.reading--;
+        return stored.images.slice(example * 30, (example + 1) * 30);
+      },
+    };
+  }
+  async function collected(generator: AsyncGenerator<Batch>): Promise<Batch[]> {
+    const all: Batch[] = [];
+    for await (const batch of generator) all.push(batch);
+    return all;
+  }
+
+  for (const [name, changes] of Object.entries<Partial<BatchOptions>>({
+    'crops and flips': {},
+    'mixed images': { augment: viewSteps('crop+mixup+cutout') },
+    'further views': { views: ['crop+flip', 'cutout'] },
+    'a later start, one batch at a time': { start: 2, ahead: 0 },
+  })) {
+    it(`gives the batches of images in memory: ${name}`, async () => {
+      const expected = [...batches(stored, indices, { ...options, ...changes })];
+      expect(expected.length).to.equal(changes.start ? 3 : 5);
+      expect(await collected(loadBatches(stored, indices, { ...options, ...changes }))).to.deep.equal(expected);
+      expect(await collected(loadBatches(asFiles(), indices, { ...options, ...changes }))).to.deep.equal(expected);
+    });
+  }
+
+  it('reads no more than `ahead` batches beyond the one that is worked on', async () => {
+    for (const ahead of [0, 1, 2]) {
+      const split = asFiles();
+      let seen = 0;
+      for await (const batch of loadBatches(split, indices, { ...options, ahead })) {
+        seen += batch.size;
+        expect(split.total).to.be.at.most(seen + 8 * ahead);
+        await new Promise((resolve) => setTimeout(resolve, 4));
+        if (seen === 8) expect(split.total).to.equal(8 + 8 * ahead);
+      }
+      expect(split.most).to.be.at.most(8 * (ahead + 1));
+      expect(split.total).to.equal(35);
+    }
+  });
+
+  it('fails at the batch whose image cannot be read, and stops reading where it is left', async () => {
+    const split = asFiles();
+    const read = split.read.bind(split);
+    const order = [...batches(stored, indices, options)];
+    const bad = order[2]!.indices[3]!;
+    split.read = (example) => (example === bad ? Promise.reject(new UserError('bad.jpg: damaged')) : read(example));
+    let seen = 0;
+    const error: unknown = await (async () => {
+      for await (const batch of loadBatches(split, indices, options)) seen += batch.size;
+    })().catch((thrown: unknown) => thrown);
+    expect((error as Error).message).to.equal('bad.jpg: damaged');
+    expect(seen).to.equal(16);
+
+    const left = asFiles();
+    for await (const batch of loadBatches(left, indices, { ...options, ahead: 1 })) {
+      expect(batch.size).to.equal(8);
+      break;
+    }
+    expect([left.total, left.reading]).to.deep.equal([16, 0]);
   });
 });

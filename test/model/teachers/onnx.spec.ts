@@ -9,7 +9,7 @@ import { ModelProto } from '../../../engine/onnx/proto';
 import { writeModel } from '../../../engine/onnx/write';
 import { avgPool, conv2d, linear, relu, softmax } from '../../../engine/ops';
 import { Session } from '../../../engine/session';
-import type { Dataset } from '../../../model/data/dataset';
+import type { StoredDataset } from '../../../model/data/dataset';
 import type { Batch } from '../../../model/data/loader';
 import { nets } from '../../../model/nets';
 import type { Model } from '../../../model/programs';
@@ -34,7 +34,7 @@ function labelsOf(name: string): Uint8Array {
   return Uint8Array.from({ length: shape[0]! }, (_, i) => row(i).indexOf(Math.max(...row(i))));
 }
 
-function datasetOf(labels: Uint8Array): Dataset {
+function datasetOf(labels: Uint8Array): StoredDataset {
   const split = { images: stored('images').data as Uint8Array, labels, size: 5 };
   return {
     name: 'five',

@@ -13,7 +13,7 @@ import { beta } from '../../../../model/data/augmentation/beta';
 import { cutoutBox } from '../../../../model/data/augmentation/cutout';
 import { operations, type Operation } from '../../../../model/data/augmentation/operations';
 import { batches } from '../../../../model/data/loader';
-import type { ImageShape, Split } from '../../../../model/data/dataset';
+import type { ImageShape, StoredSplit } from '../../../../model/data/dataset';
 import { Random } from '../../../../utils/random';
 import { mistakes } from '../../../../utils/schema';
 
@@ -21,7 +21,7 @@ const shape: ImageShape = [3, 16, 16];
 const size = 3 * 16 * 16;
 const values = new Float32Array(60 * size);
 new Random(1, 'images').fillUniform(values, 0, 256);
-const split: Split = {
+const split: StoredSplit = {
   images: Uint8Array.from(values),
   labels: Uint8Array.from({ length: 60 }, (_, i) => (i * 7) % 10),
   size: 60,
@@ -34,7 +34,7 @@ const step = (name: string, options: object = {}): Step => {
   return { name, augmentation: augmentations[name]!, options: filled };
 };
 const through = (steps: readonly Step[], seed = 5) =>
-  new Pipeline(split, steps, { shape, seed, examples: half, prefix: '' });
+  new Pipeline(original, steps, { shape, seed, examples: half, prefix: '' });
 /** Numbers of a stream that has nothing to do with the pipeline's. */
 const drawAt = (random: Random, a: number): Draw => ({
   uniform: (index) => random.uniform(index, a),
@@ -263,7 +263,7 @@ describe('steps and batches', () => {
     expect(batch!.views!['crop+flip']).to.not.deep.equal(batch!.images);
     const [without] = batches(split, half, { ...pass, augment: true });
     expect(batch!.images).to.deep.equal(without!.images);
-    const apart = new Pipeline(split, viewSteps('autoaugment'), {
+    const apart = new Pipeline(original, viewSteps('autoaugment'), {
       shape,
       seed: 5,
       examples: half,

@@ -1,0 +1,183 @@
+/**
+ * What is known of the images of a folder: whether they can be decoded, and how large they are then. It is kept beside a
+ * cache of the decoded and resized images, and is looked up as long as a file has the same size and time of change.
+ */
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+} from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import pLimit from 'p-limit';
+import { messageOf, UserError } from '../../utils/errors';
+import { writeFileAtomic } from '../../utils/files';
+import { decode, decodeInto, DECODER, failure } from './image_file';
+
+export interface FoundFile {
+  /** Path below the folder. */
+  readonly file: string;
+  /** Undefined where a link leads nowhere. */
+  readonly stats: Stats | undefined;
+}
+
+/** An image that was decoded, or the reason why it could not be. */
+export type Verdict =
+  { readonly height: number; readonly width: number; readonly cached: boolean } | { readonly reason: string };
+
+interface Entry {
+  readonly bytes: number;
+  readonly modified: number;
+  readonly verdict: Verdict;
+}
+
+export interface IndexOptions {
+  /** Shorter side in pixels of an image that lies ready. */
+  readonly side: number;
+  /** Directory of all caches. */
+  readonly cache: string;
+  /** The most bytes of images that are kept in this one. */
+  readonly maxBytes: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Files are numbered by their place in the list. */
+export class ImageIndex {
+  private constructor(
+    private readonly dir: string,
+    private readonly folder: string,
+    readonly side: number,
+  ) {}
+
+  /** Looks up or decodes every file; returns the index, and what it says of each. */
+  static async of(
+    dir: string,
+    files: readonly FoundFile[],
+    { side, cache, maxBytes, onProgress }: IndexOptions,
+  ): Promise<{ index: ImageIndex; verdicts: Verdict[] }> {
+    const key = [realpathSync(dir), side, DECODER].join('\0');
+    const index = new ImageIndex(dir, join(cache, `${basename(dir)}-${digest(key).slice(0, 12)}`), side);
+    return { index, verdicts: await index.check(files, maxBytes, onProgress) };
+  }
+
+  /** Where an image lies decoded. */
+  cachePath(file: string, stats: Stats): string {
+    return join(this.folder, `${digest([file, stats.size, stats.mtimeMs].join('\0')).slice(0, 32)}.tif`);
+  }
+
+  private async check(
+    files: readonly FoundFile[],
+    maxBytes: number,
+    onProgress: IndexOptions['onProgress'],
+  ): Promise<Verdict[]> {
+    const known = this.read();
+    const verdicts = files.map(({ file, stats }) => {
+      if (!stats) return { reason: 'a link that leads nowhere' };
+      if (!stats.isFile()) return { reason: 'not a file' };
+      if (stats.size === 0) return { reason: 'an empty file' };
+      const entry = known.get(file);
+      return entry?.bytes === stats.size && entry.modified === stats.mtimeMs ? entry.verdict : undefined;
+    });
+    const open = verdicts.flatMap((verdict, i) => (verdict ? [] : [i]));
+    if (open.length === 0) return verdicts as Verdict[];
+
+    try {
+      mkdirSync(this.folder, { recursive: true });
+    } catch (error) {
+      throw new UserError(`${this.folder}: cannot be made: ${messageOf(error)}; set "dataset.cache" to another folder`);
+    }
+    let used = verdicts.reduce((sum, verdict) => sum + bytesOf(verdict), 0);
+    let done = 0;
+    const saveAfter = Math.max(1000, Math.ceil(open.length / 10));
+    const limit = pLimit(2 * availableParallelism());
+    const examine = async (i: number): Promise<void> => {
+      const verdict = await this.examined(files[i]!, used < maxBytes);
+      used += bytesOf(verdict);
+      verdicts[i] = verdict;
+      done++;
+      onProgress?.(done, open.length);
+      if (done % saveAfter === 0) this.write(files, verdicts);
+    };
+    for (let start = 0; start < open.length; start += PIECE) {
+      await Promise.all(open.slice(start, start + PIECE).map((i) => limit(examine, i)));
+    }
+    // The decoder mixes up the reasons of files that fail at the same time.
+    for (const i of open) {
+      if ('reason' in verdicts[i]!) verdicts[i] = await this.examined(files[i]!, false);
+    }
+    this.write(files, verdicts);
+    this.removeOthers(files, verdicts as Verdict[]);
+    return verdicts as Verdict[];
+  }
+
+  /** Decodes a file, into the cache where there is room for it. */
+  private async examined({ file, stats }: FoundFile, hasRoom: boolean): Promise<Verdict> {
+    const path = join(this.dir, file);
+    if (hasRoom) {
+      const target = this.cachePath(file, stats!);
+      const temporary = `${target}.${process.pid}`;
+      try {
+        const size = await decodeInto(path, this.side, temporary);
+        renameSync(temporary, target);
+        return { ...size, cached: true };
+      } catch {
+        // The image or the disk: without the disk it turns out which.
+        rmSync(temporary, { force: true });
+      }
+    }
+    try {
+      const { height, width } = await decode(path, this.side);
+      return { height, width, cached: false };
+    } catch (error) {
+      return { reason: failure(error) };
+    }
+  }
+
+  /** A broken index is as good as none. */
+  private read(): Map<string, Entry> {
+    const path = join(this.folder, INDEX);
+    if (!existsSync(path)) return new Map();
+    try {
+      return new Map(JSON.parse(readFileSync(path, 'utf8')) as [string, Entry][]);
+    } catch {
+      return new Map();
+    }
+  }
+
+  private write(files: readonly FoundFile[], verdicts: readonly (Verdict | undefined)[]): void {
+    const entries = files.flatMap(({ file, stats }, i): [string, Entry][] =>
+      stats && verdicts[i] ? [[file, { bytes: stats.size, modified: stats.mtimeMs, verdict: verdicts[i] }]] : [],
+    );
+    writeFileAtomic(join(this.folder, INDEX), JSON.stringify(entries));
+  }
+
+  /** Deletes what was kept of files that have changed or are gone. */
+  private removeOthers(files: readonly FoundFile[], verdicts: readonly Verdict[]): void {
+    const kept = new Set([INDEX]);
+    files.forEach(({ file, stats }, i) => {
+      if (bytesOf(verdicts[i]) > 0) kept.add(basename(this.cachePath(file, stats!)));
+    });
+    for (const name of readdirSync(this.folder)) {
+      if (!kept.has(name)) rmSync(join(this.folder, name), { force: true });
+    }
+  }
+}
+
+const INDEX = 'index.json';
+/** Files that wait for a decoder at a time. */
+const PIECE = 1000;
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Bytes that an image takes in the cache. */
+function bytesOf(verdict: Verdict | undefined): number {
+  return verdict && 'cached' in verdict && verdict.cached ? 3 * verdict.height * verdict.width : 0;
+}

@@ -1,0 +1,55 @@
+/** How params.json has a student trained beyond its method: on which labels, what counts how much, what is trained. */
+import { UserError } from '../utils/errors';
+import type { Params } from '../utils/params';
+import { classWeights } from './class_weights';
+import { noisyLabels } from './data/label_noise';
+import { balanced } from './data/sampling';
+import type { Dataset, Split } from './data/dataset';
+import { evaluationGraph, type Model } from './programs';
+import type { TrainerOptions } from './trainer';
+import { parameterRules } from './transfer';
+
+export interface Recipe {
+  /** The training set, with the labels that are trained on. */
+  readonly split: Split;
+  /** The examples of an epoch, which may come in any order. */
+  readonly examples: (epoch: number) => Uint32Array;
+  readonly step: Pick<
+    TrainerOptions,
+    'classWeights' | 'labelSmoothing' | 'rules' | 'clipNorm' | 'averageDecay' | 'accumulates'
+  >;
+}
+
+/** The recipe for a student on the examples `indices` of a training set. Errors are UserErrors, with `source` in front. */
+export function recipeOf(params: Params, model: Model, dataset: Dataset, indices: Uint32Array, source: string): Recipe {
+  const { label_noise: share = 0, class_weights: weights, seed, accumulate = 1 } = params;
+  const { classes, train } = dataset;
+  const labels = share === 0 ? train.labels : noisyLabels(train.labels, { share, classes: classes.length, seed });
+  const isRuled = params.freeze !== undefined || params.learning_rates !== undefined;
+  try {
+    return {
+      split: share === 0 ? train : withLabels(train, labels),
+      examples: (epoch) => (params.sampling === 'balanced' ? balanced(indices, labels, { seed, epoch }) : indices),
+      step: {
+        classWeights: weights && classWeights(weights, indices, labels, classes),
+        labelSmoothing: params.label_smoothing,
+        rules: isRuled ? parameterRules(params, parametersOf(model)) : undefined,
+        clipNorm: params.clip_norm,
+        averageDecay: params.ema,
+        accumulates: accumulate > 1,
+      },
+    };
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${source}: ${error.message}`) : error;
+  }
+}
+
+function withLabels(split: Split, labels: Split['labels']): Split {
+  return Object.create(split, { labels: { value: labels, enumerable: true } }) as Split;
+}
+
+/** Names of what is trained in a network. */
+function parametersOf(model: Model): string[] {
+  const { states } = evaluationGraph(model);
+  return [...states].filter(([, { trainable }]) => trainable).map(([name]) => name);
+}

@@ -1,0 +1,407 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import sharp, { type Sharp } from 'sharp';
+import { randomRegion } from '../../../model/data/augmentation/random_resized_crop';
+import { resized } from '../../../model/data/augmentation/resize';
+import { pixelsOf, type Dataset, type FileSplit } from '../../../model/data/dataset';
+import { loadFolder } from '../../../model/data/folder';
+import { allOf } from '../../../model/evaluation';
+import { UserError } from '../../../utils/errors';
+import type { FolderParams } from '../../../utils/params';
+import { Random } from '../../../utils/random';
+
+let root: string;
+let dir: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'folder-'));
+  dir = join(root, 'images');
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const load = (changes: Partial<FolderParams> = {}): Promise<Dataset<FileSplit>> =>
+  loadFolder({
+    name: 'folder',
+    dir,
+    size: 16,
+    test: 0.2,
+    seed: 0,
+    on_bad_image: 'refuse',
+    cache: join(root, 'cache'),
+    cache_gigabytes: 1,
+    ...changes,
+  });
+
+/** The message of the UserError that is expected. */
+async function refusal(changes: Partial<FolderParams> = {}): Promise<string> {
+  const error: unknown = await load(changes).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).to.be.instanceOf(UserError);
+  expect((error as Error).message).to.not.include('\n');
+  return (error as Error).message;
+}
+
+const plain = (width: number, height: number, background = 'red'): Sharp =>
+  sharp({ create: { width, height, channels: 3, background } });
+
+/** Noise that differs from image to image. */
+function noise(width: number, height: number, seed: number): { image: Sharp; pixels: Uint8Array } {
+  const values = new Float32Array(width * height * 3);
+  new Random(seed, 'noise').fillUniform(values, 0, 256);
+  const pixels = Uint8Array.from(values);
+  return { image: sharp(pixels, { raw: { width, height, channels: 3 } }), pixels };
+}
+
+async function put(path: string, image: Sharp): Promise<string> {
+  const whole = join(dir, path);
+  mkdirSync(join(whole, '..'), { recursive: true });
+  await image.toFile(whole);
+  return whole;
+}
+
+/** A good image in each part and class, so that a data set can be made. */
+async function others(): Promise<void> {
+  for (const part of ['train', 'val']) {
+    for (const name of ['a', 'b']) await put(`${part}/${name}/z.png`, plain(20, 20, 'blue'));
+  }
+}
+
+/** Red, green and blue of a pixel of an image of 16 × 16. */
+const colourAt = (pixels: Uint8Array, row: number, column: number) =>
+  [0, 1, 2].map((channel) => pixels[channel * 256 + row * 16 + column]!);
+
+function expectColour(found: readonly number[], expected: readonly number[], within = 6): void {
+  found.forEach((value, i) =>
+    expect(value, `${found.join()} is not ${expected.join()}`).to.be.closeTo(expected[i]!, within),
+  );
+}
+
+describe('a folder of images', () => {
+  it('has classes by the names of folders and tests on val, or on test with val to validate on', async () => {
+    for (const name of ['cow', 'ant', 'Bee']) {
+      await put(`train/${name}/1.png`, plain(20, 20));
+      await put(`train/${name}/2.png`, plain(20, 20));
+      await put(`val/${name}/1.png`, plain(20, 20));
+    }
+    const two = await load();
+    expect(two.classes).to.deep.equal(['Bee', 'ant', 'cow']);
+    expect([...two.train.labels]).to.deep.equal([0, 0, 1, 1, 2, 2]);
+    expect([two.test.size, two.validation]).to.deep.equal([3, undefined]);
+    await put('test/ant/1.png', plain(20, 20));
+    const three = await load();
+    expect([three.train.size, three.validation!.size, three.test.size]).to.deep.equal([6, 3, 1]);
+    expect([...three.test.labels]).to.deep.equal([1]);
+  });
+
+  it('is parted by a share of each class where there are no parts', async () => {
+    for (let i = 0; i < 10; i++) await put(`a/${i}.png`, noise(16, 16, i).image);
+    for (let i = 0; i < 20; i++) await put(`b/${i}.png`, noise(16, 16, 10 + i).image);
+    const split = await load({ test: 0.3 });
+    const count = (labels: FileSplit['labels'], label: number) => [...labels].filter((own) => own === label).length;
+    expect([count(split.train.labels, 0), count(split.test.labels, 0)]).to.deep.equal([7, 3]);
+    expect([count(split.train.labels, 1), count(split.test.labels, 1)]).to.deep.equal([14, 6]);
+    const seen = async (dataset: Dataset<FileSplit>, part: 'train' | 'test') => {
+      const pixels = await pixelsOf(dataset[part], allOf(dataset[part]), dataset.shape);
+      return Array.from({ length: dataset[part].size }, (_, i) =>
+        Buffer.from(pixels.subarray(i * 768, (i + 1) * 768)).toString('base64'),
+      );
+    };
+    const all = [...(await seen(split, 'train')), ...(await seen(split, 'test'))];
+    expect(new Set(all).size).to.equal(30);
+    expect(await seen(await load({ test: 0.3 }), 'test')).to.deep.equal(await seen(split, 'test'));
+    expect(await seen(await load({ test: 0.3, seed: 1 }), 'test')).to.not.deep.equal(await seen(split, 'test'));
+  });
+
+  it('shows the middle of an image that needs no resizing as it is', async () => {
+    const { image, pixels } = noise(30, 20, 1);
+    await others();
+    await put('train/a/0.png', image);
+    const { train } = await load({ resize: 20 });
+    expect(train.sizeOf(0)).to.deep.equal([20, 30]);
+    const seen = await train.read(0);
+    for (let channel = 0; channel < 3; channel++) {
+      for (let y = 0; y < 16; y++) {
+        for (let x = 0; x < 16; x++) {
+          expect(seen[channel * 256 + y * 16 + x]).to.equal(pixels[((y + 2) * 30 + x + 7) * 3 + channel]);
+        }
+      }
+    }
+  });
+
+  it('brings a region to the size of the images as bilinear resampling does', async () => {
+    const { image, pixels } = noise(48, 48, 2);
+    await others();
+    await put('train/a/0.png', image);
+    const { train } = await load({ resize: 48 });
+    const planes = Uint8Array.from({ length: 3 * 48 * 48 }, (_, i) => pixels[(i % 2304) * 3 + Math.floor(i / 2304)]!);
+    const whole = await train.read(0, { left: 0, top: 0, width: 48, height: 48 });
+    // A third of the size: every output pixel is one of the image's own resampling at 48, taken from the same region.
+    const expected = resized(planes, [3, 48, 48], { left: 0, top: 0, width: 48, height: 48 });
+    expect(expected).to.deep.equal(planes);
+    const reference = await sharp(Buffer.from(pixels), { raw: { width: 48, height: 48, channels: 3 } })
+      .resize(16, 16, { kernel: 'linear' })
+      .raw()
+      .toBuffer();
+    whole.forEach((value, i) => expect(value).to.equal(reference[(i % 256) * 3 + Math.floor(i / 256)]));
+    const random = new Random(3, 'test');
+    for (let a = 0; a < 20; a++) {
+      const draw = {
+        uniform: (index: number) => random.uniform(index, a),
+        integer: (bound: number, index: number) => random.integer(bound, index, a),
+      };
+      const region = randomRegion([48, 48], draw, { scale: 0.08, ratio: 4 / 3 });
+      expect(await train.read(0, region)).to.have.length(768);
+    }
+  });
+
+  it('reads every kind of image: turned, grey, CMYK, transparent, of 16 bits, animated, with another ending', async () => {
+    await others();
+    const at = (name: string) => `train/a/${name}`;
+    const half = (width: number, height: number, left: string, right: string) =>
+      sharp(
+        Buffer.from(
+          `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
+            `<rect width="${width}" height="${height}" fill="${right}"/>` +
+            `<rect width="${width / 2}" height="${height}" fill="${left}"/></svg>`,
+        ),
+      ).flatten();
+    // Orientation 6: the left half as stored is the upper half as seen.
+    await put(at('0_turned.jpg'), half(32, 32, 'red', 'blue').withMetadata({ orientation: 6 }).jpeg({ quality: 100 }));
+    await put(at('1_grey.jpg'), plain(32, 32, '#808080').toColourspace('b-w').jpeg());
+    await put(at('2_cmyk.jpg'), plain(32, 32, 'white').toColourspace('cmyk').jpeg());
+    const clear = { r: 0, g: 0, b: 255, alpha: 0 };
+    await put(at('3_alpha.png'), sharp({ create: { width: 32, height: 32, channels: 4, background: clear } }).png());
+    await put(at('4_deep.png'), plain(32, 32, '#402080').toColourspace('rgb16').png());
+    const frames = await Promise.all(['lime', 'red'].map((colour) => plain(32, 32, colour).png().toBuffer()));
+    await put(at('5_animated.gif'), sharp(frames, { join: { animated: true } }).gif());
+    const png = await put(at('6.png'), plain(32, 32, 'yellow'));
+    renameSync(png, png.replace('6.png', '6_other.JPG'));
+    await put(at('7_turned_long.jpg'), half(160, 16, 'red', 'blue').withMetadata({ orientation: 6 }).jpeg());
+    const { train } = await load();
+    const seen = await Promise.all(Array.from({ length: 8 }, (_, i) => train.read(i)));
+    expectColour(colourAt(seen[0]!, 2, 2), [255, 0, 0], 20);
+    expectColour(colourAt(seen[0]!, 2, 13), [255, 0, 0], 20);
+    expectColour(colourAt(seen[0]!, 13, 2), [0, 0, 255], 20);
+    expectColour(colourAt(seen[1]!, 8, 8), [128, 128, 128]);
+    expectColour(colourAt(seen[2]!, 8, 8), [255, 255, 255]);
+    expectColour(colourAt(seen[3]!, 8, 8), [255, 255, 255]);
+    expectColour(colourAt(seen[4]!, 8, 8), [64, 32, 128]);
+    expectColour(colourAt(seen[5]!, 8, 8), [0, 255, 0]);
+    expectColour(colourAt(seen[6]!, 8, 8), [255, 255, 0]);
+    // 16 × 160 upright: the ends go, a height of four widths stays.
+    expect(train.sizeOf(7)).to.deep.equal([72, 18]);
+    expectColour(colourAt(seen[7]!, 0, 8), [255, 0, 0], 30);
+    expectColour(colourAt(seen[7]!, 15, 8), [0, 0, 255], 30);
+  });
+
+  it('follows links to files and to folders, and leaves alone what is not called like an image', async () => {
+    await others();
+    const real = await put('elsewhere/x.png', plain(20, 20, 'lime'));
+    symlinkSync(real, join(dir, 'train', 'a', 'link.png'));
+    symlinkSync(join(dir, 'elsewhere'), join(dir, 'train', 'c'));
+    for (const name of ['.hidden.png', 'notes.txt', 'no_ending']) writeFileSync(join(dir, 'train', 'a', name), 'text');
+    mkdirSync(join(dir, 'train', '.git'));
+    const { classes, train } = await load();
+    expect(classes).to.deep.equal(['a', 'b', 'c']);
+    expect([...train.labels]).to.deep.equal([0, 0, 1, 2]);
+    expectColour(colourAt(await train.read(0), 8, 8), [0, 255, 0]);
+  });
+
+  it('says what is missing', async () => {
+    expect(await refusal()).to.equal(`${dir}: not a folder`);
+    mkdirSync(join(dir, 'train', 'a'), { recursive: true });
+    expect(await refusal()).to.include(`${join(dir, 'train')}: 1 folder(s) in it, but a folder is needed for each`);
+    mkdirSync(join(dir, 'train', 'b'));
+    mkdirSync(join(dir, 'val'));
+    expect(await refusal()).to.equal(`${dir}: no image to train on in it`);
+    await put('train/a/0.png', plain(20, 20));
+    expect(await refusal()).to.equal(`${dir}: no image to test on in it`);
+    await put('val/c/0.png', plain(20, 20));
+    expect(await refusal()).to.include(`${join(dir, 'val', 'c')}: a class without training images`);
+    rmSync(join(dir, 'val', 'c'), { recursive: true });
+    await put('val/a/0.png', plain(20, 20));
+    writeFileSync(join(root, 'file'), '');
+    expect(await refusal({ cache: join(root, 'file') })).to.include('set "dataset.cache" to another folder');
+  });
+});
+
+describe('bad images', () => {
+  const names = [
+    '0_cut.jpg',
+    '1_empty.jpg',
+    '2_text.jpg',
+    '3_huge.png',
+    '4_gone.png',
+    '5_folder.png',
+    '6_loop.png',
+    '7_svg.jpg',
+  ];
+  const reasons = [
+    /premature end|truncated/i,
+    /an empty file/,
+    /unsupported image format/,
+    /it has 20000 × 20000 pixels, accepted are 268435456 in all/,
+    /a link that leads nowhere/,
+    /not a file/,
+    /a link that leads nowhere/,
+    /it is svg, accepted are jpeg, png, webp, gif, tiff, heif/,
+  ];
+  beforeEach(async () => {
+    await others();
+    const at = (i: number) => join(dir, 'train', 'a', names[i]!);
+    const whole = await noise(60, 60, 1).image.jpeg().toBuffer();
+    writeFileSync(at(0), whole.subarray(0, whole.length / 2));
+    writeFileSync(at(1), '');
+    writeFileSync(at(2), 'no image at all');
+    const png = await plain(10, 10).png().toBuffer();
+    png.writeUInt32BE(20000, 16);
+    png.writeUInt32BE(20000, 20);
+    writeFileSync(at(3), fixedHeader(png));
+    symlinkSync(join(dir, 'nowhere.png'), at(4));
+    mkdirSync(at(5));
+    symlinkSync(at(6), at(6));
+    writeFileSync(at(7), '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="30"/>');
+  });
+
+  it('are refused by name, with the reason and how many there are', async () => {
+    const message = await refusal();
+    expect(message).to.match(reasons[0]!);
+    expect(message.startsWith(`${join(dir, 'train', 'a', names[0]!)}: `)).to.equal(true);
+    expect(message).to.include(
+      ', and 7 more bad image(s); remove what is bad, or set "dataset.on_bad_image" to "skip"',
+    );
+    // What is known already is said again.
+    expect(await refusal()).to.equal(message);
+  });
+
+  it('are skipped by name where params.json says so', async () => {
+    for (let time = 0; time < 2; time++) {
+      const { train, remarks } = await load({ on_bad_image: 'skip' });
+      expect([...train.labels]).to.deep.equal([0, 1]);
+      expectColour(colourAt(await train.read(0), 8, 8), [0, 0, 255]);
+      expect(remarks).to.have.length(8);
+      remarks!.forEach((remark, i) => {
+        expect(remark)
+          .to.include(join('train', 'a', names[i]!))
+          .and.to.match(reasons[i]!, remark);
+        expect(remark.endsWith('; skipped')).to.equal(true);
+      });
+    }
+  });
+
+  /** The image header of a PNG with the CRC that its new content has. */
+  function fixedHeader(png: Buffer): Buffer {
+    let crc = 0xffffffff;
+    for (const byte of png.subarray(12, 29)) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+    }
+    png.writeUInt32BE((crc ^ 0xffffffff) >>> 0, 29);
+    return png;
+  }
+});
+
+describe('the cache of a folder', () => {
+  const cached = () => {
+    const [folder] = existsSync(join(root, 'cache')) ? readdirSync(join(root, 'cache')) : [];
+    return folder ? readdirSync(join(root, 'cache', folder)).map((name) => join(root, 'cache', folder, name)) : [];
+  };
+  let path: string;
+  beforeEach(async () => {
+    await others();
+    path = await put('train/a/0.png', plain(20, 20, 'red').png({ compressionLevel: 0 }));
+  });
+
+  /** The same image in another colour, of as many bytes. */
+  async function repaint(): Promise<void> {
+    const { size, mtime } = statSync(path);
+    writeFileSync(path, await plain(20, 20, 'lime').png({ compressionLevel: 0 }).toBuffer());
+    expect(statSync(path).size).to.equal(size);
+    utimesSync(path, mtime, mtime);
+  }
+
+  it('is used as long as a file has the same size and time of change, and no longer', async () => {
+    utimesSync(path, 1000, 1000);
+    expectColour(colourAt(await (await load()).train.read(0), 8, 8), [255, 0, 0]);
+    expect(cached()).to.have.length(6);
+    await repaint();
+    utimesSync(path, 1000, 1000);
+    expectColour(colourAt(await (await load()).train.read(0), 8, 8), [255, 0, 0]);
+    utimesSync(path, 2000, 2000);
+    expectColour(colourAt(await (await load()).train.read(0), 8, 8), [0, 255, 0]);
+    // What was kept of the image before is gone.
+    expect(cached()).to.have.length(6);
+  });
+
+  it('gives the same pixels as the files, and may be absent, broken or small', async () => {
+    const region = { left: 1, top: 2, width: 13, height: 9 };
+    const { image } = noise(33, 41, 5);
+    await put('train/a/1.png', image);
+    const first = await load();
+    const seen = [await first.train.read(1), await first.train.read(1, region)];
+    const same = async (dataset: Dataset<FileSplit>) => {
+      expect([await dataset.train.read(1), await dataset.train.read(1, region)]).to.deep.equal(seen);
+    };
+    for (const file of cached().filter((name) => name.endsWith('.tif'))) rmSync(file);
+    await same(first);
+    const again = await load();
+    await same(again);
+    for (const file of cached()) writeFileSync(file, 'broken');
+    await same(again);
+    await same(await load());
+    rmSync(join(root, 'cache'), { recursive: true });
+    await same(await load({ cache_gigabytes: 0 }));
+    expect(cached().map((name) => name.endsWith('index.json'))).to.deep.equal([true]);
+  });
+
+  it('is of one size of images: others have their own', async () => {
+    await load();
+    await load({ size: 24 });
+    expect(readdirSync(join(root, 'cache'))).to.have.length(2);
+  });
+
+  it('does without a file that can no longer be read, and says so', async () => {
+    const { train } = await load({ cache_gigabytes: 0 });
+    writeFileSync(path, 'damaged');
+    const error: unknown = await train.read(0).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(UserError);
+    expect((error as Error).message).to.match(/0\.png: .*; it was a good image when the run began$/);
+    writeFileSync(path, await plain(20, 40).png().toBuffer());
+    const other: unknown = await train.read(0).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect((other as Error).message).to.equal(`${path}: changed since the run began`);
+  });
+
+  it('holds an index that names every file', async () => {
+    await load();
+    const index = JSON.parse(
+      readFileSync(
+        cached().find((name) => name.endsWith('index.json'))!,
+        'utf8',
+      ),
+    ) as [string][];
+    expect(index.map(([file]) => file).sort()).to.deep.equal(
+      ['train/a/0.png', 'train/a/z.png', 'train/b/z.png', 'val/a/z.png', 'val/b/z.png'].map((file) => join(file)),
+    );
+  });
+});

@@ -1,0 +1,218 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import { loadCifar100 } from '../../../model/data/cifar100';
+import { loadCifar101 } from '../../../model/data/cifar10_1';
+import { loadMnist } from '../../../model/data/mnist';
+import { readLarge } from '../../../model/data/records';
+import { loadStl10 } from '../../../model/data/stl10';
+import { UserError } from '../../../utils/errors';
+import { fakePixel, writeFakeCifar10 } from './fakeCifar10';
+import {
+  fakeCifar100Records,
+  idx,
+  npy,
+  stl10Pixel,
+  writeFakeCifar100,
+  writeFakeCifar101,
+  writeFakeMnist,
+  writeFakeStl10,
+} from './fakes';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'formats-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/** Expects a UserError of one line. */
+function expectRefusal(load: () => unknown, message: string): void {
+  expect(load).to.throw(UserError, message).with.property('message').that.does.not.include('\n');
+}
+
+describe('loadCifar100', () => {
+  beforeEach(() => writeFakeCifar100(dir));
+
+  it('reads fine or coarse labels, and the pixels behind both', () => {
+    const [fine, coarse] = [loadCifar100(dir, 'fine'), loadCifar100(dir, 'coarse')];
+    expect([fine.train.size, fine.test.size]).to.deep.equal([30, 12]);
+    expect([...fine.train.labels.slice(0, 4)]).to.deep.equal([0, 7, 14, 21]);
+    expect([...coarse.train.labels.slice(18, 23)]).to.deep.equal([18, 19, 0, 1, 2]);
+    expect(fine.train.images[29 * 3072 + 1500]).to.equal(fakePixel(29, 1500));
+    expect(coarse.train.images).to.deep.equal(fine.train.images);
+  });
+
+  it('knows the names of all classes, or takes them from the files', () => {
+    expect(new Set(loadCifar100(dir, 'fine').classes).size).to.equal(100);
+    expect(loadCifar100(dir, 'fine').classes[99]).to.equal('worm');
+    expect(new Set(loadCifar100(dir, 'coarse').classes).size).to.equal(20);
+    writeFileSync(join(dir, 'coarse_label_names.txt'), Array.from({ length: 20 }, (_, i) => `c${i}\n`).join(''));
+    expect(loadCifar100(dir, 'coarse').classes[19]).to.equal('c19');
+    writeFileSync(join(dir, 'fine_label_names.txt'), 'a\nb\n');
+    expectRefusal(() => loadCifar100(dir, 'fine'), '2 class names, but CIFAR-100 with fine labels has 100');
+  });
+
+  it('refuses missing and damaged files and labels out of range', () => {
+    const test = join(dir, 'test.bin');
+    const wrong = fakeCifar100Records(3);
+    wrong[2 * 3074 + 1] = 100;
+    writeFileSync(test, wrong);
+    expectRefusal(() => loadCifar100(dir, 'fine'), `${test}: record 2 has label 100, labels are 0 to 99`);
+    expect(loadCifar100(dir, 'coarse').test.size).to.equal(3);
+    truncateSync(test, 5000);
+    expectRefusal(() => loadCifar100(dir, 'fine'), `${test}: 5000 bytes is not a multiple of 3074`);
+    rmSync(test);
+    expectRefusal(() => loadCifar100(dir, 'fine'), `${dir}: no test.bin of the CIFAR-100 binary version`);
+  });
+});
+
+describe('loadCifar101', () => {
+  const [images, labels] = ['cifar10.1_v6_data.npy', 'cifar10.1_v6_labels.npy'];
+  beforeEach(() => {
+    writeFakeCifar10(join(dir, 'cifar10'));
+    writeFakeCifar101(join(dir, 'new'));
+  });
+  const load = () => loadCifar101(join(dir, 'cifar10'), join(dir, 'new'));
+
+  it('trains on CIFAR-10 and tests on the new images, whose colours lie side by side', () => {
+    const { train, test, classes } = load();
+    expect([train.size, test.size]).to.deep.equal([35, 9]);
+    expect(classes[3]).to.equal('cat');
+    expect([...test.labels]).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    for (const [row, column, channel] of [
+      [0, 0, 0],
+      [3, 30, 1],
+      [31, 31, 2],
+    ] as const) {
+      const place = channel * 1024 + row * 32 + column;
+      expect(test.images[5 * 3072 + place]).to.equal(fakePixel(5, (row * 32 + column) * 3 + channel));
+    }
+  });
+
+  it('refuses arrays of another kind', () => {
+    const at = (name: string) => join(dir, 'new', name);
+    writeFileSync(at(labels), npy('<i4', [8], new Uint8Array(32)));
+    expectRefusal(load, `${at(labels)}: has the shape [8], accepted is [9]`);
+    writeFileSync(at(labels), npy('|u1', [9], Uint8Array.of(0, 1, 2, 10, 4, 5, 6, 7, 8)));
+    expectRefusal(load, `${at(labels)}: element 3 is the label 10`);
+    writeFileSync(at(images), npy('|u1', [9, 3, 32, 32], new Uint8Array(9 * 3072)));
+    expectRefusal(load, `${at(images)}: holds uint8 [9, 3, 32, 32], accepted is uint8 [N, 32, 32, 3]`);
+    rmSync(at(images));
+    expectRefusal(load, `no ${images} of CIFAR-10.1 in it`);
+  });
+});
+
+describe('loadMnist', () => {
+  beforeEach(() => writeFakeMnist(dir));
+
+  it('reads plain and compressed IDX files', () => {
+    const { shape, classes, train, test, augmentation } = loadMnist(dir, 'mnist');
+    expect(shape).to.deep.equal([1, 28, 28]);
+    expect(classes).to.deep.equal([...'0123456789']);
+    expect(augmentation).to.equal('crop');
+    expect([train.size, test.size]).to.deep.equal([30, 12]);
+    expect(train.images[17 * 784 + 500]).to.equal(fakePixel(17, 500));
+    expect(test.images[11 * 784 + 3]).to.equal(fakePixel(11, 3));
+    expect([...test.labels.slice(0, 5)]).to.deep.equal([0, 3, 6, 9, 2]);
+    expect(loadMnist(dir, 'fashion_mnist').classes[9]).to.equal('Ankle boot');
+  });
+
+  it('puts black pixels around the images', () => {
+    const [plain, padded] = [loadMnist(dir, 'mnist'), loadMnist(dir, 'mnist', 2)];
+    expect(padded.shape).to.deep.equal([1, 32, 32]);
+    const { images } = padded.train;
+    expect(images).to.have.length(30 * 1024);
+    for (let y = 0; y < 32; y++) {
+      for (let x = 0; x < 32; x++) {
+        const inside = y >= 2 && y < 30 && x >= 2 && x < 30;
+        const expected = inside ? plain.train.images[7 * 784 + (y - 2) * 28 + x - 2] : 0;
+        expect(images[7 * 1024 + y * 32 + x]).to.equal(expected);
+      }
+    }
+  });
+
+  it('takes the size of the images from the files', () => {
+    writeFileSync(
+      join(dir, 'train-images-idx3-ubyte'),
+      idx([30, 5, 7], (i) => i % 251),
+    );
+    expectRefusal(() => loadMnist(dir, 'mnist'), 'images of 28 × 28, but training images have 5 × 7');
+    writeFileSync(
+      join(dir, 't10k-images-idx3-ubyte'),
+      idx([12, 5, 7], (i) => i % 251),
+    );
+    expect(loadMnist(dir, 'mnist').shape).to.deep.equal([1, 5, 7]);
+  });
+
+  it('refuses damaged files', () => {
+    const labels = join(dir, 't10k-labels-idx1-ubyte');
+    const load = () => loadMnist(dir, 'mnist');
+    writeFileSync(
+      labels,
+      idx([11], () => 0),
+    );
+    expectRefusal(load, `${labels}: 11 labels for 12 images`);
+    writeFileSync(
+      labels,
+      idx([12], (i) => i),
+    );
+    expectRefusal(load, `${labels}: element 10 is the label 10, labels are 0 to 9`);
+    writeFileSync(labels, idx([12], () => 0).subarray(0, 15));
+    expectRefusal(load, `${labels}: 15 bytes, but 12 elements take 20, the file is damaged`);
+    writeFileSync(labels, 'something else');
+    expectRefusal(load, `${labels}: not an IDX file of unsigned bytes with 1 axes`);
+    const compressed = join(dir, 'train-labels-idx1-ubyte.gz');
+    writeFileSync(compressed, gzipSync(idx([30], () => 0)).subarray(0, 20));
+    expectRefusal(load, `${compressed}: not a whole gzip file`);
+    rmSync(compressed);
+    expectRefusal(load, `${dir}: no train-labels-idx1-ubyte.gz of MNIST in it`);
+  });
+});
+
+describe('loadStl10', () => {
+  beforeEach(() => writeFakeStl10(dir));
+
+  it('reads planes that lie column by column, and labels from 1', () => {
+    const { train, test, shape, validation } = loadStl10(dir, 'labeled');
+    expect(shape).to.deep.equal([3, 96, 96]);
+    expect([train.size, test.size, validation]).to.deep.equal([20, 5, undefined]);
+    expect([...test.labels]).to.deep.equal([0, 1, 2, 9, 4]);
+    for (const [i, channel, row, column] of [
+      [0, 0, 0, 95],
+      [19, 2, 95, 0],
+      [7, 1, 10, 60],
+    ] as const) {
+      const place = i * 27648 + channel * 9216 + row * 96 + column;
+      expect(train.images[place]).to.equal(stl10Pixel(i, channel, row, column));
+    }
+  });
+
+  it('can train on the unlabeled images and then has the labelled ones to validate on', () => {
+    const { train, validation } = loadStl10(dir, 'unlabeled');
+    expect([train.size, validation!.size]).to.deep.equal([7, 20]);
+    expect([...validation!.labels.slice(0, 11)]).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);
+  });
+
+  it('refuses damaged files', () => {
+    const labels = join(dir, 'test_y.bin');
+    writeFileSync(labels, Buffer.of(1, 2, 3, 11, 5));
+    expectRefusal(() => loadStl10(dir, 'labeled'), `${labels}: byte 3 is 11, labels are 1 to 10`);
+    writeFileSync(labels, Buffer.of(1, 2));
+    expectRefusal(() => loadStl10(dir, 'labeled'), `${labels}: 2 labels for 5 images`);
+    truncateSync(join(dir, 'train_X.bin'), 27647);
+    expectRefusal(() => loadStl10(dir, 'labeled'), '27647 bytes is not a multiple of 27648');
+  });
+});
+
+describe('readLarge', () => {
+  it('reads a whole file in pieces', () => {
+    const path = join(dir, 'large');
+    const bytes = Buffer.alloc(2 ** 26 + 5, 7);
+    bytes[2 ** 26 + 4] = 9;
+    writeFileSync(path, bytes);
+    const read = readLarge(path);
+    expect([read.length, read[0], read[2 ** 26 + 3], read[2 ** 26 + 4]]).to.deep.equal([2 ** 26 + 5, 7, 7, 9]);
+  });
+});
