@@ -72,7 +72,7 @@ const predictionFiles = ['predictions_val.safetensors', 'predictions_test.safete
 
 /**
  * All runs in `directory` and below it, in natural order; their paths are told from `origin`. Symbolic links are not
- * followed, and results that were put aside (`before_<n>`) do not count. Throws a UserError where there is no such
+ * followed; results that were put aside (`before_<n>`) and the stages of a run (`stages/<n>_<name>`) do not count. Throws a UserError where there is no such
  * directory; whatever is wrong with a run is told in its record.
  */
 export function collectRuns(directory: string, origin = directory): Run[] {
@@ -80,7 +80,7 @@ export function collectRuns(directory: string, origin = directory): Run[] {
   if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
   const found = globSync(`**/{params.json,${[...traces, ...predictionFiles].join()}}`, {
     cwd: directory,
-    ignore: ['**/node_modules/**', '**/before_+([0-9])/**'],
+    ignore: ['**/node_modules/**', '**/before_+([0-9])/**', '**/stages/+([0-9])_*/**'],
     followSymbolicLinks: false,
     suppressErrors: true,
   });

@@ -108,6 +108,8 @@ function paramColumns(rows: readonly Row[]): Column[] {
   const names = new Set([...namesIn(all), 'method', 'seed']);
   // The seed comes last: it tells the runs of one experiment apart.
   names.delete('seed');
+  // It is in the column `method`.
+  names.delete('method.name');
   return [...names, 'seed'].map((name) => {
     const differs = new Set(known.map(({ params }) => JSON.stringify(params.get(name)))).size > 1;
     const isNumeric = all.every((params) => typeof (params.get(name) ?? 0) === 'number') && name !== 'method';
@@ -119,11 +121,23 @@ function paramColumns(rows: readonly Row[]): Column[] {
   });
 }
 
-/** A param; where the method is not said, the name of the model says whether it is distilled. */
+/** A param; `method` by its name alone, or by several with + between them. */
 function paramOf(params: Flat, name: string): Value {
+  return name === 'method' ? methodOf(params) : params.get(name);
+}
+
+/** The names of a run's methods; where none is said, the name of the model says whether it is distilled. */
+function methodOf(params: Flat): Value {
+  const method = params.get('method') ?? params.get('method.name');
+  if (typeof method === 'string' && method.startsWith('[')) return namesOf(JSON.parse(method) as unknown[]);
   const version = params.get('model_version');
-  if (name !== 'method' || params.has('method') || version === undefined) return params.get(name);
+  if (method !== undefined || version === undefined) return method;
   return String(version).includes('distill') ? 'kd' : 'nokd';
+}
+
+function namesOf(methods: readonly unknown[]): string {
+  const nameOf = (one: unknown) => (typeof one === 'object' && one !== null && 'name' in one ? one.name : one);
+  return methods.map((one) => String(nameOf(one))).join(' + ');
 }
 
 function scoreColumns(

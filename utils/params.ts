@@ -48,7 +48,7 @@ export type DatasetParams =
   | FolderParams;
 
 /** Statistics of the pixels, in [0, 1], that a teacher was trained with, a value per channel. */
-export type NormalizeParams = { mean: [number, number, number]; std: [number, number, number] };
+export type NormalizeParams = { mean: number[]; std: number[] };
 
 /** A net with a checkpoint. */
 export interface CheckpointTeacherParams {
@@ -505,9 +505,9 @@ function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): 
   const perChannel = (range: Schema): Schema => ({
     type: 'array',
     items: number(range),
-    minItems: 3,
+    minItems: 1,
     maxItems: 3,
-    description: 'an array of 3 numbers',
+    description: 'an array of 1 or 3 numbers, one for each channel of the images',
   });
   const normalize = object({ mean: perChannel({}), std: perChannel(positive) }, ['mean', 'std']);
   const path = { type: 'string' };

@@ -1,5 +1,6 @@
 /** The kinds of teachers: a network with a checkpoint, any ONNX file, cached logits, several of them. */
-import type { TeacherParams } from '../../utils/params';
+import { UserError } from '../../utils/errors';
+import type { CheckpointTeacherParams, OnnxTeacherParams, TeacherParams } from '../../utils/params';
 import type { Dataset } from '../data/dataset';
 import type { Model } from '../programs';
 import { cachedTeacher } from './cached';
@@ -22,7 +23,23 @@ export async function loadTeacher(
     for (const one of teacher) members.push(await loadTeacher(one, student, dataset, context));
     return ensemble(members);
   }
+  if (!('logits' in teacher)) checkNormalize(teacher, dataset);
   if ('onnx' in teacher) return onnxTeacher(teacher, student, dataset, context);
   if ('logits' in teacher) return cachedTeacher(teacher, dataset, context);
   return checkpointTeacher(teacher, student, context.threads);
+}
+
+/** A normalisation of a teacher's own has a value for each channel of the images. */
+function checkNormalize(
+  teacher: CheckpointTeacherParams | OnnxTeacherParams,
+  { name, shape: [channels] }: Dataset,
+): void {
+  for (const [key, values] of Object.entries(teacher.normalize ?? {})) {
+    if (values.length !== channels) {
+      throw new UserError(
+        `the teacher ${'onnx' in teacher ? teacher.onnx : teacher.model}: "normalize.${key}" is [${values.join(', ')}], ` +
+          `accepted is an array of ${channels}, a number for each channel of the images of ${name}`,
+      );
+    }
+  }
 }

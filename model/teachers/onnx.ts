@@ -12,7 +12,7 @@ import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
 import type { OnnxTeacherParams } from '../../utils/params';
 import type { Batch } from '../data/loader';
 import { INPUT_RANGE } from '../deployment';
-import { pixelsOf, type Dataset } from '../data/dataset';
+import { pixelsOf, type Dataset, type ImageShape } from '../data/dataset';
 import { normalizedImages, type Model } from '../programs';
 import { brokenRow, reportAgreement, type Teacher, type TeacherContext } from './teacher';
 
@@ -24,9 +24,6 @@ const MAX_VALUES = 2 ** 26;
 const SAMPLE = 64;
 /** The smallest normal float32: ln of it is −87.3. */
 const TINY = 2 ** -126;
-
-/** For a model that is fed pixels in [0, 1]. */
-const AS_IT_IS = { mean: [0, 0, 0], std: [1, 1, 1] };
 
 /** What a model is fed. */
 export interface Input {
@@ -49,7 +46,7 @@ export async function onnxTeacher(
   const input = inputOf(model, params, dataset);
   const output = outputOf(model, dataset);
   const normalizesItself = model.metadata.get(INPUT_RANGE.key) === INPUT_RANGE.value;
-  const normalize = params.normalize ?? (normalizesItself ? AS_IT_IS : student.normalize);
+  const normalize = params.normalize ?? (normalizesItself ? asItIs(dataset.shape) : student.normalize);
   const graph = preparation({ input: student.input, normalize }, params.layout, input);
   const session = await Session.create(graph, { threads, dynamicBatch: true });
   const teacher = new OnnxTeacher(model, session, input, output, student, params.output);
@@ -158,6 +155,11 @@ export function preparation(
   }
   graph.output('prepared', x);
   return graph;
+}
+
+/** For a model that is fed pixels in [0, 1]. */
+function asItIs([channels]: ImageShape): Model['normalize'] {
+  return { mean: Array<number>(channels).fill(0), std: Array<number>(channels).fill(1) };
 }
 
 /** The only input of a model, if it takes images as declared. */

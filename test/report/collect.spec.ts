@@ -114,11 +114,13 @@ describe('collectRuns', () => {
     put('a/b', { val: { accuracy: 0.5 } });
     put('a/before_1', finished({}, 0.5));
     put('a/before_all', finished({}, 0.5));
+    put('a/b/stages/1_boundary', finished({}, 0.5));
+    put('a/stages', finished({}, 0.5));
     put('node_modules/x', finished({}, 0.5));
     put('plan', { params: {} });
     mkdirSync(join(parent, 'empty'));
     symlinkSync(parent, join(parent, 'a', 'loop'));
-    expect(directories()).to.deep.equal(['.', 'a/b', 'a/b/c', 'a/before_all']);
+    expect(directories()).to.deep.equal(['.', 'a/b', 'a/b/c', 'a/before_all', 'a/stages']);
     expect(collectRuns(join(parent, 'a', 'b'), parent).map(({ directory }) => directory)).to.deep.equal([
       'a/b',
       'a/b/c',

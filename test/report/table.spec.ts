@@ -201,6 +201,15 @@ describe('tables', () => {
       expect(shown('directory', { sort: ['test_accuracy'] })).to.deep.equal(['b', 'a_*', 'c']);
     });
 
+    it('names the method in whatever form params.json has it', () => {
+      put('a', finished({ model_version: 'cnn' }, 0.5));
+      put('b', finished({ model_version: 'cnn_distill' }, 0.5));
+      put('c', finished({ model_version: 'cnn', method: { name: 'at', weight: 5 } }, 0.5));
+      put('d', finished({ model_version: 'cnn', method: ['kd', { name: 'crd', tau: 0.1 }] }, 0.5));
+      expect(shown('method')).to.deep.equal(['nokd', 'kd', 'at', 'kd + crd']);
+      expect(table().columns.map(({ name }) => name)).to.include('method.weight').and.not.include('method.name');
+    });
+
     it('puts rows into sections by a column', () => {
       put('a', finished({ model_version: 'cnn_distill' }, 0.5));
       put('b', finished({ model_version: 'cnn' }, 0.6));

@@ -574,8 +574,8 @@ describe('params', () => {
     expect(lines({ teacher: { model: 'cnn', dropout_rate: 'high' } })).to.deep.equal([
       '"teacher.dropout_rate" must be a number, got "high"',
     ]);
-    expect(lines({ teacher: { model: 'cnn', normalize: { mean: [0, 0], std: [1, 0, 1] } } })).to.deep.equal([
-      '"teacher.normalize.mean" must be an array of 3 numbers, got an array of 2',
+    expect(lines({ teacher: { model: 'cnn', normalize: { mean: [], std: [1, 0, 1] } } })).to.deep.equal([
+      '"teacher.normalize.mean" must be an array of 1 or 3 numbers, one for each channel of the images, got an array of 0',
       '"teacher.normalize.std.1" must be > 0, got 0',
     ]);
     expect(lines({ dataset: { name: 'cifar10', train: 5 } })).to.deep.equal(['"dataset.train" is not a key']);

@@ -11,7 +11,7 @@ export type Part = 'val' | 'train';
 export interface CurveChoice {
   readonly kind: CurveKind;
   readonly part: Part;
-  /** Only the last three fifths of the epochs. */
+  /** Only the last three fifths of each curve. */
   readonly zoomed: boolean;
 }
 
@@ -39,11 +39,10 @@ export function curvesChart(
   const series = rows.map((row, index) => ({ row, index, id: data.rows[row]!.id, curve: curveOf(data, row, choice) }));
   const drawn = series.filter(({ curve }) => curve.length > 0);
   if (drawn.length === 0) return undefined;
-  const last = Math.max(...drawn.map(({ curve }) => curve.at(-1)!.epoch));
-  const from = choice.zoomed ? Math.floor(last * ZOOM) : 0;
-  const values = drawn.flatMap(({ id, curve }) =>
-    curve.filter(({ epoch }) => epoch > from).map((point) => ({ id, ...point })),
-  );
+  const values = drawn.flatMap(({ id, curve }) => {
+    const from = choice.zoomed ? Math.floor(curve.at(-1)!.epoch * ZOOM) : 0;
+    return curve.filter(({ epoch }) => epoch > from).map((point) => ({ id, ...point }));
+  });
   const styles = drawn.map(({ index }) => lineStyle(index, look.theme));
   const domain = drawn.map(({ id }) => id);
   const x = { field: 'epoch', type: 'quantitative', title: 'epoch', scale: { nice: false, zero: false } } as const;

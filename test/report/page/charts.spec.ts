@@ -38,7 +38,7 @@ describe('charts', () => {
   const valuesOf = (chart: unknown) => (chart as { data: { values: Record<string, unknown>[] } }).data.values;
   const rows = [0, 1, 2, 3];
 
-  it('draw mean and deviation of each row, whole and from two fifths on', () => {
+  it('draw mean and deviation of each row, whole and from two fifths of it on', () => {
     const choice = { kind: 'accuracy', part: 'val', zoomed: false } as const;
     const points = valuesOf(curvesChart(data, [0, 3], choice, look));
     expect(points).to.have.lengthOf(6);
@@ -48,6 +48,11 @@ describe('charts', () => {
     expect(points[2]!.high).to.be.closeTo(0.593, 1e-9);
     const zoomed = valuesOf(curvesChart(data, [0, 3], { ...choice, zoomed: true }, look));
     expect(zoomed.map(({ epoch }) => epoch)).to.deep.equal([2, 3, 2, 3]);
+    const longer = data.rows.map((row, i) =>
+      i === 3 ? { ...row, curves: { ...row.curves!, epochs: [8, 9, 20] } } : row,
+    );
+    const uneven = valuesOf(curvesChart({ ...data, rows: longer }, [0, 3], { ...choice, zoomed: true }, look));
+    expect(uneven.map(({ epoch }) => epoch)).to.deep.equal([2, 3, 9, 20]);
     expect(curvesChart(data, rows, { ...choice, kind: 'logit_difference' }, look)).to.equal(undefined);
     expect(curvesChart(data, [], choice, look)).to.equal(undefined);
   });
