@@ -574,6 +574,9 @@ describe('params', () => {
     expect(lines({ teacher: { model: 'cnn', dropout_rate: 'high' } })).to.deep.equal([
       '"teacher.dropout_rate" must be a number, got "high"',
     ]);
+    for (const values of [[0.5], [0.5, 0.4, 0.3]]) {
+      expect(lines({ teacher: { model: 'cnn', normalize: { mean: values, std: values } } })).to.deep.equal([]);
+    }
     expect(lines({ teacher: { model: 'cnn', normalize: { mean: [], std: [1, 0, 1] } } })).to.deep.equal([
       '"teacher.normalize.mean" must be an array of 1 or 3 numbers, one for each channel of the images, got an array of 0',
       '"teacher.normalize.std.1" must be > 0, got 0',
