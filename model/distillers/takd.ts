@@ -28,7 +28,7 @@ export const takd: Distiller<TakdOptions> = {
   needsTeacher: true,
   ownsLabels: true,
   losses: (setting) => kd.losses!(setting),
-  stages: ({ assistants, ...soft }, { method, num_channels, hidden_sizes }) =>
+  stages: ({ assistants, ...soft }, { method, num_channels, hidden_sizes, optimizer, weight_decay, schedule }) =>
     [...assistants, undefined].map((net, i) => ({
       name: net ?? 'student',
       changes: (before) => ({
@@ -36,6 +36,10 @@ export const takd: Distiller<TakdOptions> = {
           model_version: `${net}_distill`,
           method: method.map((one) => (one.name === 'takd' ? { ...soft, name: 'kd' } : one)),
           init: undefined,
+          // Not those that the assistant's net has by default: the learning rate is the student's.
+          optimizer,
+          weight_decay,
+          schedule,
         }),
         ...(before !== undefined && {
           teacher: {

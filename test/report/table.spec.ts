@@ -207,7 +207,9 @@ describe('tables', () => {
       put('c', finished({ model_version: 'cnn', method: { name: 'at', weight: 5 } }, 0.5));
       put('d', finished({ model_version: 'cnn', method: ['kd', { name: 'crd', tau: 0.1 }] }, 0.5));
       expect(shown('method')).to.deep.equal(['nokd', 'kd', 'at', 'kd + crd']);
-      expect(table().columns.map(({ name }) => name)).to.include('method.weight').and.not.include('method.name');
+      expect(table().columns.map(({ name }) => name))
+        .to.include('method.weight')
+        .and.not.include('method.name');
     });
 
     it('puts rows into sections by a column', () => {

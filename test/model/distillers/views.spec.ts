@@ -131,6 +131,14 @@ describe('takd', () => {
     return { directory, planned: plannedRuns(directory) };
   };
 
+  it('trains assistants by the optimizer and the schedule of the student', () => {
+    const [assistant, student] = runs({ model_version: 'cnn_distill', method: 'takd' }).planned.map(
+      (run) => run.params,
+    );
+    expect([assistant!.model_version, assistant!.optimizer]).to.deep.equal(['resnet20_distill', 'adam']);
+    expect(assistant!.schedule).to.deep.equal(student!.schedule);
+  });
+
   it('hands down from the teacher over each assistant to the student', () => {
     const takd = { name: 'takd', assistants: ['resnet32', 'resnet14'] };
     const { directory, planned } = runs({ method: takd, init: { checkpoint: 'x' }, alpha: 0.3 });
