@@ -1,10 +1,10 @@
 /** Flow of the solution procedure (Yim, Joo, Bae & Kim 2017, "A gift from knowledge distillation"). */
-import { join } from 'node:path';
 import { add, matmulTransposed, mul, reshape } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { Distiller } from './distiller';
 import { layerOptions, layerPairs, requireSameChannels, sameSize, type LayerOptions, type Pair } from './pairs';
+import { pretraining } from './pretraining';
 import { meanSquaredError } from './vectors';
 
 interface FspOptions extends LayerOptions {
@@ -57,21 +57,6 @@ export const fsp: Distiller<FspOptions> = {
     if (pairs.length < 2) throw new UserError('fsp: flows are between two outputs at least; name them by "layers"');
     return { fsp: mul(flowLoss(pairs), options.weight) };
   },
-  stages: (options, { method }) => {
-    if (options.stage) return [];
-    const others = method.filter(({ name }) => name !== 'fsp');
-    return [
-      {
-        name: 'flow',
-        changes: () => ({ method: { ...options, name: 'fsp', stage: 'flow' }, num_epochs: options.init_epochs }),
-      },
-      {
-        name: 'task',
-        changes: (before) => ({
-          method: others.length > 0 ? others : 'nokd',
-          init: { checkpoint: join(before!, 'last.safetensors') },
-        }),
-      },
-    ];
-  },
+  stages: (options, params) =>
+    options.stage ? [] : pretraining('fsp', { ...options, stage: 'flow' }, options.init_epochs, params, 'nokd'),
 };

@@ -5,20 +5,21 @@ import type { Stage } from './distiller';
 
 /**
  * First the method called `name` alone, with `options`, for some epochs; then, from the weights of that stage, the other
- * methods of params.json, or soft targets where there are none.
+ * methods of params.json, or `otherwise` where there are none.
  */
 export function pretraining(
   name: string,
   options: { readonly stage: string },
   epochs: number,
   params: Params,
+  otherwise: 'kd' | 'nokd' = 'kd',
 ): Stage[] {
   const others = params.method.filter((one) => one.name !== name);
   return [
     { name: options.stage, changes: () => ({ method: { ...options, name }, num_epochs: epochs }) },
     {
       name: 'distillation',
-      changes: (before) => ({ method: others.length > 0 ? others : 'kd', ...startsFrom(before) }),
+      changes: (before) => ({ method: others.length > 0 ? others : otherwise, ...startsFrom(before) }),
     },
   ];
 }
