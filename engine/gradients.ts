@@ -30,7 +30,8 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
         );
       }
       const sum = grads.get(input);
-      grads.set(input, sum ? graph.emit('Add', [sum, contribution], input.shape) : contribution);
+      const added = () => graph.emit('Add', [sum, contribution], input.shape);
+      grads.set(input, sum ? graph.scope(`grad/${input.name}`, added) : contribution);
     });
   }
   return wrt.map((tensor) => {

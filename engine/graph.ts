@@ -3,6 +3,7 @@
  * and beside them the tape from which `gradients` derives the backward pass as more nodes.
  */
 import { ndarray, type DType, type NdArray } from '../utils/ndarray';
+import type { Geometry } from './ops/conv_weight';
 import { formatShape, sameShape, type Tensor } from './tensor';
 
 export type Attribute = number | readonly number[] | string | { readonly float: number };
@@ -62,6 +63,13 @@ export interface Derivation {
   readonly backward: (grad: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
 }
 
+/** The gradient of a convolution of x to its weight, `grad` being the one to its result. */
+export interface WeightGradient {
+  readonly x: Tensor;
+  readonly grad: Tensor;
+  readonly geometry: Geometry;
+}
+
 export interface EmitOptions {
   readonly dtype?: DType;
   readonly attributes?: Readonly<Record<string, Attribute>>;
@@ -79,6 +87,10 @@ export class Graph {
   readonly tape: Derivation[] = [];
   /** Inputs that are fed by rule: random draws, rates, weights that change with the epoch. */
   readonly rules = new Map<string, Rule>();
+  /** What some tensors are, whichever nodes make them; a backend may make them by other ones. */
+  readonly weightGradients = new Map<Tensor, WeightGradient>();
+  /** The weights that kernels were flipped and transposed from, without groups. */
+  readonly flippedKernels = new Map<Tensor, Tensor>();
   private readonly interned = new Map<string, Tensor>();
   private scopeName = '';
   private count = 0;

@@ -1,56 +1,67 @@
-/** A compiled graph on ONNX Runtime: state and feeds go in, the new state and the named results come out. */
-import { availableParallelism } from 'node:os';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { ndarray, type DType, type NamedArrays, type NdArray } from '../utils/ndarray';
+/** A compiled graph on a device: state and feeds go in, the new state and the named results come out. */
+import { type NamedArrays, type NdArray } from '../utils/ndarray';
+import { onnxRuntime, type Backend, type CompileOptions, type Program, type Results } from './backends';
 import type { Graph } from './graph';
-import { nextName, writeModel, type WriteOptions } from './onnx/write';
 import { formatShape, sameShape } from './tensor';
 
+export type { Results } from './backends';
+
 /**
- * The state of a training run, in two sets of buffers: a step reads one and writes the other, then they change places,
- * so that nothing is allocated and a step that fails leaves the state as it was.
+ * The state of a training run. It lives where its steps run: a step reads its values and makes new ones, and a step that
+ * fails leaves it as it was.
  */
 export class State {
-  private readonly current = new Map<string, OrtTensor>();
-  private readonly spare = new Map<string, OrtTensor>();
-  /** @internal A step is under way, and its buffers are not to be touched. */
+  private readonly kinds = new Map<string, Pick<NdArray, 'dtype' | 'shape'>>();
+  /** What is known on the host: all that was set or fetched and not updated since. */
+  private readonly host = new Map<string, NdArray>();
+  private backend: Backend | undefined;
+  private readonly values = new Map<string, unknown>();
+  /** Values before those, whose memory a step may take for new ones. */
+  private readonly spare = new Map<string, unknown>();
+  /** @internal A step is under way, and its values are not to be touched. */
   busy = false;
 
   /** The initial state of a graph, or of several that share their state. */
   static initial(...graphs: readonly Graph[]): State {
     const state = new State();
     for (const { states } of graphs) {
-      for (const [name, { initial }] of states) if (!state.current.has(name)) state.set(name, initial());
+      for (const [name, { initial }] of states) if (!state.kinds.has(name)) state.set(name, initial());
     }
     return state;
   }
 
   get names(): string[] {
-    return [...this.current.keys()];
+    return [...this.kinds.keys()];
   }
 
   /** The shape of each state. */
   get shapes(): Map<string, readonly number[]> {
-    return new Map([...this.current].map(([name, { dims }]) => [name, dims]));
+    return new Map([...this.kinds].map(([name, { shape }]) => [name, shape]));
   }
 
-  /** The value of one state; the array is a view that is good until the next step. */
+  /**
+   * The value of one state; the array is a view that is good until the next step. After a step on a device with memory of
+   * its own, `fetch` has to bring it first.
+   */
   get(name: string): NdArray {
-    const tensor = this.current.get(name);
-    if (!tensor) throw new Error(`state: no "${name}"`);
-    return fromOrt(tensor);
+    if (!this.kinds.has(name)) throw new Error(`state: no "${name}"`);
+    const array = this.host.get(name) ?? this.backend?.view?.(this.values.get(name));
+    if (!array) throw new Error(`state: "${name}" is on the device, and was not fetched since the last step`);
+    return array;
   }
 
   /** Sets a state to a copy of `array`. */
   set(name: string, array: NdArray): void {
-    const known = this.current.get(name);
-    if (known && (!sameShape(known.dims, array.shape) || known.type !== array.dtype)) {
+    const known = this.kinds.get(name);
+    if (known && (!sameShape(known.shape, array.shape) || known.dtype !== array.dtype)) {
       throw new Error(
-        `state: "${name}" is ${known.type} ${formatShape(known.dims)}, got ${array.dtype} ${formatShape(array.shape)}`,
+        `state: "${name}" is ${known.dtype} ${formatShape(known.shape)}, got ${array.dtype} ${formatShape(array.shape)}`,
       );
     }
-    this.current.set(name, toOrt({ ...array, data: array.data.slice() }));
-    this.spare.set(name, toOrt(ndarray(array.dtype, array.shape)));
+    const { dtype, shape } = array;
+    this.kinds.set(name, { dtype, shape });
+    this.host.set(name, { dtype, shape, data: array.data.slice() });
+    this.discard(name);
   }
 
   /** All values, as views that are good until the next step. */
@@ -58,95 +69,117 @@ export class State {
     return new Map(this.names.map((name) => [name, this.get(name)]));
   }
 
-  /** @internal The buffers that a step reads and writes. */
-  buffers(): { current: ReadonlyMap<string, OrtTensor>; spare: ReadonlyMap<string, OrtTensor> } {
-    return { current: this.current, spare: this.spare };
+  /** Brings all values to the host, for `get` and `arrays`; where they live there, nothing is to be done. */
+  async fetch(): Promise<void> {
+    if (!this.backend || this.backend.view) return;
+    const missing = new Map([...this.values].filter(([name]) => !this.host.has(name)));
+    for (const [name, array] of await this.backend.download(missing)) this.host.set(name, array);
   }
 
-  /** @internal Makes the written values the current ones; states that a step does not update stay. */
-  advance(written: Iterable<string>): void {
-    for (const name of written) {
-      const next = this.spare.get(name)!;
-      this.spare.set(name, this.current.get(name)!);
-      this.current.set(name, next);
+  /** @internal Puts all values on a device. */
+  async moveTo(backend: Backend): Promise<void> {
+    if (this.backend !== backend) {
+      await this.fetch();
+      for (const name of this.values.keys()) this.host.set(name, this.get(name));
+      for (const name of this.names) this.discard(name);
+      this.backend = backend;
+    }
+    const missing = new Map([...this.host].filter(([name]) => !this.values.has(name)));
+    if (missing.size === 0) return;
+    for (const [name, value] of await backend.upload(missing)) this.values.set(name, value);
+    if (backend.view) this.host.clear();
+  }
+
+  /** @internal The values of these states, and the spare ones. */
+  valuesOf(names: readonly string[]): {
+    values: ReadonlyMap<string, unknown>;
+    spare: ReadonlyMap<string, unknown>;
+  } {
+    const values = names.map((name) => {
+      if (!this.values.has(name)) throw new Error(`run: the state has no "${name}"`);
+      return [name, this.values.get(name)] as const;
+    });
+    return { values: new Map(values), spare: this.spare };
+  }
+
+  /** @internal Makes new values the current ones; states that a step does not update stay. */
+  advance(next: ReadonlyMap<string, unknown>): void {
+    for (const [name, value] of next) {
+      const old = this.values.get(name);
+      if (this.backend?.free) this.backend.free(old);
+      else this.spare.set(name, old);
+      this.values.set(name, value);
+      this.host.delete(name);
     }
   }
+
+  /** @internal Gives new values up; the current ones stay. */
+  refuse(next: ReadonlyMap<string, unknown>): void {
+    for (const [name, value] of next) {
+      if (this.backend?.free) this.backend.free(value);
+      else this.spare.set(name, value);
+    }
+  }
+
+  /** Forgets what is on the device of a state. */
+  private discard(name: string): void {
+    if (this.values.has(name)) this.backend?.free?.(this.values.get(name));
+    this.values.delete(name);
+    this.spare.delete(name);
+  }
 }
 
-export interface SessionOptions extends WriteOptions {
-  /** Threads of an operator; 0 takes every core. */
-  readonly threads?: number;
-  /** Writes ONNX Runtime's profile beside this path prefix. */
-  readonly profile?: string;
+export interface SessionOptions extends CompileOptions {
+  /** Where the graph runs; ONNX Runtime on the CPU by default. */
+  readonly backend?: Backend | undefined;
 }
 
-/** Results of a run by name. */
-export type Results = Record<string, NdArray>;
+const CPU = onnxRuntime('cpu');
 
 export class Session {
   private constructor(
     private readonly graph: Graph,
-    private readonly ort: InferenceSession,
+    private readonly backend: Backend,
+    private readonly program: Program,
     private readonly fedStates: readonly string[],
   ) {}
 
   /** Compiles a graph. */
   static async create(graph: Graph, options: SessionOptions = {}): Promise<Session> {
-    const { threads = 0, profile, ...write } = options;
-    const ort = await InferenceSession.create(writeModel(graph, write), {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: threads || availableParallelism(),
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 4,
-      extra: { session: { set_denormal_as_zero: '1' } },
-      ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
-    });
-    const fedStates = [...graph.states.keys()].filter((name) => !write.frozen?.has(name));
-    return new Session(graph, ort, fedStates);
+    const { backend = CPU, ...compile } = options;
+    const fedStates = [...graph.states.keys()].filter((name) => !compile.frozen?.has(name));
+    return new Session(graph, backend, await backend.compile(graph, compile), fedStates);
   }
 
-  /** One step: reads `state`, leaves the new values in it, and returns the graph's outputs. */
-  async run(feeds: Readonly<Record<string, NdArray>>, state: State = new State()): Promise<Results> {
-    const inputs: Record<string, OrtTensor> = {};
+  /** One step: reads `state`, leaves the new values in it where the outputs are accepted, and returns these. */
+  async run(
+    feeds: Readonly<Results>,
+    state: State = new State(),
+    accepts: (outputs: Results) => boolean = () => true,
+  ): Promise<Results> {
+    const inputs: Results = {};
     for (const [name, tensor] of this.graph.inputs) {
       const array = feeds[name];
       if (!array) throw new Error(`run: input "${name}" is not fed`);
       if (array.dtype !== tensor.dtype) throw new Error(`run: "${name}" must be ${tensor.dtype}, got ${array.dtype}`);
-      inputs[name] = toOrt(array);
+      inputs[name] = array;
     }
     if (state.busy) throw new Error('run: a step on this state has not ended yet');
-    const { current, spare } = state.buffers();
-    for (const name of this.fedStates) inputs[name] = required(current, name);
-    const fetches: Record<string, OrtTensor | null> = {};
-    for (const name of this.graph.outputs.keys()) fetches[name] = null;
-    for (const name of this.graph.updates.keys()) fetches[nextName(name)] = required(spare, name);
-
     state.busy = true;
-    const fetched = await this.ort.run(inputs, fetches).finally(() => (state.busy = false));
-    state.advance(this.graph.updates.keys());
-    return Object.fromEntries([...this.graph.outputs.keys()].map((name) => [name, fromOrt(fetched[name]!)]));
+    try {
+      await state.moveTo(this.backend);
+      const { values, spare } = state.valuesOf(this.fedStates);
+      const { outputs, states } = await this.program.run(inputs, values, spare);
+      if (accepts(outputs)) state.advance(states);
+      else state.refuse(states);
+      return outputs;
+    } finally {
+      state.busy = false;
+    }
   }
 
   /** Frees the compiled graph, and ends a profile. */
-  async release(): Promise<void> {
-    this.ort.endProfiling();
-    await this.ort.release();
+  release(): Promise<void> {
+    return this.program.release();
   }
-}
-
-function required(buffers: ReadonlyMap<string, OrtTensor>, name: string): OrtTensor {
-  const tensor = buffers.get(name);
-  if (!tensor) throw new Error(`run: the state has no "${name}"`);
-  return tensor;
-}
-
-/** @internal An array as ONNX Runtime takes it; the elements are shared. */
-export function toOrt(array: NdArray): OrtTensor {
-  return new OrtTensor(array.dtype, array.data as Float32Array, array.shape);
-}
-
-/** @internal A result of ONNX Runtime as an array; the elements are shared. */
-export function fromOrt(tensor: OrtTensor): NdArray {
-  return ndarray(tensor.type as DType, tensor.dims, tensor.data as Float32Array);
 }

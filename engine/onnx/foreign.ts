@@ -6,7 +6,7 @@ import { InferenceSession } from 'onnxruntime-node';
 import { quoted, readBytes } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
 import { sizeOf, type NdArray } from '../../utils/ndarray';
-import { fromOrt, toOrt } from '../session';
+import { executionProviders, fromOrt, toOrt, type Provider } from '../backends/onnxruntime';
 import { ModelProto } from './proto';
 import { readModel, type OnnxModel, type OnnxValue } from './read';
 
@@ -24,9 +24,15 @@ export class ForeignModel {
 
   /**
    * Loads a model; 0 threads take every core. Weights in other files are found where they lie in the model's own folder
-   * or below it; ONNX Runtime refuses to follow them elsewhere. A UserError of one line tells what cannot be loaded.
+   * or below it; ONNX Runtime refuses to follow them elsewhere. A UserError of one line tells what cannot be loaded. With
+   * a `profile`, ONNX Runtime writes one beside this path prefix when the model is released.
    */
-  static async open(path: string, threads: number): Promise<ForeignModel> {
+  static async open(
+    path: string,
+    threads: number,
+    profile?: string,
+    provider: Provider = 'cpu',
+  ): Promise<ForeignModel> {
     const bytes = readBytes(path);
     const model = readModel(bytes, path);
     for (const { file } of model.initializers.values()) {
@@ -42,11 +48,12 @@ export class ForeignModel {
     }
     try {
       const ort = await InferenceSession.create(path, {
-        executionProviders: ['cpu'],
+        executionProviders: executionProviders(provider),
         intraOpNumThreads: threads || availableParallelism(),
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 4,
+        ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
       });
       return new ForeignModel(path, model.inputs, model.outputs, model.metadata, ort);
     } catch (error) {
@@ -65,8 +72,9 @@ export class ForeignModel {
     }
   }
 
-  release(): Promise<void> {
-    return this.ort.release();
+  async release(): Promise<void> {
+    this.ort.endProfiling();
+    await this.ort.release();
   }
 }
 

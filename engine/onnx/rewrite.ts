@@ -3,13 +3,16 @@ import type { NamedArrays, NdArray } from '../../utils/ndarray';
 import { Graph, type Node } from '../graph';
 import type { Tensor } from '../tensor';
 
-/** What a pass puts in the place of a node: the tensors that stand for its outputs, or undefined to keep the node. */
-export type Rule = (node: Node, rewriter: Rewriter) => readonly Tensor[] | undefined;
+/** A tensor of the target, or what emits it when it is first asked for. */
+export type Image = Tensor | (() => Tensor);
+
+/** What a pass puts in the place of a node: what stands for its outputs, or undefined to keep the node. */
+export type Rule = (node: Node, rewriter: Rewriter) => readonly Image[] | undefined;
 
 /**
- * Copies inputs, nodes, used states and constants, and outputs of `source`, except where `rule` emits something else.
- * A state gets its value from `values` where that has one. Nodes stay in their scopes; updates and the tape are left
- * out, as what is rewritten is not trained.
+ * Copies inputs, nodes, used states and constants, outputs and updates of `source`, except where `rule` emits something
+ * else. A state gets its value from `values` where that has one. Nodes stay in their scopes; the tape is left out, as
+ * gradients are nodes already.
  */
 export function rewrite(source: Graph, rule: Rule, values: NamedArrays = new Map()): Graph {
   const rewriter = new Rewriter(source, values);
@@ -24,13 +27,16 @@ export function rewrite(source: Graph, rule: Rule, values: NamedArrays = new Map
     node.outputs.forEach((output, i) => rewriter.replace(output, outputs[i]!));
   }
   for (const [name, tensor] of source.outputs) target.output(name, rewriter.image(tensor));
+  for (const [name, tensor] of source.updates) {
+    target.update(rewriter.image(source.states.get(name)!.tensor), rewriter.image(tensor));
+  }
   return target;
 }
 
 /** The graph under construction, and which of its tensors stands for which of the source. */
 export class Rewriter {
   readonly target = new Graph();
-  private readonly images = new Map<Tensor, Tensor>();
+  private readonly images = new Map<Tensor, Image>();
 
   constructor(
     private readonly source: Graph,
@@ -40,7 +46,11 @@ export class Rewriter {
   /** The tensor of the target that stands for one of the source; states and constants are copied when first asked for. */
   image(tensor: Tensor): Tensor {
     const known = this.images.get(tensor);
-    if (known) return known;
+    if (known) {
+      const image = typeof known === 'function' ? known() : known;
+      this.images.set(tensor, image);
+      return image;
+    }
     const constant = this.source.constants.get(tensor);
     if (!constant && !this.source.states.has(tensor.name)) {
       throw new Error(`rewrite: nothing stands for "${tensor.name}"`);
@@ -58,8 +68,24 @@ export class Rewriter {
     return this.source.constants.get(tensor) ?? (state && (this.values.get(tensor.name) ?? state.initial()));
   }
 
-  /** Lets a tensor of the target stand for one of the source from here on. */
-  replace(tensor: Tensor, by: Tensor): void {
+  /** The elements of an int64 constant of the source; undefined for other tensors. */
+  integers(tensor: Tensor): number[] | undefined {
+    const constant = this.source.constants.get(tensor);
+    return constant?.dtype === 'int64' ? Array.from(constant.data, Number) : undefined;
+  }
+
+  /** A constant of the source; undefined for other tensors. */
+  constant(tensor: Tensor): NdArray | undefined {
+    return this.source.constants.get(tensor);
+  }
+
+  /** Whether something stands for a tensor of the source by now. */
+  has(tensor: Tensor): boolean {
+    return this.images.has(tensor) || this.source.constants.has(tensor) || this.source.states.has(tensor.name);
+  }
+
+  /** Lets another tensor stand for one of the source from here on. */
+  replace(tensor: Tensor, by: Image): void {
     this.images.set(tensor, by);
   }
 
@@ -75,13 +101,13 @@ export function valuesOf(graph: Graph): NamedArrays {
   return new Map([...graph.states].map(([name, { initial }]) => [name, initial()]));
 }
 
-/** The node that alone reads a tensor, which is no output either; undefined where there are more or none. */
+/** The node that alone reads a tensor, which is no output or new state either; undefined where there are more or none. */
 export function soleReaders(graph: Graph): (tensor: Tensor) => Node | undefined {
   const readers = new Map<Tensor, Set<Node | undefined>>();
   const read = (tensor: Tensor, by: Node | undefined) =>
     readers.set(tensor, (readers.get(tensor) ?? new Set()).add(by));
   for (const node of graph.nodes) for (const input of node.inputs) if (input) read(input, node);
-  for (const tensor of graph.outputs.values()) read(tensor, undefined);
+  for (const tensor of [...graph.outputs.values(), ...graph.updates.values()]) read(tensor, undefined);
   return (tensor) => {
     const [reader, ...others] = readers.get(tensor) ?? [];
     return others.length === 0 ? reader : undefined;

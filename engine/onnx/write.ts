@@ -27,9 +27,14 @@ export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array
   const { frozen, dynamicBatch = false, opset = OPSET_VERSION, metadata = {} } = options;
   const states = [...graph.states.values()].map((state) => state.tensor);
   const fed = states.filter((tensor) => !frozen?.has(tensor.name));
+  // A result is called by its name where it is made; what has another name already is handed on by Identity.
+  const made = new Set(graph.nodes.flatMap((node) => node.outputs));
+  const names = new Map<Tensor, string>();
+  const nameOf = (tensor: Tensor) => names.get(tensor) ?? tensor.name;
   const aliases: object[] = [];
   const result = (name: string, tensor: Tensor) => {
-    aliases.push({ name: `output/${name}`, opType: 'Identity', input: [tensor.name], output: [name], attribute: [] });
+    if (made.has(tensor) && !names.has(tensor)) names.set(tensor, name);
+    else aliases.push({ name: `output/${name}`, opType: 'Identity', input: [nameOf(tensor)], output: [name] });
     return valueInfo(name, tensor);
   };
   const valueInfo = (name: string, tensor: Tensor, open = false) => ({
@@ -57,14 +62,14 @@ export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array
     producerName: 'distillery',
     opsetImport: [
       { domain: '', version: opset },
-      ...(graph.nodes.some((node) => node.domain !== '')
-        ? [{ domain: 'com.microsoft', version: MICROSOFT_VERSION }]
-        : []),
+      ...[...new Set(graph.nodes.map((node) => node.domain))]
+        .filter((domain) => domain !== '')
+        .map((domain) => ({ domain, version: MICROSOFT_VERSION })),
     ],
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     graph: {
       name: 'distillery',
-      node: [...graph.nodes.map(nodeProto), ...aliases],
+      node: [...independentFirst(graph.nodes, made).map((node) => nodeProto(node, nameOf)), ...aliases],
       initializer: initializers.map(([tensor, array]) => ({
         name: tensor.name,
         dims: tensor.shape,
@@ -86,13 +91,23 @@ export function nextName(state: string): string {
   return `${state}'`;
 }
 
-function nodeProto(node: Node): object {
+/**
+ * The nodes that depend on no other before those that do. ONNX Runtime sorts the nodes again and again while it compiles,
+ * with a list of those that are ready; where they come last, as what an update makes of the old weights alone, all of them
+ * wait in that list and every insertion walks past them.
+ */
+function independentFirst(nodes: readonly Node[], made: ReadonlySet<Tensor>): Node[] {
+  const isIndependent = ({ inputs }: Node) => !inputs.some((input) => input && made.has(input));
+  return [...nodes.filter(isIndependent), ...nodes.filter((node) => !isIndependent(node))];
+}
+
+function nodeProto(node: Node, nameOf: (tensor: Tensor) => string): object {
   return {
     name: node.name,
     opType: node.opType,
     domain: node.domain,
-    input: node.inputs.map((input) => input?.name ?? ''),
-    output: node.outputs.map((output) => output.name),
+    input: node.inputs.map((input) => (input ? nameOf(input) : '')),
+    output: node.outputs.map(nameOf),
     attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
   };
 }

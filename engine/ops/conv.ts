@@ -26,11 +26,17 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOp
   const y = graph.emit('Conv', inputs, [x.shape[0]!, features, ...out], { attributes: attributesOf(geometry) });
   return graph.derive(y, inputs, (grad, needs) => [
     needs[0] ? inputGradient(x, weight, grad, geometry) : undefined,
-    needs[1] ? weightGradient(x, grad, weight.shape, geometry) : undefined,
+    needs[1] ? gradientToWeight(x, grad, weight.shape, geometry) : undefined,
     needs[2]
       ? graph.emit('ReduceSum', [grad, graph.integers([0, 2, 3])], [features], { attributes: { keepdims: 0 } })
       : undefined,
   ]);
+}
+
+function gradientToWeight(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+  const gradient = weightGradient(x, grad, shape, geometry);
+  x.graph.weightGradients.set(gradient, { x, grad, geometry });
+  return gradient;
 }
 
 function inputGradient(x: Tensor, weight: Tensor, grad: Tensor, geometry: Geometry): Tensor {
@@ -62,7 +68,9 @@ function flipped(weight: Tensor, groups: number): Tensor {
     const order = graph.integers(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
     kernel = graph.emit('Gather', [kernel, order], kernel.shape, { attributes: { axis: 3 } });
   }
-  return rawReshape(rawTranspose(kernel, [0, 2, 1, 3]), [groups * inner, outer, rows, cols]);
+  const turned = rawReshape(rawTranspose(kernel, [0, 2, 1, 3]), [groups * inner, outer, rows, cols]);
+  if (groups === 1) graph.flippedKernels.set(turned, weight);
+  return turned;
 }
 
 function geometryOf(x: Tensor, weight: Tensor, options: ConvOptions): Geometry {

@@ -21,21 +21,33 @@ export interface Geometry {
   readonly groups: number;
 }
 
-/** x (N, C, H, W), grad (N, K, H', W') → ∂w of `shape` (K, C / groups, R, T). */
-export function weightGradient(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+/** x (N, C, H, W), grad (N, K, H', W') → ∂w of `shape` (K, C / groups, R, T); `last` is x as (N, H, W, C) where that is known. */
+export function weightGradient(
+  x: Tensor,
+  grad: Tensor,
+  shape: readonly number[],
+  geometry: Geometry,
+  last?: Tensor,
+): Tensor {
   const { kernel, stride, groups } = geometry;
   const [, channels = 0, height = 0, width = 0] = x.shape;
   if (groups > 1) {
     const isDepthwise = channels === groups && shape[0] === groups;
     return isDepthwise ? byPlanes(x, grad, shape, geometry) : byGroups(x, grad, shape, geometry);
   }
-  if (kernel[0] === 1 || stride[0] > 1 || channels < 16) return byTaps(x, grad, shape, geometry);
+  if (kernel[0] === 1 || stride[0] > 1 || channels < 16) return byTaps(x, grad, shape, geometry, last);
   const fewPixels = height * width <= 64 && channels >= 64;
-  return fewPixels && stride[1] === 1 ? byRows(x, grad, shape, geometry) : byCrossing(x, grad, shape, geometry);
+  return fewPixels && stride[1] === 1 ? byRows(x, grad, shape, geometry) : byCrossing(x, grad, shape, geometry, last);
 }
 
 /** All taps of x beside each other: for every image (K × H'W') · (H'W' × RTC). */
-export function byTaps(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+export function byTaps(
+  x: Tensor,
+  grad: Tensor,
+  shape: readonly number[],
+  geometry: Geometry,
+  last = channelsLast(x),
+): Tensor {
   const { kernel } = geometry;
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const [, features = 0, rows = 0, cols = 0] = grad.shape;
@@ -53,8 +65,8 @@ export function byTaps(x: Tensor, grad: Tensor, shape: readonly number[], geomet
       }
     }
   }
-  const channelsLast = rawReshape(rawTranspose(x, [0, 2, 3, 1]), [batch, height * width, channels]);
-  const gathered = gather(withZeros(channelsLast, 1), 1, pixel, [rows * cols, taps]);
+  const pixels = rawReshape(last, [batch, height * width, channels]);
+  const gathered = gather(withZeros(pixels, 1), 1, pixel, [rows * cols, taps]);
   const columns = rawReshape(gathered, [batch, rows * cols, taps * channels]);
   const product = rawMatmul(rawReshape(grad, [batch, features, rows * cols]), columns);
   const total = sumOverBatch(product);
@@ -65,7 +77,13 @@ export function byTaps(x: Tensor, grad: Tensor, shape: readonly number[], geomet
  * The taps of a row from x, the taps of a column from ∂y: for every image (KR × HW') · (HW' × TC), which has all R·T
  * taps and copies R + T times instead of R·T times. For vertical stride 1.
  */
-export function byCrossing(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
+export function byCrossing(
+  x: Tensor,
+  grad: Tensor,
+  shape: readonly number[],
+  geometry: Geometry,
+  last = channelsLast(x),
+): Tensor {
   const { kernel, padding, dilation } = geometry;
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const [, features = 0, rows = 0, cols = 0] = grad.shape;
@@ -73,8 +91,7 @@ export function byCrossing(x: Tensor, grad: Tensor, shape: readonly number[], ge
   for (let j = 0; j < cols; j++) {
     for (let t = 0; t < kernel[1]; t++) pixel.push(source(j, t, 1, width, geometry) ?? width);
   }
-  const channelsLast = rawTranspose(x, [0, 2, 3, 1]);
-  const acrossX = gather(withZeros(channelsLast, 2), 2, pixel, [cols, kernel[1]]);
+  const acrossX = gather(withZeros(last, 2), 2, pixel, [cols, kernel[1]]);
 
   const row: number[] = [];
   for (let r = 0; r < kernel[0]; r++) {
@@ -190,6 +207,11 @@ function byGroups(x: Tensor, grad: Tensor, shape: readonly number[], geometry: G
   const total = sumOverBatch(rawMatmul(columns, rawTranspose(perGroup, [0, 1, 3, 2])));
   const split = rawReshape(total, [groups, taps, channels / groups, features / groups]);
   return rawReshape(rawTranspose(split, [0, 3, 2, 1]), shape);
+}
+
+/** x (N, C, H, W) as (N, H, W, C). */
+function channelsLast(x: Tensor): Tensor {
+  return rawTranspose(x, [0, 2, 3, 1]);
 }
 
 /** The row (axis 0) or column (axis 1) of x under tap `tap` of output `out`, or undefined outside the image. */

@@ -33,7 +33,9 @@ export function slice(x: Tensor, axis: number, start: number, stop: number, step
       const before = grad.shape.slice(0, axis);
       const after = grad.shape.slice(axis + 1);
       const column = rawReshape(grad, [...before, count, 1, ...after]);
-      const gaps = rawPad(column, axis + 1, 0, step - 1);
+      const gap = [...before, count, step - 1, ...after];
+      const zeros = x.graph.emit('Expand', [x.graph.scalar(0), x.graph.integers(gap)], gap);
+      const gaps = rawConcat([column, zeros], axis + 1);
       const all = rawReshape(gaps, [...before, count * step, ...after]);
       const last = Math.min(count * step, length - start);
       spread = last < count * step ? rawSlice(all, axis, 0, last, 1) : all;
@@ -139,5 +141,7 @@ export function rawWithRows(x: Tensor, numbers: Tensor, rows: Tensor): Tensor {
 export function rawPad(x: Tensor, axis: number, before: number, after: number, value?: Tensor): Tensor {
   const { graph } = x;
   const shape = x.shape.map((length, i) => (i === axis ? length + before + after : length));
-  return graph.emit('Pad', [x, graph.integers([before, after]), value, graph.integers([axis])], shape);
+  // All axes are named: ONNX Runtime's change of layouts gets Pad wrong where its optional axes are given.
+  const at = (amount: number) => x.shape.map((_, i) => (i === axis ? amount : 0));
+  return graph.emit('Pad', [x, graph.integers([...at(before), ...at(after)]), value], shape);
 }

@@ -12,6 +12,7 @@ export function averageWeights(graph: Graph, decay: number, which: (name: string
     const next = graph.updates.get(name);
     if (!which(name) || tensor.dtype !== 'float32' || !next) continue;
     const average = graph.buffer(AVERAGE_PREFIX + name, 'float32', tensor.shape, initial);
-    graph.update(average, raw('Add', average, raw('Mul', raw('Sub', next, average), graph.scalar(1 - decay))));
+    const moved = () => raw('Add', average, raw('Mul', raw('Sub', next, average), graph.scalar(1 - decay)));
+    graph.update(average, graph.scope(`update/${name}`, moved));
   }
 }

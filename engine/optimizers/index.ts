@@ -10,6 +10,7 @@ export { adabound, type AdaBoundOptions } from './adabound';
 export { adam, type AdamOptions } from './adam';
 export { adamw } from './adamw';
 export { AVERAGE_PREFIX, averageWeights } from './average';
+export { leaveOutNonFinite, lossScale } from './loss_scale';
 export { novograd, type NovoGradOptions } from './novograd';
 export { minimize, trainable, type MinimizeOptions } from './minimize';
 export { OPTIMIZER_PREFIX, type Optimizer } from './optimizer';

@@ -3,6 +3,8 @@ import { gradients } from '../gradients';
 import type { Graph, Moment } from '../graph';
 import type { Tensor } from '../tensor';
 import { accumulated } from './accumulation';
+import { mul } from '../ops';
+import { raw } from '../ops/elementwise';
 import { clipped } from './clipping';
 import { OPTIMIZER_PREFIX, type Optimizer } from './optimizer';
 
@@ -13,6 +15,8 @@ export interface MinimizeOptions {
   readonly clipNorm?: number | undefined;
   /** The place of the step among micro-batches: 'add' leaves its gradients for the next, 'apply' makes the update. */
   readonly accumulation?: 'add' | 'apply' | undefined;
+  /** What the loss is multiplied by before it is derived, and gradients are divided by. */
+  readonly scale?: Tensor | undefined;
 }
 
 /** Adds gradients and updates for `parameters`, by default all that are trainable, to the graph of `loss`. */
@@ -20,25 +24,25 @@ export function minimize(
   loss: Tensor,
   optimizer: Optimizer,
   parameters = trainable(loss.graph),
-  { rate = () => 1, clipNorm, accumulation }: MinimizeOptions = {},
+  { rate = () => 1, clipNorm, accumulation, scale }: MinimizeOptions = {},
 ): void {
   const { graph } = loss;
-  let grads = gradients(loss, parameters);
+  const updating = <T>(parameter: Tensor, build: () => T) => graph.scope(`update/${parameter.name}`, build);
+  let grads = gradients(scale ? mul(loss, scale) : loss, parameters);
+  if (scale) grads = grads.map((grad) => raw('Div', grad, scale));
   if (accumulation) {
-    const sums = parameters.map((parameter, i) => accumulated(parameter, grads[i]!));
+    const sums = parameters.map((parameter, i) => updating(parameter, () => accumulated(parameter, grads[i]!)));
     if (accumulation === 'add') {
       for (const { old, next } of sums) graph.update(old, next);
       return;
     }
     grads = sums.map(({ next }) => next);
   }
-  if (clipNorm !== undefined) grads = clipped(grads, clipNorm);
+  if (clipNorm !== undefined) grads = graph.scope('update', () => clipped(grads, clipNorm));
   parameters.forEach((parameter, i) => {
     const scalars = scalarsOf(graph, optimizer, rate(parameter.name));
-    graph.update(
-      parameter,
-      graph.scope(`update/${parameter.name}`, () => optimizer.update(parameter, grads[i]!, scalars)),
-    );
+    const next = updating(parameter, () => optimizer.update(parameter, grads[i]!, scalars));
+    graph.update(parameter, next);
   });
 }
 

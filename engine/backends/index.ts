@@ -1,0 +1,60 @@
+/** The devices that a graph can run on, by their names in params.json, and what `auto` takes. */
+import type { Device, Precision } from '../../utils/devices';
+import { messageOf, UserError } from '../../utils/errors';
+import type { Open, Opened } from './backend';
+import { hasCudaLibraries, openOnnxRuntime, tryPrecision } from './providers';
+import { openTensorflow } from './tensorflow';
+
+export type { Device, Precision } from '../../utils/devices';
+export type { Backend, CompileOptions, Made, Open, Opened, Program, Results } from './backend';
+export { onnxRuntime } from './onnxruntime';
+
+const devices: Readonly<Record<Device, Open>> = {
+  auto: openBest,
+  cpu: () => openOnnxRuntime('cpu'),
+  webgpu: () => openOnnxRuntime('webgpu'),
+  dml: () => openOnnxRuntime('dml'),
+  coreml: () => openOnnxRuntime('coreml'),
+  cuda: () => openOnnxRuntime('cuda'),
+  tensorflow: openTensorflow,
+};
+
+/** Devices that gain from products in float16. */
+const halving = ['webgpu', 'dml', 'cuda'];
+
+/**
+ * Opens a device by its name, for training steps in a precision. A UserError says what is missing where it cannot; `auto`
+ * always can, if need be in float32 on the CPU.
+ */
+export async function openDevice(
+  device: Device,
+  precision: Precision = 'float32',
+): Promise<Opened & { readonly precision: Precision }> {
+  const opened = await devices[device]();
+  if (precision === 'float32') return { ...opened, precision };
+  try {
+    const { backend, description } = opened;
+    if (!halving.includes(backend.name)) {
+      throw new UserError(`"precision": "float16" gains nothing on "device": "${backend.name}", which has "float32"`);
+    }
+    await tryPrecision(backend, precision);
+    return { ...opened, description: `${description}, products in float16`, precision };
+  } catch (error) {
+    if (device !== 'auto') throw error;
+    return { ...opened, warning: messageOf(error), precision: 'float32' };
+  }
+}
+
+/** CUDA where it starts, and else the CPU. */
+async function openBest(): Promise<Opened> {
+  const onCpu = async (reason: string) => {
+    const { backend, description } = await openOnnxRuntime('cpu');
+    return { backend, description: `${description}: ${reason}` };
+  };
+  if (!hasCudaLibraries()) return onCpu('there are no CUDA libraries for it');
+  try {
+    return await openOnnxRuntime('cuda');
+  } catch (error) {
+    return { ...(await onCpu('CUDA does not start')), warning: messageOf(error) };
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * ONNX Runtime as a backend, with any of its execution providers: the graph is written as an ONNX model and compiled.
+ * Operators that a provider lacks run on the host.
+ *
+ * States are tensors of ONNX Runtime. With WebGPU they stay on the device from step to step: a step leaves new ones there
+ * (`preferredOutputLocation`) and takes them as inputs again, and models of nothing but `Identity` carry them over and back.
+ * onnxruntime-node keeps no other provider's tensors, so with those the states lie on the host, where new values are written
+ * into the buffers of the ones before the last.
+ */
+import { availableParallelism } from 'node:os';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { ndarray, type DType, type NamedArrays, type NdArray } from '../../utils/ndarray';
+import { Graph } from '../graph';
+import { inHalfPrecision } from '../half_precision';
+import { nextName, writeModel } from '../onnx/write';
+import type { Backend, CompileOptions, Made, Program, Results } from './backend';
+import { forCpu } from './blocked';
+import { forWebGpu } from './webgpu';
+
+const PROVIDERS = ['cpu', 'webgpu', 'dml', 'coreml', 'cuda'] as const;
+
+export type Provider = (typeof PROVIDERS)[number];
+
+type Tensors = ReadonlyMap<string, OrtTensor>;
+
+/** ONNX Runtime with a provider; nothing is tried before the first `compile`. */
+export function onnxRuntime(provider: Provider): Backend<OrtTensor> {
+  return provider === 'webgpu' ? new ResidentBackend(provider) : new HostBackend(provider);
+}
+
+/** States on the host. */
+class HostBackend implements Backend<OrtTensor> {
+  constructor(readonly name: Provider) {}
+
+  async compile(source: Graph, options: CompileOptions): Promise<Program<OrtTensor>> {
+    const isPlain = this.name === 'cpu' && options.precision !== 'float16';
+    const graph = isPlain ? await forCpu(source, options) : inPrecision(source, options);
+    return new OnnxRuntimeProgram(graph, await createSession(this.name, graph, options), (name, spare) => {
+      const { dtype, shape } = graph.states.get(name)!.tensor;
+      return spare.get(name) ?? toOrt(ndarray(dtype, shape));
+    });
+  }
+
+  upload(arrays: NamedArrays): Promise<Map<string, OrtTensor>> {
+    return Promise.resolve(new Map([...arrays].map(([name, array]) => [name, toOrt(array)])));
+  }
+
+  download(values: Tensors): Promise<NamedArrays> {
+    return Promise.resolve(new Map([...values].map(([name, value]) => [name, fromOrt(value)])));
+  }
+
+  view(value: OrtTensor): NdArray {
+    return fromOrt(value);
+  }
+}
+
+/** States on the device. */
+class ResidentBackend implements Backend<OrtTensor> {
+  /** Models that hand over what they are given, by where to and what. */
+  private readonly carriers = new Map<string, Promise<InferenceSession>>();
+
+  constructor(readonly name: Provider) {}
+
+  async compile(source: Graph, options: CompileOptions): Promise<Program<OrtTensor>> {
+    const graph = inPrecision(forWebGpu(source), options);
+    const next = [...graph.updates].map(([name, tensor]) => [nextName(name), tensor] as const);
+    const locations = Object.fromEntries([
+      ...[...graph.outputs.keys()].map((name) => [name, 'cpu'] as const),
+      ...next.map(([name, { dtype }]) => [name, isResident(dtype) ? 'gpu-buffer' : 'cpu'] as const),
+    ]);
+    const preferredOutputLocation = next.length > 0 ? { preferredOutputLocation: locations } : {};
+    const ort = await createSession(this.name, graph, options, preferredOutputLocation);
+    return new OnnxRuntimeProgram(graph, ort, () => null);
+  }
+
+  async upload(arrays: NamedArrays): Promise<Map<string, OrtTensor>> {
+    const values = new Map([...arrays].map(([name, array]) => [name, toOrt(array)]));
+    return this.carried(values, 'gpu-buffer');
+  }
+
+  async download(values: Tensors): Promise<NamedArrays> {
+    const found = await this.carried(values, 'cpu');
+    return new Map([...found].map(([name, value]) => [name, fromOrt(value)]));
+  }
+
+  free(value: OrtTensor): void {
+    if (value.location !== 'cpu') value.dispose();
+  }
+
+  private async carried(values: Tensors, location: 'cpu' | 'gpu-buffer'): Promise<Map<string, OrtTensor>> {
+    const carried = new Map(values);
+    const moved = [...values].filter(([, { type }]) => isResident(type as DType));
+    if (moved.length === 0) return carried;
+    const key = JSON.stringify([location, moved.map(([name, { type, dims }]) => [name, type, dims])]);
+    const carrier = this.carriers.get(key) ?? createCarrier(this.name, new Map(moved), location);
+    this.carriers.set(key, carrier);
+    const found = await (await carrier).run(Object.fromEntries(moved));
+    for (const [name] of moved) carried.set(name, found[nextName(name)]!);
+    return carried;
+  }
+}
+
+function inPrecision(graph: Graph, { precision }: CompileOptions): Graph {
+  return precision === 'float16' ? inHalfPrecision(graph) : graph;
+}
+
+/** WebGPU has no integers of 64 bits. */
+function isResident(dtype: DType): boolean {
+  return dtype === 'float32';
+}
+
+/** A model that hands over tensors like `values` to a place. */
+function createCarrier(provider: Provider, values: Tensors, location: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> {
+  const graph = new Graph();
+  for (const [name, { type, dims }] of values) {
+    const input = graph.input(name, type as DType, dims);
+    graph.output(nextName(name), graph.emit('Identity', [input], dims));
+  }
+  return createSession(provider, graph, {}, { preferredOutputLocation: location });
+}
+
+function createSession(
+  provider: Provider,
+  graph: Graph,
+  { threads = 0, profile, ...write }: CompileOptions,
+  options: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  return InferenceSession.create(writeModel(graph, write), {
+    executionProviders: executionProviders(provider),
+    intraOpNumThreads: threads || availableParallelism(),
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    // A memory pattern is one block for all values of a step, beside what the first step took from the arena.
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+    extra: { session: { set_denormal_as_zero: '1' } },
+    ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
+    ...options,
+  });
+}
+
+/**
+ * A provider as ONNX Runtime takes it. WebGPU is left with the layout of the graph: changing to its own and back is more
+ * nodes than it saves, some of which run on the host.
+ */
+export function executionProviders(provider: Provider): InferenceSession.ExecutionProviderConfig[] {
+  return [provider === 'webgpu' ? { name: provider, preferredLayout: 'NCHW' } : provider];
+}
+
+/** The provider of a backend; that of the CPU where it has none. */
+export function providerOf(backend: Backend | undefined): Provider {
+  return PROVIDERS.find((provider) => provider === backend?.name) ?? 'cpu';
+}
+
+class OnnxRuntimeProgram implements Program<OrtTensor> {
+  constructor(
+    private readonly graph: Graph,
+    private readonly ort: InferenceSession,
+    /** The tensor that takes the new value of a state, or null for a new one. */
+    private readonly target: (name: string, spare: Tensors) => OrtTensor | null,
+  ) {}
+
+  async run(feeds: Readonly<Results>, states: Tensors, spare: Tensors): Promise<Made<OrtTensor>> {
+    const inputs = Object.fromEntries(states);
+    for (const [name, array] of Object.entries(feeds)) inputs[name] = toOrt(array);
+    const fetches: Record<string, OrtTensor | null> = {};
+    for (const name of this.graph.outputs.keys()) fetches[name] = null;
+    for (const name of this.graph.updates.keys()) fetches[nextName(name)] = this.target(name, spare);
+    const fetched = await this.ort.run(inputs, fetches);
+    return {
+      outputs: Object.fromEntries([...this.graph.outputs.keys()].map((name) => [name, fromOrt(fetched[name]!)])),
+      states: new Map([...this.graph.updates.keys()].map((name) => [name, fetched[nextName(name)]!])),
+    };
+  }
+
+  async release(): Promise<void> {
+    this.ort.endProfiling();
+    await this.ort.release();
+  }
+}
+
+/** An array as ONNX Runtime takes it; the elements are shared. */
+export function toOrt(array: NdArray): OrtTensor {
+  return new OrtTensor(array.dtype, array.data as Float32Array, array.shape);
+}
+
+/** A result of ONNX Runtime as an array; the elements are shared. */
+export function fromOrt(tensor: OrtTensor): NdArray {
+  return ndarray(tensor.type as DType, tensor.dims, tensor.data as Float32Array);
+}

@@ -1,0 +1,84 @@
+/** Which execution providers ONNX Runtime has on this machine, and what one that does not start is missing. */
+import { existsSync } from 'node:fs';
+import { arch, platform } from 'node:os';
+import { dirname, join } from 'node:path';
+import { listSupportedBackends } from 'onnxruntime-node';
+import { version } from 'onnxruntime-node/package.json';
+import type { Precision } from '../../utils/devices';
+import { messageOf, UserError } from '../../utils/errors';
+import { ndarray } from '../../utils/ndarray';
+import { Graph } from '../graph';
+import type { Backend, Opened } from './backend';
+import { onnxRuntime, type Provider } from './onnxruntime';
+
+const names: Readonly<Record<Provider, string>> = {
+  cpu: 'the CPU',
+  webgpu: 'WebGPU',
+  dml: 'DirectML',
+  coreml: 'Core ML',
+  cuda: 'CUDA',
+};
+
+/** What is missing where a provider that is there does not start. */
+const needs: Readonly<Record<Exclude<Provider, 'cpu'>, string>> = {
+  webgpu: 'a GPU and its driver for Vulkan, Metal or Direct3D 12',
+  dml: 'a GPU and its driver for Direct3D 12',
+  coreml: 'macOS 10.15',
+  cuda: 'an NVIDIA GPU with its driver, CUDA 12 and cuDNN 9',
+};
+
+/** Opens ONNX Runtime with a provider, and tries it on a product. A UserError says what is missing. */
+export async function openOnnxRuntime(provider: Provider): Promise<Opened> {
+  const backend = onnxRuntime(provider);
+  const opened = { backend, description: `ONNX Runtime ${version} on ${names[provider]}` };
+  if (provider === 'cpu') return opened;
+  const known = listSupportedBackends().flatMap(({ name }) => (Object.hasOwn(names, name) ? [name] : []));
+  if (!known.includes(provider)) {
+    const machine = `${platform()} ${arch()}`;
+    throw new UserError(`"device": "${provider}" is not in ONNX Runtime for ${machine}, which has ${known.join(', ')}`);
+  }
+  if (provider === 'cuda' && !hasCudaLibraries()) {
+    throw new UserError(
+      `"device": "cuda" needs ONNX Runtime's CUDA libraries, which are not installed: run "npm run setup:cuda"`,
+    );
+  }
+  try {
+    await tryProduct(backend, 'float32');
+  } catch (error) {
+    throw new UserError(`"device": "${provider}" needs ${needs[provider]}, and does not start: ${reasonOf(error)}`);
+  }
+  return opened;
+}
+
+/** Tries a backend in a precision. A UserError says why it does not have it. */
+export async function tryPrecision(backend: Backend, precision: Precision): Promise<void> {
+  try {
+    await tryProduct(backend, precision);
+  } catch (error) {
+    throw new UserError(`"precision": "${precision}" is not what this GPU can do: ${reasonOf(error)}`);
+  }
+}
+
+/** Are the CUDA libraries there that `npm run setup:cuda` fetches? */
+export function hasCudaLibraries(): boolean {
+  const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin', 'napi-v6', platform(), arch());
+  return ['cuda', 'shared'].every((name) => existsSync(join(folder, `libonnxruntime_providers_${name}.so`)));
+}
+
+async function tryProduct(backend: Backend, precision: Precision): Promise<void> {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [1, 1]);
+  graph.output('y', graph.emit('MatMul', [x, x], [1, 1]));
+  const program = await backend.compile(graph, { precision });
+  try {
+    await program.run({ x: ndarray('float32', [1, 1]) }, new Map(), new Map());
+  } finally {
+    await program.release();
+  }
+}
+
+/** The first line of what ONNX Runtime says, without the place in its source. */
+function reasonOf(error: unknown): string {
+  const [line] = messageOf(error).trim().split('\n');
+  return line!.replace(/^.* was false\. /, '');
+}

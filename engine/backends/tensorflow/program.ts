@@ -1,0 +1,132 @@
+/** A graph, computed node by node by TensorFlow.js; what no later node reads is freed at once. */
+import { setImmediate } from 'node:timers/promises';
+import type { DType, NdArray } from '../../../utils/ndarray';
+import type { Graph, Node } from '../../graph';
+import type { Tensor as Symbol } from '../../tensor';
+import type { CompileOptions, Made, Program, Results } from '../backend';
+import { toDevice, toHost } from './arrays';
+import { kernels, type Call, type Kernel } from './kernels';
+import type { Tensor, Tf } from './package';
+import { Value } from './value';
+
+/** A state on the device; TensorFlow.js has no 64 bits, so its type is kept beside it. */
+export interface DeviceArray {
+  readonly tensor: Tensor;
+  readonly dtype: DType;
+}
+
+interface Step {
+  readonly node: Node;
+  readonly kernel: Kernel;
+  /** What no step after this one reads. */
+  readonly done: readonly Symbol[];
+}
+
+export class TensorflowProgram implements Program<DeviceArray> {
+  private readonly steps: readonly Step[];
+  /** Constants and frozen states. */
+  private readonly arrays: ReadonlyMap<Symbol, NdArray>;
+  /** Those of them that were read on the device, there until the program is released. */
+  private readonly constants = new Map<Symbol, Value>();
+
+  constructor(
+    private readonly tf: Tf,
+    private readonly graph: Graph,
+    { frozen }: CompileOptions,
+  ) {
+    this.steps = stepsOf(graph);
+    const states = [...graph.states.values()].map(({ tensor }) => tensor);
+    this.arrays = new Map([
+      ...graph.constants,
+      ...states.flatMap((state) => {
+        const array = frozen?.get(state.name);
+        return array ? [[state, array] as const] : [];
+      }),
+    ]);
+  }
+
+  async run(feeds: Readonly<Results>, states: ReadonlyMap<string, DeviceArray>): Promise<Made<DeviceArray>> {
+    // All that follows is done at once; here is when signals and timers have their turn.
+    await setImmediate();
+    const { tf, graph } = this;
+    const values = new Map<Symbol, Value>();
+    const lent = new Map<Symbol, Tensor>();
+    for (const [name, { tensor }] of states) {
+      const symbol = graph.states.get(name)!.tensor;
+      values.set(symbol, new Value(tf, tensor));
+      lent.set(symbol, tensor);
+    }
+    const free = (symbol: Symbol) => {
+      values.get(symbol)?.dispose(lent.get(symbol));
+      values.delete(symbol);
+    };
+    try {
+      for (const [name, symbol] of graph.inputs) values.set(symbol, new Value(tf, toDevice(tf, feeds[name]!)));
+      for (const { node, kernel, done } of this.steps) {
+        const call = this.call(node, values);
+        tf.tidy(() => {
+          const made = kernel(call);
+          values.set(node.outputs[0]!, made);
+          return made.tensor;
+        });
+        for (const symbol of done) free(symbol);
+      }
+      const next = [...graph.updates].map(([name, symbol]) => {
+        return [name, { tensor: this.value(symbol, values).plain.clone(), dtype: symbol.dtype }] as const;
+      });
+      const outputs = [...graph.outputs].map(async ([name, symbol]) => {
+        return [name, await toHost(this.value(symbol, values).plain, symbol.dtype)] as const;
+      });
+      return { outputs: Object.fromEntries(await Promise.all(outputs)), states: new Map(next) };
+    } finally {
+      for (const symbol of [...values.keys()]) free(symbol);
+    }
+  }
+
+  release(): Promise<void> {
+    for (const value of this.constants.values()) value.dispose();
+    this.constants.clear();
+    return Promise.resolve();
+  }
+
+  private call(node: Node, values: ReadonlyMap<Symbol, Value>): Call {
+    return {
+      tf: this.tf,
+      node,
+      inputs: node.inputs.map((symbol) => symbol && this.value(symbol, values)),
+      numbers: (index) => {
+        const symbol = node.inputs[index];
+        if (!symbol) return undefined;
+        const array = this.arrays.get(symbol);
+        if (!array) throw new Error(`tensorflow: ${node.name}: input ${index} of ${node.opType} must be a constant`);
+        return Array.from(array.data, Number);
+      },
+    };
+  }
+
+  private value(symbol: Symbol, values: ReadonlyMap<Symbol, Value>): Value {
+    const known = values.get(symbol) ?? this.constants.get(symbol);
+    if (known) return known;
+    const array = this.arrays.get(symbol);
+    if (!array) throw new Error(`tensorflow: nothing makes "${symbol.name}"`);
+    const value = new Value(this.tf, this.tf.keep(toDevice(this.tf, array)));
+    this.constants.set(symbol, value);
+    return value;
+  }
+}
+
+/** The nodes that outputs and new states depend on, each with its kernel, and with what is read there for the last time. */
+function stepsOf(graph: Graph): Step[] {
+  const read = new Set<Symbol>([...graph.outputs.values(), ...graph.updates.values()]);
+  const steps: Step[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((output) => read.has(output))) continue;
+    const name = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
+    const kernel = kernels[name];
+    if (!kernel) throw new Error(`tensorflow: no kernel for the operator ${name}`);
+    const inputs = new Set(node.inputs.filter((input) => input !== undefined));
+    steps.push({ node, kernel, done: [...inputs].filter((input) => !read.has(input)) });
+    for (const input of inputs) read.add(input);
+  }
+  return steps.reverse();
+}

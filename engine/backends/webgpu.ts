@@ -1,0 +1,45 @@
+/**
+ * A graph in operators that ONNX Runtime's WebGPU provider has. What it lacks would run on the host, and its tensors would
+ * cross the bus twice: products with a transposed factor, and the logarithm of a softmax. Vectors are normalised as maps
+ * of one pixel, as it mistakes their axes.
+ */
+import type { Graph, Node } from '../graph';
+import { rewrite, type Rewriter } from '../onnx/rewrite';
+import { exp, log, max, sub, sum } from '../ops';
+import { rawMatmul } from '../ops/matmul';
+import { rawReshape, rawTranspose } from '../ops/shape';
+import type { Tensor } from '../tensor';
+
+export function forWebGpu(graph: Graph): Graph {
+  return rewrite(graph, (node, rewriter) => {
+    if (node.opType === 'FusedMatMul') return [product(node, rewriter)];
+    if (node.opType === 'LogSoftmax') return [logSoftmax(node, rewriter)];
+    if (node.opType === 'BatchNormalization' && node.outputs[0]!.shape.length === 2) return [batchNorm(node, rewriter)];
+    return undefined;
+  });
+}
+
+function product({ inputs, outputs, attributes }: Node, rewriter: Rewriter): Tensor {
+  const [a, b] = inputs.map((input) => rewriter.image(input!)) as [Tensor, Tensor];
+  const { transA = 0, transB = 0 } = attributes;
+  if (a.shape.length === 2) return a.graph.emit('Gemm', [a, b], outputs[0]!.shape, { attributes: { transA, transB } });
+  const turned = (x: Tensor) => {
+    const axes = x.shape.map((_, axis) => axis);
+    return rawTranspose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+  };
+  return rawMatmul(transA ? turned(a) : a, transB ? turned(b) : b);
+}
+
+/** y − ln Σ eʸ with y = x − max x. */
+function logSoftmax({ inputs, attributes }: Node, rewriter: Rewriter): Tensor {
+  const x = rewriter.image(inputs[0]!);
+  const along = { axes: [Number(attributes.axis)], keepDims: true };
+  const y = sub(x, max(x, along));
+  return sub(y, log(sum(exp(y), along)));
+}
+
+function batchNorm({ opType, inputs, outputs, attributes }: Node, rewriter: Rewriter): Tensor {
+  const [x, ...statistics] = inputs.map((input) => rewriter.image(input!)) as [Tensor, ...Tensor[]];
+  const maps = rawReshape(x, [...x.shape, 1, 1]);
+  return rawReshape(x.graph.emit(opType, [maps, ...statistics], maps.shape, { attributes }), outputs[0]!.shape);
+}
