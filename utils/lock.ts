@@ -1,13 +1,14 @@
 /** The lock of a run's directory: a file that names the process that works there. Whether it counts depends on that process. */
-import { createHash, randomUUID } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from './errors';
-import { writeFileAtomic } from './files';
+import { removeDrafts, writeFileAtomic } from './files';
+import { isAlive } from './processes';
 
 export interface Lock {
-  /** Gives the directory free. */
+  /** Gives the directory free. Where the file cannot be removed, it counts no more once this process is gone. */
   release(): void;
 }
 
@@ -22,8 +23,8 @@ interface Owner {
 }
 
 /**
- * Takes the lock of `directory`. Throws a UserError that names the owner where a living process holds it, or any
- * process of another host, about which nothing can be known.
+ * Takes the lock of `directory`, and removes what killed processes left half done in it. Throws a UserError that names
+ * the owner where a living process holds it, or any process of another host, about which nothing can be known.
  */
 export function acquireLock(directory: string): Lock {
   const path = lockPath(directory);
@@ -34,18 +35,26 @@ export function acquireLock(directory: string): Lock {
     since: new Date().toISOString(),
   };
   const content = JSON.stringify(owner);
-  const draft = `${path}.${randomUUID()}`;
+  const draft = `${path}.${hostname()}.${process.pid}-${draftsMade++}.draft`;
   try {
-    writeFileSync(draft, content, { flush: true });
-    acquire(path, draft, directory);
+    try {
+      writeFileSync(draft, content, { flush: true });
+      acquire(path, draft, directory);
+    } finally {
+      rmSync(draft, { force: true });
+    }
+    removeDrafts(directory);
+    removeLeftovers(directory);
   } catch (error) {
     throw error instanceof UserError ? error : new UserError(`${directory}: cannot be locked: ${messageOf(error)}`);
-  } finally {
-    rmSync(draft, { force: true });
   }
   return {
     release() {
-      if (readLock(path) === content) rmSync(path, { force: true });
+      try {
+        if (readLock(path) === content) rmSync(path, { force: true });
+      } catch {
+        return;
+      }
     },
   };
 }
@@ -63,6 +72,8 @@ export function lockHolder(directory: string): number | undefined {
   const owner = content === undefined ? undefined : holderOf(content);
   return owner?.host === hostname() ? owner.pid : undefined;
 }
+
+let draftsMade = 0;
 
 const lockPath = (directory: string) => join(directory, '.lock');
 
@@ -97,6 +108,14 @@ function acquire(path: string, draft: string, directory: string): void {
   }
 }
 
+/** Removes second locks of processes that were killed while they sought the lock, which is ours now. */
+function removeLeftovers(directory: string): void {
+  for (const name of readdirSync(directory).filter((name) => /^\.lock\.[0-9a-f]{16}$/.test(name))) {
+    const content = readLock(join(directory, name));
+    if (content !== undefined && holderOf(content) === undefined) rmSync(join(directory, name), { force: true });
+  }
+}
+
 function inUse(directory: string, { pid, host, since }: Owner): string {
   const line = `${directory}: already in use by process ${pid} on ${host} (started ${since})`;
   return host === hostname() ? line : `${line}; if that process is gone, delete ${lockPath(directory)}`;
@@ -114,7 +133,7 @@ function readLock(path: string): string | undefined {
 /** The owner, where its lock counts; undefined for a process that is gone and for what is no lock of ours. */
 function holderOf(content: string): Owner | undefined {
   const owner = parseOwner(content);
-  return owner !== undefined && (owner.host !== hostname() || isAlive(owner)) ? owner : undefined;
+  return owner !== undefined && (owner.host !== hostname() || isAtWork(owner)) ? owner : undefined;
 }
 
 function parseOwner(content: string): Owner | undefined {
@@ -128,13 +147,8 @@ function parseOwner(content: string): Owner | undefined {
   }
 }
 
-function isAlive({ pid, started }: Owner): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it lives, and belongs to another user.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
+function isAtWork({ pid, started }: Owner): boolean {
+  if (!isAlive(pid)) return false;
   const stat = processStat(pid);
   return stat === undefined || (stat.state !== 'Z' && (started === null || started === stat.started));
 }

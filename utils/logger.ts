@@ -1,6 +1,7 @@
 /** The log of a run: what the console says, kept in a file with time and level. */
-import { appendFileSync } from 'node:fs';
-import { messageOf, UserError } from './errors';
+import { appendFileSync, closeSync, readFileSync } from 'node:fs';
+import { openToAppend, writing } from './files';
+import { printable } from './printable';
 
 export interface Log {
   info(message: string): void;
@@ -9,20 +10,29 @@ export interface Log {
 }
 
 /**
- * Opens a log at the end of `path`. A message goes to stdout (or to `print`) as it is, and to the file as
- * `YYYY-MM-DD HH:MM:SS,mmm:LEVEL: <message>` in local time, each line in one append.
+ * Opens a log at the end of `path`. A message, made printable, goes to stdout (or to `print`), and to the file as
+ * `YYYY-MM-DD HH:MM:SS,mmm:LEVEL: <message>` in local time, each line in one append. A UserError names a file that cannot be
+ * written.
  */
 export function openLog(
   path: string,
   print: (message: string) => void = (message) => void process.stdout.write(`${message}\n`),
 ): Log {
-  try {
-    appendFileSync(path, '');
-  } catch (error) {
-    throw new UserError(`${path}: cannot be written: ${messageOf(error)}`);
-  }
-  const write = (level: string) => (message: string) => {
-    for (const line of message.split('\n')) appendFileSync(path, `${timestamp(new Date())}:${level}: ${line}\n`);
+  const append = (text: string) =>
+    writing(path, () => {
+      const file = openToAppend(path);
+      try {
+        appendFileSync(file, text);
+      } finally {
+        closeSync(file);
+      }
+    });
+  append('');
+  // A full disk may have cut off the last line.
+  if (/[^\n]/.test(readFileSync(path, 'latin1').slice(-1))) append('\n');
+  const write = (level: string) => (text: string) => {
+    const message = printable(text);
+    for (const line of message.split('\n')) append(`${timestamp(new Date())}:${level}: ${line}\n`);
     print(message);
   };
   return { info: write('INFO'), warn: write('WARNING'), error: write('ERROR') };

@@ -8,7 +8,7 @@ export interface ProgressBar {
   stop(): void;
 }
 
-/** Where the bar is drawn, and the clock in milliseconds. */
+/** Where the bar is drawn, and a clock in milliseconds, which nobody sets back. */
 export interface ProgressOutput {
   stream?: NodeJS.WriteStream;
   now?: () => number;
@@ -30,7 +30,7 @@ class SynchronousBar extends SingleBar {
  * times a second; elsewhere it prints the line, without the bar, every 30 seconds.
  */
 export function progressBar(total: number, unit: string, output: ProgressOutput = {}): ProgressBar {
-  const { stream = process.stderr, now = Date.now } = output;
+  const { stream = process.stderr, now = () => performance.now() } = output;
   const start = now();
   const elapsed = () => (now() - start) / 1000;
   if (!stream.isTTY) {

@@ -1,10 +1,12 @@
 /** The directory of a run: the names of its files, and where its training stands. */
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from './errors';
-import { readJson, writeFileAtomic, writeJson } from './files';
+import { messageOf, UserError } from './errors';
+import { readJson, writeFileAtomic, writeJson, writing } from './files';
+import { isObject } from './json';
 import type { NamedArrays } from './ndarray';
 import type { Params } from './params';
+import { isPosition } from './position';
 import { writePredictions, type Predictions } from './predictions';
 import { readSafetensors, writeSafetensors } from './safetensors';
 
@@ -23,6 +25,20 @@ export interface EpochRecord {
   readonly learning_rate: number;
   readonly train: Readonly<Record<string, number>>;
   readonly val: Score;
+  /** Optimizer steps that were left out as they were not finite, where there were some. */
+  readonly skipped?: number;
+}
+
+/** What became of steps that were not finite. */
+export interface Trouble {
+  /** Optimizer steps that were left out. */
+  readonly skipped: number;
+  /** How many of the last ones, over epochs. */
+  readonly inARow: number;
+  /** Number of the last optimizer step that was left out, where micro-batches make one: the rest of it is left out too. */
+  readonly update?: number;
+  /** How often the run went back to the beginning of an epoch. */
+  readonly restored: number;
 }
 
 /** Where training stands. With the state of the last step it is all that the next step depends on. */
@@ -34,6 +50,8 @@ export interface Position {
   /** Sums over the examples of the epoch under way. */
   readonly sums: Sums;
   readonly history: readonly EpochRecord[];
+  /** Absent where there was none. */
+  readonly trouble?: Trouble;
 }
 
 export interface Checkpoint {
@@ -41,6 +59,17 @@ export interface Checkpoint {
   readonly position: Position;
   readonly tensors: NamedArrays;
 }
+
+/** A checkpoint as it was found in `path`, with a warning where that is not the last one. */
+export interface FoundCheckpoint extends Checkpoint {
+  readonly path: string;
+  readonly warning?: string;
+}
+
+const LAST = 'last.safetensors';
+/** The checkpoint before the last. */
+const PREVIOUS = 'previous.safetensors';
+const DAMAGED = 'last.damaged.safetensors';
 
 export const START: Position = { epoch: 0, step: 0, sums: {}, history: [] };
 
@@ -51,28 +80,50 @@ export class RunDirectory {
     return join(this.path, name);
   }
 
-  /** The checkpoint `last`, or undefined if the run has not saved any. */
-  readLast(): Checkpoint | undefined {
-    const path = this.file('last.safetensors');
-    if (!existsSync(path)) return undefined;
-    const { tensors, metadata } = readSafetensors(path);
-    const { params, position } = metadata;
+  /**
+   * The checkpoint to go on from: `last`, or the one before where `last` is damaged or gone; undefined where the run has not
+   * saved any. A UserError of one line where none can be read.
+   */
+  readLast(): FoundCheckpoint | undefined {
+    const [last, previous] = [this.file(LAST), this.file(PREVIOUS)];
+    if (!existsSync(previous)) return existsSync(last) ? readCheckpoint(last) : undefined;
     try {
-      return { params: JSON.parse(params!) as Params, position: JSON.parse(position!) as Position, tensors };
-    } catch {
-      throw new UserError(`${path}: has no position to go on from; --fresh starts over and keeps it aside`);
+      return readCheckpoint(last);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      try {
+        return { ...readCheckpoint(previous), warning: `${error.message}; going on from ${PREVIOUS}` };
+      } catch (another) {
+        throw new UserError(`${error.message}; and ${messageOf(another)}; --fresh starts over and keeps both aside`);
+      }
     }
   }
 
-  /** Saves all that is needed to go on. */
+  /** Saves all that is needed to go on, and keeps the checkpoint before. */
   saveLast({ params, position, tensors }: Checkpoint): void {
-    const metadata = { params: JSON.stringify(params), position: JSON.stringify(position) };
-    writeSafetensors(this.file('last.safetensors'), tensors, metadata);
+    const metadata = { params: JSON.stringify(params), position: JSON.stringify(position, namingNonFinite) };
+    writeSafetensors(this.file(LAST), tensors, metadata, this.file(PREVIOUS));
+  }
+
+  /** Gives a damaged `last` another name, so that it does not become the checkpoint before. */
+  putDamagedAside(): void {
+    const path = this.file(LAST);
+    if (existsSync(path)) writing(this.file(DAMAGED), () => renameSync(path, this.file(DAMAGED)));
   }
 
   /** Saves the weights of the best epoch. */
   saveBest(weights: NamedArrays, record: EpochRecord): void {
     writeSafetensors(this.file('best.safetensors'), weights, { epoch: String(record.epoch) });
+  }
+
+  /** The weights of the best epoch; a UserError where the file is missing, damaged, or of another epoch. */
+  readBest({ epoch }: EpochRecord): NamedArrays {
+    const path = this.file('best.safetensors');
+    const { tensors, metadata } = readSafetensors(path);
+    if (metadata.epoch !== String(epoch)) {
+      throw new UserError(`${path}: has the weights of epoch ${metadata.epoch}, the best is epoch ${epoch}`);
+    }
+    return tensors;
   }
 
   /** Saves what the weights of an epoch predict for each image of a part. */
@@ -94,29 +145,76 @@ export class RunDirectory {
   /** Whether the test score of the best epoch is there, which a run writes at its end. */
   hasTestScore(history: readonly EpochRecord[]): boolean {
     const path = this.file('metrics_test_best_weights.json');
-    return existsSync(path) && (readJson(path) as { epoch: number }).epoch === bestRecord(history)?.epoch;
+    if (!existsSync(path)) return false;
+    const score = readJson(path);
+    return isObject(score) && score.epoch === bestRecord(history)?.epoch;
   }
 
   /** Seconds that training took so far, as run.json has it; what a killed process took is not in it. */
   secondsSpent(): number {
-    const path = this.file('run.json');
-    return existsSync(path) ? ((readJson(path) as { seconds?: number }).seconds ?? 0) : 0;
+    const { seconds } = this.facts();
+    return typeof seconds === 'number' ? seconds : 0;
   }
 
-  /** Moves all that a run wrote into a folder `before_<n>`, and returns its path. params.json stays. */
+  /** What the run ran on last. */
+  device(): string | undefined {
+    const { device } = this.facts();
+    return typeof device === 'string' ? device : undefined;
+  }
+
+  /** What run.json says. */
+  facts(): Record<string, unknown> {
+    const path = this.file('run.json');
+    const facts = existsSync(path) ? readJson(path) : undefined;
+    return isObject(facts) ? facts : {};
+  }
+
+  /**
+   * Moves all that a run wrote into a folder `before_<n>`, which has that name once all is in it, and returns its path.
+   * params.json stays.
+   */
   putAside(): string | undefined {
-    const keep = (name: string) => name === 'params.json' || name === '.lock' || name.startsWith('before_');
-    const files = readdirSync(this.path, { withFileTypes: true })
-      .filter((entry) => !keep(entry.name) && isOfRun(entry.name))
-      .map((entry) => entry.name);
-    if (files.length === 0) return undefined;
+    const names = readdirSync(this.path);
+    const begun = names.find((name) => /^\.before_\d+$/.test(name));
+    // Where this is cut short there must be nothing that a run could go on from.
+    const order = [LAST, PREVIOUS];
+    const files = names.filter(isOfRun).sort((a, b) => order.indexOf(b) - order.indexOf(a));
+    if (files.length === 0 && begun === undefined) return undefined;
     let n = 1;
     while (existsSync(this.file(`before_${n}`))) n++;
     const aside = this.file(`before_${n}`);
-    mkdirSync(aside);
-    for (const name of files) renameSync(this.file(name), join(aside, name));
+    const draft = this.file(begun ?? `.before_${n}`);
+    writing(aside, () => {
+      mkdirSync(draft, { recursive: true });
+      for (const name of files) renameSync(this.file(name), join(draft, name));
+      renameSync(draft, aside);
+    });
     return aside;
   }
+}
+
+function readCheckpoint(path: string): FoundCheckpoint {
+  const { tensors, metadata } = readSafetensors(path);
+  try {
+    const params = JSON.parse(metadata.params!) as Params;
+    const position: unknown = JSON.parse(metadata.position!, withNonFinite);
+    if (!isObject(params) || !isPosition(position)) throw new Error('of another kind');
+    return { params, position, tensors, path };
+  } catch {
+    throw new UserError(`${path}: has no position to go on from; --fresh starts over and keeps it aside`);
+  }
+}
+
+const nonFinite = ['NaN', 'Infinity', '-Infinity'];
+
+/** JSON has no numbers that are not finite: in a position they are written as texts, of which it has no such others. */
+function namingNonFinite(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
+/** Earlier versions wrote null for them. */
+function withNonFinite(_key: string, value: unknown): unknown {
+  return value === null || nonFinite.includes(value as string) ? Number(value ?? NaN) : value;
 }
 
 /** The epoch with the highest validation accuracy; the later one of a tie. */
@@ -129,7 +227,7 @@ export function bestRecord(history: readonly EpochRecord[]): EpochRecord | undef
 
 /** Is this a file that a run writes, and not, say, the directory of another experiment below it? */
 function isOfRun(name: string): boolean {
-  const weights = '(best|last)\\.(safetensors|pth\\.tar)|student(\\.int8)?\\.onnx';
+  const weights = '(best|last|previous|last\\.damaged)\\.(safetensors|pth\\.tar)|student(\\.int8)?\\.onnx';
   const predictions = 'predictions_(val|test)\\.safetensors';
   const names = new RegExp(
     `^(train\\.log|(run|export)\\.json|events|evaluation|metrics.*\\.jsonl?|${weights}|${predictions})$`,

@@ -1,10 +1,15 @@
 /**
  * Checkpoint files in the safetensors format (https://github.com/huggingface/safetensors#format):
  * the length of the header as 8 bytes little-endian, the header in JSON, then the tensors' bytes without gaps.
+ *
+ * Ours tell whether they are as they were written: their metadata has the SHA-256 of header and data, of which the header
+ * counts with zeros in place of the hash.
  */
+import { createHash } from 'node:crypto';
 import { encodings, FormatError, quoted, readBytes, type Encoding } from './binary';
 import { UserError } from './errors';
 import { writeFileAtomic } from './files';
+import { isObject } from './json';
 import { bytesOf, sizeOf, type DType, type NamedArrays } from './ndarray';
 
 export interface Safetensors {
@@ -22,13 +27,16 @@ const names: Record<DType, string> = {
   bool: 'BOOL',
 };
 
+const HASH = 'distillery.sha256';
+const zeros = '0'.repeat(64);
+
 /** Whether the bytes open as a safetensors file does: a JSON object behind the 8 bytes of its length. */
 export function isSafetensors(bytes: Uint8Array): boolean {
   return bytes[8] === 0x7b;
 }
 
 /**
- * Reads a file: its tensors in the order of their bytes, F16 and BF16 as float32, and the metadata.
+ * Reads a file: its tensors in the order of their bytes, F16 and BF16 as float32, and the metadata but for our hash.
  * A UserError of one line names the file where it is missing or damaged.
  */
 export function readSafetensors(path: string): Safetensors {
@@ -45,21 +53,31 @@ export function parseSafetensors(bytes: Uint8Array, path: string): Safetensors {
   }
 }
 
-/** Writes a file, atomically; the same tensors in the same order give the same bytes. */
-export function writeSafetensors(path: string, tensors: NamedArrays, metadata: Record<string, string> = {}): void {
+/**
+ * Writes a file, atomically; the same tensors in the same order give the same bytes. Where `keep` names a file, it becomes
+ * what was there before.
+ */
+export function writeSafetensors(
+  path: string,
+  tensors: NamedArrays,
+  metadata: Readonly<Record<string, string>> = {},
+  keep?: string,
+): void {
   let end = 0;
-  const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
+  const header: [string, unknown][] = [['__metadata__', { ...metadata, [HASH]: zeros }]];
   for (const [name, array] of tensors) {
     if (name === '__metadata__') throw new Error('writeSafetensors: a tensor cannot be named __metadata__');
     const begin = end;
     end += array.data.byteLength;
     header.push([name, { dtype: names[array.dtype], shape: array.shape, data_offsets: [begin, end] }]);
   }
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(header)));
-  const padding = Buffer.alloc(-json.length & 7, ' ');
+  const json = JSON.stringify(Object.fromEntries(header));
+  const blank = Buffer.from(json + ' '.repeat(-Buffer.byteLength(json) & 7));
   const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length + padding.length));
-  writeFileAtomic(path, Buffer.concat([length, json, padding, ...[...tensors.values()].map(bytesOf)]));
+  length.writeBigUInt64LE(BigInt(blank.length));
+  const data = [...tensors.values()].map(bytesOf);
+  const signed = withHash(blank, hashOf(blank, ...data));
+  writeFileAtomic(path, [length, signed, ...data], keep);
 }
 
 interface Entry {
@@ -76,7 +94,8 @@ function parse(bytes: Uint8Array): Safetensors {
   if (length > BigInt(bytes.length - 8)) {
     throw new FormatError(`its header should have ${length} bytes, but only ${bytes.length - 8} follow`);
   }
-  const header = parseHeader(bytes.subarray(8, 8 + Number(length)));
+  const text = bytes.subarray(8, 8 + Number(length));
+  const header = parseHeader(text);
   const data = bytes.subarray(8 + Number(length));
 
   const metadata = header.get('__metadata__') ?? {};
@@ -99,7 +118,24 @@ function parse(bytes: Uint8Array): Safetensors {
   if (position !== data.length) {
     throw new FormatError(`its tensors take ${position} bytes, but ${data.length} bytes of data are there`);
   }
-  return { tensors, metadata: metadata as Record<string, string> };
+  const { [HASH]: hash, ...rest } = metadata as Record<string, string>;
+  if (hash !== undefined && hash !== hashOf(withHash(text, zeros), data)) {
+    throw new FormatError('it is damaged: its content is not what its hash was made of');
+  }
+  return { tensors, metadata: rest };
+}
+
+/** A header with another hash in the place of its own. */
+function withHash(header: Uint8Array, hash: string): Uint8Array {
+  const copy = Buffer.from(header);
+  copy.write(hash, copy.indexOf(`"${HASH}":"`) + HASH.length + 4, 'latin1');
+  return copy;
+}
+
+function hashOf(...parts: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
 }
 
 function parseHeader(bytes: Uint8Array): Map<string, unknown> {
@@ -133,10 +169,6 @@ function parseEntry(name: string, value: unknown): Entry {
     );
   }
   return { name, encoding, shape, begin, end };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isSizes(value: unknown): value is number[] {

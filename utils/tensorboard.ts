@@ -4,11 +4,12 @@
  * finds by itself which params there are, and which metrics.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Root } from 'protobufjs';
 import { crc32c } from './crc32c';
+import { writing } from './files';
 import { settingOf, type Flat, type Scalar } from './flatten';
 
 const eventType = Root.fromJSON({
@@ -70,10 +71,10 @@ const sessionStart = 1;
 const sessionSucceeded = 1;
 /** A record of the HParams plugin is all metadata; its value is a tensor of no floats. */
 const noFloats = { dtype: 1, shape: { dim: [{}] } };
-let filesOpened = 0;
 
-/** Writes one event file, each event at once. */
+/** Writes one event file, each event at once. A UserError names a file that cannot be written. */
 export class EventWriter {
+  private readonly path: string;
   private readonly file: number;
 
   /**
@@ -81,10 +82,9 @@ export class EventWriter {
    * be written: TensorBoard drops what earlier files of the directory hold from there on.
    */
   constructor(directory: string, startStep: number) {
-    mkdirSync(directory, { recursive: true });
-    const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
-    const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${filesOpened++}`;
-    this.file = openSync(join(directory, name), 'wx');
+    writing(directory, () => mkdirSync(directory, { recursive: true }));
+    this.path = join(directory, nameOfNext(directory));
+    this.file = writing(this.path, () => openSync(this.path, 'wx'));
     this.write({ fileVersion: 'brain.Event:2' });
     this.write({ step: startStep, sessionLog: { status: sessionStart } });
   }
@@ -123,8 +123,18 @@ export class EventWriter {
 
   private write(event: Record<string, unknown>): void {
     const data = eventType.encode({ wallTime: Date.now() / 1000, ...event }).finish();
-    writeSync(this.file, record(data));
+    writing(this.path, () => appendFileSync(this.file, record(data)));
   }
+}
+
+/**
+ * `events.out.tfevents.<seconds>.<host>.<process>`: TensorBoard reads files in the order of their names, so the seconds are
+ * later than those of the files that are there, even where the clock was set back.
+ */
+function nameOfNext(directory: string): string {
+  const taken = readdirSync(directory).map((name) => Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0));
+  const seconds = Math.max(Math.floor(Date.now() / 1000), 1 + Math.max(0, ...taken));
+  return `events.out.tfevents.${String(seconds).padStart(10, '0')}.${hostname()}.${process.pid}`;
 }
 
 /** A google.protobuf.Value; empty for null. */

@@ -1,5 +1,5 @@
 /** Directories as runs leave them: those of train.ts, and a collection in the layout of an earlier tool. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writePredictions } from '../../utils/predictions';
 
@@ -213,4 +213,11 @@ export function writePublishedRuns(parent: string): void {
       }
     }
   }
+}
+
+/** Changes one bit of the last tensor in a file. */
+export function damage(path: string): void {
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 2]! ^= 1;
+  writeFileSync(path, bytes);
 }

@@ -4,7 +4,8 @@
  * it has done all.
  *
  * params.json: `alpha` is the accuracy of the last epoch; `behaviour` one of good (also where absent), fail, fail_once,
- * hang, hang_hard (deaf to all signals but SIGKILL).
+ * hang, hang_hard (deaf to all signals but SIGKILL), diverge (after its first epoch, as run.json then says), be_killed (by
+ * itself, as by a system that is short of memory).
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,6 +55,14 @@ async function main(): Promise<void> {
       const epoch = history.length + 1;
       history.push(JSON.stringify({ epoch, train: value(epoch), val: value(epoch) }));
       writeFileAtomic(file('metrics.jsonl'), history.map((line) => `${line}\n`).join(''));
+      if (behaviour === 'be_killed') {
+        process.stderr.write(' 50%| 1/2 [00:30<00:30, 0 images/s]\n');
+        process.kill(process.pid, 'SIGKILL');
+      }
+      if (behaviour === 'diverge') {
+        writeJson(file('run.json'), { diverged: `epoch ${epoch + 1}: the loss is NaN` });
+        throw new UserError('the loss is NaN');
+      }
     }
     writeJson(file('metrics_val_best_weights.json'), { ...value(epochs), epoch: epochs });
     appendFileSync(file('ends.txt'), `${process.pid}\n`);

@@ -6,6 +6,7 @@ import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
 import { readTorchCheckpoint } from '../../utils/pytorch';
 import { readSafetensors, writeSafetensors } from '../../utils/safetensors';
+import { damage } from '../helpers/runs';
 import { complaintOf, rowsOf } from './rows';
 
 const zeros = (shapes: Record<string, number[]>): NamedArrays =>
@@ -36,6 +37,17 @@ describe('readWeights', () => {
   it("leaves out what an optimizer keeps in a run's own checkpoint", async () => {
     const path = join(folder, 'last.safetensors');
     writeSafetensors(path, zeros({ 'fc.bias': [10], 'optimizer.exp_avg.fc.bias': [10] }));
+    expect([...(await readWeights(path)).keys()]).to.deep.equal(['fc.bias']);
+  });
+
+  it('refuses a file of ours that has changed, and takes one of an earlier version, without a hash', async () => {
+    const path = join(folder, 'best.safetensors');
+    writeSafetensors(path, zeros({ 'fc.bias': [10] }));
+    damage(path);
+    expect(await complaintOf(path, () => readWeights(path))).to.match(/^not a valid safetensors file: it is damaged: /);
+    const header = Buffer.from('{"fc.bias":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}');
+    const length = Buffer.of(header.length, 0, 0, 0, 0, 0, 0, 0);
+    writeFileSync(path, Buffer.concat([length, header, Buffer.alloc(4)]));
     expect([...(await readWeights(path)).keys()]).to.deep.equal(['fc.bias']);
   });
 

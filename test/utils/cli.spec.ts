@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArguments, type CommandSpec } from '../../utils/cli';
 import { UserError } from '../../utils/errors';
@@ -116,6 +117,16 @@ describe('runMain', () => {
     });
   });
 
+  it('prints what the system refused in one line, and no control characters of a name', () => {
+    const refused = run('require("node:fs").readdirSync("none\\n\\u001b[2J")');
+    expect(refused).to.include({
+      status: 1,
+      stdout: '',
+      stderr: "error: ENOENT: no such file or directory, scandir 'none �[2J'\n",
+    });
+    expect(run('throw new UserError("a\\u001b[2J\\u009b: b")').stderr).to.equal('error: a�[2J�: b\n');
+  });
+
   it('prints the stack of any other error and ends with 70', () => {
     const { status, stderr } = run('function inner() { throw new TypeError("oops"); } inner();');
     expect(status).to.equal(70);
@@ -155,5 +166,19 @@ describe('runMain', () => {
     const pipeline = 'set -o pipefail; "$0" -e "$1" | head -c 1';
     const result = spawnSync('bash', ['-c', pipeline, process.execPath, script], { cwd: root, encoding: 'utf8' });
     expect(result).to.include({ status: 0, stdout: 'l', stderr: 'finished\n' });
+  });
+
+  it('ends with one line where its output goes to a full disk', function () {
+    if (!existsSync('/dev/full')) return this.skip();
+    const script = `require('ts-node/register'); require('./utils/cli').runMain(async () => console.log('line'))`;
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, ['-e', script], {
+      cwd: root,
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    expect([status, String(stderr)].join()).to.equal(
+      '1,error: the output cannot be written: ENOSPC: no space left on device, write\n',
+    );
   });
 });

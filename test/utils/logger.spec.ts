@@ -48,6 +48,13 @@ describe('log', () => {
     ]);
   });
 
+  it('begins a line of its own where the last one was cut off', () => {
+    const path = join(directory, 'cut.log');
+    writeFileSync(path, 'whole\n2018-03-04 05:0');
+    printedBy(() => openLog(path).info('next'));
+    expect(readFileSync(path, 'utf8')).to.match(/^whole\n2018-03-04 05:0\n\d{4}-[^\n]*:INFO: next\n$/);
+  });
+
   it('fails at once where it cannot write', () => {
     const path = join(directory, 'missing', 'train.log');
     expect(() => openLog(path)).to.throw(UserError, `${path}: cannot be written`);

@@ -81,6 +81,7 @@ describe('params', () => {
       num_channels: 32,
       hidden_sizes: [1200, 1200],
       save_summary_steps: 100,
+      checkpoint_every: '10m',
       num_workers: 4,
       optimizer: 'adam',
       momentum: 0.9,
@@ -473,6 +474,14 @@ describe('params', () => {
       ],
       ['num_channels', [1], [[0, 'must be >= 1']]],
       ['save_summary_steps', [1], [[0, 'must be >= 1']]],
+      [
+        'checkpoint_every',
+        ['0s', '30s', '1h30m'],
+        ['', '10', '10 m', '1m1h', 600].map((value) => [
+          value,
+          'must be a length of time such as "30s", "10m" or "1h30m"',
+        ]),
+      ],
       ['num_workers', [0], [[-1, 'must be >= 0']]],
       ['momentum', [0, 0.99], [[1, 'must be < 1']]],
       ['weight_decay', [0, 2], [[-1e-4, 'must be >= 0']]],
@@ -526,11 +535,11 @@ describe('params', () => {
     expect(parse({ ...plain, hidden_sizes: [30, 1] }).hidden_sizes).to.deep.equal([30, 1]);
     const teacher = { model: 'wrn', hidden_sizes: [800] };
     expect(parse({ ...distilled, teacher }).teacher).to.deep.equal({ ...teacher, num_channels: 32 });
-    const array = '"hidden_sizes" must be an array of integers from 1, got';
+    const array = '"hidden_sizes" must be an array of up to 100 integers from 1 to 65536, got';
     expect(linesOf({ ...plain, hidden_sizes: [] })).to.deep.equal([`${array} an array of 0`]);
     expect(linesOf({ ...plain, hidden_sizes: 1200 })).to.deep.equal([`${array} 1200`]);
     expect(linesOf({ ...plain, hidden_sizes: [1, 0] })).to.deep.equal([
-      '"hidden_sizes.1" must be an integer from 1, got 0',
+      '"hidden_sizes.1" must be an integer from 1 to 65536, got 0',
     ]);
   });
 
@@ -665,7 +674,7 @@ describe('params', () => {
       early_stopping: { patience: 0 },
     };
     expect(linesOf({ ...plain, ...wrong })).to.have.members([
-      '"init.skip" must be an array of globs such as "layer*", got "fc"',
+      '"init.skip" must be an array of 1 to 200 globs such as "layer*", got "fc"',
       '"freeze.0" must be a glob such as "layer*", of 1 to 200 characters, got ""',
       '"learning_rates.fc*" must be > 0, got 0',
       '"class_weights" must be "balanced" or an array with a number above 0 for each class, got "equal"',
@@ -706,7 +715,7 @@ describe('params', () => {
 
   it('answers every JSON value with params that it accepts again, or with clear lines', () => {
     const clear =
-      /^(must be an object, got .+|".*" (is missing|is not a key|must (be|name) .+, got .+)(; did you mean ".+"\?)?)$/;
+      /^(must be an object, got .+|".*" (is missing|is not a key|must (be|name|not have) .+(, got .+)?)(; did you mean ".+"\?)?|and \d+ more)$/;
     const check = (content: unknown) => {
       let params;
       try {

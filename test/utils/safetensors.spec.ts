@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,13 +45,20 @@ describe('safetensors', () => {
       ['a', ndarray('int32', [], Int32Array.of(-2))],
     ]);
     writeSafetensors(path, tensors, { step: '5' });
-    const header =
-      '{"__metadata__":{"step":"5"},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},' +
-      '"a":{"dtype":"I32","shape":[],"data_offsets":[2,6]}}   ';
+    const headerWith = (hash: string) =>
+      `{"__metadata__":{"step":"5","distillery.sha256":"${hash}"},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},` +
+      '"a":{"dtype":"I32","shape":[],"data_offsets":[2,6]}}    ';
+    const data = Buffer.of(7, 8, 0xfe, 0xff, 0xff, 0xff);
+    const header = headerWith(
+      createHash('sha256')
+        .update(headerWith('0'.repeat(64)))
+        .update(data)
+        .digest('hex'),
+    );
     expect(header.length % 8).to.equal(0);
     const length = Buffer.alloc(8);
     length.writeUInt8(header.length);
-    const expected = Buffer.concat([length, Buffer.from(header), Buffer.of(7, 8, 0xfe, 0xff, 0xff, 0xff)]);
+    const expected = Buffer.concat([length, Buffer.from(header), data]);
     expect(readFileSync(path).toString('latin1')).to.equal(expected.toString('latin1'));
   });
 
@@ -140,6 +148,28 @@ describe('safetensors', () => {
       expect(complaint).to.contain(why);
     });
   }
+
+  it('keeps what was there under another name where it is asked to', () => {
+    const [path, before] = [join(folder, 'a.safetensors'), join(folder, 'before.safetensors')];
+    const numbered = (n: number): NamedArrays => new Map([['n', ndarray('uint8', [1], Uint8Array.of(n))]]);
+    for (const n of [1, 2, 3]) writeSafetensors(path, numbered(n), {}, before);
+    const numberIn = (file: string) => readSafetensors(file).tensors.get('n')!.data[0];
+    expect([numberIn(path), numberIn(before)]).to.deep.equal([3, 2]);
+  });
+
+  it('refuses a file of ours with any bit changed', async () => {
+    const path = join(folder, 'a.safetensors');
+    writeSafetensors(path, new Map([['a', ndarray('float32', [2], Float32Array.of(1, 2))]]), { step: '5' });
+    const bytes = new Uint8Array(readFileSync(path));
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const changed = bytes.slice();
+      changed[bit >> 3]! ^= 1 << (bit & 7);
+      // A changed name of the hash makes a file that does not claim to have one.
+      if (!Buffer.from(changed).includes('"distillery.sha256"')) continue;
+      const complaint = await complaintOf('x', () => parseSafetensors(changed, 'x'));
+      expect(complaint, `bit ${bit}`).to.match(/^not a valid safetensors file: /);
+    }
+  });
 
   it('refuses a file cut off anywhere', async () => {
     const bytes = Uint8Array.from(readFileSync(fixture));
