@@ -47,7 +47,10 @@ async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const format = oneOf('format', args.format, ['md', 'csv', 'json', 'html'] as const);
   if (args.watch && format !== 'html') throw new UserError('--watch goes with --format html', 2);
-  const { parent_dir: parent } = args;
+  const { parent_dir: parent, port } = args;
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new UserError(`--port must be an integer from 0 to 65535, got ${port}`, 2);
+  }
   const { table, baseline, runs } = tabulate(args);
   if (runs === 0 && !args.watch) throw new UserError(`${parent}: holds no run with results`);
 
@@ -60,7 +63,7 @@ async function main(): Promise<void> {
   if (pictures > 0) process.stdout.write(`${pictures} pictures are kept in ${join(parent, 'report')}\n`);
   if (!args.watch) return;
 
-  const server = await servePage(() => pageData(tabulate(args).table, parent), args.port);
+  const server = await servePage(() => pageData(tabulate(args).table, parent), port);
   const interrupted = interruption();
   process.stdout.write(`${server.address} shows the runs as they go on; Ctrl-C ends it\n`);
   process.exitCode = await interrupted;

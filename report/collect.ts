@@ -1,18 +1,20 @@
 /** What the directories of runs hold: ours, and those of earlier tools that wrote validation metrics only. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { globSync } from 'fast-glob';
 import { messageOf, UserError } from '../utils/errors';
-import { readJson } from '../utils/files';
+import { readJson, readText } from '../utils/files';
 import { flatten, type Flat, type Scalar } from '../utils/flatten';
+import { isObject, parseJson } from '../utils/json';
 import { lockState } from '../utils/lock';
 import { earlyEndings, type EarlyEnding } from './endings';
+import { findFiles } from './find';
 import { sortNaturally } from './natural_order';
 import { readSummary, type PredictionSummary } from './predictions';
 
 /**
  * running: a living process holds its lock; finished: its last result is there; broken: a file cannot be read; pruned and
- * failed: the search whose trial it is has ended it; interrupted: none of these, it can go on.
+ * failed: the search whose trial it is has ended it, or, failed, its numbers were not finite; interrupted: none of these, it
+ * can go on.
  */
 export type Status = 'running' | 'finished' | 'broken' | EarlyEnding | 'interrupted';
 
@@ -72,27 +74,15 @@ const predictionFiles = ['predictions_val.safetensors', 'predictions_test.safete
 
 /**
  * All runs in `directory` and below it, in natural order; their paths are told from `origin`. Symbolic links are not
- * followed; results that were put aside (`before_<n>`) and the stages of a run (`stages/<n>_<name>`) do not count. Throws a UserError where there is no such
+ * followed; results that were put aside (`before_<n>`), repetitions (`again_<n>`) and the stages of a run (`stages/<n>_<name>`) do not count. Throws a UserError where there is no such
  * directory; whatever is wrong with a run is told in its record.
  */
 export function collectRuns(directory: string, origin = directory): Run[] {
   if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
   if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
-  const found = globSync(`**/{params.json,${[...traces, ...predictionFiles].join()}}`, {
-    cwd: directory,
-    ignore: ['**/node_modules/**', '**/before_+([0-9])/**', '**/stages/+([0-9])_*/**'],
-    followSymbolicLinks: false,
-    suppressErrors: true,
-  });
-  const filesOf = new Map<string, Set<string>>();
-  for (const path of found) {
-    const slash = path.lastIndexOf('/');
-    const folder = path.slice(0, Math.max(slash, 0));
-    if (!filesOf.has(folder)) filesOf.set(folder, new Set());
-    filesOf.get(folder)!.add(path.slice(slash + 1));
-  }
   const endingOf = earlyEndings();
-  const runs = [...filesOf].flatMap(([folder, files]) => {
+  const found = findFiles(directory, ['params.json', ...traces, ...predictionFiles]);
+  const runs = [...found].flatMap(([folder, files]) => {
     const path = join(directory, folder);
     const ending = endingOf(path);
     if (ending === undefined && !traces.some((name) => files.has(name))) return [];
@@ -157,16 +147,20 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   const { done, planned = done } = progressOf(run);
   const isAtItsEnd = done >= planned || done === run.facts.get('stopped_after');
   const isComplete = isOurs ? run.test !== undefined && isAtItsEnd : lock === 'free';
-  const atRest = errors.length > 0 ? 'broken' : isComplete ? 'finished' : (ending ?? 'interrupted');
+  const unfinished = ending ?? (run.facts.has('diverged') ? 'failed' : 'interrupted');
+  const atRest = errors.length > 0 ? 'broken' : isComplete ? 'finished' : unfinished;
   return { ...run, status: lock === 'held' ? 'running' : atRest };
 }
 
 function readFlat(path: string): Flat {
-  return flatten(objectIn(readJson(path)));
+  const flat = flatten(objectIn(readJson(path)));
+  refuseMore(flat.size);
+  return flat;
 }
 
 function readScore(path: string): Score {
   const { epoch, selected_on: selectedOn, ...rest } = objectIn(readJson(path));
+  refuseMore(Object.keys(rest).length);
   const metrics = Object.entries(rest).map(([name, value]) => [name, numberIn(value, name)] as const);
   return {
     metrics: new Map(metrics),
@@ -177,11 +171,11 @@ function readScore(path: string): Score {
 
 function readCurves(path: string): Curves {
   const curves = new Map<string, number[]>();
-  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  const lines = readText(path).split('\n').filter(Boolean);
   for (const [i, line] of lines.entries()) {
     let record: Flat;
     try {
-      record = flatten(objectIn(JSON.parse(line)), '_');
+      record = flatten(objectIn(parseJson(line)), '_');
     } catch (error) {
       throw new Error(`line ${i + 1}: ${messageOf(error)}`);
     }
@@ -189,13 +183,21 @@ function readCurves(path: string): Curves {
       if (!curves.has(name)) curves.set(name, Array<number>(i).fill(NaN));
       curves.get(name)![i] = numberIn(value, name);
     }
+    refuseMore(curves.size);
     for (const values of curves.values()) if (values.length === i) values.push(NaN);
   }
   return curves;
 }
 
+/** Each becomes a column, or a curve. */
+const MOST_VALUES = 1000;
+
+function refuseMore(count: number): void {
+  if (count > MOST_VALUES) throw new Error(`it has ${count} values by name, accepted are up to ${MOST_VALUES}`);
+}
+
 function objectIn(content: unknown): object & Record<string, unknown> {
-  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content as never;
+  if (isObject(content)) return content;
   throw new Error(`must be a JSON object, got ${shown(content)}`);
 }
 

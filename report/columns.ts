@@ -1,5 +1,6 @@
 /** The columns of a table: what each takes from a run, and how a row shows it. */
 import type { Flat, Scalar } from '../utils/flatten';
+import { isObject, parseJson } from '../utils/json';
 import { formatDuration } from '../utils/progress';
 import { chosenOnTest, progressOf, type Run, type Score } from './collect';
 import type { Baseline, Comparison } from './comparison';
@@ -30,6 +31,8 @@ export const TEST_MARK = '†';
 
 /** Classes whose difference a cell tells. */
 const MOST_CLASSES = 5;
+/** Of a text in a cell. */
+const MOST_CHARACTERS = 500;
 
 export type Comparisons = ReadonlyMap<Row, Comparison>;
 
@@ -82,7 +85,7 @@ function column(name: string, value: Column['value'], options: Options = {}): Co
   const textOf = (row: Row): string => {
     const values = valuesOf(row);
     const statistic = meanOf(values);
-    if (!statistic || !format) return values.every((one) => one === values[0]) ? String(values[0] ?? '') : '';
+    if (!statistic || !format) return values.every((one) => one === values[0]) ? shortened(values[0]) : '';
     const isSpread = spread && row.runs.length > 1;
     const margin = isSpread ? ` ± ${format(statistic.standardDeviation)} (${statistic.n})` : '';
     return format(statistic.mean) + margin + mark(row);
@@ -101,6 +104,12 @@ function column(name: string, value: Column['value'], options: Options = {}): Co
   };
 }
 
+/** What a cell shows of a value: a text of many lines would make every row as wide. */
+function shortened(value: Value): string {
+  const text = String(value ?? '');
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 1)}…` : text;
+}
+
 /** A column for each key of params.json; those are shown whose values differ from row to row. */
 function paramColumns(rows: readonly Row[]): Column[] {
   const known = rows.filter(({ params }) => params.size > 0);
@@ -115,7 +124,7 @@ function paramColumns(rows: readonly Row[]): Column[] {
     const isNumeric = all.every((params) => typeof (params.get(name) ?? 0) === 'number') && name !== 'method';
     return column(name, ({ params }) => paramOf(params, name), {
       shown: differs,
-      text: ({ params }) => String(paramOf(params, name) ?? ''),
+      text: ({ params }) => shortened(paramOf(params, name)),
       ...(isNumeric && { format: String }),
     });
   });
@@ -129,15 +138,21 @@ function paramOf(params: Flat, name: string): Value {
 /** The names of a run's methods; where none is said, the name of the model says whether it is distilled. */
 function methodOf(params: Flat): Value {
   const method = params.get('method') ?? params.get('method.name');
-  if (typeof method === 'string' && method.startsWith('[')) return namesOf(JSON.parse(method) as unknown[]);
+  if (typeof method === 'string' && method.startsWith('[')) return namesOf(method);
   const version = params.get('model_version');
   if (method !== undefined || version === undefined) return method;
   return String(version).includes('distill') ? 'kd' : 'nokd';
 }
 
-function namesOf(methods: readonly unknown[]): string {
-  const nameOf = (one: unknown) => (typeof one === 'object' && one !== null && 'name' in one ? one.name : one);
-  return methods.map((one) => String(nameOf(one))).join(' + ');
+/** The names in a list of methods; a text that is no such list stays as it is. */
+function namesOf(list: string): string {
+  const nameOf = (one: unknown) => (isObject(one) ? one.name : one);
+  try {
+    const names = (parseJson(list) as unknown[]).map(nameOf);
+    return names.every((name) => typeof name === 'string') ? names.join(' + ') : list;
+  } catch {
+    return list;
+  }
 }
 
 function scoreColumns(

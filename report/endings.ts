@@ -1,6 +1,8 @@
 /** How the trials of a search ended where their own files do not tell: its journal does (search.journal.jsonl). */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { readText } from '../utils/files';
+import { parseJson } from '../utils/json';
 
 export type EarlyEnding = 'pruned' | 'failed';
 
@@ -41,7 +43,7 @@ function endings(): (directory: string) => Ending | undefined {
  */
 function readEndings(parent: string): ReadonlyMap<string, Ending> {
   const path = join(parent, 'search.journal.jsonl');
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
+  const lines = existsSync(path) ? textOf(path).split('\n') : [];
   const endings = new Map<string, Ending>();
   for (const { event, name, repeat, reason } of lines.map(parse)) {
     if (typeof name !== 'string' || typeof repeat !== 'number') continue;
@@ -55,9 +57,18 @@ function readEndings(parent: string): ReadonlyMap<string, Ending> {
   return endings;
 }
 
+/** A journal that cannot be read tells nothing. */
+function textOf(path: string): string {
+  try {
+    return readText(path);
+  } catch {
+    return '';
+  }
+}
+
 function parse(line: string): Readonly<Partial<Record<'event' | 'name' | 'repeat' | 'reason', unknown>>> {
   try {
-    return Object(JSON.parse(line)) as object;
+    return Object(parseJson(line)) as object;
   } catch {
     return {};
   }

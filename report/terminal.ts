@@ -1,6 +1,7 @@
 /** A table for a terminal: as wide as that is, with colours where it has them. */
 import { styleText } from 'node:util';
 import { getBorderCharacters, table as drawTable } from 'table';
+import { printable } from '../utils/printable';
 import type { Column } from './columns';
 import type { Table } from './table';
 
@@ -30,10 +31,10 @@ export function terminalOf(stream: NodeJS.WriteStream): TerminalOptions {
 /** The table with its notes. Columns are left out and cells wrapped where it is wider than the terminal. */
 export function toTerminal(table: Table, { width = Infinity, colour = false }: TerminalOptions = {}): string {
   const { columns, leftOut } = fit(table, width);
-  const cellOf = (column: Column, text: string) => (colour ? coloured(column.name, printable(text)) : printable(text));
+  const cellOf = (column: Column, text: string) => (colour ? coloured(column.name, oneLine(text)) : oneLine(text));
   const parts = table.sections.map(({ title, rows }) => {
     const cells = [
-      columns.map(({ column }) => printable(column.name)),
+      columns.map(({ column }) => oneLine(column.name)),
       ...rows.map((row) => columns.map(({ column }) => cellOf(column, column.text(row)))),
     ];
     const drawn = drawTable(cells, {
@@ -45,17 +46,17 @@ export function toTerminal(table: Table, { width = Infinity, colour = false }: T
       })),
       drawHorizontalLine: (line, count) => line <= 1 || line === count,
     });
-    return title === undefined ? drawn : `${printable(title)}\n${drawn}`;
+    return title === undefined ? drawn : `${oneLine(title)}\n${drawn}`;
   });
   const remark = leftOut.length > 0 ? [`Left out for lack of room: ${leftOut.join(', ')}.`] : [];
-  return [...parts, ...[...table.notes, ...remark].map((note) => `${printable(note)}\n`)].join('');
+  return [...parts, ...[...table.notes, ...remark].map((note) => `${oneLine(note)}\n`)].join('');
 }
 
 /** Columns with widths that fit into `width`; those that were asked for by name all stay. */
 function fit(table: Table, width: number): { columns: { column: Column; width: number }[]; leftOut: string[] } {
   const rows = table.sections.flatMap((section) => section.rows);
   const widthOf = (column: Column) =>
-    rows.reduce((widest, row) => Math.max(widest, printable(column.text(row)).length), column.name.length);
+    rows.reduce((widest, row) => Math.max(widest, oneLine(column.text(row)).length), column.name.length);
   let columns = table.columns.map((column) => ({ column, width: widthOf(column) }));
   const leftOut: string[] = [];
   const isTooWide = () => columns.reduce((sum, one) => sum + one.width + GAP, 1) > width;
@@ -81,9 +82,9 @@ function fit(table: Table, width: number): { columns: { column: Column; width: n
   return { columns, leftOut };
 }
 
-/** The text on one line without control characters, which could do anything to a terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, '�');
+/** The text on one line, harmless to a terminal. */
+function oneLine(text: string): string {
+  return printable(text).replace(/[\n\t]+/g, '�');
 }
 
 const colours: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {

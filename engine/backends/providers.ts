@@ -42,6 +42,8 @@ export async function openOnnxRuntime(provider: Provider): Promise<Opened> {
       `"device": "cuda" needs ONNX Runtime's CUDA libraries, which are not installed: run "npm run setup:cuda"`,
     );
   }
+  // Else CUDA rounds the factors of products of float32 to 10 bits.
+  if (provider === 'cuda') process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   try {
     await tryProduct(backend, 'float32');
   } catch (error) {

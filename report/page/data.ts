@@ -78,7 +78,21 @@ const curveNames = ['train_loss', 'train_accuracy', 'val_loss', 'val_accuracy', 
 const MOST_POINTS = 1_500_000;
 
 /** Facts about single runs rather than about where they ran, and those that have a column. */
-const ownFacts = ['parameters', 'flops_per_image', 'seconds', 'epoch_seconds', 'command', 'seed', 'started'];
+const ownFacts = [
+  ...[
+    'parameters',
+    'flops_per_image',
+    'seconds',
+    'epoch_seconds',
+    'command',
+    'cwd',
+    'seed',
+    'started',
+    'params',
+    'files',
+  ],
+  ...['data', 'started_from', 'diverged', 'skipped_steps', 'restored'],
+];
 const MOST_VALUES = 4;
 
 /** Columns that tell what a network costs. */
@@ -222,8 +236,8 @@ function sharedParams(runs: readonly Run[]): PageData['shared'] {
 
 function environmentOf(runs: readonly Run[]): Fact[] {
   const names = new Set(runs.flatMap(({ facts }) => [...facts.keys()]));
-  for (const name of ownFacts) names.delete(name);
-  return [...names].map((name) => {
+  const shown = [...names].filter((name) => !ownFacts.includes(name.split('.')[0]!));
+  return shown.map((name) => {
     const told = runs.map(({ facts }) => facts.get(name)).filter((value) => value !== undefined);
     const counts = new Map<string, number>();
     for (const value of told) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1);
@@ -238,10 +252,11 @@ function environmentOf(runs: readonly Run[]): Fact[] {
 
 function troublesOf(runs: readonly Run[], parent: string): Trouble[] {
   const reasonOf = failureReasons();
-  return runs.flatMap(({ directory, status, errors }) => {
+  return runs.flatMap(({ directory, status, errors, facts }) => {
     const unread = errors.map(({ file, reason }) => `${file}: ${reason}`);
-    const failure = status === 'failed' ? reasonOf(join(parent, directory)) : undefined;
-    const reasons = [...(failure === undefined ? [] : [failure]), ...unread];
+    const isGivenUp = status === 'failed' || status === 'pruned';
+    const why = isGivenUp ? (reasonOf(join(parent, directory)) ?? facts.get('diverged')) : undefined;
+    const reasons = [...(why === undefined ? [] : [String(why)]), ...unread];
     if (reasons.length === 0 && !['failed', 'interrupted'].includes(status)) return [];
     return [{ directory, status, reason: reasons.join('; ') }];
   });

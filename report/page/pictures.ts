@@ -59,8 +59,13 @@ export async function writePictures(directory: string, data: PageData): Promise<
 }
 
 async function toSvg(spec: Spec, config: Config): Promise<string> {
-  const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
-  const view = new View(parse(compile(spec, { config }).spec), { renderer: 'none' });
+  const [{ parse, View }, { expressionInterpreter: expr }, { compile }] = await Promise.all([
+    import('vega'),
+    import('vega-interpreter'),
+    import('vega-lite'),
+  ]);
+  // Interpreted (`ast`), no expression becomes a function, whatever names from files may get into it.
+  const view = new View(parse(compile(spec, { config }).spec, undefined, { ast: true }), { renderer: 'none', expr });
   try {
     return `<?xml version="1.0" encoding="UTF-8"?>\n${await view.toSVG()}\n`;
   } finally {

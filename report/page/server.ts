@@ -14,6 +14,15 @@ export interface PageServer {
 
 const HOST = '127.0.0.1';
 
+/** Requests are a line and some headers: whoever takes longer over that, or opens many connections, is cut off. */
+const limits = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16_384,
+};
+const MOST_CONNECTIONS = 64;
+
 /** Data are made anew no sooner than after this, nor after ten times what it took. */
 const FRESH_MS = 1000;
 
@@ -24,7 +33,7 @@ const FRESH_MS = 1000;
  */
 export async function servePage(read: () => PageData, port: number): Promise<PageServer> {
   const latest = cached(read);
-  const server = createServer((request, response) => {
+  const server = createServer(limits, (request, response) => {
     const { port: own } = server.address() as AddressInfo;
     try {
       answer(request, response, own, latest);
@@ -32,6 +41,7 @@ export async function servePage(read: () => PageData, port: number): Promise<Pag
       send(response, 503, messageOf(error));
     }
   });
+  server.maxConnections = MOST_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(new UserError(`--port: ${port} cannot be listened on: ${messageOf(error)}`)),

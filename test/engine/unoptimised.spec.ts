@@ -2,27 +2,29 @@
  * Training by the lowerings that are chosen for each shape, as ONNX Runtime optimises them, beside the same training with
  * one plain lowering for all shapes and no optimisation.
  *
- * Both see the same 4 images at every step, which they learn by heart. With new images at every step training amplifies
- * what any other order of additions changes, once a pixel before a ReLU passes 0 on one side only.
+ * Both learn the same few images by heart, slowly. Training amplifies what any other order of additions changes, once a
+ * pixel before a ReLU passes 0 on one side only; the images are noise, so that pixels do not pass it together.
  */
 import { expect } from 'chai';
 import { OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { Session, State } from '../../engine/session';
-import { makeShapes } from '../../model/data/shapes';
 import { nets } from '../../model/nets';
 import { trainingGraph } from '../../model/training';
-import { ndarray, type NdArray } from '../../utils/ndarray';
+import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
+import { Random } from '../../utils/random';
 import { PlainSession, plainly } from '../helpers/plain';
 import { trainingOptions } from '../helpers/training';
 
 const STEPS = 100;
 const IMAGES = 16;
+const SHAPE = [3, 32, 32] as const;
+const CLASSES = 10;
 const TOLERANCE = 1e-3;
 
 /** By network: its learning rate and how many convolutions it has. */
 const cases = {
   cnn: { learningRate: 0.001, convolutions: 3 },
-  resnet8: { learningRate: 0.01, convolutions: 7 },
+  resnet8: { learningRate: 0.002, convolutions: 7 },
 } as const;
 
 /** What is compared as one vector: the parameters of a layer, and its statistics. Biases of a BatchNorm begin at 0. */
@@ -46,20 +48,25 @@ function differences(names: readonly string[], a: (name: string) => NdArray, b: 
 }
 
 describe(`${STEPS} steps of training as lowered for speed and as lowered plainly`, function () {
-  this.timeout(60_000);
-  const dataset = makeShapes({ train: IMAGES, test: 1, seed: 0 });
+  this.timeout(120_000);
+  const pixels = new Float32Array(IMAGES * sizeOf(SHAPE));
+  new Random(0, 'pixels').fillUniform(pixels, 0, 256);
   const batch = {
-    images: ndarray('uint8', [IMAGES, ...dataset.shape], dataset.train.images),
-    labels: ndarray('int32', [IMAGES], Int32Array.from(dataset.train.labels)),
+    images: ndarray('uint8', [IMAGES, ...SHAPE], Uint8Array.from(pixels)),
+    labels: ndarray(
+      'int32',
+      [IMAGES],
+      Int32Array.from({ length: IMAGES }, (_, i) => i % CLASSES),
+    ),
   };
 
   for (const [net, { learningRate, convolutions }] of Object.entries(cases)) {
     it(net, async () => {
       const model = {
         net: nets[net]!.build,
-        options: { classes: dataset.classes.length, numChannels: 32, dropoutRate: 0 },
-        normalize: dataset.normalize,
-        input: dataset.shape,
+        options: { classes: CLASSES, numChannels: 32, dropoutRate: 0 },
+        normalize: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+        input: SHAPE,
       };
       const optimizer = sgd({ momentum: 0.9, weightDecay: 5e-4 });
       const build = () => trainingGraph(model, trainingOptions(optimizer, IMAGES));
@@ -77,7 +84,7 @@ describe(`${STEPS} steps of training as lowered for speed and as lowered plainly
         expect(Math.abs(loss - expected) / expected, `loss of step ${step}`).to.be.below(TOLERANCE);
         losses.push(loss);
       }
-      expect(losses.at(-1), 'it learns').to.be.below(losses[0]! / 2);
+      expect(losses.at(-1), 'it learns').to.be.below(0.8 * losses[0]!);
       const compared = state.names.filter(
         (key) => !key.startsWith(OPTIMIZER_PREFIX) && !key.endsWith('num_batches_tracked'),
       );

@@ -1,7 +1,7 @@
 /** A metric over two parameters: cells where both have few values, points where not. */
 import type { PageColumn } from '../data';
 import { domainOf, goalOf, inOrder, numberAt, scoreRange, valueAt } from '../model';
-import { titled, type Look, type Spec } from './look';
+import { fieldTitle, titled, type Look, type Spec } from './look';
 
 /** With more values than this a parameter is drawn as a continuous one. */
 const MOST_CELLS = 16;
@@ -35,18 +35,19 @@ export function heatmapChart(rows: readonly number[], { x, y, metric }: HeatmapC
   const color = {
     field: 'value',
     type: 'quantitative',
-    title: metric.name,
+    title: fieldTitle(metric.name),
     scale: { domain: [...range], range: [...ramp], clamp: true },
     legend: {
+      title: metric.name,
       orient: look.width < 480 ? 'bottom' : 'right',
       gradientLength: look.width < 480 ? 200 : 160,
       format: '.4~f',
     },
   } as const;
   const tooltip = [
-    { field: 'x', type: 'nominal', title: x.name },
-    { field: 'y', type: 'nominal', title: y.name },
-    { field: 'text', type: 'nominal', title: metric.name },
+    { field: 'x', type: 'nominal', title: fieldTitle(x.name) },
+    { field: 'y', type: 'nominal', title: fieldTitle(y.name) },
+    { field: 'text', type: 'nominal', title: fieldTitle(metric.name) },
     { field: 'n', type: 'nominal', title: 'rows' },
   ] as const;
   const height = isGrid ? Math.max(160, Math.min(420, 60 + 38 * domains.y.length)) : 380;
@@ -59,14 +60,19 @@ export function heatmapChart(rows: readonly number[], { x, y, metric }: HeatmapC
     };
   }
   const discrete = (column: PageColumn, sort: readonly (string | number)[]) =>
-    ({ type: 'ordinal', title: column.name, sort: sort.map(String), scale: { paddingInner: 0.04 } }) as const;
+    ({
+      type: 'ordinal',
+      title: fieldTitle(column.name),
+      sort: sort.map(String),
+      scale: { paddingInner: 0.04 },
+    }) as const;
   const hasTexts = (look.width - 170) / domains.x.length >= ROOM;
   const isStrong = `datum.value ${goal === 'maximize' ? '>' : '<'} ${(range[0] + range[1]) / 2}`;
   return {
     ...size,
     encoding: {
-      x: { field: 'x', ...discrete(x, domains.x), axis: { labelAngle: 0, domain: false, ticks: false } },
-      y: { field: 'y', ...discrete(y, [...domains.y].reverse()) },
+      x: { field: 'x', ...discrete(x, domains.x), axis: { title: x.name, labelAngle: 0, domain: false, ticks: false } },
+      y: { field: 'y', ...discrete(y, [...domains.y].reverse()), axis: { title: y.name } },
       tooltip: [...tooltip],
     },
     layer: [
@@ -106,10 +112,10 @@ function cellsOf(points: readonly { x: string | number; y: string | number; valu
 
 function continuous<F extends 'x' | 'y'>(field: F, column: PageColumn, values: readonly (string | number)[]) {
   const domain = domainOf(values);
-  const title = column.name;
-  if (domain.kind === 'choice') return { field, type: 'ordinal', title, sort: values.map(String) } as const;
+  const titles = { title: fieldTitle(column.name), axis: { title: column.name } };
+  if (domain.kind === 'choice') return { field, type: 'ordinal', ...titles, sort: values.map(String) } as const;
   const scale = domain.log ? ({ type: 'log' } as const) : { zero: false };
-  return { field, type: 'quantitative', title, scale } as const;
+  return { field, type: 'quantitative', ...titles, scale } as const;
 }
 
 function shown(value: number): string {

@@ -89,6 +89,14 @@ export function configOf({ theme }: Look): Config {
   };
 }
 
+/**
+ * A name as the title of a field, where tooltips and descriptions (ARIA) have it from; axes and legends take the plain name.
+ * Vega-Lite 6.4 puts these titles into expressions, and escapes quotes in them but neither backslashes nor ends of lines.
+ */
+export function fieldTitle(name: string): string {
+  return JSON.stringify(name).slice(1, -1).replaceAll('\\"', '"');
+}
+
 /** Title of a picture that stands alone. */
 export function titled(look: Look, title: string): { readonly title?: string } {
   return look.alone ? { title } : {};

@@ -1,7 +1,7 @@
 /** Parallel coordinates (Inselberg 1985): an axis for each searched parameter, the last for the metric; a line for each row. */
 import type { PageColumn, PageData } from '../data';
 import { domainOf, goalOf, numberAt, ranked, scoreRange, valueAt } from '../model';
-import { titled, type Look, type Spec } from './look';
+import { fieldTitle, titled, type Look, type Spec } from './look';
 
 /** More lines are a blot. */
 export const MOST_ROWS = 300;
@@ -96,7 +96,7 @@ export function parallelChart(
           opacity: { condition: { ...isHovered, value: 1 }, value: 0 },
           tooltip: [
             { field: 'id', type: 'nominal', title: 'row' },
-            ...names.map((title, i) => ({ field: `text${i}`, type: 'nominal', title }) as const),
+            ...names.map((name, i) => ({ field: `text${i}`, type: 'nominal', title: fieldTitle(name) }) as const),
           ],
         },
       },

@@ -2,7 +2,7 @@
 import { paretoFront } from '../../pareto';
 import type { PageColumn, PageData } from '../data';
 import { goalOf, numberAt } from '../model';
-import { titled, type Look, type Spec } from './look';
+import { fieldTitle, titled, type Look, type Spec } from './look';
 
 const titles: Readonly<Record<string, string>> = {
   parameters: 'parameters',
@@ -51,7 +51,13 @@ export function paretoChart(
         axis: { format: '~s', tickCount: 6 },
         scale: isLog ? { type: 'log', nice: false, padding: 12 } : { zero: false, nice: false, padding: 12 },
       },
-      y: { field: 'score', type: 'quantitative', title: metric.name, scale: { zero: false, padding: 12 } },
+      y: {
+        field: 'score',
+        type: 'quantitative',
+        title: fieldTitle(metric.name),
+        axis: { title: metric.name },
+        scale: { zero: false, padding: 12 },
+      },
     },
     layer: [
       {
@@ -67,7 +73,7 @@ export function paretoChart(
           tooltip: [
             { field: 'id', type: 'nominal', title: 'row' },
             { field: 'costText', type: 'nominal', title: cost.name },
-            { field: 'scoreText', type: 'nominal', title: metric.name },
+            { field: 'scoreText', type: 'nominal', title: fieldTitle(metric.name) },
             { field: 'front', type: 'nominal', title: 'on the front' },
           ],
         },

@@ -192,6 +192,47 @@ describe('report.html in a browser', function () {
     expect(page!.problems.join()).to.include('Content Security Policy');
   });
 
+  it('shows as text whatever else a run says: errors, reasons, facts, metrics, classes, and its title', async () => {
+    const outer = parent;
+    parent = join(outer, nasty);
+    const marked = (text: string) => `${nasty}${text}`;
+    const tricky = `\\": globalThis.hacked = 1, "`;
+    try {
+      for (const [i, name] of ['a', 'b'].entries()) {
+        const run = finished(
+          { [tricky]: i, [`${tricky}${nasty}`]: [nasty, i], schedule: { [nasty]: i } },
+          0.5 + i / 10,
+        );
+        const extra = { [marked('metric')]: 0.5, accuracy: 0.6 + i / 10, loss: 1, epoch: 3, selected_on: nasty };
+        const facts = { ...run.run, [marked('fact')]: marked(name), seed: nasty };
+        writeRun(join(parent, `${name} ${nasty}`), { ...run, val: extra, run: facts });
+        const path = join(parent, `${name} ${nasty}`, 'export.json');
+        writeFileSync(path, JSON.stringify({ float32: { latency: { batch_1: nasty } } }));
+      }
+      const broken = writeRun(join(parent, marked('broken')), finished({}, 0.5));
+      writeFileSync(join(broken, 'run.json'), `{${nasty}`);
+      writeFileSync(join(broken, 'metrics.jsonl'), `{"epoch": "${nasty}"}\n`);
+      writeRun(join(parent, 'failed'), { params: { alpha: 1 } });
+      const reason = marked('reason');
+      const events = [{ event: 'failed', name: 'failed', repeat: 0, reason }];
+      writeFileSync(join(parent, 'search.journal.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+      await open();
+      expect(await page!.evaluate('document.title')).to.include(nasty);
+      const troubles = (await texts('#troubles tbody tr')).join('\n');
+      expect(troubles).to.include(marked('broken')).and.to.include(reason);
+      expect((await texts('thead button')).join('\n')).to.include(marked('metric'));
+      expect((await texts('#environment')).join('\n')).to.include(marked('fact'));
+      await page!.evaluate(`document.getElementById('heatmap').scrollIntoView({ behavior: 'instant' })`);
+      await page!.waitFor(`document.querySelector('#heatmap .mark-rect.role-mark path') !== null`);
+      const tip = await hover(`document.querySelector('#heatmap .mark-rect.role-mark path')`);
+      expect(tip).to.include(tricky);
+      expect(await page!.evaluate(`[document.images.length, globalThis.hacked ?? 'safe'].join()`)).to.equal('0,safe');
+      expect(page!.problems).to.deep.equal([]);
+    } finally {
+      parent = outer;
+    }
+  });
+
   it('fits a phone, in the dark, with one run and with none', async () => {
     writeRun(join(parent, 'only'), finished({ alpha: 0.5 }, 0.7));
     await open([390, 800]);

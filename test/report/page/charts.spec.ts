@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { collectRuns } from '../../../report/collect';
 import { curvesChart } from '../../../report/page/charts/curves';
 import { heatmapChart } from '../../../report/page/charts/heatmap';
@@ -102,5 +103,37 @@ describe('charts', () => {
     const withoutCosts = { ...data, columns: data.columns.filter(({ kind }) => kind !== 'cost') };
     expect(await writePictures(directory, withoutCosts)).to.equal(6);
     expect(readdirSync(directory)).to.have.lengthOf(6);
+  });
+
+  it('show names that would break out of an expression or of markup as they are', async () => {
+    const names = ['a\\": b", "c', '<script>x</script>&\'"', 'd\\', 'e\nf', '"]; g ['];
+    const columns = data.columns.map((column) => {
+      const place = ['alpha', 'temperature', 'val_accuracy'].indexOf(column.name);
+      return place < 0 ? column : { ...column, name: names[place]! };
+    });
+    const directory = join(parent, 'hostile');
+    expect(await writePictures(directory, { ...data, columns })).to.equal(9);
+    const heatmap = readFileSync(join(directory, 'heatmap.svg'), 'utf8');
+    expect(heatmap).not.to.include('<script');
+    expect(heatmap).to.include('>a\\": b", "c</text>').and.to.include('>&lt;script&gt;x&lt;/script&gt;&amp;\'"</text>');
+    // The keys of what tooltips show, as JavaScript reads the expressions that Vega-Lite makes.
+    for (const name of names) {
+      const [x, y, metric] = ['alpha', 'temperature', 'val_accuracy'].map((column) => ({
+        ...data.columns.find((one) => one.name === column)!,
+        name,
+      }));
+      const chart = heatmapChart(rows, { x: x!, y: { ...y!, name: 'y' }, metric: { ...metric!, name: 'z' } }, look);
+      const { compile } = await import('vega-lite');
+      const signals = JSON.stringify(compile(chart!).spec).match(/"tooltip":\{"signal":"(?:[^"\\]|\\.)*"/g)!;
+      const { signal } = (JSON.parse(`{${signals[0]}}}`) as { tooltip: { signal: string } }).tooltip;
+      const shown = runInNewContext(`(${signal})`, {
+        datum: {},
+        isValid: () => false,
+        isArray: () => false,
+        format: String,
+        join: String,
+      }) as object;
+      expect(Object.keys(shown)).to.deep.equal([name, 'y', 'z', 'rows']);
+    }
   });
 });

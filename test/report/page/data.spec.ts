@@ -100,23 +100,32 @@ describe('pageData', () => {
     expect(environment[1]!.more).to.equal(1);
   });
 
-  it('says why a run failed, cannot be read or stopped', () => {
+  it('says why a run failed, diverged, cannot be read or stopped', () => {
     writeRun(join(parent, 'good'), finished({}, 0.5));
     const bad = writeRun(join(parent, 'bad'), finished({}, 0.5));
     writeFileSync(join(bad, 'metrics_test_best_weights.json'), '{"acc');
     writeRun(join(parent, 'stopped'), { ...finished({}, 0.5), test: undefined });
     writeRun(join(parent, 'crashed'), { params: { alpha: -1 } });
     const failure = { event: 'failed', name: 'crashed', repeat: 0, reason: '"alpha" must be positive' };
-    writeFileSync(join(parent, 'search.journal.jsonl'), `${JSON.stringify(failure)}\n`);
+    const pruned = ['diverged', 'hopeless'].map((name) => ({ event: 'pruned', name, repeat: 0, value: null, epochs: 3 }));
+    const events = [failure, { ...pruned[0], reason: 'epoch 4: the loss is NaN' }, pruned[1]];
+    writeFileSync(join(parent, 'search.journal.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    for (const name of ['diverged', 'hopeless']) writeRun(join(parent, name), { ...finished({}, 0.5), test: undefined });
+    const alone = { ...finished({}, 0.5), test: undefined, run: { diverged: 'epoch 2: the loss is Infinity' } };
+    writeRun(join(parent, 'single'), alone);
     const { troubles } = read();
     expect(troubles.map(({ directory, status }) => [directory, status])).to.deep.equal([
       ['bad', 'broken'],
       ['crashed', 'failed'],
+      ['diverged', 'pruned'],
+      ['single', 'failed'],
       ['stopped', 'interrupted'],
     ]);
     expect(troubles[0]!.reason).to.match(/^metrics_test_best_weights\.json: not valid JSON: /);
     expect(troubles[1]!.reason).to.equal('"alpha" must be positive');
-    expect(troubles[2]!.reason).to.equal('');
+    expect(troubles[2]!.reason).to.equal('epoch 4: the loss is NaN');
+    expect(troubles[3]!.reason).to.equal('epoch 2: the loss is Infinity');
+    expect(troubles[4]!.reason).to.equal('');
   });
 
   it('has the latency that export.ts has measured, and does without', () => {

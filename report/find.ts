@@ -1,0 +1,24 @@
+/** Files of certain names in the folders below a directory. */
+import { escapePath, globSync } from 'fast-glob';
+
+/** What was put aside, repetitions, the stages of runs, packages; hidden folders are passed over anyway. */
+const passedOver = ['**/node_modules/**', '**/{before,again}_+([0-9])/**', '**/stages/+([0-9])_*/**'];
+
+/**
+ * The folders, by their paths below `directory` with `/` between names (`''` for that directory itself), and which of the
+ * `names` are files in each. Links are not followed; a folder that cannot be read has none.
+ */
+export function findFiles(directory: string, names: readonly string[]): Map<string, Set<string>> {
+  const options = { cwd: directory, ignore: passedOver, followSymbolicLinks: false, suppressErrors: true };
+  const found = new Map<string, Set<string>>();
+  for (const path of globSync(
+    names.map((name) => `**/${escapePath(name)}`),
+    options,
+  )) {
+    const slash = path.lastIndexOf('/');
+    const folder = path.slice(0, Math.max(slash, 0));
+    if (!found.has(folder)) found.set(folder, new Set());
+    found.get(folder)!.add(path.slice(slash + 1));
+  }
+  return found;
+}
