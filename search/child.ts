@@ -1,9 +1,11 @@
 /** The directory of a search's child, as the trainer leaves it. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../utils/errors';
-import { readJson, writeJson } from '../utils/files';
+import { readJson, readText, writeJson, writing } from '../utils/files';
 import { flatten } from '../utils/flatten';
+import { isObject, parseJson } from '../utils/json';
+import { show } from '../utils/schema';
 
 /** What a launcher keeps of a child's stderr. */
 export const LAUNCHER_LOG = 'launcher.log';
@@ -20,24 +22,28 @@ export function isFinished(directory: string): boolean {
 export function prepareChild(directory: string, params: object): void {
   const path = join(directory, 'params.json');
   if (!existsSync(path)) {
-    mkdirSync(directory, { recursive: true });
+    writing(directory, () => mkdirSync(directory, { recursive: true }));
     writeJson(path, params);
     return;
   }
-  const lines = changedParams(readJson(path) as object, params);
+  const before = readJson(path);
+  if (!isObject(before)) throw new UserError(`${path}: must be an object, got ${show(before)}`);
+  const lines = changedParams(before, params);
   if (lines.length > 0) {
     throw new UserError(`${path}: ${lines.join(', ')} for this search; move the directory away to train it anew`);
   }
 }
 
-/** A line for each key that differs, but for `threads`, which changes no result that matters. */
+const irrelevant = ['threads', 'checkpoint_every', 'teacher_cache_gigabytes'];
+
+/** A line for each key that differs, but for those that change no result that matters. */
 export function changedParams(before: object, after: object): string[] {
   const [old, now] = [flatten(before), flatten(after)];
-  const keys = [...new Set([...old.keys(), ...now.keys()])].filter((key) => key !== 'threads');
-  const show = (value: unknown) => JSON.stringify(value) ?? 'absent';
+  const keys = [...new Set([...old.keys(), ...now.keys()])].filter((key) => !irrelevant.includes(key));
+  const text = (value: unknown) => JSON.stringify(value) ?? 'absent';
   return keys
     .filter((key) => old.get(key) !== now.get(key))
-    .map((key) => `"${key}" was ${show(old.get(key))}, is ${show(now.get(key))}`);
+    .map((key) => `"${key}" was ${text(old.get(key))}, is ${text(now.get(key))}`);
 }
 
 /** A metric (`val_accuracy`, `train_loss`) after each epoch; NaN where the trainer has none. */
@@ -45,10 +51,10 @@ export function curveOf(directory: string, metric: string): number[] {
   const path = join(directory, 'metrics.jsonl');
   if (!existsSync(path)) return [];
   const [, part, name] = /^(train|val)_(.*)$/.exec(metric)!;
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  const lines = readText(path).split('\n').slice(0, -1);
   return lines.map((line, index) => {
     try {
-      const value = (JSON.parse(line) as Record<string, Record<string, unknown> | undefined>)[part!]?.[name!];
+      const value = (parseJson(line) as Record<string, Record<string, unknown> | undefined>)[part!]?.[name!];
       return typeof value === 'number' ? value : NaN;
     } catch {
       throw new UserError(`${path}: line ${index + 1} is not valid JSON`);
@@ -59,13 +65,23 @@ export function curveOf(directory: string, metric: string): number[] {
 /** The metric of a finished run, at the epoch whose weights it kept. */
 export function scoreOf(directory: string, metric: string): { value: number; epochs: number } {
   const curve = curveOf(directory, metric);
-  const best = readJson(join(directory, 'metrics_val_best_weights.json')) as { epoch?: number };
-  return { value: curve[(best.epoch ?? curve.length) - 1] ?? NaN, epochs: curve.length };
+  const best = readJson(join(directory, 'metrics_val_best_weights.json'));
+  const epoch = isObject(best) && typeof best.epoch === 'number' ? best.epoch : curve.length;
+  return { value: curve[epoch - 1] ?? NaN, epochs: curve.length };
+}
+
+/** Why the trainer gave a run up whose numbers were no longer finite, as its run.json says; undefined where it did not. */
+export function divergenceOf(directory: string): string | undefined {
+  const path = join(directory, 'run.json');
+  const run = existsSync(path) ? readJson(path) : undefined;
+  return isObject(run) && typeof run.diverged === 'string' ? run.diverged : undefined;
 }
 
 /** The last line of a child's stderr that is no part of a stack trace; '' where there is none. */
 export function lastWords(directory: string): string {
   const path = join(directory, LAUNCHER_LOG);
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').split(/[\r\n]+/) : [];
-  return lines.findLast((line) => line.trim() !== '' && !/^\s*(at |Node\.js v)/.test(line))?.trim() ?? '';
+  const lines = existsSync(path) ? readText(path).split(/[\r\n]+/) : [];
+  return (
+    lines.findLast((line) => line.trim() !== '' && !/^\s*(at |Node\.js v|\d+: 0x|----- )/.test(line))?.trim() ?? ''
+  );
 }

@@ -1,5 +1,5 @@
 /** The command that searches: from its arguments to its exit code. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
@@ -7,6 +7,7 @@ import { oneOf, parseArguments } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { readJson } from '../utils/files';
 import { onInterrupt } from '../utils/interrupt';
+import { isObject } from '../utils/json';
 import { acquireLock } from '../utils/lock';
 import { openLog } from '../utils/logger';
 import { settingsChanges } from './changes';
@@ -19,7 +20,6 @@ import { Proposals } from './proposals';
 import { samplers, type SamplerName } from './samplers';
 import { Search } from './scheduler';
 import { readSettings, type Settings } from './settings';
-import { isObject } from './settings_schema';
 import type { Dimension } from './space';
 import { stateOf, trialsOf, withEvent, type Trial } from './trials';
 import { openView } from './view';
@@ -38,7 +38,10 @@ const command = {
   },
 } as const;
 
-/** Runs the command; `trainer` is the program, with its arguments, that trains `--model_dir <directory>`. */
+/**
+ * Runs the command; `trainer` is the program, with its arguments, that trains `--model_dir <directory>` and may share with
+ * others what it finds in `--teacher_cache <directory>`.
+ */
 export async function searchHyperparameters(argv: readonly string[], trainer: readonly string[]): Promise<void> {
   const args = parseArguments(argv, command);
   const { parent_dir: parent } = args;
@@ -124,6 +127,8 @@ async function search(
   const view = openView(Math.min(parallel, settings.trials), metric);
   const interrupt = onInterrupt(view.announce);
   const log = openLog(join(parent, 'search_hyperparameters.log'), view.print);
+  const teacherCache = join(parent, '.teacher_cache');
+  const child = [...trainer, '--teacher_cache', teacherCache];
   const searching = new Search({
     directory: parent,
     params,
@@ -133,8 +138,8 @@ async function search(
     append: (event) => journal.append(event),
     launcher:
       settings.launcher === 'slurm'
-        ? slurmLauncher(trainer, settings.slurm, threads, pollMs)
-        : localLauncher(trainer, pollMs),
+        ? slurmLauncher(child, settings.slurm, threads, pollMs)
+        : localLauncher(child, pollMs),
     log,
     interrupt,
     show: view.show,
@@ -159,9 +164,12 @@ async function search(
   if (interrupt.requested) {
     log.warn(`Interrupted after ${done()} of ${settings.trials} trials; the same command goes on`);
     process.exitCode = interrupt.exitCode;
-  } else if (done() < settings.trials) {
+    return;
+  }
+  if (done() < settings.trials) {
     log.warn(`Ended after ${done()} of ${settings.trials} trials: there are no further points`);
   }
+  rmSync(teacherCache, { recursive: true, force: true });
 }
 
 /** As many trials as the cores have threads for; a cluster sees to that itself. */

@@ -1,8 +1,11 @@
 /** The journal of a search: what was decided and what came of it, one JSON object a line, only ever appended. */
-import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
-import { messageOf, UserError } from '../utils/errors';
+import { appendFileSync, closeSync, existsSync, fsyncSync, ftruncateSync, readFileSync } from 'node:fs';
+import { UserError } from '../utils/errors';
+import { openToAppend, readText, writing } from '../utils/files';
+import { isObject, parseJson } from '../utils/json';
+import { mistakes, type Schema } from '../utils/schema';
 import type { Settings } from './settings';
-import { isObject } from './settings_schema';
+import { PATH } from './settings_schema';
 import type { Point } from './space';
 
 /** How a repeat of a trial went: the metric as the trainer reports it (null: not a number) after so many epochs. */
@@ -20,10 +23,49 @@ export type Event =
   | { readonly event: 'proposed'; readonly name: string; readonly trial: number; readonly point: Point }
   | { readonly event: 'started'; readonly name: string; readonly repeat: number }
   | ({ readonly event: 'finished' } & Outcome)
-  | ({ readonly event: 'pruned' } & Outcome)
+  /** `reason`: of a training that the trainer gave up. */
+  | ({ readonly event: 'pruned'; readonly reason?: string } & Outcome)
   | { readonly event: 'failed'; readonly name: string; readonly repeat: number; readonly reason: string };
 
-const kinds = ['search', 'proposed', 'started', 'finished', 'pruned', 'failed'];
+/** A folder in the directory of the search, as `trialName` makes them. */
+const name = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._+-]{0,254}$' };
+const reason = { type: 'string' };
+const count = { type: 'integer', minimum: 0 };
+const ofRepeat = { name, repeat: count };
+const outcome = { ...ofRepeat, value: { type: 'number', nullable: true }, epochs: count };
+const number = { type: 'number' };
+const dimension = (kind: string, own: Schema, optional: Schema = {}): Schema => ({
+  type: 'object',
+  properties: {
+    kind: { const: kind },
+    path: { type: 'string', pattern: PATH },
+    when: { type: 'object', additionalProperties: { type: 'array' } },
+    ...own,
+    ...optional,
+  },
+  required: ['kind', 'path', ...Object.keys(own)],
+});
+const space = {
+  type: 'array',
+  items: {
+    anyOf: [
+      dimension('choice', { values: { type: 'array', minItems: 1 } }),
+      dimension('range', { low: number, high: number, log: { type: 'boolean' } }, { step: number }),
+    ],
+  },
+};
+
+/** What each kind of event has. */
+const forms: Readonly<Record<string, Schema>> = {
+  search: { settings: { type: 'object', properties: { space }, required: ['space'] }, params: { type: 'object' } },
+  proposed: { name, trial: count, point: { type: 'object', propertyNames: { pattern: PATH } } },
+  started: ofRepeat,
+  finished: outcome,
+  pruned: { ...outcome, reason },
+  failed: { ...ofRepeat, reason },
+};
+
+const mayLack: Readonly<Record<string, readonly string[]>> = { pruned: ['reason'] };
 
 /**
  * The events of a journal; none where there is no file. A last line without an end is left out: its writer was killed
@@ -31,24 +73,31 @@ const kinds = ['search', 'proposed', 'started', 'finished', 'pruned', 'failed'];
  */
 export function readJournal(path: string): Event[] {
   if (!existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  const lines = readText(path).split('\n').slice(0, -1);
   return lines.map((line, index) => {
     const event = parse(line);
-    if (!isObject(event) || !kinds.includes(event.event as string)) {
+    if (!isEvent(event)) {
       throw new UserError(`${path}: line ${index + 1} is no event of a search; ${repair}`);
     }
     if (index === 0 && event.event !== 'search') {
       throw new UserError(`${path}: does not begin with a search; ${repair}`);
     }
-    return event as unknown as Event;
+    return event;
   });
+}
+
+function isEvent(event: unknown): event is Event {
+  if (!isObject(event) || typeof event.event !== 'string' || !Object.hasOwn(forms, event.event)) return false;
+  const properties = forms[event.event]!;
+  const required = Object.keys(properties).filter((key) => !mayLack[event.event as string]?.includes(key));
+  return mistakes({ type: 'object', properties, required }, event).length === 0;
 }
 
 const repair = 'move the file away to begin anew: finished trials are kept';
 
 function parse(line: string): unknown {
   try {
-    return JSON.parse(line);
+    return parseJson(line);
   } catch {
     return undefined;
   }
@@ -57,32 +106,30 @@ function parse(line: string): unknown {
 /** A journal that is open for further events. */
 export class Journal {
   private readonly file: number;
+  /** Bytes of the lines that are whole and on the disk. */
+  private end: number;
 
-  /** Opens or makes the file; a last line without an end is removed. */
+  /** Opens or makes the file. A UserError names one that cannot be written. */
   constructor(private readonly path: string) {
-    try {
-      if (existsSync(path)) truncateSync(path, readFileSync(path).lastIndexOf('\n') + 1);
-      this.file = openSync(path, 'a');
-    } catch (error) {
-      throw this.failure(error);
-    }
+    [this.end, this.file] = writing(path, () => [
+      existsSync(path) ? readFileSync(path).lastIndexOf('\n') + 1 : 0,
+      openToAppend(path),
+    ]);
   }
 
-  /** Adds an event with the time; it is on the disk when this returns. */
+  /** Adds an event with the time; it is on the disk when this returns. Where it throws a UserError the event does not count. */
   append(event: Event): void {
-    try {
-      appendFileSync(this.file, `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+    const line = Buffer.from(`${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+    writing(this.path, () => {
+      // A last line without an end is what a killed process, or a full disk, left of an event.
+      ftruncateSync(this.file, this.end);
+      appendFileSync(this.file, line);
       fsyncSync(this.file);
-    } catch (error) {
-      throw this.failure(error);
-    }
+    });
+    this.end += line.length;
   }
 
   close(): void {
     closeSync(this.file);
-  }
-
-  private failure(error: unknown): UserError {
-    return new UserError(`${this.path}: cannot be written: ${messageOf(error)}`);
   }
 }

@@ -1,12 +1,12 @@
 /** Runs a search: proposes trials, keeps as many running as may run, stops those without prospects, and goes on. */
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { messageOf, UserError } from '../utils/errors';
+import { isSystemError, messageOf, UserError } from '../utils/errors';
 import type { Interrupt } from '../utils/interrupt';
 import { lockState } from '../utils/lock';
 import type { Log } from '../utils/logger';
 import { formatDuration } from '../utils/progress';
-import { curveOf, isFinished, lastWords, prepareChild, scoreOf } from './child';
+import { curveOf, divergenceOf, isFinished, lastWords, prepareChild, scoreOf } from './child';
 import { childParams } from './child_params';
 import type { Event } from './journal';
 import type { Ending, Job, Launcher } from './launchers/launcher';
@@ -160,7 +160,8 @@ export class Search {
         prepareChild(child, repeat === 0 ? own : { ...own, seed: seedOf(own) + repeat });
         outcome = await this.runRepeat(name, repeat, child);
       } catch (error) {
-        if (!(error instanceof UserError)) throw error;
+        const isOfTrial = error instanceof UserError || isSystemError(error);
+        if (!isOfTrial || this.fault !== undefined) throw error;
         outcome = { event: 'failed', name, repeat, reason: messageOf(error) };
       }
       if (outcome === undefined) return;
@@ -193,8 +194,13 @@ export class Search {
       if (stop === 'timeout') return { event: 'failed', name, repeat, reason: `timeout after ${settings.timeout} s` };
       // A process that began before had the lock, or one that we only watched has gone: look again.
       if (left || lockState(child) === 'held') continue;
+      const diverged = divergenceOf(child);
+      if (diverged !== undefined) {
+        const { epochs } = lastOf(curveOf(child, settings.metric));
+        return { event: 'pruned', name, repeat, value: null, epochs, reason: diverged };
+      }
       if (ending.isCutShort && curveOf(child, settings.metric).length > asked) continue;
-      const reason = lastWords(child) || ending.how;
+      const reason = (!ending.isKilled && lastWords(child)) || ending.how;
       if (this.isStopping) return undefined;
       if (attempt++ >= settings.retries) return { event: 'failed', name, repeat, reason };
       log.warn(`Failed, starting again: ${child}: ${reason}`);
@@ -236,19 +242,22 @@ export class Search {
       else if (repeat === 0 && this.prunes(name, asked)) end('pruned', 'SIGINT');
       asked = curve.length;
     };
+    let trouble: Error | undefined;
     const lookSafely = () => {
       try {
         look();
       } catch (error) {
-        this.fault ??= error as Error;
+        trouble ??= error as Error;
         if (stop === undefined) end('interrupt', 'SIGINT');
       }
     };
     lookSafely();
     const timer = setInterval(lookSafely, pollMs);
-    const ending = await job.ended;
-    clearInterval(timer);
-    this.running.delete(name);
+    const ending = await job.ended.finally(() => {
+      clearInterval(timer);
+      this.running.delete(name);
+    });
+    if (trouble !== undefined) throw trouble;
     return { stop, ending };
   }
 
@@ -270,8 +279,14 @@ export class Search {
     return pruningEpoch(this.pruner, { ...curves[index]!, state: 'running' }, asked, others) !== undefined;
   }
 
+  /** An event that cannot be written ends the search. */
   private record(event: Event): void {
-    this.context.append(event);
+    try {
+      this.context.append(event);
+    } catch (error) {
+      this.fault ??= error as Error;
+      throw error;
+    }
     this.trials = withEvent(this.trials, event);
   }
 
@@ -282,7 +297,7 @@ export class Search {
     const done = counts.complete + counts.pruned + counts.failed;
     const result = {
       complete: `${metric} ${valueOf(trial).toFixed(4)}`,
-      pruned: `pruned after ${trial.epochs} epochs, ${metric} ${valueOf(trial).toFixed(4)}`,
+      pruned: `pruned after ${trial.epochs} epochs, ${trial.early?.reason || `${metric} ${valueOf(trial).toFixed(4)}`}`,
       failed: `failed: ${trial.early?.reason}`,
       running: 'goes on',
     }[state];

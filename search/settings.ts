@@ -1,13 +1,15 @@
 /** search.json: what a search varies, how it chooses, what it compares and what it may spend. */
 import { existsSync } from 'node:fs';
+import { secondsOf } from '../utils/duration';
 import { UserError } from '../utils/errors';
 import { readJson } from '../utils/files';
+import { isObject } from '../utils/json';
 import { mistakes, show } from '../utils/schema';
 import { parseSpace, type SpaceInFile } from './parse_space';
 import type { PrunerSettings } from './pruners';
 import { samplers, type SamplerSettings } from './samplers';
 import { gridSize } from './samplers/grid';
-import { isObject, schemaFor } from './settings_schema';
+import { MAX_TRIALS, PATH, schemaFor } from './settings_schema';
 import type { Space } from './space';
 import type { Naming } from './trial_name';
 
@@ -80,6 +82,9 @@ export function parseSettings(content: unknown, source: string): Settings {
     trials: sampler.name === 'grid' ? gridSize(space) : 40,
     goal: metric.endsWith('loss') ? 'minimize' : 'maximize',
   };
+  if (file.trials === undefined && defaults.trials > MAX_TRIALS) {
+    check([`"space" has ${defaults.trials} points: "trials" must say how many of them, up to ${MAX_TRIALS}`]);
+  }
   const timeout = typeof file.timeout === 'string' ? { timeout: secondsOf(file.timeout) } : {};
   delete file.$schema;
   return { ...defaults, ...file, space, ...timeout } as unknown as Settings;
@@ -97,16 +102,9 @@ function expanded(content: Record<string, unknown>): Record<string, unknown> {
 }
 
 function pathMistakes(space: unknown): string[] {
-  const isKey = (path: string) => /^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9][A-Za-z0-9_]*)*$/.test(path);
+  const isKey = (path: string) => new RegExp(PATH).test(path);
   const wrong = Object.keys(isObject(space) ? space : {}).filter((path) => !isKey(path));
   return wrong.map(
     (path) => `"space" must have keys of params.json, as "alpha" or "schedule.gamma", got ${show(path)}`,
   );
-}
-
-/** `1h30m` in seconds. */
-function secondsOf(duration: string): number {
-  const sizes: Record<string, number> = { h: 3600, m: 60, s: 1 };
-  const parts = duration.match(/[0-9]+[hms]/g)!;
-  return parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * sizes[part.at(-1)!]!, 0);
 }

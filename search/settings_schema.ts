@@ -3,6 +3,7 @@
  * that a message is about that form and its defaults can be filled; and one with every form, for editors. In both,
  * `title` says what a key is for and `description` what it accepts.
  */
+import { isObject } from '../utils/json';
 import type { Schema } from '../utils/schema';
 import { pruners } from './pruners';
 import { samplers } from './samplers';
@@ -19,6 +20,12 @@ const object = (properties: Schema, required: string[] = [], more: Schema = {}):
 });
 const integer = (minimum: number, more: Schema = {}): Schema => ({ type: 'integer', minimum, ...more });
 const text = (pattern: string, description: string): Schema => ({ type: 'string', pattern, description });
+
+/** A key of params.json, also one inside an object, as in `schedule.gamma`. */
+export const PATH = '^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z0-9][A-Za-z0-9_]*)*$';
+/** Every trial is looked at for every next one. */
+export const MAX_TRIALS = 10_000;
+const MAX_DIMENSIONS = 100;
 
 const list = { type: 'array', items: {}, minItems: 1, description: 'a list of at least one value' };
 const when = {
@@ -87,7 +94,7 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
       $schema: { type: 'string', title: 'Where this schema is, for editors.' },
       space: { ...space, title: 'Keys of params.json (inside objects: "schedule.gamma") and the values to try.' },
       sampler: { ...sampler, default: 'grid', title: 'How points are chosen.' },
-      trials: integer(1, { title: 'Points in all, not further ones. Without it all of a grid, or 40.' }),
+      trials: integer(1, { maximum: MAX_TRIALS, title: 'Points in all, not further ones. Without it all of a grid, or 40.' }),
       seed: integer(0, { maximum: 2 ** 32 - 1, default: 230, title: 'Of the search, not of the trainings.' }),
       repeats: integer(1, { default: 1, title: 'Trainings of each point, with different seeds.' }),
       pruner: { ...pruner, default: 'none', title: 'How trials without prospects are stopped early.' },
@@ -122,21 +129,23 @@ export function schemaFor({ space, sampler, pruner }: File): Schema {
     type: 'object',
     properties,
     minProperties: 1,
-    description: 'an object with at least one key of params.json',
+    maxProperties: MAX_DIMENSIONS,
+    description: `an object with 1 to ${MAX_DIMENSIONS} keys of params.json`,
   };
   return schemaOf(spaceForm, chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
 }
 
 /** The schema of every search.json; search.schema.json holds it for editors. */
 export function editorSchema(): Schema {
-  const space = { type: 'object', additionalProperties: { anyOf: [list, listed, range] }, minProperties: 1 };
+  const space = {
+    type: 'object',
+    additionalProperties: { anyOf: [list, listed, range] },
+    minProperties: 1,
+    maxProperties: MAX_DIMENSIONS,
+  };
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'search.json: a search for hyperparameters',
     ...schemaOf(space, anyPlugin(samplers), anyPlugin(pruners)),
   };
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -20,19 +20,26 @@ export interface Trial {
 export type Trials = ReadonlyMap<string, Trial>;
 
 export function trialsOf(events: readonly Event[]): Trials {
-  return events.reduce<Trials>(withEvent, new Map());
+  const trials = new Map<string, Trial>();
+  for (const event of events) add(trials, event);
+  return trials;
 }
 
 /** The trials after a further event. An event of a trial that was never proposed changes nothing. */
 export function withEvent(trials: Trials, event: Event): Trials {
-  if (event.event === 'search') return trials;
+  const next = new Map(trials);
+  add(next, event);
+  return next;
+}
+
+function add(trials: Map<string, Trial>, event: Event): void {
+  if (event.event === 'search') return;
   const { name } = event;
+  const before = trials.get(name);
   if (event.event === 'proposed') {
     const { trial, point } = event;
-    return new Map([...trials, [name, { name, trial, point, values: [], epochs: 0 }]]);
-  }
-  const before = trials.get(name);
-  return before === undefined ? trials : new Map([...trials, [name, after(before, event)]]);
+    trials.set(name, { name, trial, point, values: [], epochs: 0 });
+  } else if (before !== undefined) trials.set(name, after(before, event));
 }
 
 function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'proposed' }>): Trial {
@@ -42,7 +49,8 @@ function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'proposed
   if (event.event === 'failed') return { ...rest, early: { state: 'failed', value: NaN, reason: event.reason } };
   const { epochs } = event;
   const value = event.value ?? NaN;
-  if (event.event === 'pruned') return { ...rest, epochs, early: { state: 'pruned', value, reason: '' } };
+  if (event.event === 'pruned')
+    return { ...rest, epochs, early: { state: 'pruned', value, reason: event.reason ?? '' } };
   return { ...rest, epochs, values: [...values.slice(0, event.repeat), value] };
 }
 

@@ -5,6 +5,8 @@ export interface Ending {
   readonly how: string;
   /** Whether its machine was taken away, or its time was up, and nothing else was wrong. */
   readonly isCutShort?: boolean;
+  /** Whether it was killed: what it said last is not why. */
+  readonly isKilled?: boolean;
 }
 
 /** A child that runs, or waits to run. */

@@ -1,10 +1,12 @@
 /** Children as processes of this machine. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { openToAppend, writing } from '../../utils/files';
 import { lockHolder, lockState } from '../../utils/lock';
 import { LAUNCHER_LOG } from '../child';
-import type { Job, Launcher } from './launcher';
+import type { Ending, Job, Launcher } from './launcher';
 
 /**
  * Runs `trainer`, a program with its arguments, as `<trainer> --model_dir <directory>`. Each child leads a process group
@@ -14,7 +16,9 @@ export function localLauncher(trainer: readonly string[], pollMs: number): Launc
   const [program, ...args] = trainer;
   return {
     launch(directory) {
-      const stderr = openSync(join(directory, LAUNCHER_LOG), 'w');
+      const log = join(directory, LAUNCHER_LOG);
+      const stderr = writing(log, () => openToAppend(log));
+      ftruncateSync(stderr);
       const child = spawn(program!, [...args, '--model_dir', directory], {
         stdio: ['ignore', 'ignore', stderr],
         detached: true,
@@ -24,9 +28,7 @@ export function localLauncher(trainer: readonly string[], pollMs: number): Launc
       return Promise.resolve({
         ended: new Promise((resolve) => {
           child.on('error', ({ message }) => resolve({ how: message }));
-          child.on('exit', (code, signal) =>
-            resolve({ how: signal === null ? `exit code ${code}` : `ended by ${signal}` }),
-          );
+          child.on('exit', (code, signal) => resolve(endingOf(code, signal)));
         }),
         isWaiting: () => false,
         signal: (signal) => void child.kill(signal),
@@ -36,21 +38,26 @@ export function localLauncher(trainer: readonly string[], pollMs: number): Launc
   };
 }
 
+/** A kill that the search did not ask for is most often that of a system short of memory; 128 + 9 is how shells report it. */
+function endingOf(code: number | null, signal: NodeJS.Signals | null): Ending {
+  if (signal === 'SIGKILL' || code === 137) return { how: 'killed, probably out of memory', isKilled: true };
+  return { how: signal === null ? `exit code ${code}` : `ended by ${signal}` };
+}
+
 /** The run that holds the lock of a directory, which another process has begun. */
 export function adopt(directory: string, pollMs: number): Job | undefined {
   if (lockState(directory) !== 'held') return undefined;
   return {
-    ended: new Promise((resolve) => {
-      const timer = setInterval(() => {
-        if (lockState(directory) === 'held') return;
-        clearInterval(timer);
-        resolve({ how: 'ended unseen' });
-      }, pollMs);
-    }),
+    ended: leaving(directory, pollMs),
     isWaiting: () => false,
     signal(signal) {
       const holder = lockHolder(directory);
       if (holder !== undefined) process.kill(holder, signal);
     },
   };
+}
+
+async function leaving(directory: string, pollMs: number): Promise<Ending> {
+  while (lockState(directory) === 'held') await wait(pollMs);
+  return { how: 'ended unseen' };
 }

@@ -5,7 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf, UserError } from '../../utils/errors';
-import { writeFileAtomic } from '../../utils/files';
+import { readText, writeFileAtomic } from '../../utils/files';
 import { lockHolder, lockState } from '../../utils/lock';
 import { isFinished, lastWords, LAUNCHER_LOG } from '../child';
 import type { SlurmSettings } from '../settings';
@@ -37,8 +37,8 @@ export function slurmLauncher(
     },
     async resume(directory) {
       const path = join(directory, JOB_FILE);
-      const id = existsSync(path) ? readFileSync(path, 'utf8') : undefined;
-      if (id !== undefined && !over.includes((await lookUp(id)).state)) return watch(id, directory, pollMs);
+      const id = existsSync(path) ? readText(path) : '';
+      if (/^\d+$/.test(id) && !over.includes((await lookUp(id)).state)) return watch(id, directory, pollMs);
       return adopt(directory, pollMs);
     },
   };

@@ -3,15 +3,26 @@ import { canonical } from '../json';
 import { countOf, isActive, valueAt, type Dimension, type Point, type Space } from '../space';
 import type { NoOptions, Sampler, SamplerKind } from './sampler';
 
+/** Each combination of the values that conditions look at is counted by itself. */
+const MOST_CASES = 10_000;
+
 export const grid: SamplerKind<NoOptions> = {
   options: {},
-  mistakes: (space) =>
-    space
-      .filter((dimension) => countOf(dimension) === Infinity)
-      .map(
-        ({ path }) =>
-          `"space.${path}" must be a list or have "step" or "integer" where "sampler" is "grid", got a continuous range`,
-      ),
+  mistakes(space) {
+    const looked = space.filter(({ path }) => space.some((one) => dependsOn(one, path)));
+    const cases = looked.reduce((product, dimension) => product * countOf(dimension), 1);
+    return [
+      ...space
+        .filter((dimension) => countOf(dimension) === Infinity)
+        .map(
+          ({ path }) =>
+            `"space.${path}" must be a list or have "step" or "integer" where "sampler" is "grid", got a continuous range`,
+        ),
+      ...(cases > MOST_CASES
+        ? [`"space" must have at most ${MOST_CASES} combinations of what "when" looks at, got ${cases}`]
+        : []),
+    ];
+  },
   create: (space) => new Grid(space),
 };
 

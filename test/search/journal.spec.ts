@@ -6,6 +6,7 @@ import { Journal, readJournal, type Event } from '../../search/journal';
 import { parseSettings } from '../../search/settings';
 import { stateOf, trialsOf, valueOf } from '../../search/trials';
 import { UserError } from '../../utils/errors';
+import { inject } from '../helpers/faults';
 
 const settings = parseSettings({ space: { alpha: [0.1, 0.5] } }, 'search.json');
 const begin: Event = { event: 'search', settings, params: { num_epochs: 3 } };
@@ -68,6 +69,20 @@ describe('a journal', () => {
       journal.close();
     }
     expect(calls).to.deep.equal(['fsync of 1 lines', 'returned', 'fsync of 2 lines', 'returned']);
+  });
+
+  it('has whole lines only after an event that could not be written', () => {
+    write(begin);
+    for (const at of [1, 2, 3]) {
+      const faulty = inject(directory, at, 'failing');
+      const journal = new Journal(path);
+      expect(() => journal.append(proposed('a', 0))).to.throw(UserError, `${path}: cannot be written: EIO: i/o error`);
+      journal.append(proposed('b', 1));
+      journal.close();
+      faulty.restore();
+      expect(readJournal(path).slice(at)).to.have.lengthOf(1);
+      expect(readJournal(path).at(-1)).to.include({ name: 'b' });
+    }
   });
 
   it('refuses other content with the number of the line', () => {

@@ -1,6 +1,6 @@
 /** Searches with a trainer that only waits: what becomes of trials that go well, fail, hang or are hopeless. */
 import { expect } from 'chai';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJournal } from '../../search/journal';
 import { UserError } from '../../utils/errors';
@@ -65,7 +65,7 @@ describe('a search', function () {
       }
       return false;
     });
-    expect(lines.join('\n')).to.match(/Failed, starting again: .*: ended by SIGKILL/);
+    expect(lines.join('\n')).to.match(/Failed, starting again: .*: killed, probably out of memory/);
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.5': 'complete' });
     expect([countOf('starts', directory, 'alpha_0.5'), countOf('ends', directory, 'alpha_0.5')]).to.deep.equal([2, 1]);
   });
@@ -143,6 +143,19 @@ describe('a search', function () {
     const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
     expect(failure.reason).to.match(/params\.json: "num_epochs" was 7, is 3 for this search; /);
     expect(countOf('starts', directory, 'alpha_0.1')).to.equal(1);
+  });
+
+  it('fails a trial whose directory is taken away under its trainer, and does the others', async () => {
+    const directory = prepare({ space: { alpha: [0.1, 0.9] }, parallel: 1 }, { num_epochs: 4, epoch_ms: 150 });
+    const child = join(directory, 'alpha_0.1');
+    const { error } = await runSearch(directory, ({ running }) => {
+      if (running[0]?.label === 'alpha_0.1' && running[0].epochs >= 1) renameSync(child, `${child}_elsewhere`);
+      return false;
+    });
+    expect(error).to.equal(undefined);
+    expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'failed', 'alpha_0.9': 'complete' });
+    const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
+    expect(failure.reason).to.match(/^[^\n]*alpha_0\.1[\\/]launcher\.log: cannot be written: ENOENT: [^\n]*$/);
   });
 
   it('takes files that cannot be read for a failure', async () => {
