@@ -1,6 +1,6 @@
 /** What the readers of checkpoint files share: a file's bytes, how numbers are encoded, the error of a broken format. */
 import { readFileSync } from 'node:fs';
-import { messageOf, UserError } from './errors';
+import { reading } from './files';
 import { arrayFromBytes, ndarray, type NdArray } from './ndarray';
 
 /** The bytes do not follow their format; the message says why, and the reader that knows the path puts it in front. */
@@ -28,13 +28,8 @@ export const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding
 
 /** The bytes of a file. A UserError names the file where it is missing or cannot be read. */
 export function readBytes(path: string): Uint8Array {
-  try {
-    const { buffer, byteOffset, byteLength } = readFileSync(path);
-    return new Uint8Array(buffer, byteOffset, byteLength);
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(missing ? `${path}: no such file` : `${path}: cannot be read: ${messageOf(error)}`);
-  }
+  const { buffer, byteOffset, byteLength } = reading(path, () => readFileSync(path));
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Text from a file for use in a message: quoted, control characters escaped, shortened to 80 characters. */

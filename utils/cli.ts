@@ -1,7 +1,9 @@
 /** The command line of a script: flags in, exit code out. */
 import { parseArgs } from 'node:util';
-import { messageOf, UserError } from './errors';
+import { isSystemError, messageOf, UserError } from './errors';
+import { isOutOfMemory } from './memory';
 import { nearest } from './nearest';
+import { printable } from './printable';
 import { packageVersion } from './provenance';
 
 interface FlagTypes {
@@ -34,19 +36,27 @@ class Answer extends Error {}
 const internalError = 70;
 
 /**
- * Runs a script. A UserError is printed on stderr, each line after `error: `, and sets its exit code; any other error
- * is printed with its stack and sets exit code 70.
+ * Runs a script. A UserError is printed on stderr, each line after `error: `, and sets its exit code; so are a lack of
+ * memory and what the system refused, in a line. Any other error is printed with its stack and sets exit code 70.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
+  process.stdout.on('error', endUnlessClosed);
+  process.stderr.on('error', endUnlessClosed);
   try {
     await main();
   } catch (error) {
     if (error instanceof Answer) {
       process.stdout.write(`${error.message}\n`);
     } else if (error instanceof UserError) {
-      process.stderr.write(error.message.replace(/^/gm, 'error: ') + '\n');
+      process.stderr.write(printable(error.message).replace(/^/gm, 'error: ') + '\n');
       process.exitCode = error.exitCode;
+    } else if (isOutOfMemory(error)) {
+      process.stderr.write(`error: out of memory: ${printable(messageOf(error)).replaceAll('\n', ' ')}\n`);
+      process.exitCode = 1;
+    } else if (isSystemError(error)) {
+      // Such as "EACCES: permission denied, scandir 'data'".
+      process.stderr.write(`error: ${printable(error.message).replaceAll('\n', ' ')}\n`);
+      process.exitCode = 1;
     } else {
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
       process.exitCode = internalError;
@@ -54,9 +64,11 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A reader that stops reading, such as `head`, is no error. */
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
+/** A reader that stops reading, such as `head`, is no error; a file on a full disk is. */
+function endUnlessClosed({ code, message }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`error: the output cannot be written: ${message}\n`);
+  process.exit(1);
 }
 
 /**

@@ -1,8 +1,11 @@
 /** params.json: the settings of one experiment, what each accepts and what it is where the file leaves it out. */
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { DURATION } from './duration';
+import { DEVICES, PRECISIONS, type Device, type Precision } from './devices';
 import { UserError } from './errors';
 import { readJson } from './files';
+import { isObject } from './json';
 import { mistakes, show, type Schema } from './schema';
 
 /** The learning rate by epochs. */
@@ -89,6 +92,9 @@ export interface EarlyStopping {
   min_delta: number;
 }
 
+/** What is done where a loss, a gradient or a new weight is NaN or infinite. */
+export type OnNan = 'stop' | 'skip' | 'restore';
+
 /** "yes": crop and flip; or augmentations in their order, each by its name and its own options. */
 export type AugmentationParams = 'yes' | 'no' | ({ readonly name: string } & Readonly<Record<string, unknown>>)[];
 
@@ -120,6 +126,10 @@ export interface Params {
   validation: number | 'val' | 'test';
   /** One teacher, or several whose logits are averaged. */
   teacher: 'none' | TeacherParams | TeacherParams[];
+  /** Augmentations of each image: epoch e shows it as epoch ((e − 1) mod views) + 1 did; new ones in each epoch where absent. */
+  teacher_views?: number;
+  /** The most that kept outputs of the teacher may take on the disk: 10 where absent, 0 keeps none. */
+  teacher_cache_gigabytes?: number;
   /** Weight of the soft term; the hard term has 1 − alpha. */
   alpha: number;
   temperature: number;
@@ -139,6 +149,8 @@ export interface Params {
   /** Decay of a moving average of the weights, which is then what is evaluated and kept. */
   ema?: number;
   early_stopping?: EarlyStopping;
+  /** "stop" where absent. */
+  on_nan?: OnNan;
   batch_size: number;
   num_epochs: number;
   dropout_rate: number;
@@ -146,6 +158,8 @@ export interface Params {
   /** Units of each hidden layer of a perceptron. */
   hidden_sizes: number[];
   save_summary_steps: number;
+  /** The longest that training goes on without a checkpoint. */
+  checkpoint_every: string;
   num_workers: number;
   optimizer: string;
   momentum: number;
@@ -155,6 +169,10 @@ export interface Params {
   seed: number;
   /** Threads of a training step; 0: one per core. */
   threads: number;
+  /** What steps, teacher and evaluation run on; the best there is where absent. */
+  device?: Device;
+  /** Of products in training steps; float32 where absent. */
+  precision?: Precision;
 }
 
 /** What a net is trained with where params.json does not say. */
@@ -224,6 +242,9 @@ export function parseParams(content: unknown, source: string, catalogue: Catalog
     lines.push(`"augmentation" must be "no" where "teacher" has ${reason}, got ${show(augmentation)}`);
   }
   lines.push(...augmentationMistakes(augmentation, catalogue));
+  if ('precision' in file && file.precision === 'float16' && Number(file.accumulate ?? 1) > 1) {
+    lines.push(`"accumulate" must be 1 where "precision" is "float16", got ${show(file.accumulate)}`);
+  }
   if ('freeze_batch_norm' in file && !('freeze' in file)) {
     lines.push('"freeze_batch_norm" says how frozen layers normalise: "freeze" is missing');
   }
@@ -294,10 +315,6 @@ function isComposite(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return isComposite(value) && !Array.isArray(value);
-}
-
 /** The long form of what is given by its name, and the method where none is given. */
 function expanded(file: Record<string, unknown>, catalogue: Catalogue): Record<string, unknown> {
   const { nets, datasets, methods, augmentations } = catalogue;
@@ -343,6 +360,22 @@ const integers = (fallback?: number[]): Schema => ({
   default: fallback,
 });
 
+/** Channels or units of a layer; the weights of two that follow each other then take up to 16 GB. */
+const MAX_WIDTH = 2 ** 16;
+const widthOf = (fallback: number): Schema => ({ ...integer(1, fallback), maximum: MAX_WIDTH });
+const widths = (fallback?: number[]): Schema => ({
+  ...integers(fallback),
+  items: { type: 'integer', minimum: 1, maximum: MAX_WIDTH, description: `an integer from 1 to ${MAX_WIDTH}` },
+  maxItems: 100,
+  description: `an array of up to 100 integers from 1 to ${MAX_WIDTH}`,
+});
+
+/** Globs of one key: each is tried on every parameter. */
+const MAX_GLOBS = 200;
+const MAX_SEED = 2 ** 32 - 1;
+/** Threads, and batches that are made ready: more than any machine has use for. */
+const MANY = 1024;
+
 const globs: Schema = {
   type: 'array',
   items: {
@@ -352,7 +385,8 @@ const globs: Schema = {
     description: 'a glob such as "layer*", of 1 to 200 characters',
   },
   minItems: 1,
-  description: 'an array of globs such as "layer*"',
+  maxItems: MAX_GLOBS,
+  description: `an array of 1 to ${MAX_GLOBS} globs such as "layer*"`,
 };
 
 /**
@@ -371,7 +405,14 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
     init: object({ checkpoint: { type: 'string' }, skip: globs }, ['checkpoint']),
     freeze: globs,
     freeze_batch_norm: oneOf(['eval', 'train']),
-    learning_rates: { type: 'object', additionalProperties: number(positive), minProperties: 1 },
+    learning_rates: {
+      type: 'object',
+      propertyNames: { minLength: 1, maxLength: 200, description: 'globs of 1 to 200 characters' },
+      additionalProperties: number(positive),
+      minProperties: 1,
+      maxProperties: MAX_GLOBS,
+      description: `an object of 1 to ${MAX_GLOBS} globs with a learning rate for each`,
+    },
     class_weights: Array.isArray(file.class_weights)
       ? { type: 'array', items: number(positive), minItems: 1 }
       : { ...oneOf(['balanced']), description: '"balanced" or an array with a number above 0 for each class' },
@@ -382,6 +423,7 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
     clip_norm: number(positive),
     ema: number({ ...positive, exclusiveMaximum: 1 }),
     early_stopping: object({ patience: integer(1), min_delta: number(fromZero, 0) }, ['patience']),
+    on_nan: oneOf(['stop', 'skip', 'restore']),
     dataset: datasetSchema(file.dataset, datasets),
     data_dir: { type: 'string', default: dataDirectory(file.dataset) },
     subset_percent: number(partOrAll, 1),
@@ -394,6 +436,8 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
       default: 0.1,
     },
     teacher: teacherSchema(file.teacher, names),
+    teacher_views: integer(1),
+    teacher_cache_gigabytes: number(fromZero),
     alpha: number({ minimum: 0, maximum: 1 }, 0.9),
     temperature: number(positive, 4),
     kl_reduction: oneOf(['batchmean', 'mean'], 'batchmean'),
@@ -401,10 +445,16 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
     batch_size: integer(1, 128),
     num_epochs: integer(1),
     dropout_rate: number(belowOne, 0),
-    num_channels: integer(1, 32),
-    hidden_sizes: integers([1200, 1200]),
+    num_channels: widthOf(32),
+    hidden_sizes: widths([1200, 1200]),
     save_summary_steps: integer(1, 100),
-    num_workers: integer(0, 4),
+    checkpoint_every: {
+      type: 'string',
+      pattern: DURATION,
+      default: '10m',
+      description: 'a length of time such as "30s", "10m" or "1h30m"',
+    },
+    num_workers: { ...integer(0, 4), maximum: MANY },
     optimizer: oneOf(optimizers, defaults?.optimizer),
     momentum: number(belowOne, 0.9),
     nesterov: { type: 'boolean', default: false },
@@ -413,8 +463,10 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
       ...scheduleSchema(file.schedule ?? defaults?.schedule, file.learning_rate),
       default: defaults?.schedule,
     },
-    seed: { ...integer(0, 230), maximum: 2 ** 32 - 1 },
-    threads: integer(0, 0),
+    seed: { ...integer(0, 230), maximum: MAX_SEED },
+    threads: { ...integer(0, 0), maximum: MANY },
+    device: oneOf(DEVICES),
+    precision: oneOf(PRECISIONS),
   };
   return object(properties, ['model_version', 'learning_rate', 'num_epochs']);
 }
@@ -444,13 +496,15 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   if (dataset !== undefined && !isObject(dataset)) return oneOf(datasets);
   const standard = { name: 'cifar10' };
   const { name, size }: Record<string, unknown> = dataset ?? standard;
-  const shapes = { train: integer(1, 20000), test: integer(1, 2000), seed: integer(0, 0) };
+  const drawn = { ...integer(0, 0), maximum: MAX_SEED };
+  const padding = { ...integer(0, 0), maximum: 64 };
+  const shapes = { train: integer(1, 20000), test: integer(1, 2000), seed: drawn };
   const folder = {
     dir: { type: 'string' },
     size: { ...integer(8, 224), maximum: 4096 },
     resize: { ...integer(Number.isInteger(size) ? Number(size) : 224), maximum: 8192 },
     test: number({ ...positive, exclusiveMaximum: 1 }, 0.2),
-    seed: integer(0, 0),
+    seed: drawn,
     on_bad_image: oneOf(['refuse', 'skip'], 'refuse'),
     cache: { type: 'string', default: 'data/cache' },
     cache_gigabytes: number(fromZero, 20),
@@ -458,8 +512,8 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   const forms: Readonly<Record<string, Schema>> = {
     cifar100: { labels: oneOf(['fine', 'coarse'], 'fine') },
     'cifar10.1': { test_dir: { type: 'string', default: 'data/cifar-10.1' } },
-    mnist: { pad: integer(0, 0) },
-    fashion_mnist: { pad: integer(0, 0) },
+    mnist: { pad: padding },
+    fashion_mnist: { pad: padding },
     stl10: { train: oneOf(['labeled', 'unlabeled'], 'labeled') },
     shapes,
     folder,
@@ -516,14 +570,14 @@ function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): 
       model: oneOf(nets),
       checkpoint: path,
       normalize,
-      num_channels: integer(1, 32),
-      hidden_sizes: integers(),
+      num_channels: widthOf(32),
+      hidden_sizes: widths(),
       dropout_rate: number(belowOne),
     },
     onnx: {
       onnx: path,
       layout: oneOf(['NCHW', 'NHWC'], 'NCHW'),
-      size: integer(1),
+      size: { ...integer(1), maximum: 8192 },
       normalize,
       output: oneOf(['logits', 'probabilities'], 'logits'),
     },

@@ -1,10 +1,12 @@
 /** Where a result comes from: the command, the code, the versions and the machine. */
 import { execFileSync } from 'node:child_process';
-import { realpathSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync, realpathSync } from 'node:fs';
 import { arch, availableParallelism, cpus, hostname, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { version as onnxruntime } from 'onnxruntime-node/package.json';
 import { version } from '../package.json';
+import { reading } from './files';
 
 export interface RunDescription {
   command: readonly string[];
@@ -44,6 +46,21 @@ export function describeRun(argv: readonly string[]): RunDescription {
     host: hostname(),
     started: new Date().toISOString(),
   };
+}
+
+/** The SHA-256 of a file, in hexadecimal digits; a UserError names it where it cannot be read. */
+export function digestOfFile(path: string): string {
+  return reading(path, () => {
+    const hash = createHash('sha256');
+    const chunk = Buffer.alloc(1 << 20);
+    const file = openSync(path, 'r');
+    try {
+      for (let count; (count = readSync(file, chunk)) > 0;) hash.update(chunk.subarray(0, count));
+    } finally {
+      closeSync(file);
+    }
+    return hash.digest('hex');
+  });
 }
 
 /** The commit that is checked out at `root`, where that is the top of a repository. */

@@ -8,12 +8,23 @@ export type Schema = Record<string, unknown>;
 const ajv = new Ajv({ useDefaults: true, allErrors: true, strict: true, verbose: true });
 const compiled = new Map<string, ValidateFunction>();
 
-/** Fills the schema's defaults into `value`, in place, and returns what is wrong with it: a line for each mistake. */
+/** Mistakes that are told one by one. */
+const MOST_LINES = 20;
+
+/**
+ * Fills the schema's defaults into `value`, in place, and returns what is wrong with it: a line for each mistake, or for the
+ * first of very many and how many more there are.
+ */
 export function mistakes(schema: Schema, value: unknown): string[] {
   const text = JSON.stringify(schema);
   const validate = compiled.get(text) ?? ajv.compile(schema);
   compiled.set(text, validate);
-  return validate(value) ? [] : validate.errors!.map(describe);
+  if (validate(value)) return [];
+  // What is wrong with the name of a key is told by itself too.
+  const errors = validate.errors!.filter(({ keyword }) => keyword !== 'propertyNames');
+  const lines = errors.slice(0, MOST_LINES).map(describe);
+  const more = errors.length - lines.length;
+  return more > 0 ? [...lines, `and ${more} more`] : lines;
 }
 
 /** A value in an error message: in JSON, cut to a readable length, and by its kind where it is no single value. */
