@@ -12,13 +12,13 @@ export function accumulated(sums: Sums, results: Results, examples: number): Sum
   return { ...sums, ...Object.fromEntries(added) };
 }
 
-/** Accuracy, loss, and the parts of the loss where it has several. */
+/** Accuracy, loss, and the parts of the loss where it has several; nothing where no step counted. */
 export function epochMetrics(sums: Sums): Record<string, number> {
   const means = Object.entries(sums).map(([name, { sum, examples }]) => [name, sum / examples] as const);
   const { correct, loss, ...parts } = Object.fromEntries(means);
   return {
     ...(correct !== undefined && { accuracy: correct }),
-    loss: loss!,
+    ...(loss !== undefined && { loss }),
     ...(Object.keys(parts).length > 1 && parts),
   };
 }

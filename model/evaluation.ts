@@ -1,4 +1,5 @@
 /** Evaluating a network: its weights as constants of a graph of its own, its metrics averaged over examples. */
+import type { Backend } from '../engine/backends';
 import { Session } from '../engine/session';
 import { ndarray, type NamedArrays, type NdArray } from '../utils/ndarray';
 import type { Predictions } from '../utils/predictions';
@@ -22,10 +23,11 @@ export class Evaluator {
     private readonly session: Session,
   ) {}
 
-  /** Compiles the network in evaluation mode with these weights. */
-  static async create(model: Model, weights: NamedArrays, threads: number): Promise<Evaluator> {
+  /** Compiles the network in evaluation mode with these weights, for the CPU where no backend is given. */
+  static async create(model: Model, weights: NamedArrays, threads: number, backend?: Backend): Promise<Evaluator> {
     const graph = evaluationGraph(model);
-    return new Evaluator(model, await Session.create(graph, { threads, frozen: weights, dynamicBatch: true }));
+    const options = { threads, backend, frozen: weights, dynamicBatch: true };
+    return new Evaluator(model, await Session.create(graph, options));
   }
 
   /** Logits (N, classes) of a batch of stored pixels. */

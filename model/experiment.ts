@@ -73,6 +73,17 @@ export function methodsOf(params: Params): Method[] {
   );
 }
 
+/** The modules that its methods are from, where they are not of the house. */
+export function methodFiles(params: Params): string[] {
+  return params.method.map(({ name }) => name).filter(isPath);
+}
+
+/** The file of the weights that a run starts from: itself, or the best ones of the directory of a run. */
+export function initialFile(checkpoint: string): string {
+  const isRun = existsSync(checkpoint) && statSync(checkpoint).isDirectory();
+  return isRun ? checkpointPath(new RunDirectory(checkpoint), 'best') : checkpoint;
+}
+
 /** Does one of its methods need a teacher? */
 export function needsTeacher(params: Params): boolean {
   return methodsOf(params).some(({ distiller }) => distiller.needsTeacher);
@@ -101,8 +112,7 @@ export async function initialWeights(
   model: Model,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): Promise<NamedArrays> {
-  const isRun = existsSync(checkpoint) && statSync(checkpoint).isDirectory();
-  const path = isRun ? checkpointPath(new RunDirectory(checkpoint), 'best') : checkpoint;
+  const path = initialFile(checkpoint);
   const isKept = ([name]: readonly [string, unknown]) => !skip.some((pattern) => matches(pattern, name));
   const expected = [...shapesOf(evaluationGraph(model))];
   refuseUnmatched(

@@ -54,7 +54,7 @@ export class Layers {
     const bound = 1 / Math.sqrt(fanIn(shape));
     const weight = this.parameter(`${name}.weight`, shape, init ?? this.options.convInit ?? uniform(bound));
     const offset = bias ? this.parameter(`${name}.bias`, [features], uniform(bound)) : undefined;
-    return this.graph.scope(name, () => conv2d(x, weight, offset, options));
+    return this.graph.scope(this.fullName(name), () => conv2d(x, weight, offset, options));
   }
 
   /** Linear: weights and biases U(±1/√fan_in) unless given otherwise. */
@@ -63,7 +63,7 @@ export class Layers {
     const bound = 1 / Math.sqrt(fanIn(shape));
     const weight = this.parameter(`${name}.weight`, shape, init.weight ?? uniform(bound));
     const bias = this.parameter(`${name}.bias`, [features], init.bias ?? uniform(bound));
-    return this.graph.scope(name, () => linear(x, weight, bias));
+    return this.graph.scope(this.fullName(name), () => linear(x, weight, bias));
   }
 
   /** BatchNorm1d or 2d: weight 1, bias 0, momentum 0.1, eps 1e-5. */
@@ -76,7 +76,7 @@ export class Layers {
     const state = { weight, bias, runningMean: buffer('running_mean', 0), runningVar: buffer('running_var', 1) };
     const tracked = this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
     const { mode, fixesNorm } = this.options;
-    return this.graph.scope(name, () => {
+    return this.graph.scope(this.fullName(name), () => {
       if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
       const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
       this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));

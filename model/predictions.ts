@@ -2,7 +2,7 @@
 import type { Params } from '../utils/params';
 import { UserError } from '../utils/errors';
 import type { Dataset, Split } from './data/dataset';
-import { loadBatches, partition, plainPass, type Partition } from './data/loader';
+import { loadBatches, lookingAhead, partition, plainPass, type Partition } from './data/loader';
 import { allOf } from './evaluation';
 import type { Teacher } from './teachers';
 
@@ -50,7 +50,7 @@ export async function predictLogits(
 ): Promise<Float32Array> {
   const all = new Float32Array(indices.length * classes.length);
   let done = 0;
-  for await (const batch of loadBatches(split, indices, plainPass(shape))) {
+  for await (const batch of lookingAhead(loadBatches(split, indices, plainPass(shape)))) {
     all.set((await network.logits(batch)).data as Float32Array, done * classes.length);
     done += batch.size;
     onProgress(done);

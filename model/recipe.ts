@@ -16,7 +16,7 @@ export interface Recipe {
   readonly examples: (epoch: number) => Uint32Array;
   readonly step: Pick<
     TrainerOptions,
-    'classWeights' | 'labelSmoothing' | 'rules' | 'clipNorm' | 'averageDecay' | 'accumulates'
+    'classWeights' | 'labelSmoothing' | 'rules' | 'clipNorm' | 'averageDecay' | 'accumulates' | 'scalesLoss'
   >;
 }
 
@@ -37,6 +37,7 @@ export function recipeOf(params: Params, model: Model, dataset: Dataset, indices
         clipNorm: params.clip_norm,
         averageDecay: params.ema,
         accumulates: accumulate > 1,
+        scalesLoss: params.precision === 'float16',
       },
     };
   } catch (error) {

@@ -3,6 +3,8 @@ import { Graph } from '../engine/graph';
 import { ancestors } from '../engine/gradients';
 import {
   averageWeights,
+  leaveOutNonFinite,
+  lossScale,
   minimize,
   OPTIMIZER_PREFIX,
   trainable,
@@ -56,6 +58,8 @@ export interface TrainingOptions {
   /** What is particular to parameters of the student. */
   readonly rules?: ParameterRules | undefined;
   readonly clipNorm?: number | undefined;
+  /** Is the loss scaled for gradients in float16? */
+  readonly scalesLoss?: boolean | undefined;
   /** Decay of the moving average of the student's weights; none is kept where absent. */
   readonly averageDecay?: number | undefined;
 }
@@ -87,12 +91,14 @@ export function trainingGraph(
   const { graph } = step;
   const loss = Object.values(losses).reduce(add);
   const reached = ancestors(loss);
-  const { rules, clipNorm, averageDecay } = options;
+  const { rules, clipNorm, averageDecay, scalesLoss = false } = options;
   const isTrained = (name: string) => (phase?.trains(name) ?? true) && !rules?.isFrozen(name);
   const parameters = trainable(graph).filter((one) => reached.has(one) && isTrained(one.name));
   const rate = rules && ((name: string) => rules.rate(name));
-  minimize(loss, options.optimizer, parameters, { ...(rate && { rate }), clipNorm, accumulation });
+  const scale = scalesLoss ? lossScale(graph) : undefined;
+  minimize(loss, options.optimizer, parameters, { ...(rate && { rate }), clipNorm, accumulation, scale });
   if (averageDecay !== undefined && accumulation !== 'add') averageWeights(graph, averageDecay, isOfStudent);
+  if (scalesLoss) leaveOutNonFinite(graph);
   graph.output('loss', loss);
   for (const [name, value] of Object.entries(losses)) graph.output(`loss/${name}`, value);
   if (step.seesImages) graph.output('correct', correct(step.student.logits, step.labels));

@@ -68,6 +68,9 @@ async function opened(url: string, signal: AbortSignal): Promise<Response> {
   return response;
 }
 
+/** More than any archive has (STL-10: 2.6 GB): a server that sends without end must not fill the disk. */
+const MAX_BYTES = 2 ** 32;
+
 /** Streams what comes into a file, whose digest must be the right one. */
 async function store(
   response: Response,
@@ -77,8 +80,11 @@ async function store(
 ): Promise<void> {
   const body = response.body as AsyncIterable<Uint8Array>;
   const hash = createHash(sha256 === undefined ? 'md5' : 'sha256');
+  let bytes = 0;
   async function* observed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of body) {
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes came`);
       hash.update(chunk);
       onBytes(chunk.length);
       yield chunk;

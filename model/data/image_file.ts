@@ -18,6 +18,9 @@ const MAX_RELATION = 4;
 /** Part of the name of what is kept on disk: another decoder may round otherwise. */
 export const DECODER = `sharp ${sharp.versions.sharp}`;
 
+// No other reader sees a file, also not to look what it is: that of SVG would read XML.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((kind) => `VipsForeignLoad${kind}`) });
 // A thread an image: there are always several at a time.
 sharp.concurrency(1);
 sharp.cache(false);

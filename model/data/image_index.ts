@@ -3,21 +3,13 @@
  * cache of the decoded and resized images, and is looked up as long as a file has the same size and time of change.
  */
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  type Stats,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
 import { messageOf, UserError } from '../../utils/errors';
-import { writeFileAtomic } from '../../utils/files';
+import { readText, writeFileAtomic } from '../../utils/files';
+import { isObject, parseJson } from '../../utils/json';
 import { decode, decodeInto, DECODER, failure } from './image_file';
 
 export interface FoundFile {
@@ -144,7 +136,8 @@ export class ImageIndex {
     const path = join(this.folder, INDEX);
     if (!existsSync(path)) return new Map();
     try {
-      return new Map(JSON.parse(readFileSync(path, 'utf8')) as [string, Entry][]);
+      const entries = parseJson(readText(path)) as [string, unknown][];
+      return new Map(entries.filter((pair): pair is [string, Entry] => isEntry(pair[1])));
     } catch {
       return new Map();
     }
@@ -170,8 +163,17 @@ export class ImageIndex {
 }
 
 const INDEX = 'index.json';
+/** Pixels of a side of an image that lies ready. */
+const MAX_SIDE = 2 ** 16;
 /** Files that wait for a decoder at a time. */
 const PIECE = 1000;
+
+function isEntry(value: unknown): value is Entry {
+  if (!isObject(value) || !isObject(value.verdict)) return false;
+  const { height, width, cached, reason } = value.verdict;
+  const isSide = (side: unknown) => Number.isInteger(side) && (side as number) > 0 && (side as number) <= MAX_SIDE;
+  return typeof reason === 'string' || (isSide(height) && isSide(width) && typeof cached === 'boolean');
+}
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');

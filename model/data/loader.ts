@@ -43,6 +43,8 @@ export interface Batch {
   /** Example numbers within the split. */
   readonly indices: Uint32Array;
   readonly size: number;
+  /** Batch number `n` after this one, from 0; undefined beyond the end of the pass. */
+  readonly after?: ((n: number) => Promise<Batch | undefined>) | undefined;
 }
 
 export interface BatchOptions {
@@ -50,6 +52,8 @@ export interface BatchOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly epoch: number;
+  /** The epoch in which the examples looked as they do now; this one by default. */
+  readonly looksOf?: number;
   /** In the order of `indices`, or in one that depends on (seed, epoch). */
   readonly shuffle: boolean;
   /** Crop and flip, nothing, or other steps; what becomes of an example depends on (seed, epoch, example) alone. */
@@ -73,7 +77,7 @@ export function plainPass(shape: ImageShape): BatchOptions {
 
 /** One pass over the examples `indices` of a split. The last batch may be smaller. Every batch has its own buffers. */
 export function* batches(split: StoredSplit, indices: Uint32Array, options: BatchOptions): Generator<Batch> {
-  const { shape, seed, epoch } = options;
+  const { shape, seed, looksOf: epoch = options.epoch } = options;
   const imageSize = shape[0] * shape[1] * shape[2];
   const imageOf = (example: number) => split.images.subarray(example * imageSize, (example + 1) * imageSize);
   const { chosen, ways } = planned(indices, options);
@@ -114,6 +118,29 @@ export async function* loadBatches(split: Split, indices: Uint32Array, options: 
 
 const AHEAD = 4;
 
+/** The batches of a pass, from each of which one may look at those after it; they are made ready when that is done. */
+export async function* lookingAhead(pass: AsyncGenerator<Batch>): AsyncGenerator<Batch> {
+  const ready: Batch[] = [];
+  const after = async (n: number): Promise<Batch | undefined> => {
+    while (ready.length <= n) {
+      const next = await pass.next();
+      if (next.done) return undefined;
+      ready.push(next.value);
+    }
+    return ready[n];
+  };
+  try {
+    for (;;) {
+      const batch = await after(0);
+      if (!batch) return;
+      ready.shift();
+      yield { ...batch, after };
+    }
+  } finally {
+    await pass.return(undefined);
+  }
+}
+
 /** How the images of a batch are seen: as they are trained on first, then through each view. */
 interface Way {
   readonly steps: readonly Step[];
@@ -146,7 +173,7 @@ async function readBatch(
   options: BatchOptions,
   ways: readonly Way[],
 ): Promise<Batch> {
-  const { shape, seed, epoch } = options;
+  const { shape, seed, looksOf: epoch = options.epoch } = options;
   const seen = ways.map(async ({ steps, prefix }) => {
     const images = new Map<number, Uint8Array>();
     const imageOf = (example: number) => images.get(example)!;

@@ -3,9 +3,10 @@
  * file is two zero bytes, the element type (8: unsigned byte), the number of axes, the length of each axis (big-endian 32
  * bit), and the elements.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { readBytes } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
 import type { ImageShape, StoredDataset, StoredSplit } from './dataset';
 import type { Source } from './download';
@@ -124,14 +125,19 @@ function padded(images: Uint8Array, [height, width]: readonly [number, number], 
 
 const UNSIGNED_BYTE = 8;
 
+/** Bytes that a compressed file may hold; the largest of the MNISTs takes 47 MB. */
+const MAX_BYTES = 2 ** 30;
+
 /** An IDX file of unsigned bytes with so many axes, none of them empty. */
 function readIdx(path: string, axes: number): { lengths: number[]; elements: Uint8Array } {
-  let bytes: Buffer = readFileSync(path);
+  let bytes = Buffer.from(readBytes(path));
   if (path.endsWith('.gz')) {
     try {
-      bytes = gunzipSync(bytes);
+      bytes = gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
     } catch (error) {
-      throw new UserError(`${path}: not a whole gzip file: ${messageOf(error)}`);
+      const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+      const reason = isTooLarge ? `it holds more than ${MAX_BYTES} bytes` : messageOf(error);
+      throw new UserError(`${path}: not a whole gzip file: ${reason}`);
     }
   }
   const start = 4 + 4 * axes;

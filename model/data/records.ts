@@ -1,7 +1,9 @@
 /** Files of records of one length, each some label bytes and then the pixels of an image. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
+import { reading, readText } from '../../utils/files';
 import type { StoredSplit } from './dataset';
 
 export interface RecordLayout {
@@ -20,6 +22,7 @@ export function readRecords(paths: readonly string[], layout: RecordLayout): Sto
   const sizes = paths.map((path) => {
     const { size: bytes } = statSync(path);
     if (bytes === 0) throw new UserError(`${path}: empty file`);
+    refuseLarger(path, bytes, MAX_RECORD_BYTES);
     if (bytes % recordBytes !== 0) {
       throw new UserError(`${path}: ${bytes} bytes is not a multiple of ${recordBytes}, the file is incomplete`);
     }
@@ -30,7 +33,7 @@ export function readRecords(paths: readonly string[], layout: RecordLayout): Sto
   const labels = new Uint8Array(size);
   let example = 0;
   for (const path of paths) {
-    const bytes = readFileSync(path);
+    const bytes = readBytes(path);
     for (let at = 0; at < bytes.length; at += recordBytes, example++) {
       const label = bytes[at + place]!;
       if (label >= classes) {
@@ -45,12 +48,21 @@ export function readRecords(paths: readonly string[], layout: RecordLayout): Sto
 }
 
 const PIECE = 2 ** 26;
+/** More than any of these data sets has in a file: a size costs nothing to claim, and memory is taken by it. */
+const MAX_RECORD_BYTES = 2 ** 30;
+const MAX_LARGE_BYTES = 2 ** 33;
+
+function refuseLarger(path: string, bytes: number, most: number): void {
+  if (bytes > most) throw new UserError(`${path}: ${bytes} bytes, accepted are up to ${most}`);
+}
 
 /** A whole file, also one of more than 2 GiB. */
 export function readLarge(path: string): Uint8Array {
-  const file = openSync(path, 'r');
+  const file = reading(path, () => openSync(path, 'r'));
   try {
-    const bytes = new Uint8Array(fstatSync(file).size);
+    const { size } = fstatSync(file);
+    refuseLarger(path, size, MAX_LARGE_BYTES);
+    const bytes = new Uint8Array(size);
     for (let at = 0; at < bytes.length;) {
       const count = readSync(file, bytes, at, Math.min(PIECE, bytes.length - at), at);
       if (count === 0) throw new UserError(`${path}: ends after ${at} of ${bytes.length} bytes`);
@@ -77,7 +89,7 @@ export function filesIn(dir: string, names: readonly string[], format: string): 
 /** The class names in a file, one a line, which must be as many as the standard ones; these where there is no file. */
 export function readClasses(path: string, standard: readonly string[], format: string): readonly string[] {
   if (!statSync(path, { throwIfNoEntry: false })) return standard;
-  const classes = readFileSync(path, 'utf8').split(/\s+/).filter(Boolean);
+  const classes = readText(path).split(/\s+/).filter(Boolean);
   if (classes.length !== standard.length) {
     throw new UserError(`${path}: ${classes.length} class names, but ${format} has ${standard.length}`);
   }

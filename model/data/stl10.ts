@@ -2,8 +2,8 @@
  * STL-10 (Coates, Lee & Ng 2011), binary version: `…_X.bin` has images of 3 planes of 96 × 96 bytes, each plane column by
  * column; `…_y.bin` a byte from 1 to 10 for each.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
 import type { StoredDataset, StoredSplit } from './dataset';
 import type { Source } from './download';
@@ -52,7 +52,7 @@ export function loadStl10(dir: string, train: 'labeled' | 'unlabeled'): StoredDa
 function readSplit(imageFile: string, labelFile: string): StoredSplit {
   const images = readImages(imageFile);
   const size = images.length / imageBytes;
-  const numbers = readFileSync(labelFile);
+  const numbers = readBytes(labelFile);
   if (numbers.length !== size) throw new UserError(`${labelFile}: ${numbers.length} labels for ${size} images`);
   const wrong = numbers.findIndex((label) => label < 1 || label > standardClasses.length);
   if (wrong >= 0) throw new UserError(`${labelFile}: byte ${wrong} is ${numbers[wrong]}, labels are 1 to 10`);

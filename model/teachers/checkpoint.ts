@@ -1,21 +1,23 @@
 /** A teacher that is one of the networks here, in evaluation mode, with weights from a checkpoint. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeModel } from '../../engine/onnx/write';
 import { Session } from '../../engine/session';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { UserError } from '../../utils/errors';
-import { ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
+import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
 import type { CheckpointTeacherParams } from '../../utils/params';
 import type { Batch } from '../data/loader';
 import { nets } from '../nets';
 import { evaluationGraph, outputsGraph, outputShapes, shapesOf, type Model } from '../programs';
-import type { Teacher } from './teacher';
+import type { Teacher, TeacherContext } from './teacher';
 
 /** Loads the weights for the classes and images of `student`; the normalisation is the teacher's own where given. */
 export async function checkpointTeacher(
   teacher: CheckpointTeacherParams,
   student: Model,
-  threads: number,
+  context: Pick<TeacherContext, 'threads' | 'backend' | 'profile'>,
 ): Promise<Teacher> {
   const model: Model = {
     net: nets[teacher.model]!.build,
@@ -35,7 +37,7 @@ export async function checkpointTeacher(
       throw new UserError(`${path}: ${name} has a value that is not finite`);
     }
   }
-  return new CheckpointTeacher(model, weights, threads);
+  return new CheckpointTeacher(model, weights, context);
 }
 
 class CheckpointTeacher implements Teacher {
@@ -47,7 +49,7 @@ class CheckpointTeacher implements Teacher {
   constructor(
     model: Model,
     weights: NamedArrays,
-    private readonly threads: number,
+    private readonly context: Pick<TeacherContext, 'threads' | 'backend' | 'profile'>,
   ) {
     this.network = { model, weights };
     this.shapes = outputShapes(model);
@@ -59,12 +61,21 @@ class CheckpointTeacher implements Teacher {
 
   async outputs({ images, size }: Batch, names: readonly string[]): Promise<Record<string, NdArray>> {
     const { model, weights } = this.network;
+    const { threads, backend, profile } = this.context;
     const key = names.join();
     const session =
       this.sessions.get(key) ??
-      Session.create(outputsGraph(model, names), { threads: this.threads, frozen: weights, dynamicBatch: true });
+      Session.create(outputsGraph(model, names), { threads, backend, profile, frozen: weights, dynamicBatch: true });
     this.sessions.set(key, session);
     return (await session).run({ images: ndarray('uint8', [size, ...model.input], images) });
+  }
+
+  /** Of the graph and of the weights in it. */
+  identity(names: readonly string[]): string {
+    const { model, weights } = this.network;
+    const digest = createHash('sha256').update(writeModel(outputsGraph(model, names), { dynamicBatch: true }));
+    for (const [name, array] of weights) digest.update(`${name}${array.shape.join()}`).update(bytesOf(array));
+    return digest.digest('hex');
   }
 
   async release(): Promise<void> {
@@ -73,7 +84,7 @@ class CheckpointTeacher implements Teacher {
 }
 
 /** The named checkpoint, or the best weights of the teacher's own experiment. */
-function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): string {
+export function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): string {
   if (checkpoint !== undefined) return checkpoint;
   const directory = join('experiments', `base_${model}`);
   const candidates = ['best.safetensors', 'best.pth.tar'].map((file) => join(directory, file));

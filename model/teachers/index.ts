@@ -20,13 +20,19 @@ export async function loadTeacher(
 ): Promise<Teacher> {
   if (Array.isArray(teacher)) {
     const members: Teacher[] = [];
-    for (const one of teacher) members.push(await loadTeacher(one, student, dataset, context));
+    for (const [i, one] of teacher.entries()) {
+      const profile = context.profile && `${context.profile}_${i}`;
+      members.push(await loadTeacher(one, student, dataset, { ...context, profile }));
+    }
     return ensemble(members);
   }
   if (!('logits' in teacher)) checkNormalize(teacher, dataset);
-  if ('onnx' in teacher) return onnxTeacher(teacher, student, dataset, context);
   if ('logits' in teacher) return cachedTeacher(teacher, dataset, context);
-  return checkpointTeacher(teacher, student, context.threads);
+  const loaded =
+    'onnx' in teacher
+      ? await onnxTeacher(teacher, student, dataset, context)
+      : await checkpointTeacher(teacher, student, context);
+  return context.cache?.around(loaded) ?? loaded;
 }
 
 /** A normalisation of a teacher's own has a value for each channel of the images. */

@@ -2,11 +2,14 @@
  * A teacher from any classifier in an ONNX file. A graph of our own brings the stored pixels to the form that the model
  * is fed: normalised, resized, in its layout. What params.json says of the model is checked against it.
  */
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { providerOf } from '../../engine/backends/onnxruntime';
 import { ForeignModel } from '../../engine/onnx/foreign';
-import type { OnnxValue } from '../../engine/onnx/read';
+import { readModel, type OnnxValue } from '../../engine/onnx/read';
 import { Graph } from '../../engine/graph';
 import { Session } from '../../engine/session';
-import { quoted } from '../../utils/binary';
+import { quoted, readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
 import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
 import type { OnnxTeacherParams } from '../../utils/params';
@@ -40,16 +43,16 @@ export async function onnxTeacher(
   params: OnnxTeacherParams,
   student: Model,
   dataset: Dataset,
-  { threads, log }: TeacherContext,
+  { threads, backend, profile, log }: TeacherContext,
 ): Promise<Teacher> {
-  const model = await ForeignModel.open(params.onnx, threads);
+  const model = await ForeignModel.open(params.onnx, threads, profile, providerOf(backend));
   const input = inputOf(model, params, dataset);
   const output = outputOf(model, dataset);
   const normalizesItself = model.metadata.get(INPUT_RANGE.key) === INPUT_RANGE.value;
   const normalize = params.normalize ?? (normalizesItself ? asItIs(dataset.shape) : student.normalize);
   const graph = preparation({ input: student.input, normalize }, params.layout, input);
-  const session = await Session.create(graph, { threads, dynamicBatch: true });
-  const teacher = new OnnxTeacher(model, session, input, output, student, params.output);
+  const session = await Session.create(graph, { threads, backend, dynamicBatch: true });
+  const teacher = new OnnxTeacher(model, session, input, output, student, { ...params, normalize });
 
   const size = Math.min(SAMPLE, dataset.train.size);
   const images = await pixelsOf(
@@ -73,7 +76,7 @@ class OnnxTeacher implements Teacher {
     private readonly input: Input,
     private readonly output: string,
     private readonly student: Model,
-    private readonly kind: OnnxTeacherParams['output'],
+    private readonly params: Omit<OnnxTeacherParams, 'normalize'> & Pick<Model, 'normalize'>,
   ) {
     this.shapes = new Map([['logits', [student.options.classes]]]);
   }
@@ -81,7 +84,7 @@ class OnnxTeacher implements Teacher {
   /** Of probabilities p the logits are ln p, up to a constant that no softmax sees. */
   async logits(batch: Batch): Promise<NdArray> {
     const outputs = await this.answers(batch);
-    if (this.kind === 'logits') return outputs;
+    if (this.params.output === 'logits') return outputs;
     return ndarray(
       'float32',
       outputs.shape,
@@ -91,6 +94,18 @@ class OnnxTeacher implements Teacher {
 
   async outputs(batch: Batch): Promise<Record<string, NdArray>> {
     return { logits: await this.logits(batch) };
+  }
+
+  /** Of its files and of what it is fed. */
+  identity(): string {
+    const { onnx, ...fed } = this.params;
+    const bytes = readBytes(onnx);
+    const digest = createHash('sha256')
+      .update(JSON.stringify([fed, this.student.input]))
+      .update(bytes);
+    const others = [...readModel(bytes, onnx).initializers.values()].map(({ file }) => file);
+    for (const file of new Set(others)) if (file !== undefined) digest.update(readBytes(join(dirname(onnx), file)));
+    return digest.digest('hex');
   }
 
   /** What the model itself gives for some images, (N, classes), computed in pieces of the size that it takes. */

@@ -1,9 +1,11 @@
 /** What a teacher is to the rest of the house: what it makes of the very pixels that the student sees. */
+import type { Backend } from '../../engine/backends';
 import type { NamedArrays, NdArray } from '../../utils/ndarray';
 import { topAccuracy } from '../analysis';
 import type { Split } from '../data/dataset';
 import type { Batch } from '../data/loader';
 import type { Model } from '../programs';
+import type { TeacherCache } from './teacher_cache';
 
 export interface Teacher {
   /** Shapes for one image of all that it gives, by name: `logits` (classes), and of a network of ours the rest. */
@@ -12,6 +14,11 @@ export interface Teacher {
   readonly network?: { readonly model: Model; readonly weights: NamedArrays };
   /** The teachers that it is made of, where there are several. */
   readonly members?: readonly Teacher[];
+  /**
+   * A digest of all that the outputs called `names` depend on, besides pixels, threads and machine; absent where they depend
+   * on more of a batch than its pixels.
+   */
+  identity?(names: readonly string[]): string;
   /** Logits (N, classes), float32, of a batch of the training set. */
   logits(batch: Batch): Promise<NdArray>;
   /** The outputs called `names`, (N, …) float32 each, for a batch of the training set. */
@@ -22,8 +29,14 @@ export interface Teacher {
 export interface TeacherContext {
   /** Threads that a teacher may use; 0 takes every core. */
   readonly threads: number;
+  /** Where it runs; the CPU where absent. */
+  readonly backend?: Backend | undefined;
+  /** Has ONNX Runtime write its profile of the teacher beside this path prefix, when the teacher is released. */
+  readonly profile?: string;
   /** Takes what is worth knowing of a teacher that was loaded, line by line. */
   readonly log: (level: 'info' | 'warn', line: string) => void;
+  /** Where teachers look for what was computed before. */
+  readonly cache?: TeacherCache | undefined;
 }
 
 /** Below this share of agreement with the labels something is likely to be out of order. */

@@ -230,6 +230,7 @@ describe('a recipe', () => {
       clipNorm: undefined,
       averageDecay: undefined,
       accumulates: false,
+      scalesLoss: false,
     });
   });
 

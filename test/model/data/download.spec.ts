@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -32,11 +41,16 @@ describe('fetchDataset', () => {
     const source = mkdtempSync(join(tmpdir(), 'archive-'));
     const folder = join(source, 'cifar-10-batches-bin');
     writeFakeCifar10(folder);
-    for (const name of ['readme.html', 'upwards', 'elsewhere']) writeFileSync(join(folder, name), name);
+    for (const name of ['readme.html', 'upwards', 'elsewhere', 'absolute']) writeFileSync(join(folder, name), name);
+    // Links would have a file of the data set's be any other.
+    symlinkSync('/etc/hostname', join(folder, 'data_batch_5.bin'));
+    linkSync(join(folder, 'data_batch_1.bin'), join(folder, 'data_batch_6.bin'));
+    symlinkSync(tmpdir(), join(folder, 'batches.meta.txt'));
     const file = join(source, 'archive.tar.gz');
-    // Two of the entries pretend to lie outside the folder.
+    // Three of the entries pretend to lie outside the folder.
     const onWriteEntry = (entry: WriteEntry): void => {
       if (entry.path.endsWith('upwards')) entry.path = 'cifar-10-batches-bin/../../data_batch_3.bin';
+      if (entry.path.endsWith('absolute')) entry.path = join(tmpdir(), 'cifar-10-batches-bin/data_batch_7.bin');
       if (entry.path.endsWith('elsewhere')) entry.path = 'elsewhere/data_batch_4.bin';
     };
     await create({ file, cwd: source, gzip: true, portable: true, onWriteEntry }, ['cifar-10-batches-bin']);

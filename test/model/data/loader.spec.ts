@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { viewSteps } from '../../../model/data/augmentation';
-import { type Batch, batches, type BatchOptions, loadBatches, partition } from '../../../model/data/loader';
+import {
+  type Batch,
+  batches,
+  type BatchOptions,
+  loadBatches,
+  lookingAhead,
+  partition,
+} from '../../../model/data/loader';
 import type { FileSplit, StoredSplit } from '../../../model/data/dataset';
 import { UserError } from '../../../utils/errors';
 
@@ -126,6 +133,7 @@ describe('loadBatches', () => {
     'mixed images': { augment: viewSteps('crop+mixup+cutout') },
     'further views': { views: ['crop+flip', 'cutout'] },
     'a later start, one batch at a time': { start: 2, ahead: 0 },
+    'looks of another epoch': { looksOf: 1 },
   })) {
     it(`gives the batches of images in memory: ${name}`, async () => {
       const expected = [...batches(stored, indices, { ...options, ...changes })];
@@ -134,6 +142,37 @@ describe('loadBatches', () => {
       expect(await collected(loadBatches(asFiles(), indices, { ...options, ...changes }))).to.deep.equal(expected);
     });
   }
+
+  it('shows examples in the order of one epoch as they looked in another', () => {
+    const looks = (changes: Partial<BatchOptions>) =>
+      [...batches(stored, indices, { ...options, batchSize: 1, ...changes })].map(
+        ({ indices: [example], images, views }) => [example!, images.join(), views?.['crop+flip']?.join()] as const,
+      );
+    const views = ['crop+flip'];
+    const [first, second] = [looks({ epoch: 1, views }), looks({ epoch: 2, views })];
+    const again = looks({ epoch: 2, looksOf: 1, views });
+    const byExample = (a: readonly [number, ...unknown[]], b: readonly [number, ...unknown[]]) => a[0] - b[0];
+    expect(again.map(([example]) => example)).to.deep.equal(second.map(([example]) => example));
+    expect(again.sort(byExample)).to.deep.equal(first.sort(byExample));
+    expect(again).to.not.deep.equal(second.sort(byExample));
+  });
+
+  it('looks ahead in a pass without losing a batch', async () => {
+    const expected = [...batches(stored, indices, options)];
+    const seen: Batch[] = [];
+    for await (const { after, ...batch } of lookingAhead(loadBatches(asFiles(), indices, options))) {
+      seen.push(batch);
+      if (seen.length === 2) expect(await after!(1)).to.deep.equal(expected[3]);
+      if (seen.length === 4) expect([await after!(0), await after!(1)]).to.deep.equal([expected[4], undefined]);
+    }
+    expect(seen).to.deep.equal(expected);
+    const left = asFiles();
+    for await (const batch of lookingAhead(loadBatches(left, indices, { ...options, ahead: 1 }))) {
+      expect(batch.size).to.equal(8);
+      break;
+    }
+    expect([left.total, left.reading]).to.deep.equal([16, 0]);
+  });
 
   it('reads no more than `ahead` batches beyond the one that is worked on', async () => {
     for (const ahead of [0, 1, 2]) {
