@@ -6,6 +6,7 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
+import { openDevice } from './engine/backends';
 import { flops } from './engine/flops';
 import { analyse, classAccuracies, meanByClass, tellingExamples, type Analysis, type Figures } from './model/analysis';
 import { loadDataset } from './model/data';
@@ -20,6 +21,7 @@ import { confusionPicture } from './report/svg_confusion';
 import { imagesPicture } from './report/svg_images';
 import { softTargetsPicture } from './report/svg_soft_targets';
 import { oneOf, parseArguments, runMain } from './utils/cli';
+import { deviceFlag, flaggedDevice } from './utils/devices';
 import { messageOf, UserError } from './utils/errors';
 import { writeFileAtomic, writeJson } from './utils/files';
 import { formatPythonFloat, formatSavetxt } from './utils/numpy_text';
@@ -36,6 +38,7 @@ const command = {
     split: { type: 'string', default: 'val', help: '"val", "test" or "train": which images, without augmentation' },
     temperature: { type: 'number', default: 1, help: 'of the softmax scores, the soft targets and the KL divergence' },
     onnx: { type: 'string', help: 'a classifier to evaluate in place of the checkpoint' },
+    device: deviceFlag,
     output: { type: 'string', default: 'logits', help: 'what the ONNX file gives: "logits" or "probabilities"' },
   },
 } as const;
@@ -57,6 +60,7 @@ async function main(): Promise<void> {
   if (!(temperature > 0)) throw new UserError(`--temperature must be greater than 0, got ${temperature}`, 2);
   const part = oneOf('split', args.split, PARTS);
   const output = oneOf('output', args.output, ['logits', 'probabilities']);
+  const flag = flaggedDevice(args.device);
 
   // The images, what stands for the student – its checkpoint or a file –, and its teacher.
   const params = readExperiment(join(directory, 'params.json'));
@@ -65,11 +69,13 @@ async function main(): Promise<void> {
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
   const { split, indices } = imagesOf(part, params, dataset);
+  const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
+  if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
   const { threads } = params;
-  const context = { threads, log: () => {} };
+  const context = { threads, backend, log: () => {} };
   const student =
     onnx === undefined
-      ? await Evaluator.create(model, await restoredWeights(path, model), threads)
+      ? await Evaluator.create(model, await restoredWeights(path, model), threads, backend)
       : await onnxTeacher({ onnx, layout: 'NCHW', output }, model, dataset, context);
   const teacher = await teacherFor(params, model, dataset, context, split);
 

@@ -5,12 +5,14 @@
  */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { openDevice } from './engine/backends';
 import { topAccuracy } from './model/analysis';
 import { loadDataset } from './model/data';
 import { allOf, Evaluator } from './model/evaluation';
 import { checkpointPath, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { predictLogits } from './model/predictions';
 import { parseArguments, runMain } from './utils/cli';
+import { deviceFlag, flaggedDevice } from './utils/devices';
 import { messageOf, UserError } from './utils/errors';
 import { ndarray } from './utils/ndarray';
 import { writeNpy } from './utils/npy';
@@ -23,12 +25,15 @@ const command = {
   flags: {
     model_dir: { type: 'string', help: 'directory of a trained experiment' },
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
+    device: deviceFlag,
     out: { type: 'string', help: 'directory for the files (default: that of --model_dir)' },
   },
 } as const;
 
 async function main(): Promise<void> {
-  const { model_dir, restore_file, out = model_dir } = parseArguments(process.argv.slice(2), command);
+  const args = parseArguments(process.argv.slice(2), command);
+  const { model_dir, restore_file, out = model_dir } = args;
+  const flag = flaggedDevice(args.device);
   if (model_dir === undefined || out === undefined)
     throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
   const params = readExperiment(join(model_dir, 'params.json'));
@@ -36,7 +41,9 @@ async function main(): Promise<void> {
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
   const weights = await restoredWeights(checkpoint, model);
-  const evaluator = await Evaluator.create(model, weights, params.threads);
+  const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
+  if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
+  const evaluator = await Evaluator.create(model, weights, params.threads, backend);
   try {
     mkdirSync(out, { recursive: true });
     accessSync(out, constants.W_OK);

@@ -6,12 +6,13 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { openDevice } from './engine/backends';
 import { flops } from './engine/flops';
 import { optimizers } from './engine/optimizers';
 import { loadDataset, type LoadProgress } from './model/data';
 import { augmentationSteps, mixesLabels } from './model/data/augmentation';
 import type { Dataset, Split } from './model/data/dataset';
-import { loadBatches } from './model/data/loader';
+import { loadBatches, lookingAhead } from './model/data/loader';
 import { isStopped } from './model/early_stopping';
 import { accumulated, epochMetrics } from './model/epoch';
 import { allOf, Evaluator } from './model/evaluation';
@@ -23,30 +24,45 @@ import {
   restoredWeights,
   studentOf,
 } from './model/experiment';
+import { Guard, statesIn } from './model/guard';
 import { microBatch } from './model/micro_batches';
 import { partitionOf, predictLogits, validationImages } from './model/predictions';
 import { evaluationGraph, parameterCount } from './model/programs';
 import { recipeOf } from './model/recipe';
 import { learningRate } from './model/schedules';
+import { ingredientsOf, kept } from './model/ingredients';
+import { planRepetition } from './model/repetition';
+import { compareRuns, comparisonInWords } from './model/run_comparison';
+import { shortage } from './model/shortage';
 import { inWords } from './model/describe';
 import { plannedRuns } from './model/stages';
 import { loadTeacher, type Teacher } from './model/teachers';
+import { teacherCacheOf } from './model/teachers/teacher_cache';
 import { Trainer } from './model/trainer';
 import { fitWeights } from './utils/checkpoints';
 import { parseArguments, runMain } from './utils/cli';
+import { secondsOf } from './utils/duration';
+import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
 import { UserError } from './utils/errors';
-import { writeJson } from './utils/files';
+import { readJson, writeJson, writing } from './utils/files';
 import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
 import { acquireLock } from './utils/lock';
 import { formatMetrics, openLog, type Log } from './utils/logger';
 import { median } from './utils/median';
+import { availableBytes } from './utils/memory';
 import type { NamedArrays } from './utils/ndarray';
 import { changedKeys, type Params } from './utils/params';
 import { progressBar, type ProgressBar } from './utils/progress';
 import { describeRun } from './utils/provenance';
-import { bestRecord, RunDirectory, START, type Checkpoint, type EpochRecord, type Sums } from './utils/run_directory';
-import { readSafetensors } from './utils/safetensors';
+import {
+  bestRecord,
+  RunDirectory,
+  START,
+  type Checkpoint,
+  type EpochRecord,
+  type Position,
+} from './utils/run_directory';
 import { EventWriter } from './utils/tensorboard';
 
 const command = {
@@ -55,7 +71,15 @@ const command = {
   flags: {
     model_dir: { type: 'string', help: 'directory with params.json; all results go there' },
     restore_file: { type: 'string', help: '"last" goes on; "best" or a file starts a new run from those weights' },
+    device: deviceFlag,
     fresh: { type: 'boolean', default: false, help: 'start over; what is there is kept in a folder before_<n>' },
+    teacher_cache: { type: 'string', help: 'directory of teacher outputs that several runs share' },
+    repeat: { type: 'string', help: 'train the run in this directory once more, in another one, and compare' },
+    debug_nan: {
+      type: 'boolean',
+      default: false,
+      help: 'end at a step that is not finite, and name its first operator',
+    },
     describe: { type: 'string', help: 'print what a method does and its options, or with "all" a line for each' },
   },
 } as const;
@@ -66,25 +90,55 @@ async function main(): Promise<void> {
     process.stdout.write(`${inWords(args.describe)}\n`);
     return;
   }
+  if (args.repeat !== undefined) {
+    await repeat(args.repeat, args);
+    return;
+  }
   if (args.model_dir === undefined)
     throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
   if (args.fresh && args.restore_file === 'last')
     throw new UserError('--fresh starts over and --restore_file last goes on: give one of them', 2);
-  const { model_dir: directory, restore_file, fresh } = args;
+  await trainAll(args.model_dir, args);
+}
+
+type Arguments = Omit<ReturnType<typeof parseArguments<typeof command>>, 'model_dir' | 'repeat' | 'describe'>;
+
+/** Trains the experiment of a directory once more, and tells what came of it beside what is there. */
+async function repeat(path: string, { model_dir: target, ...args }: Arguments & { model_dir?: string }): Promise<void> {
+  if (args.fresh || args.restore_file !== undefined)
+    throw new UserError('--repeat begins as the run did: give neither --fresh nor --restore_file', 2);
+  const { original, directory, cwd, startsFrom } = planRepetition(path, target);
+  process.chdir(cwd);
+  if (!(await trainAll(directory, { ...args, restore_file: startsFrom }))) return;
+  const comparison = compareRuns(new RunDirectory(original), new RunDirectory(directory));
+  process.stdout.write(`${directory} beside ${original}:\n${comparisonInWords(comparison).join('\n')}\n`);
+  const { isSame, isNear, surroundings } = comparison;
+  if (isSame || (isNear && surroundings.length > 0)) return;
+  throw new UserError(`${directory}: came out otherwise than ${original}`);
+}
+
+/** Trains the stages of an experiment to their end and returns true, or returns false where it was interrupted. */
+async function trainAll(directory: string, args: Arguments): Promise<boolean> {
+  const { restore_file, fresh } = args;
+  const device = flaggedDevice(args.device);
   const runs = plannedRuns(directory);
   const lock = acquireLock(directory);
   try {
     for (const { directory: stage, params, file } of runs) {
       if (file) {
-        mkdirSync(stage, { recursive: true });
+        writing(stage, () => mkdirSync(stage, { recursive: true }));
         writeJson(join(stage, 'params.json'), file);
       }
       const isFinished = await train(new RunDirectory(stage), params, {
         restore_file: file ? undefined : restore_file,
         fresh,
+        debug_nan: args.debug_nan,
+        teacher_cache: args.teacher_cache,
+        device,
       });
-      if (!isFinished) return;
+      if (!isFinished) return false;
     }
+    return true;
   } finally {
     lock.release();
   }
@@ -94,7 +148,13 @@ async function main(): Promise<void> {
 async function train(
   run: RunDirectory,
   params: Params,
-  args: { restore_file: string | undefined; fresh: boolean },
+  args: {
+    restore_file: string | undefined;
+    fresh: boolean;
+    debug_nan: boolean;
+    teacher_cache: string | undefined;
+    device: Device | undefined;
+  },
 ): Promise<boolean> {
   const began = performance.now();
 
@@ -103,6 +163,7 @@ async function train(
   const last = args.fresh || startsFrom !== undefined ? undefined : run.readLast();
   if (args.restore_file === 'last' && !last) throw new UserError(`${run.file('last.safetensors')}: no such file`);
   if (last) refuseChanges(run, last, params);
+  if (last?.warning !== undefined) process.stderr.write(`warning: ${last.warning}\n`);
   const position = last?.position ?? START;
   const { accumulate = 1, early_stopping: stopping } = params;
   const isOver = (epochs: readonly EpochRecord[]) =>
@@ -113,7 +174,9 @@ async function train(
     return true;
   }
 
-  // The images, and the student on them.
+  // What it runs on, the images, and the student on them.
+  const device = await openDevice(args.device ?? params.device ?? 'auto', params.precision);
+  const { backend, precision } = device;
   const { threads } = params;
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset }, loadingBar());
   const model = studentOf(params, dataset);
@@ -122,7 +185,15 @@ async function train(
 
   // The teacher, and the training step: for full batches, and for a smaller last batch.
   const remarks: [level: keyof Log, line: string][] = [];
-  const context = { threads, log: (...remark: [keyof Log, string]) => remarks.push(remark) };
+  let tell = (...remark: [keyof Log, string]): void => void remarks.push(remark);
+  const say: typeof tell = (...remark) => tell(...remark);
+  const cache = teacherCacheOf(params, {
+    shared: args.teacher_cache,
+    own: run.file('.teacher_cache'),
+    device: backend.name,
+    log: say,
+  });
+  const context = { threads, backend, cache, log: say };
   const teacher =
     needsTeacher(params) && params.teacher !== 'none'
       ? await loadTeacher(params.teacher, model, dataset, context)
@@ -143,16 +214,21 @@ async function train(
     temperature: params.temperature,
     klReduction: params.kl_reduction,
     threads,
+    backend,
+    precision,
     ...recipe.step,
   });
   const { state } = trainer;
+  const weights = startsFrom === undefined ? undefined : checkpointPath(run, startsFrom);
   let restored: NamedArrays | undefined;
-  if (last) restored = fitWeights(run.file('last.safetensors'), last.tensors, state.shapes);
-  else if (startsFrom !== undefined) restored = await restoredWeights(checkpointPath(run, startsFrom), model);
+  const found = last && statesIn(last.tensors);
+  if (last) restored = fitWeights(last.path, found!.state, state.shapes);
+  else if (weights !== undefined) restored = await restoredWeights(weights, model);
   else if (params.init) restored = await initialWeights(params.init, model, state.shapes);
   if (restored) trainer.begin(restored);
 
   // From here on the directory is written.
+  if (last?.warning !== undefined) run.putDamagedAside();
   const aside = last ? undefined : run.putAside();
   const log = openLog(run.file('train.log'));
   if (aside !== undefined) log.info(`Earlier results are kept in ${aside}`);
@@ -160,15 +236,31 @@ async function train(
   log.info('- done.');
   if (teacher) log.info(`Experiment - model version: ${params.model_version}`);
   for (const line of dataset.remarks ?? []) log.warn(line);
+  if (last?.warning !== undefined) log.warn(last.warning);
   for (const [level, line] of remarks) log[level](line);
+  tell = (level, line) => log[level](line);
+  log.info(`Device: ${device.description}`);
+  if (device.warning !== undefined) log.warn(device.warning);
+  const before = last && run.device();
+  if (before !== undefined && before !== backend.name) {
+    log.warn(`The run began on ${before}: its bits will be others than if it had stayed there`);
+  }
+  const needed = backend.name === 'cpu' ? trainer.neededBytes : 0;
+  if (needed > availableBytes()) log.warn(shortage(fullBatch, needed, availableBytes()));
   log.info(`Starting training for ${params.num_epochs} epoch(s)`);
   if (startsFrom !== undefined) log.info(`Restoring parameters from ${startsFrom}`);
   if (last) log.info(`Going on after epoch ${position.epoch}, step ${position.step}`);
 
   const description = {
     ...describeRun([command.name, ...process.argv.slice(2)]),
+    cwd: process.cwd(),
+    params: readJson(run.file('params.json')),
+    ...ingredientsOf(params, dataset),
+    started_from: last ? run.facts().started_from : weights && kept(weights, run.path, aside),
     seed: params.seed,
-    device: 'cpu',
+    device: backend.name,
+    device_description: device.description,
+    precision,
     threads,
     parameters: parameterCount(evaluationGraph(model)),
     flops_per_image: flops(evaluationGraph(model)),
@@ -181,6 +273,11 @@ async function train(
   const events = new EventWriter(run.file('events'), startStep);
   events.hparams(startStep, flatten(params));
   const interrupt = onInterrupt();
+  const longest = 1000 * secondsOf(params.checkpoint_every);
+  let saved = performance.now();
+  const policy = params.on_nan ?? 'stop';
+  const guarding = { policy, debug: args.debug_nan, batches: stepsPerEpoch, accumulate, log };
+  const guard = new Guard(trainer, guarding, position.trouble, found?.start);
   const history = [...position.history];
   const seconds: number[] = [];
   const spent = () => ({
@@ -188,46 +285,61 @@ async function train(
     epoch_seconds: seconds,
     step_ms: median(trainer.times.step),
     ...(teacher && { teacher_ms: median(trainer.times.teacher) }),
+    ...(teacher && cache && { teacher_outputs: cache.counts }),
     ...(isOver(history) && history.length < params.num_epochs && { stopped_after: history.length }),
+    ...guard.facts,
   });
   const teacherLogits = teacher && (await validationLogits(params, teacher, validation, dataset));
   run.writeMetrics(history, selectedOn(params));
 
-  for (let epoch = position.epoch + 1; !isOver(history); epoch++) {
+  const settle = () =>
+    guard.settle(run.path, (diverged) => writeJson(run.file('run.json'), { ...description, ...spent(), diverged }));
+  let from: Pick<Position, 'step' | 'sums'> = position;
+  for (let epoch = position.epoch + 1; !isOver(history); epoch = history.length + 1) {
     const epochBegan = performance.now();
-    const rate = learningRate(params.schedule, params.learning_rate, { epoch, epochs: params.num_epochs, history });
+    let { step, sums } = from;
+    from = START;
+    await guard.begin(step, history);
+    const progress = { epoch, epochs: params.num_epochs, history };
+    const rate = guard.rate * learningRate(params.schedule, params.learning_rate, progress);
     log.info(`Epoch ${epoch}/${params.num_epochs}`);
-    let step = epoch === position.epoch + 1 ? position.step : 0;
-    let sums: Sums = step > 0 ? position.sums : {};
     const bar = progressBar(parts.train.length, 'images');
 
-    for await (const batch of loadBatches(recipe.split, recipe.examples(epoch), {
+    const pass = loadBatches(recipe.split, recipe.examples(epoch), {
       shape: dataset.shape,
       batchSize: fullBatch,
       seed: params.seed,
       epoch,
+      looksOf: params.teacher_views === undefined ? epoch : ((epoch - 1) % params.teacher_views) + 1,
       shuffle: true,
       augment,
       views: trainer.views,
       start: step,
       ahead: params.num_workers,
-    })) {
+    });
+    for await (const batch of lookingAhead(pass)) {
       const globalStep = (epoch - 1) * stepsPerEpoch + step + 1;
       const micro = microBatch(epoch, step, { examples: parts.train.length, batchSize: fullBatch, accumulate });
       const moment = { step: globalStep, epoch, epochs: params.num_epochs, learningRate: rate, micro };
-      const results = await trainer.step(batch, moment);
+      const results = await guard.step(batch, moment);
+      if (guard.isHalted) break;
       step++;
 
       // Means over examples: every batch counts by its size.
-      sums = accumulated(sums, results, batch.size);
+      if (results) sums = accumulated(sums, results, batch.size);
       const running = epochMetrics(sums);
       bar.update(Math.min(step * fullBatch, parts.train.length), running);
       if (globalStep % params.save_summary_steps === 0) {
         events.scalars(globalStep, { ...prefixed('train', running), learning_rate: rate });
       }
+      if (interrupt.requested || performance.now() - saved >= longest) {
+        await state.fetch();
+        const tensors = new Map([...state.arrays(), ...guard.tensors]);
+        run.saveLast({ params, position: { epoch: epoch - 1, step, sums, history, ...guard.position }, tensors });
+        saved = performance.now();
+      }
       if (interrupt.requested) {
         bar.stop();
-        run.saveLast({ params, position: { epoch: epoch - 1, step, sums, history }, tensors: state.arrays() });
         writeJson(run.file('run.json'), { ...description, ...spent() });
         events.close();
         const again = args.fresh || startsFrom !== undefined ? '--restore_file last' : 'the same command';
@@ -237,11 +349,22 @@ async function train(
       }
     }
     bar.stop();
+    if (guard.isHalted) {
+      await settle();
+      continue;
+    }
 
-    const evaluator = await Evaluator.create(model, trainer.weights(), threads);
+    await state.fetch();
+    const evaluator = await Evaluator.create(model, trainer.weights(), threads, backend);
     const { metrics: val, predictions } = await evaluator.assess(validation.split, validation.indices, teacherLogits);
     await evaluator.release();
-    const record: EpochRecord = { epoch, learning_rate: rate, train: epochMetrics(sums), val };
+    guard.judge(epoch, val);
+    if (guard.isHalted) {
+      await settle();
+      continue;
+    }
+    const train = epochMetrics(sums);
+    const record: EpochRecord = { epoch, learning_rate: rate, train, val, ...guard.record(history) };
     history.push(record);
     log.info(`- Train metrics: ${formatMetrics(record.train)}`);
     log.info(`- Eval metrics : ${formatMetrics({ ...val })}`);
@@ -252,7 +375,9 @@ async function train(
     }
     run.writeMetrics(history, selectedOn(params));
     // Last of all: a run that is killed before this line does the epoch once more, and writes the same again.
-    run.saveLast({ params, position: { epoch, step: 0, sums: {}, history }, tensors: state.arrays() });
+    const done = { epoch, step: 0, sums: {}, history, ...guard.position };
+    run.saveLast({ params, position: done, tensors: state.arrays() });
+    saved = performance.now();
     seconds.push((performance.now() - epochBegan) / 1000);
     events.scalars(epoch * stepsPerEpoch, { ...prefixed('val', { ...val }), 'time/epoch_seconds': seconds.at(-1)! });
   }
@@ -263,21 +388,22 @@ async function train(
   }
 
   // The test set is touched once, with the weights of the best epoch.
-  const { tensors: bestWeights } = readSafetensors(run.file('best.safetensors'));
-  const evaluator = await Evaluator.create(model, bestWeights, threads);
-  const { metrics: test, predictions } = await evaluator.assess(dataset.test, allOf(dataset.test));
   const best = bestRecord(history)!;
+  const evaluator = await Evaluator.create(model, run.readBest(best), threads, backend);
+  const { metrics: test, predictions } = await evaluator.assess(dataset.test, allOf(dataset.test));
   run.savePredictions('test', predictions, best.epoch, dataset.classes);
+  writeJson(run.file('run.json'), { ...description, ...spent() });
+  // The very last: it tells that the run has ended.
   writeJson(run.file('metrics_test_best_weights.json'), {
     ...test,
     epoch: best.epoch,
     selected_on: selectedOn(params),
   });
   log.info(`- Test metrics of epoch ${best.epoch}: ${formatMetrics({ ...test })}`);
-  writeJson(run.file('run.json'), { ...description, ...spent() });
   events.finished(history.length * stepsPerEpoch);
   events.close();
   await Promise.all([trainer.release(), evaluator.release(), teacher?.release()]);
+  if (args.teacher_cache === undefined) cache?.remove();
   return true;
 }
 
@@ -293,9 +419,12 @@ async function validationLogits(
   return predictLogits(teacher, split, indices, dataset);
 }
 
-/** Refuses to go on with other parameters than those of the checkpoint; only `num_epochs` may grow. */
+/** What may be another value when a run goes on: it changes nothing of what was done. */
+const mayChange = ['num_epochs', 'device', 'on_nan', 'checkpoint_every', 'teacher_cache_gigabytes'];
+
+/** Refuses to go on with other parameters than those of the checkpoint. */
 function refuseChanges(run: RunDirectory, last: Checkpoint, params: Params): void {
-  const changed = changedKeys(last.params, params).filter((key) => key !== 'num_epochs');
+  const changed = changedKeys(last.params, params).filter((key) => !mayChange.includes(key));
   if (changed.length > 0) {
     const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
     throw new UserError(

@@ -1,15 +1,18 @@
 /**
  * Times training steps beside PyTorch's, in turn, and what a step spends outside of ONNX Runtime:
  *
- *   npm run bench -- --only cnn,resnet20 --threads 2 --rounds 5
+ *   npx ts-node bench/steps.ts --only cnn,resnet20 --threads 2 --rounds 5
+ *   npx ts-node bench/steps.ts --only cnn,resnet18 --device cuda --batch 512
  *
- * PyTorch's side needs python3 with torch (Debian: apt-get install python3-torch); without it only ours is timed.
+ * PyTorch's side needs python3 with torch (Debian: apt-get install python3-torch); without it only ours is timed. Beside a
+ * device that is not the CPU it runs on CUDA.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { table } from 'table';
+import { openDevice, type Backend } from '../engine/backends';
 import { adam, sgd, type Optimizer } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
 import type { StoredDataset } from '../model/data/dataset';
@@ -20,7 +23,8 @@ import { Evaluator } from '../model/evaluation';
 import { nets } from '../model/nets';
 import { evaluationGraph, type Model } from '../model/programs';
 import { trainingGraph } from '../model/training';
-import { parseArguments, runMain } from '../utils/cli';
+import { oneOf, parseArguments, runMain } from '../utils/cli';
+import { deviceFlag, flaggedDevice, PRECISIONS, type Precision } from '../utils/devices';
 import { UserError } from '../utils/errors';
 import { median } from '../utils/median';
 import { ndarray } from '../utils/ndarray';
@@ -52,9 +56,18 @@ const command = {
     only: { type: 'string', default: Object.keys(cases).join(), help: 'cases, with commas between them' },
     threads: { type: 'number', default: availableParallelism(), help: 'threads on both sides' },
     batch: { type: 'number', default: 128, help: 'images a step' },
+    device: { ...deviceFlag, default: 'cpu', help: 'what ours runs on' },
+    precision: { type: 'string', default: 'float32', help: `of our products: ${PRECISIONS.join(', ')}` },
     rounds: { type: 'number', default: 5, help: 'how often both sides take their turn' },
   },
 } as const;
+
+interface Setting {
+  readonly threads: number;
+  readonly batchSize: number;
+  readonly backend: Backend;
+  readonly precision: Precision;
+}
 
 /** Milliseconds. */
 interface Timing {
@@ -70,10 +83,13 @@ async function main(): Promise<void> {
   if (unknown !== undefined) {
     throw new UserError(`--only must name ${Object.keys(cases).join(', ')}, got "${unknown}"`, 2);
   }
-  const torch = await Torch.start(args.threads, args.batch);
+  const precision = oneOf('precision', args.precision, PRECISIONS);
+  const { backend, description } = await openDevice(flaggedDevice(args.device)!, precision);
+  const setting = { threads: args.threads, batchSize: args.batch, backend, precision };
+  const torch = await Torch.start(args.threads, args.batch, backend.name === 'cpu' ? 'cpu' : 'cuda');
   const rows = [['case', 'ours (ms)', 'PyTorch (ms)', 'PyTorch / ours', 'outside session.run']];
   for (const name of names) {
-    const ours = await Ours.create(name, args.threads, args.batch);
+    const ours = await Ours.create(name, setting);
     const steps = cases[name]!.stepsPerRound;
     const timings: Timing[] = [];
     const rival: number[] = [];
@@ -92,7 +108,8 @@ async function main(): Promise<void> {
     ]);
   }
   torch?.stop();
-  process.stdout.write(`Batch ${args.batch}, ${args.threads} threads, medians of ${args.rounds} rounds.\n`);
+  const { batch, threads, rounds } = args;
+  process.stdout.write(`${description}. Batch ${batch}, ${threads} threads, medians of ${rounds} rounds.\n`);
   process.stdout.write(table(rows, { columnDefault: { alignment: 'right' }, columns: { 0: { alignment: 'left' } } }));
 }
 
@@ -103,7 +120,8 @@ class Ours {
     private readonly run: (batch: Batch) => Promise<number>,
   ) {}
 
-  static async create(name: string, threads: number, batchSize: number): Promise<Ours> {
+  static async create(name: string, setting: Setting): Promise<Ours> {
+    const { batchSize } = setting;
     const { net, optimizer } = cases[name]!;
     const dataset = makeShapes({ train: 4 * batchSize, test: 1, seed: SEED });
     const model: Model = {
@@ -112,7 +130,7 @@ class Ours {
       normalize: dataset.normalize,
       input: dataset.shape,
     };
-    const run = optimizer ? await trainer(model, optimizer, threads, batchSize) : await forward(model, threads);
+    const run = optimizer ? await trainer(model, optimizer, setting) : await forward(model, setting);
     const ours = new Ours(endless(dataset, batchSize), run);
     await ours.step();
     return ours;
@@ -128,7 +146,7 @@ class Ours {
 }
 
 /** Trains on a batch; resolves to the moment at which ONNX Runtime was called. */
-async function trainer(model: Model, optimizer: Optimizer, threads: number, batchSize: number) {
+async function trainer(model: Model, optimizer: Optimizer, { threads, batchSize, backend, precision }: Setting) {
   const graph = trainingGraph(model, {
     batchSize,
     seed: SEED,
@@ -138,8 +156,9 @@ async function trainer(model: Model, optimizer: Optimizer, threads: number, batc
     alpha: 0,
     temperature: 1,
     klReduction: 'batchmean',
+    scalesLoss: precision === 'float16',
   });
-  const session = await Session.create(graph, { threads });
+  const session = await Session.create(graph, { threads, backend, precision });
   const state = State.initial(graph);
   let step = 0;
   return async (batch: Batch) => {
@@ -154,8 +173,9 @@ async function trainer(model: Model, optimizer: Optimizer, threads: number, batc
   };
 }
 
-async function forward(model: Model, threads: number) {
-  const evaluator = await Evaluator.create(model, State.initial(evaluationGraph(model)).arrays(), threads);
+async function forward(model: Model, { threads, backend }: Setting) {
+  const weights = State.initial(evaluationGraph(model)).arrays();
+  const evaluator = await Evaluator.create(model, weights, threads, backend);
   return async (batch: Batch) => {
     const called = performance.now();
     await evaluator.logits(batch);
@@ -179,10 +199,11 @@ class Torch {
   ) {}
 
   /** Undefined where there is no PyTorch. */
-  static async start(threads: number, batch: number): Promise<Torch | undefined> {
+  static async start(threads: number, batch: number, device: 'cpu' | 'cuda'): Promise<Torch | undefined> {
     const script = join(__dirname, 'torch_steps.py');
     for (const python of ['/usr/bin/python3', 'python3']) {
-      const child = spawn(python, [script, '--serve', '--threads', String(threads), '--batch', String(batch)], {
+      const flags = ['--serve', '--threads', threads, '--batch', batch, '--device', device].map(String);
+      const child = spawn(python, [script, ...flags], {
         env: { ...process.env, OMP_NUM_THREADS: String(threads) },
       });
       child.on('error', () => undefined);

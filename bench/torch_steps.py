@@ -1,16 +1,18 @@
-"""PyTorch's time for training steps on the CPU: the other half of a speed comparison.
+"""PyTorch's time for training steps: the other half of a speed comparison.
 
     OMP_NUM_THREADS=2 python3 bench/torch_steps.py [--threads 2] [--batch 128] [--only cnn,resnet20] [--steps 10]
-    OMP_NUM_THREADS=2 python3 bench/torch_steps.py --serve [--threads 2] [--batch 128]
+    OMP_NUM_THREADS=2 python3 bench/torch_steps.py --serve [--threads 2] [--batch 128] [--device cuda]
 
 A step is zero_grad, forward pass, cross entropy, backward pass, optimizer step, on one fixed random batch; a case makes
-one untimed step first. Prints one JSON line a case: {"case", "median_ms", "min_ms", "batch", "threads"}.
+one untimed step first. Prints one JSON line a case: {"case", "median_ms", "min_ms", "peak_mb", "batch", "threads"}, where
+peak_mb is the most memory (RSS) that the process has had so far, in MiB.
 With --serve it reads lines "<case> <steps>" from standard input and answers each with its line (or {"error"}), so that
 another program can run its own steps in turn with these.
 """
 import argparse
 import functools
 import json
+import resource
 import statistics
 import sys
 import time
@@ -32,7 +34,7 @@ def adam(net):
 
 
 def train(make_net, make_optimizer, images, labels):
-    net = make_net()
+    net = make_net().to(images.device)
     optimizer = make_optimizer(net)
 
     def step():
@@ -44,7 +46,7 @@ def train(make_net, make_optimizer, images, labels):
 
 
 def predict(make_net, images, labels):
-    net = make_net().eval()
+    net = make_net().to(images.device).eval()
 
     def step():
         with torch.no_grad():
@@ -54,7 +56,7 @@ def predict(make_net, images, labels):
 
 
 def distill(make_student, make_optimizer, make_teacher, images, labels, alpha=0.9, T=4):
-    student, teacher = make_student(), make_teacher().eval()
+    student, teacher = make_student().to(images.device), make_teacher().to(images.device).eval()
     optimizer = make_optimizer(student)
 
     def step():
@@ -90,9 +92,17 @@ def measure(case, step, steps, options):
     for _ in range(steps):
         start = time.perf_counter()
         step()
+        if options.device == "cuda":
+            torch.cuda.synchronize()
         times.append((time.perf_counter() - start) * 1e3)
-    median, least = round(statistics.median(times), 1), round(min(times), 1)
-    return {"case": case, "median_ms": median, "min_ms": least, "batch": options.batch, "threads": options.threads}
+    return {
+        "case": case,
+        "median_ms": round(statistics.median(times), 1),
+        "min_ms": round(min(times), 1),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)),
+        "batch": options.batch,
+        "threads": options.threads,
+    }
 
 
 def main():
@@ -100,6 +110,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(CASES), metavar="CASE,CASE")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--steps", type=int, help="timed steps of every case")
     parser.add_argument("--serve", action="store_true", help="answer lines '<case> <steps>' from standard input")
     options = parser.parse_args()
@@ -109,7 +120,10 @@ def main():
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    images, labels = torch.randn(options.batch, 3, 32, 32), torch.randint(0, 10, (options.batch,))
+    # float32 in full, as on our side.
+    torch.backends.cudnn.allow_tf32 = False
+    images = torch.randn(options.batch, 3, 32, 32).to(options.device)
+    labels = torch.randint(0, 10, (options.batch,)).to(options.device)
 
     @functools.lru_cache(maxsize=None)
     def warm_step(case):

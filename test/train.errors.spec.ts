@@ -17,6 +17,7 @@ import { acquireLock } from '../utils/lock';
 import { ndarray } from '../utils/ndarray';
 import { writeNpy } from '../utils/npy';
 import { readSafetensors, writeSafetensors } from '../utils/safetensors';
+import { damage } from './helpers/runs';
 import { experiment, snapshot, train, writeInitialWeights, type Ended } from './helpers/train';
 import { writeFakeCifar10 } from './model/data/fakeCifar10';
 
@@ -302,6 +303,12 @@ const checkpoints: Mistake[] = [
     prepare: (directory) => truncateSync(join(directory, 'best.safetensors'), 20_000),
     args: ['--restore_file', 'best'],
     says: [join('DIR', 'best.safetensors: not a valid safetensors file')],
+  },
+  {
+    title: '--restore_file of a file with a changed bit',
+    prepare: (directory) => damage(join(directory, 'best.safetensors')),
+    args: ['--restore_file', 'best'],
+    says: [join('DIR', 'best.safetensors: not a valid safetensors file: it is damaged')],
   },
   {
     title: '--restore_file of another architecture',

@@ -77,6 +77,7 @@ describe('train.ts', function () {
         'params.json',
         'predictions_test.safetensors',
         'predictions_val.safetensors',
+        'previous.safetensors',
         'run.json',
         'train.log',
       ]);
