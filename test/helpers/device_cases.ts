@@ -1,4 +1,5 @@
 /** Programs that have to come to the same on every device: operators, optimizers and training steps. */
+import { observe } from '../../engine/extremes';
 import { gradients } from '../../engine/gradients';
 import { Graph } from '../../engine/graph';
 import { averageWeights, minimize, optimizers, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
@@ -62,7 +63,17 @@ function plain(build: (graph: Graph) => Tensor): DeviceCase {
 const matrix = (graph: Graph) => graph.input('x', 'float32', [4, 5]);
 const labels = (graph: Graph) => graph.input('labels', 'int32', [BATCH]);
 
+const extremes: DeviceCase = {
+  steps: 1,
+  build: () => {
+    const graph = new Graph();
+    observe(graph, 'y', [matrix(graph)]);
+    return graph;
+  },
+};
+
 const withoutGradient: Readonly<Record<string, DeviceCase>> = {
+  extremes,
   oneHot: plain((graph) => oneHot(labels(graph), 5)),
   detach: plain((graph) => detach(matrix(graph))),
   correct: plain((graph) => correct(matrix(graph), labels(graph))),
