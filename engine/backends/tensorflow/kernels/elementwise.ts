@@ -47,6 +47,7 @@ export const elementwiseKernels: Kernels = {
   Less: binary((tf, a, b) => tf.less(a, b)),
   And: binary((tf, a, b) => tf.logicalAnd(a, b)),
   Clip: elementwise(({ tf }, x, low, high) => tf.minimum(tf.maximum(x, low), high)),
+  Where: elementwise(({ tf }, condition, a, b) => tf.where(condition, a, b)),
   LeakyRelu: elementwise(({ tf, node }, x) => tf.leakyRelu(x, float(node, 'alpha', 0.01))),
   Cast: elementwise(({ tf, node }, x) => tf.cast(x, deviceType(node.outputs[0]!.dtype))),
 };
