@@ -393,6 +393,7 @@ async function train(
   const { metrics: test, predictions } = await evaluator.assess(dataset.test, allOf(dataset.test));
   run.savePredictions('test', predictions, best.epoch, dataset.classes);
   writeJson(run.file('run.json'), { ...description, ...spent() });
+  if (args.teacher_cache === undefined) cache?.remove();
   // The very last: it tells that the run has ended.
   writeJson(run.file('metrics_test_best_weights.json'), {
     ...test,
@@ -403,7 +404,6 @@ async function train(
   events.finished(history.length * stepsPerEpoch);
   events.close();
   await Promise.all([trainer.release(), evaluator.release(), teacher?.release()]);
-  if (args.teacher_cache === undefined) cache?.remove();
   return true;
 }
 
