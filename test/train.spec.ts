@@ -136,9 +136,11 @@ describe('train.ts', function () {
         ];
       });
       const { epoch, accuracy, loss } = readJsonIn<Summary>(path, 'metrics_test_best_weights.json');
+      const described = readJsonIn<{ device_description: string }>(path, 'run.json');
       expect(stdout.split('\n')).to.deep.equal([
         'Loading the datasets: shapes, 360 images to train on',
         '- done.',
+        `Device: ${described.device_description}`,
         'Starting training for 3 epoch(s)',
         ...epochs,
         `- Test metrics of epoch ${epoch}: ${formatMetrics({ accuracy, loss })}`,
