@@ -7,7 +7,7 @@ import { makeShapes } from '../model/data/shapes';
 import { distillers } from '../model/distillers';
 import { nets } from '../model/nets';
 import type { Model } from '../model/programs';
-import { Trainer } from '../model/trainer';
+import { Trainer, withCheck } from '../model/trainer';
 import { trainingGraph } from '../model/training';
 import { oneOf } from '../utils/cli';
 
@@ -30,7 +30,7 @@ export function subject(name: string, batchSize: number, threads: number): Subje
 export async function compileTimes(name: string, batchSize: number, threads: number) {
   const { model, options } = training(name, batchSize);
   const began = performance.now();
-  const graph = trainingGraph(model, { ...options, batchSize });
+  const graph = withCheck(trainingGraph(model, { ...options, batchSize }));
   State.initial(graph);
   const built = performance.now();
   const session = await Session.create(graph, { threads });

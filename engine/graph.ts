@@ -2,6 +2,7 @@
  * A graph: nodes in the order of execution, fed inputs, state (parameters, buffers, optimizer moments), outputs,
  * and beside them the tape from which `gradients` derives the backward pass as more nodes.
  */
+import { createHash } from 'node:crypto';
 import { ndarray, type DType, type NdArray } from '../utils/ndarray';
 import type { Geometry } from './ops/conv_weight';
 import { formatShape, sameShape, type Tensor } from './tensor';
@@ -153,14 +154,22 @@ export class Graph {
     this.outputs.set(name, tensor);
   }
 
-  /** A constant; equal small ones are shared. */
+  /** A constant; equal ones are shared. */
   constant(array: NdArray): Tensor {
-    const key = array.data.length <= 16 ? `${array.dtype} ${array.shape.join()} ${array.data.join()}` : undefined;
-    const known = key === undefined ? undefined : this.interned.get(key);
+    const key = contentOf(array);
+    const known = this.interned.get(key);
     if (known) return known;
     const tensor = this.declare(this.freshName('constant'), array.dtype, array.shape);
     this.constants.set(tensor, array);
-    if (key !== undefined) this.interned.set(key, tensor);
+    this.interned.set(key, tensor);
+    return tensor;
+  }
+
+  /** A float32 constant of zeros. */
+  zeros(shape: readonly number[]): Tensor {
+    const key = `zeros ${shape.join()}`;
+    const tensor = this.interned.get(key) ?? this.constant(ndarray('float32', shape));
+    this.interned.set(key, tensor);
     return tensor;
   }
 
@@ -207,8 +216,17 @@ export class Graph {
 
   /** Runs `build` with `name` in front of the names of its nodes, so that a profile can be read by layer. */
   scope<T>(name: string, build: () => T): T {
+    return this.inScope(`${this.scopeName}${name}/`, build);
+  }
+
+  /** Runs `build` outside of all scopes. */
+  unscoped<T>(build: () => T): T {
+    return this.inScope('', build);
+  }
+
+  private inScope<T>(name: string, build: () => T): T {
     const outer = this.scopeName;
-    this.scopeName = `${outer}${name}/`;
+    this.scopeName = name;
     try {
       return build();
     } finally {
@@ -239,4 +257,11 @@ export class Graph {
   private freshName(hint: string): string {
     return `${this.scopeName}${hint}#${this.count++}`;
   }
+}
+
+/** What tells an array from all others: its bytes, or their hash where they are many. */
+function contentOf({ dtype, shape, data }: NdArray): string {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const content = bytes.length <= 128 ? bytes.toString('latin1') : createHash('sha256').update(bytes).digest('base64');
+  return `${dtype} ${shape.join()} ${content}`;
 }

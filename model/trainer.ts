@@ -247,7 +247,7 @@ function keep(times: number[], milliseconds: number): void {
 }
 
 /** The graph with an output that tells whether all that it leaves in the state is finite. */
-function withCheck(graph: Graph): Graph {
+export function withCheck(graph: Graph): Graph {
   const written = [...graph.updates.values()].filter(({ dtype }) => dtype === 'float32');
   if (written.length > 0) graph.output(CHECK, checksum(written));
   return graph;

@@ -3,12 +3,11 @@ import { expect } from 'chai';
 import { growth, slope } from './helpers/growth';
 
 /**
- * A step of this training is given 24 KiB of images. Losing them at each step would show; what is left of noise, as the
- * heap settles, has been measured as up to 4 KiB a step.
+ * A step of this training is given 96 KiB of images. Losing them at each step would show; what is left of noise, as the
+ * heap settles, has been measured as up to 4 KiB a step over 1,000 steps, and 15 KiB over 300.
  */
-const training = { net: 'cnn', channels: 2, batchSize: 8 };
-const IMAGES = 8 * 3 * 32 * 32;
-const NOISE = 8 * 1024;
+const training = { net: 'cnn', channels: 2, batchSize: 32 };
+const IMAGES = 32 * 3 * 32 * 32;
 
 describe('memory over steps of training', function () {
   this.timeout(240_000);
@@ -19,10 +18,10 @@ describe('memory over steps of training', function () {
   });
 
   it('does not grow over 1,000 of them', async () => {
-    expect(await growth({ ...training, steps: 1300 })).to.be.below(NOISE);
+    expect(await growth({ ...training, steps: 1300 })).to.be.below(IMAGES / 8);
   });
 
   it('would be seen to grow if images were lost', async () => {
-    expect(await growth({ ...training, steps: 600, lost: IMAGES })).to.be.within(IMAGES - NOISE, IMAGES + NOISE);
+    expect(await growth({ ...training, steps: 600, lost: IMAGES })).to.be.within(IMAGES / 2, IMAGES * 1.5);
   });
 });

@@ -14,7 +14,7 @@ import { Graph } from '../graph';
 import { inHalfPrecision } from '../half_precision';
 import { nextName, writeModel } from '../onnx/write';
 import type { Backend, CompileOptions, Made, Program, Results } from './backend';
-import { forCpu } from './blocked';
+import { forCpu } from './cpu';
 import { forWebGpu } from './webgpu';
 
 const PROVIDERS = ['cpu', 'webgpu', 'dml', 'coreml', 'cuda'] as const;
@@ -22,6 +22,12 @@ const PROVIDERS = ['cpu', 'webgpu', 'dml', 'coreml', 'cuda'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 type Tensors = ReadonlyMap<string, OrtTensor>;
+
+/**
+ * From here on ONNX Runtime is spared its fusions: each is looked for in the whole graph, which takes a step of ResNet-110
+ * more than half a second and finds none.
+ */
+const MANY_NODES = 5000;
 
 /** ONNX Runtime with a provider; nothing is tried before the first `compile`. */
 export function onnxRuntime(provider: Provider): Backend<OrtTensor> {
@@ -129,7 +135,7 @@ function createSession(
     executionProviders: executionProviders(provider),
     intraOpNumThreads: threads || availableParallelism(),
     interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: graph.nodes.length < MANY_NODES ? 'all' : 'basic',
     // A memory pattern is one block for all values of a step, beside what the first step took from the arena.
     enableMemPattern: false,
     logSeverityLevel: 4,

@@ -21,10 +21,15 @@ export function rewrite(source: Graph, rule: Rule, values: NamedArrays = new Map
     rewriter.replace(tensor, target.input(tensor.name, tensor.dtype, tensor.shape));
   }
   for (const node of source.nodes) {
-    const rewritten = () => rule(node, rewriter) ?? rewriter.copy(node);
-    const scope = node.name.split('/').slice(0, -1).join('/');
-    const outputs = scope === '' ? rewritten() : target.scope(scope, rewritten);
-    node.outputs.forEach((output, i) => rewriter.replace(output, outputs[i]!));
+    const inScope = <T>(build: () => T): T => {
+      const scope = node.name.split('/').slice(0, -1).join('/');
+      return target.unscoped(() => (scope === '' ? build() : target.scope(scope, build)));
+    };
+    const images = inScope(() => rule(node, rewriter) ?? rewriter.copy(node));
+    node.outputs.forEach((output, i) => {
+      const image = images[i]!;
+      rewriter.replace(output, typeof image === 'function' ? () => inScope(image) : image);
+    });
   }
   for (const [name, tensor] of source.outputs) target.output(name, rewriter.image(tensor));
   for (const [name, tensor] of source.updates) {

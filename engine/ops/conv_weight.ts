@@ -6,7 +6,6 @@
  * one pixel or row of zeros appended for what falls outside the image.
  */
 import { ndarray } from '../../utils/ndarray';
-import type { Graph } from '../graph';
 import type { Tensor } from '../tensor';
 import { rawMatmul } from './matmul';
 import { rawConcat, rawReshape, rawSlice, rawTranspose } from './shape';
@@ -121,7 +120,7 @@ export function byRows(x: Tensor, grad: Tensor, shape: readonly number[], geomet
   const rowsFirst = (tensor: Tensor) => rawTranspose(tensor, [1, 2, 0, 3]);
   let padded = rowsFirst(x);
   if (padding[1] > 0) {
-    const margin = zeros(graph, [channels, height, batch, padding[1]]);
+    const margin = graph.zeros([channels, height, batch, padding[1]]);
     padded = rawConcat([margin, padded, margin], 3);
   }
   const taps = Array.from({ length: kernel[1] }, (_, t) =>
@@ -133,7 +132,7 @@ export function byRows(x: Tensor, grad: Tensor, shape: readonly number[], geomet
     const shift = r * dilation[0] - padding[0];
     const first = Math.max(0, -shift);
     const count = Math.max(0, Math.min(rows, height - shift) - first);
-    if (count === 0) return zeros(graph, [features, kernel[1] * channels]);
+    if (count === 0) return graph.zeros([features, kernel[1] * channels]);
     const inside = (tensor: Tensor, start: number) =>
       count === tensor.shape[1] ? tensor : rawSlice(tensor, 1, start, start + count);
     const matrix = (tensor: Tensor) => rawReshape(tensor, [tensor.shape[0]!, count * batch * cols]);
@@ -223,11 +222,7 @@ function source(out: number, tap: number, axis: 0 | 1, length: number, geometry:
 /** One more index along an axis, holding zeros. */
 function withZeros(x: Tensor, axis: number): Tensor {
   const shape = x.shape.map((length, i) => (i === axis ? 1 : length));
-  return rawConcat([x, zeros(x.graph, shape)], axis);
-}
-
-function zeros(graph: Graph, shape: readonly number[]): Tensor {
-  return graph.constant(ndarray('float32', shape));
+  return rawConcat([x, x.graph.zeros(shape)], axis);
 }
 
 function gather(x: Tensor, axis: number, indices: readonly number[], shape: readonly number[]): Tensor {

@@ -1,5 +1,6 @@
 /** Programs that have to come to the same on every device: operators, optimizers and training steps. */
 import { observe } from '../../engine/extremes';
+import { checksum } from '../../engine/finite';
 import { gradients } from '../../engine/gradients';
 import { Graph } from '../../engine/graph';
 import { averageWeights, minimize, optimizers, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
@@ -25,6 +26,8 @@ export interface DeviceCase {
 const BATCH = 4;
 const IMAGE = [3, 8, 8] as const;
 const STEPS = 10;
+/** More tensors than a shader is given at once. */
+const MANY = 40;
 
 function drawn(name: string, shape: readonly number[], low = -1, high = 1): NdArray<'float32'> {
   const values = new Float32Array(sizeOf(shape));
@@ -77,6 +80,10 @@ const withoutGradient: Readonly<Record<string, DeviceCase>> = {
   oneHot: plain((graph) => oneHot(labels(graph), 5)),
   detach: plain((graph) => detach(matrix(graph))),
   correct: plain((graph) => correct(matrix(graph), labels(graph))),
+  checksum: plain((graph) => {
+    const vectors = Array.from({ length: MANY }, (_, i) => graph.input(`v${i}`, 'float32', [i + 1]));
+    return checksum([matrix(graph), graph.input('number', 'float32', []), ...vectors]);
+  }),
   'rows by number': plain((graph) => rawRows(graph.constant(drawn('rows', [6, 5])), labels(graph))),
   'rows replaced': plain((graph) => rawWithRows(graph.constant(drawn('rows', [6, 5])), labels(graph), matrix(graph))),
 };

@@ -7,18 +7,10 @@ import type { Graph, Node } from '../../graph';
 import { prune } from '../../onnx/prune';
 import { rewrite, soleReaders } from '../../onnx/rewrite';
 import type { Tensor } from '../../tensor';
-import type { CompileOptions } from '../backend';
-import { blockSize } from './block_size';
 import { affine, convolution, isAffine, isConvolution, type Epilogue } from './convolution';
 import { following } from './following';
 import { Values } from './values';
 import { weightGradient } from './weight_gradient';
-
-/** A graph as ONNX Runtime runs it fastest on the CPU; one that trains nothing gets the same from ONNX Runtime itself. */
-export async function forCpu(graph: Graph, { dynamicBatch }: CompileOptions): Promise<Graph> {
-  const block = graph.updates.size > 0 && !dynamicBatch ? await blockSize() : 0;
-  return block > 1 ? blocked(graph, block) : graph;
-}
 
 /** The same graph with blocks of `block` channels. */
 export function blocked(source: Graph, block: number): Graph {

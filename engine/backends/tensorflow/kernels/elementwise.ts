@@ -37,6 +37,7 @@ export const elementwiseKernels: Kernels = {
   Sqrt: unary((tf, x) => tf.sqrt(x)),
   Tanh: unary((tf, x) => tf.tanh(x)),
   Add: binary((tf, a, b) => tf.add(a, b)),
+  Sum: elementwise(({ tf }, ...terms) => tf.addN(terms)),
   Sub: binary((tf, a, b) => tf.sub(a, b)),
   Mul: binary((tf, a, b) => tf.mul(a, b)),
   Div: binary((tf, a, b) => tf.div(a, b)),
