@@ -7,10 +7,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { table, type ColumnUserConfig } from 'table';
-import { optimizers } from './engine/optimizers';
 import { byLayer, byOperator, operatorTime, parseProfile, runTime, type Run } from './engine/profile';
 import { loadDataset } from './model/data';
-import { augmentationSteps, mixesLabels } from './model/data/augmentation';
 import { loadBatches } from './model/data/loader';
 import { methodsOf, needsTeacher, studentOf } from './model/experiment';
 import { partitionOf } from './model/predictions';
@@ -97,25 +95,10 @@ async function profiledSteps(
       : undefined;
   const batchSize = Math.min(params.batch_size, train.length);
   const recipe = recipeOf(params, model, dataset, train, join(source, 'params.json'));
-  const augment = augmentationSteps(params.augmentation, dataset.augmentation);
-  const { momentum, nesterov, weight_decay: weightDecay } = params;
-  const trainer = Trainer.create(model, [batchSize], {
-    seed,
-    methods,
-    teacher,
-    examples: dataset.train.size,
-    mixes: mixesLabels(augment),
-    optimizer: optimizers[params.optimizer]!({ learningRate: params.learning_rate, momentum, nesterov, weightDecay }),
-    alpha: params.alpha,
-    temperature: params.temperature,
-    klReduction: params.kl_reduction,
-    threads,
-    profile: join(scratch, 'step'),
-    ...recipe.step,
-  });
+  const trainer = Trainer.create(model, [batchSize], { ...recipe.step, teacher, profile: join(scratch, 'step') });
 
   const waits: number[] = [];
-  const pass = { shape: dataset.shape, batchSize, seed, shuffle: true, augment, views: trainer.views };
+  const pass = { shape: dataset.shape, batchSize, seed, shuffle: true, augment: recipe.augment, views: trainer.views };
   for (let epoch = 1; waits.length < WARM_UP + steps; epoch++) {
     let asked = performance.now();
     for await (const batch of loadBatches(recipe.split, recipe.examples(epoch), {

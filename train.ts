@@ -8,22 +8,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDevice } from './engine/backends';
 import { flops } from './engine/flops';
-import { optimizers } from './engine/optimizers';
 import { loadDataset, type LoadProgress } from './model/data';
-import { augmentationSteps, mixesLabels } from './model/data/augmentation';
 import type { Dataset, Split } from './model/data/dataset';
 import { loadBatches, lookingAhead } from './model/data/loader';
 import { isStopped } from './model/early_stopping';
 import { accumulated, epochMetrics } from './model/epoch';
 import { allOf, Evaluator } from './model/evaluation';
-import {
-  checkpointPath,
-  initialWeights,
-  methodsOf,
-  needsTeacher,
-  restoredWeights,
-  studentOf,
-} from './model/experiment';
+import { checkpointPath, initialWeights, needsTeacher, restoredWeights, studentOf } from './model/experiment';
 import { Guard, statesIn } from './model/guard';
 import { microBatch } from './model/micro_batches';
 import { partitionOf, predictLogits, validationImages } from './model/predictions';
@@ -198,26 +189,11 @@ async function train(
     needsTeacher(params) && params.teacher !== 'none'
       ? await loadTeacher(params.teacher, model, dataset, context)
       : undefined;
-  const { momentum, nesterov, weight_decay: weightDecay } = params;
   const fullBatch = Math.min(params.batch_size, parts.train.length);
   const remainder = parts.train.length % fullBatch;
   const recipe = recipeOf(params, model, dataset, parts.train, run.file('params.json'));
-  const augment = augmentationSteps(params.augmentation, dataset.augmentation);
-  const trainer = Trainer.create(model, [fullBatch, ...(remainder > 0 ? [remainder] : [])], {
-    seed: params.seed,
-    methods: methodsOf(params),
-    teacher,
-    examples: dataset.train.size,
-    mixes: mixesLabels(augment),
-    optimizer: optimizers[params.optimizer]!({ learningRate: params.learning_rate, momentum, nesterov, weightDecay }),
-    alpha: params.alpha,
-    temperature: params.temperature,
-    klReduction: params.kl_reduction,
-    threads,
-    backend,
-    precision,
-    ...recipe.step,
-  });
+  const batchSizes = [fullBatch, ...(remainder > 0 ? [remainder] : [])];
+  const trainer = Trainer.create(model, batchSizes, { ...recipe.step, teacher, backend, precision });
   const { state } = trainer;
   const weights = startsFrom === undefined ? undefined : checkpointPath(run, startsFrom);
   let restored: NamedArrays | undefined;
@@ -312,7 +288,7 @@ async function train(
       epoch,
       looksOf: params.teacher_views === undefined ? epoch : ((epoch - 1) % params.teacher_views) + 1,
       shuffle: true,
-      augment,
+      augment: recipe.augment,
       views: trainer.views,
       start: step,
       ahead: params.num_workers,

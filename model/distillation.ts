@@ -1,6 +1,9 @@
 /** Distillation from code: a student, its teacher and a method, for people who write their own loop. */
+import { openDevice, type Backend, type Device } from '../engine/backends';
 import { adam, type Optimizer } from '../engine/optimizers';
 import { fitWeights } from '../utils/checkpoints';
+import { DEVICES } from '../utils/devices';
+import { UserError } from '../utils/errors';
 import { mistakes } from '../utils/schema';
 import type { NamedArrays } from '../utils/ndarray';
 import { readSafetensors, writeSafetensors } from '../utils/safetensors';
@@ -42,6 +45,8 @@ export interface DistillationOptions {
   readonly epochs?: number;
   /** Threads of an operator; 0, the default, takes every core. */
   readonly threads?: number;
+  /** Where it runs, as in params.json; `auto` by default. */
+  readonly device?: Device;
   /** Of a network by its name: channels, dropout, hidden layers. */
   readonly net?: Partial<Omit<NetOptions, 'classes'>>;
 }
@@ -58,12 +63,13 @@ export class Distillation {
     private readonly model: Model,
     private readonly parts: Partition,
     private readonly trainer: Trainer,
+    private readonly backend: Backend,
   ) {}
 
   /** Builds the training step. Errors of names, options and files are UserErrors. */
   static async create(options: DistillationOptions): Promise<Distillation> {
     const { student, dataset, optimizer = adam(), validation = 0.1, alpha = 0.9, temperature = 4 } = options;
-    const { batchSize = 128, augment = true, seed = 0, epochs = 1, threads = 0 } = options;
+    const { batchSize = 128, augment = true, seed = 0, epochs = 1, threads = 0, device = 'auto' } = options;
     const model: Model = {
       net: typeof student === 'string' ? known('student', student, nets).build : student,
       options: { numChannels: 32, dropoutRate: 0, ...options.net, classes: dataset.classes.length },
@@ -71,7 +77,10 @@ export class Distillation {
       input: dataset.shape,
     };
     const parts = partition(dataset.train.size, { validation, subset: 1, seed });
-    const context = { threads, log: () => {} };
+    const { backend } = await openDevice(
+      known('device', device, Object.fromEntries(DEVICES.map((name) => [name, name]))),
+    );
+    const context = { threads, backend, log: () => {} };
     const { teacher } = options;
     const asked =
       teacher && 'outputs' in teacher ? teacher : teacher && (await loadTeacher(teacher, model, dataset, context));
@@ -87,8 +96,10 @@ export class Distillation {
       temperature,
       klReduction: 'batchmean',
       threads,
+      backend,
     });
-    return new Distillation({ batchSize: full, augment, seed, epochs, threads }, dataset, model, parts, trainer);
+    const settings = { batchSize: full, augment, seed, epochs, threads };
+    return new Distillation(settings, dataset, model, parts, trainer, backend);
   }
 
   /** One pass over the training images. Means over examples: accuracy, loss, and its parts. */
@@ -106,6 +117,7 @@ export class Distillation {
       const results = await this.trainer.step(batch, { step: ++step, epoch, epochs, learningRate });
       sums = accumulated(sums, results, batch.size);
     }
+    await this.trainer.state.fetch();
     this.epoch = epoch;
     return epochMetrics(sums);
   }
@@ -114,7 +126,7 @@ export class Distillation {
   async validate(part: 'validation' | 'test' = 'validation'): Promise<Metrics> {
     const [split, indices]: [Split, Uint32Array] =
       part === 'test' ? [this.dataset.test, allOf(this.dataset.test)] : [this.dataset.train, this.parts.validation];
-    const evaluator = await Evaluator.create(this.model, this.student(), this.options.threads);
+    const evaluator = await Evaluator.create(this.model, this.student(), this.options.threads, this.backend);
     try {
       return await evaluator.evaluate(split, indices);
     } finally {
@@ -155,12 +167,12 @@ function chosen(choice: MethodChoice): Method {
   const distiller = typeof method === 'string' ? known('method', method, distillers) : method;
   const filled = { ...options };
   const lines = mistakes({ type: 'object', properties: distiller.options, additionalProperties: false }, filled);
-  if (lines.length > 0) throw new Error(`distill: method: ${lines.join('; ')}`);
+  if (lines.length > 0) throw new UserError(`distill: method: ${lines.join('; ')}`);
   return { name: typeof method === 'string' ? method : 'own', distiller, options: filled };
 }
 
 function known<T>(argument: string, name: string, entries: Readonly<Record<string, T>>): T {
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
-  if (!entry) throw new Error(`distill: ${argument} must be one of ${Object.keys(entries).join(', ')}, got "${name}"`);
+  if (!entry) throw new UserError(`distill: ${argument} must be one of ${Object.keys(entries).join(', ')}, got "${name}"`);
   return entry;
 }

@@ -1,10 +1,13 @@
-/** How params.json has a student trained beyond its method: on which labels, what counts how much, what is trained. */
+/** How params.json has a student trained: by which methods and optimizer, on which labels and images, and what of it. */
+import { optimizers } from '../engine/optimizers';
 import { UserError } from '../utils/errors';
 import type { Params } from '../utils/params';
 import { classWeights } from './class_weights';
+import { augmentationSteps, mixesLabels } from './data/augmentation';
 import { noisyLabels } from './data/label_noise';
 import { balanced } from './data/sampling';
 import type { Dataset, Split } from './data/dataset';
+import { methodsOf } from './experiment';
 import { evaluationGraph, type Model } from './programs';
 import type { TrainerOptions } from './trainer';
 import { parameterRules } from './transfer';
@@ -14,10 +17,10 @@ export interface Recipe {
   readonly split: Split;
   /** The examples of an epoch, which may come in any order. */
   readonly examples: (epoch: number) => Uint32Array;
-  readonly step: Pick<
-    TrainerOptions,
-    'classWeights' | 'labelSmoothing' | 'rules' | 'clipNorm' | 'averageDecay' | 'accumulates' | 'scalesLoss'
-  >;
+  /** What is done to its images. */
+  readonly augment: ReturnType<typeof augmentationSteps>;
+  /** What its steps are, but for the teacher and the device. */
+  readonly step: Omit<TrainerOptions, 'teacher' | 'backend' | 'precision' | 'profile'>;
 }
 
 /** The recipe for a student on the examples `indices` of a training set. Errors are UserErrors, with `source` in front. */
@@ -25,12 +28,29 @@ export function recipeOf(params: Params, model: Model, dataset: Dataset, indices
   const { label_noise: share = 0, class_weights: weights, seed, accumulate = 1 } = params;
   const { classes, train } = dataset;
   const labels = share === 0 ? train.labels : noisyLabels(train.labels, { share, classes: classes.length, seed });
+  const { momentum, nesterov, weight_decay: weightDecay } = params;
+  const augment = augmentationSteps(params.augmentation, dataset.augmentation);
   const isRuled = params.freeze !== undefined || params.learning_rates !== undefined;
   try {
     return {
       split: share === 0 ? train : withLabels(train, labels),
       examples: (epoch) => (params.sampling === 'balanced' ? balanced(indices, labels, { seed, epoch }) : indices),
+      augment,
       step: {
+        seed,
+        methods: methodsOf(params),
+        examples: train.size,
+        mixes: mixesLabels(augment),
+        optimizer: optimizers[params.optimizer]!({
+          learningRate: params.learning_rate,
+          momentum,
+          nesterov,
+          weightDecay,
+        }),
+        alpha: params.alpha,
+        temperature: params.temperature,
+        klReduction: params.kl_reduction,
+        threads: params.threads,
         classWeights: weights && classWeights(weights, indices, labels, classes),
         labelSmoothing: params.label_smoothing,
         rules: isRuled ? parameterRules(params, parametersOf(model)) : undefined,
