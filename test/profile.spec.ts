@@ -62,8 +62,12 @@ describe('profile.ts', function () {
     const found = rows(layers, /^(conv|bn|fc)/);
     expect(found.map(([name]) => name)).to.have.members(names);
     for (const row of found) {
-      for (const cell of [1, 2, 3, 4]) expect(ms(row, cell), row.join(' ')).to.be.above(0);
+      for (const cell of [1, 2, 4]) expect(ms(row, cell), row.join(' ')).to.be.above(0);
     }
+    // Vectors are updated together, matrices with their layer.
+    const updated = rows(layers, /^(conv\d|fc\d|\(vectors\))$/);
+    expect(updated).to.have.lengthOf(6);
+    for (const row of updated) expect(ms(row, 3), row.join(' ')).to.be.above(0);
     expect(rows(layers, /^\(added/)[0]?.slice(1, 4) ?? ['', '', '']).to.deep.equal(['', '', '']);
     expect(rows(teachers, /^Conv/)).to.have.lengthOf(1);
   });

@@ -15,15 +15,15 @@ const BY_ELEMENT = new Set(['Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Neg', 'Abs', 'M
 /** The same graph with the updates of vectors joined. */
 export function joined(source: Graph): Graph {
   const { updating, telling } = lateNodes(source);
+  const late = new Set([...updating, ...telling]);
   const joints = jointsOf(updating);
   let vectors: Vectors | undefined;
   const target = rewrite(source, (node, rewriter) => {
-    if (telling.has(node)) return copiedLater(node, rewriter);
+    if (!late.has(node)) return undefined;
     const [output] = node.outputs as [Tensor];
-    if (!joints.has(output)) return undefined;
     vectors ??= new Vectors(joints, rewriter);
     const { part } = vectors;
-    return [() => part(output)];
+    return joints.has(output) ? [() => part(output)] : copiedLater(node, rewriter);
   });
   prune(target);
   return target;
@@ -33,23 +33,23 @@ export function joined(source: Graph): Graph {
  * The nodes that can run after all others: those that work on vectors by element and from which nothing but new states and
  * what is told of them comes, in their order, and those from which nothing but outputs come.
  */
-function lateNodes(graph: Graph): { updating: Node[]; telling: ReadonlySet<Node> } {
-  const telling = new Set<Node>();
+function lateNodes(graph: Graph): { updating: Node[]; telling: Node[] } {
+  const telling: Node[] = [];
   const updating: Node[] = [];
   const states = new Set<Tensor | undefined>(graph.updates.values());
   const early = new Set<Tensor | undefined>();
   for (const node of graph.nodes.toReversed()) {
     const { outputs, inputs } = node;
     if (outputs.every((output) => !early.has(output) && !states.has(output))) {
-      telling.add(node);
+      telling.push(node);
     } else if (isByElement(node) && !early.has(outputs[0])) {
-      updating.unshift(node);
+      updating.push(node);
       for (const input of inputs) states.add(input);
     } else {
       for (const input of inputs) early.add(input);
     }
   }
-  return { updating, telling };
+  return { updating: updating.reverse(), telling };
 }
 
 /** Does a node make a vector of vectors of that length and single numbers? */
@@ -107,16 +107,17 @@ class Vectors {
     private readonly rewriter: Rewriter,
   ) {}
 
-  /** A vector that a joint makes. */
+  /** A vector that one of the joints makes. */
   readonly part = (vector: Tensor): Tensor => {
     const known = this.parts.get(vector);
     if (known) return known;
     const joint = this.joints.get(vector)!;
     const vectors = joint.map(({ outputs }) => outputs[0]!);
     const whole = this.result(joint);
-    const { target } = this.rewriter;
-    const sizes = target.integers(vectors.map(({ shape }) => shape[0]!));
-    const parts = target.emitMany('Split', [whole, sizes], vectors, { attributes: { axis: 0 } });
+    const parts = this.emitted((target) => {
+      const sizes = target.integers(vectors.map(({ shape }) => shape[0]!));
+      return target.emitMany('Split', [whole, sizes], vectors, { attributes: { axis: 0 } });
+    });
     vectors.forEach((one, i) => this.parts.set(one, parts[i]!));
     return this.parts.get(vector)!;
   };
@@ -130,7 +131,7 @@ class Vectors {
       isPart(input!, outputs[0]!) ? this.row(joint.map((node) => node.inputs[i]!)) : this.rewriter.image(input!),
     );
     const length = joint.reduce((sum, node) => sum + sizeOf(node.outputs[0]!.shape), 0);
-    const result = this.rewriter.target.emit(opType, operands, [length], { dtype: 'float32', attributes });
+    const result = this.emitted((target) => target.emit(opType, operands, [length], { dtype: 'float32', attributes }));
     this.results.set(joint, result);
     return result;
   }
@@ -146,8 +147,14 @@ class Vectors {
     if (known) return known;
     const length = vectors.reduce((sum, { shape }) => sum + shape[0]!, 0);
     const images = vectors.map((vector) => this.rewriter.image(vector));
-    const row = this.rewriter.target.emit('Concat', images, [length], { attributes: { axis: 0 } });
+    const row = this.emitted((target) => target.emit('Concat', images, [length], { attributes: { axis: 0 } }));
     this.rows.set(key, row);
     return row;
+  }
+
+  /** What `emit` makes, in a scope of its own: it belongs to no layer. */
+  private emitted<T>(emit: (target: Graph) => T): T {
+    const { target } = this.rewriter;
+    return target.unscoped(() => target.scope('update/(vectors)', () => emit(target)));
   }
 }

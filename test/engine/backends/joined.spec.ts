@@ -147,6 +147,17 @@ describe('graphs with the updates of vectors joined', function () {
       await expectSame(graph);
     });
 
+    it('wait for what comes last, where one reads another', async () => {
+      const graph = new Graph();
+      const [a, b] = [state(graph, 'a', 3), state(graph, 'b', 3)];
+      const half = raw('Mul', a, graph.scalar(0.5));
+      graph.update(a, raw('Sub', half, graph.scalar(1)));
+      const last = graph.emit('Softmax', [graph.input('vector', 'float32', [3])], [3], { attributes: { axis: 0 } });
+      graph.update(b, raw('Mul', last, graph.scalar(0.5)));
+      graph.output('loss', graph.scalar(1));
+      await expectSame(graph);
+    });
+
     it('tell of new states and of what made them', async () => {
       const graph = new Graph();
       const [a, b] = [state(graph, 'a', 3), state(graph, 'b', 4)];
