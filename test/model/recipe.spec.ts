@@ -67,10 +67,11 @@ const at = (step: number) => ({ step, epoch: 1, epochs: 1, learningRate: 0.1 });
 const parse = (changes: object): Params =>
   parseParams({ model_version: 'cnn', learning_rate: 0.1, num_epochs: 1, ...changes }, 'x/params.json', catalogue);
 
-/** The step of a recipe for the net with two BatchNorms. */
+/** The step of a recipe for the net with two BatchNorms, with the losses and the optimizer of these tests. */
 function stepOf(changes: object, net = normed) {
   const dataset = { ...makeShapes({ train: 20, test: 1, seed: 0 }), classes: ['a', 'b', 'c'], shape: pixels };
-  return recipeOf(parse(changes), modelOf(net), dataset, Uint32Array.of(0), 'x/params.json').step;
+  const { step } = recipeOf(parse(changes), modelOf(net), dataset, Uint32Array.of(0), 'x/params.json');
+  return { ...step, ...trainingOptions(sgd(), SIZE), threads: 1 };
 }
 
 const copy = (arrays: NamedArrays) => new Map([...arrays].map(([name, array]) => [name, bytesOf(array).slice()]));
@@ -223,7 +224,18 @@ describe('a recipe', () => {
     const plain = recipe({});
     expect(plain.split).to.equal(dataset.train);
     expect(plain.examples(3)).to.equal(indices);
-    expect(plain.step).to.deep.equal({
+    const { methods, optimizer, ...rest } = plain.step;
+    expect(methods.map(({ name }) => name)).to.deep.equal(['nokd']);
+    // Adam, the optimizer of the net: the first step is as long as the learning rate, with its correction.
+    expect(optimizer.scalars(1, 0.1).stepSize).to.be.closeTo(1, 1e-9);
+    expect(rest).to.deep.equal({
+      seed: 230,
+      examples: 60,
+      mixes: false,
+      alpha: 0.9,
+      temperature: 4,
+      klReduction: 'batchmean',
+      threads: 0,
       classWeights: undefined,
       labelSmoothing: undefined,
       rules: undefined,
@@ -232,6 +244,20 @@ describe('a recipe', () => {
       accumulates: false,
       scalesLoss: false,
     });
+  });
+
+  it('is what params.json says of optimizer and images', () => {
+    const changes = {
+      optimizer: 'sgd',
+      alpha: 0.5,
+      temperature: 2,
+      seed: 7,
+      threads: 1,
+    };
+    const { step, augment } = recipe({ ...changes, augmentation: [{ name: 'mixup', alpha: 0.2 }] });
+    expect(step.optimizer.scalars(5, 0.3)).to.deep.equal({ learningRate: 0.3 });
+    expect(step).to.include({ alpha: 0.5, temperature: 2, seed: 7, threads: 1, mixes: true });
+    expect(augment).to.have.length(1);
   });
 
   it('has noise in the labels that are trained on, and nowhere else', () => {
