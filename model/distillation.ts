@@ -173,6 +173,7 @@ function chosen(choice: MethodChoice): Method {
 
 function known<T>(argument: string, name: string, entries: Readonly<Record<string, T>>): T {
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
-  if (!entry) throw new UserError(`distill: ${argument} must be one of ${Object.keys(entries).join(', ')}, got "${name}"`);
+  if (!entry)
+    throw new UserError(`distill: ${argument} must be one of ${Object.keys(entries).join(', ')}, got "${name}"`);
   return entry;
 }

@@ -94,7 +94,10 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
       $schema: { type: 'string', title: 'Where this schema is, for editors.' },
       space: { ...space, title: 'Keys of params.json (inside objects: "schedule.gamma") and the values to try.' },
       sampler: { ...sampler, default: 'grid', title: 'How points are chosen.' },
-      trials: integer(1, { maximum: MAX_TRIALS, title: 'Points in all, not further ones. Without it all of a grid, or 40.' }),
+      trials: integer(1, {
+        maximum: MAX_TRIALS,
+        title: 'Points in all, not further ones. Without it all of a grid, or 40.',
+      }),
       seed: integer(0, { maximum: 2 ** 32 - 1, default: 230, title: 'Of the search, not of the trainings.' }),
       repeats: integer(1, { default: 1, title: 'Trainings of each point, with different seeds.' }),
       pruner: { ...pruner, default: 'none', title: 'How trials without prospects are stopped early.' },

@@ -122,7 +122,10 @@ describe('toOpset17', () => {
 
   it('is what the operators need: as they are, version 17 refuses them', async () => {
     let failed = false;
-    await valueOf(graphOf([2, 3, 4, 5], (x) => mean(x)), 17).catch(() => (failed = true));
+    await valueOf(
+      graphOf([2, 3, 4, 5], (x) => mean(x)),
+      17,
+    ).catch(() => (failed = true));
     expect(failed).to.equal(true);
   });
 });

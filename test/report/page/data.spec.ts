@@ -107,10 +107,17 @@ describe('pageData', () => {
     writeRun(join(parent, 'stopped'), { ...finished({}, 0.5), test: undefined });
     writeRun(join(parent, 'crashed'), { params: { alpha: -1 } });
     const failure = { event: 'failed', name: 'crashed', repeat: 0, reason: '"alpha" must be positive' };
-    const pruned = ['diverged', 'hopeless'].map((name) => ({ event: 'pruned', name, repeat: 0, value: null, epochs: 3 }));
+    const pruned = ['diverged', 'hopeless'].map((name) => ({
+      event: 'pruned',
+      name,
+      repeat: 0,
+      value: null,
+      epochs: 3,
+    }));
     const events = [failure, { ...pruned[0], reason: 'epoch 4: the loss is NaN' }, pruned[1]];
     writeFileSync(join(parent, 'search.journal.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-    for (const name of ['diverged', 'hopeless']) writeRun(join(parent, name), { ...finished({}, 0.5), test: undefined });
+    for (const name of ['diverged', 'hopeless'])
+      writeRun(join(parent, name), { ...finished({}, 0.5), test: undefined });
     const alone = { ...finished({}, 0.5), test: undefined, run: { diverged: 'epoch 2: the loss is Infinity' } };
     writeRun(join(parent, 'single'), alone);
     const { troubles } = read();
