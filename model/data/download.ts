@@ -1,8 +1,8 @@
 /** Fetches a data set from its authors' page: streamed, verified, whole or absent. */
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar';
 import { messageOf, UserError } from '../../utils/errors';
 
@@ -58,7 +58,8 @@ export async function fetchDataset(
     throw new UserError(`${dir}: not found, and the archive could not be downloaded (${reasonOf(error)}): ${advice}`);
   } finally {
     abort.abort();
-    if (temporary) rmSync(temporary, { recursive: true, force: true });
+    // An archive that turns out to be damaged may leave a last file that is still being written.
+    if (temporary) rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -90,7 +91,7 @@ async function store(
       yield chunk;
     }
   }
-  await pipeline(observed, createWriteStream(path));
+  await writeFile(path, observed());
   const found = hash.digest('hex');
   const expected = sha256 ?? md5;
   if (found !== expected) {

@@ -126,6 +126,14 @@ describe('fetchDataset', () => {
     await expectFailure({ url, md5 }, 'other side closed');
   });
 
+  it('leaves nothing of an archive that breaks off as soon as it comes', async () => {
+    answer = (_, response) => {
+      response.setHeader('content-length', archive.length);
+      response.write(archive.subarray(0, 1), () => response.destroy());
+    };
+    for (let attempt = 0; attempt < 100; attempt++) await expectFailure({ url, md5 }, 'other side closed');
+  });
+
   it('refuses an archive that is cut off but has the expected MD5', async () => {
     const half = archive.subarray(0, archive.length / 2);
     answer = (_, response) => response.end(half);
