@@ -77,9 +77,8 @@ export class Distillation {
       input: dataset.shape,
     };
     const parts = partition(dataset.train.size, { validation, subset: 1, seed });
-    const { backend } = await openDevice(
-      known('device', device, Object.fromEntries(DEVICES.map((name) => [name, name]))),
-    );
+    refuseUnknown('device', device, DEVICES);
+    const { backend } = await openDevice(device);
     const context = { threads, backend, log: () => {} };
     const { teacher } = options;
     const asked =
@@ -172,8 +171,11 @@ function chosen(choice: MethodChoice): Method {
 }
 
 function known<T>(argument: string, name: string, entries: Readonly<Record<string, T>>): T {
-  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
-  if (!entry)
-    throw new UserError(`distill: ${argument} must be one of ${Object.keys(entries).join(', ')}, got "${name}"`);
-  return entry;
+  refuseUnknown(argument, name, Object.keys(entries));
+  return entries[name]!;
+}
+
+function refuseUnknown(argument: string, name: string, names: readonly string[]): void {
+  if (names.includes(name)) return;
+  throw new UserError(`distill: ${argument} must be one of ${names.join(', ')}, got "${name}"`);
 }

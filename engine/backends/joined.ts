@@ -6,7 +6,6 @@
  */
 import { sizeOf } from '../../utils/ndarray';
 import type { Graph, Node } from '../graph';
-import { prune } from '../onnx/prune';
 import { rewrite, type Image, type Rewriter } from '../onnx/rewrite';
 import type { Tensor } from '../tensor';
 
@@ -18,15 +17,13 @@ export function joined(source: Graph): Graph {
   const late = new Set([...updating, ...telling]);
   const joints = jointsOf(updating);
   let vectors: Vectors | undefined;
-  const target = rewrite(source, (node, rewriter) => {
+  return rewrite(source, (node, rewriter) => {
     if (!late.has(node)) return undefined;
     const [output] = node.outputs as [Tensor];
     vectors ??= new Vectors(joints, rewriter);
     const { part } = vectors;
     return joints.has(output) ? [() => part(output)] : copiedLater(node, rewriter);
   });
-  prune(target);
-  return target;
 }
 
 /**
