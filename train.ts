@@ -38,7 +38,7 @@ import { UserError } from './utils/errors';
 import { readJson, writeJson, writing } from './utils/files';
 import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
-import { acquireLock } from './utils/lock';
+import { acquireLock, type Lock } from './utils/lock';
 import { formatMetrics, openLog, type Log } from './utils/logger';
 import { median } from './utils/median';
 import { availableBytes } from './utils/memory';
@@ -126,6 +126,7 @@ async function trainAll(directory: string, args: Arguments): Promise<boolean> {
         debug_nan: args.debug_nan,
         teacher_cache: args.teacher_cache,
         device,
+        lock,
       });
       if (!isFinished) return false;
     }
@@ -145,6 +146,7 @@ async function train(
     debug_nan: boolean;
     teacher_cache: string | undefined;
     device: Device | undefined;
+    lock: Lock;
   },
 ): Promise<boolean> {
   const began = performance.now();
@@ -309,6 +311,7 @@ async function train(
         events.scalars(globalStep, { ...prefixed('train', running), learning_rate: rate });
       }
       if (interrupt.requested || performance.now() - saved >= longest) {
+        args.lock.assertHeld();
         await state.fetch();
         const tensors = new Map([...state.arrays(), ...guard.tensors]);
         run.saveLast({ params, position: { epoch: epoch - 1, step, sums, history, ...guard.position }, tensors });
@@ -342,6 +345,7 @@ async function train(
     const train = epochMetrics(sums);
     const record: EpochRecord = { epoch, learning_rate: rate, train, val, ...guard.record(history) };
     history.push(record);
+    args.lock.assertHeld();
     log.info(`- Train metrics: ${formatMetrics(record.train)}`);
     log.info(`- Eval metrics : ${formatMetrics({ ...val })}`);
     if (bestRecord(history) === record) {
@@ -367,6 +371,7 @@ async function train(
   const best = bestRecord(history)!;
   const evaluator = await Evaluator.create(model, run.readBest(best), threads, backend);
   const { metrics: test, predictions } = await evaluator.assess(dataset.test, allOf(dataset.test));
+  args.lock.assertHeld();
   run.savePredictions('test', predictions, best.epoch, dataset.classes);
   writeJson(run.file('run.json'), { ...description, ...spent() });
   if (args.teacher_cache === undefined) cache?.remove();

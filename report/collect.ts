@@ -129,7 +129,7 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   const last = readFile('metrics_val_last_weights.json', readScore);
   const test = withPredictions(readFile('metrics_test_best_weights.json', readScore), 'predictions_test.safetensors');
   const history = readFile('metrics.jsonl', readCurves);
-  const lock = attempt('.lock', () => lockState(path));
+  const lock = attempt('.lock', () => lockState(path, Date.now));
   const seed = params?.get('seed') ?? facts?.get('seed');
   const run = {
     directory,

@@ -2,12 +2,22 @@ import { expect } from 'chai';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { UserError } from '../../utils/errors';
-import { acquireLock, lockState } from '../../utils/lock';
+import { acquireLock, lockHolder, lockOwner, lockState, removeLockOf, SILENCE_SECONDS } from '../../utils/lock';
 
 const root = join(__dirname, '..', '..');
 const linux = process.platform === 'linux';
@@ -125,6 +135,141 @@ describe('lock', () => {
       / on elsewhere \(started 2020-01-01T00:00:00.000Z\); if that process is gone, delete .*\.lock$/,
     );
     expect(readFileSync(join(directory, '.lock'), 'utf8')).to.equal(content);
+  });
+
+  describe('of another machine', () => {
+    /** Another machine, or another container on this one. */
+    const elsewhere = { host: 'elsewhere', machine: 'm', boot: 'b', pids: 'pid:[1]', heartbeat: 10 };
+    /** Lets the last sign of life be so many seconds ago. */
+    const silentFor = (seconds: number) => {
+      const then = Date.now() / 1000 - seconds;
+      utimesSync(join(directory, '.lock'), then, then);
+    };
+    const ownLock = () => {
+      const lock = acquireLock(directory);
+      const owner = lockOwner(directory)!;
+      lock.release();
+      return owner;
+    };
+
+    it('counts while it gives signs of life, and says until when', () => {
+      writeLock(lockOf(elsewhere));
+      silentFor(SILENCE_SECONDS - 30);
+      expect(lockState(directory)).to.equal('held');
+      expect(lockHolder(directory)).to.equal(undefined);
+      const line =
+        /on elsewhere \(started [^)]*\); its last sign of life was 9\d s ago, after 120 s without one .* delete .*\.lock now$/;
+      expect(() => acquireLock(directory)).to.throw(UserError, line);
+    });
+
+    it('is taken over once it gives none', () => {
+      writeLock(lockOf(elsewhere));
+      silentFor(SILENCE_SECONDS + 5);
+      expect(lockState(directory)).to.equal('stale');
+      acquireLock(directory);
+      expect(lockOwner(directory)!.pid).to.equal(process.pid);
+      expect(readdirSync(directory)).to.deep.equal(['.lock']);
+    });
+
+    it('goes by signs of life in another container of this boot, whose process numbers mean others', function () {
+      const { boot } = ownLock();
+      if (boot === undefined) this.skip();
+      writeLock(lockOf({ ...elsewhere, boot }));
+      expect(lockState(directory)).to.equal('held');
+      silentFor(SILENCE_SECONDS + 5);
+      expect(lockState(directory)).to.equal('stale');
+    });
+
+    it('is known for this machine under another host name', function () {
+      const { machine, boot, pids } = ownLock();
+      if (boot === undefined) this.skip();
+      const here = { host: 'renamed', machine, boot, pids, heartbeat: 10 };
+      writeLock(lockOf({ ...here, pid: endedPid() }));
+      expect(lockState(directory)).to.equal('stale');
+      writeLock(lockOf(here));
+      silentFor(10 * SILENCE_SECONDS);
+      expect([lockState(directory), lockHolder(directory)]).to.deep.equal(['held', process.pid]);
+    });
+
+    it('no longer counts where this machine was started anew since', function () {
+      const { machine } = ownLock();
+      if (machine === undefined) this.skip();
+      writeLock(lockOf({ machine, boot: 'before', pids: 'pid:[1]', heartbeat: 10 }));
+      expect(lockState(directory)).to.equal('stale');
+    });
+
+    it('no longer counts where Slurm has restarted its job, and counts where the job has two tasks', () => {
+      const environment = { ...process.env };
+      try {
+        Object.assign(process.env, { SLURM_JOB_ID: '7', SLURM_RESTART_COUNT: '1' });
+        writeLock(lockOf({ ...elsewhere, job: '7', restarts: 1 }));
+        expect(lockState(directory)).to.equal('held');
+        writeLock(lockOf({ ...elsewhere, job: '7', restarts: 0 }));
+        expect(lockState(directory)).to.equal('stale');
+        acquireLock(directory);
+        expect(lockOwner(directory)).to.deep.include({ job: '7', restarts: 1 });
+      } finally {
+        process.env = environment;
+      }
+    });
+
+    it('is removed for the job that left it, and for no other', () => {
+      writeLock(lockOf({ ...elsewhere, job: '7', restarts: 0 }));
+      removeLockOf(directory, '8');
+      expect(lockState(directory)).to.equal('held');
+      removeLockOf(directory, '7');
+      expect(lockState(directory)).to.equal('free');
+    });
+  });
+
+  it('gives signs of life for as long as it is held, and leaves a lock of others alone', async () => {
+    const path = join(directory, '.lock');
+    const old = new Date(0);
+    const isRenewed = async () => {
+      const until = performance.now() + 5000;
+      while (statSync(path).mtimeMs === 0 && performance.now() < until)
+        await new Promise((done) => setTimeout(done, 10));
+      return statSync(path).mtimeMs > 0;
+    };
+    const script = 'heartbeat.startHeartbeat(directory + "/.lock", "ours", 0.02); for (;;);';
+    writeLock('ours');
+    utimesSync(path, old, old);
+    // The thread that works never gives timers a turn.
+    startChild(`const heartbeat = require('./utils/heartbeat'); ${script}`, directory);
+    expect(await isRenewed()).to.equal(true);
+    expect(readFileSync(path, 'utf8')).to.equal('ours');
+    writeLock('others');
+    utimesSync(path, old, old);
+    await new Promise((done) => setTimeout(done, 200));
+    expect(statSync(path).mtimeMs).to.equal(0);
+  });
+
+  it('knows when it was taken over, and is made again where its file was deleted', () => {
+    const lock = acquireLock(directory);
+    lock.assertHeld();
+    rmSync(join(directory, '.lock'));
+    lock.assertHeld();
+    expect(lockOwner(directory)!.pid).to.equal(process.pid);
+    writeLock(lockOf({ host: 'elsewhere' }));
+    expect(() => lock.assertHeld()).to.throw(
+      UserError,
+      /already in use by process \d+ on elsewhere .*took the lock over/,
+    );
+    lock.release();
+    expect(lockState(directory)).to.equal('held');
+  });
+
+  it('refuses what is no regular file, and does not wait for it', function () {
+    if (!linux) this.skip();
+    const path = join(directory, '.lock');
+    const line = `${path}: cannot be read: not a regular file`;
+    spawnSync('mkfifo', [path]);
+    expect(() => acquireLock(directory)).to.throw(UserError, line);
+    expect(() => lockState(directory)).to.throw(UserError, line);
+    rmSync(path);
+    symlinkSync('/dev/zero', path);
+    expect(() => acquireLock(directory)).to.throw(UserError, line);
+    expect(readdirSync(directory)).to.deep.equal(['.lock']);
   });
 
   it('takes over what is no lock', () => {
