@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, UserError } from './errors';
-import { parseJson } from './json';
+import { parseEditedJson } from './json';
 import { isAlive } from './processes';
 
 let draftsMade = 0;
@@ -95,11 +95,11 @@ export function readText(path: string): string {
   return reading(path, () => readFileSync(path, 'utf8'));
 }
 
-/** Reads and parses a JSON file; a UserError names the file where it is missing or broken. */
+/** Reads and parses a JSON file; a UserError names the file where it is missing or broken, or has a key twice. */
 export function readJson(path: string): unknown {
   const text = readText(path);
   try {
-    return parseJson(text);
+    return parseEditedJson(text);
   } catch (error) {
     throw new UserError(`${path}: not valid JSON: ${messageOf(error)}`);
   }

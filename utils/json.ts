@@ -9,6 +9,16 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text);
 }
 
+/**
+ * The value of a JSON text that a person may have edited. Throws an Error as `parseJson` does, and where an object has a key
+ * twice, of which `JSON.parse` silently takes the last.
+ */
+export function parseEditedJson(text: string): unknown {
+  const value = parseJson(text);
+  refuseRepeatedKeys(text);
+  return value;
+}
+
 /** Whether a parsed value is an object, and neither a list nor null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -27,5 +37,35 @@ function refuseDepth(text: string): void {
     else if (character === '[' || character === '{') levels++;
     else if (character === ']' || character === '}') levels--;
     if (levels > MAX_LEVELS) throw new Error(`it is nested more than ${MAX_LEVELS} levels deep`);
+  }
+}
+
+/** What follows a string that is a key. */
+const afterString = /\s*:/y;
+
+/** Looks for a key that an object of a valid JSON text has twice. */
+function refuseRepeatedKeys(text: string): void {
+  /** The keys so far, and where they stand, of each object that is open; undefined for a list. */
+  const open: (Map<string, number> | undefined)[] = [];
+  const line = (index: number) => text.slice(0, index).split('\n').length;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (character === '{') open.push(new Map());
+    else if (character === '[') open.push(undefined);
+    else if (character === '}' || character === ']') open.pop();
+    else if (character === '"') {
+      const index = i;
+      while (text[++i] !== '"') if (text[i] === '\\') i++;
+      const keys = open.at(-1);
+      afterString.lastIndex = i + 1;
+      if (!keys || !afterString.test(text)) continue;
+      const key = JSON.parse(text.slice(index, i + 1)) as string;
+      const before = keys.get(key);
+      if (before !== undefined) {
+        const name = JSON.stringify(key.slice(0, 60));
+        throw new Error(`it has ${name} twice, in lines ${line(before)} and ${line(index)}`);
+      }
+      keys.set(key, index);
+    }
   }
 }

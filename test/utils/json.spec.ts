@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isObject, parseJson } from '../../utils/json';
+import { isObject, parseEditedJson, parseJson } from '../../utils/json';
 
 const nested = (levels: number, [open, close]: readonly [string, string]) => open.repeat(levels) + close.repeat(levels);
 
@@ -42,5 +42,31 @@ describe('isObject', () => {
       true,
       ...Array<boolean>(5).fill(false),
     ]);
+  });
+});
+
+describe('parseEditedJson', () => {
+  it('gives what JSON.parse gives where no object has a key twice', () => {
+    const texts = [
+      '{"a": 1, "b": {"a": 2}, "c": [{"a": 1}, {"a": 2}]}',
+      '{"a": "\\"a\\": {", "b": "a", "": [[]]}',
+      '3',
+    ];
+    for (const text of texts) expect(parseEditedJson(text)).to.deep.equal(JSON.parse(text));
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        const text = JSON.stringify(value, null, 2);
+        expect(parseEditedJson(text)).to.deep.equal(JSON.parse(text));
+      }),
+      { seed: 230 },
+    );
+  });
+
+  it('names a key that an object has twice, and its lines', () => {
+    const twice = (name: string, first: number, second: number) =>
+      `it has ${name} twice, in lines ${first} and ${second}`;
+    expect(() => parseEditedJson('{"alpha": 1,\n\n"alpha": 2}')).to.throw(twice('"alpha"', 1, 3));
+    expect(() => parseEditedJson('[{"a": {"b": 1,\n"c": {}, "\\u0062" : 2}}]')).to.throw(twice('"b"', 1, 2));
+    expect(() => parseEditedJson('{"x": [{"a": 1}], "x": 1}')).to.throw(twice('"x"', 1, 1));
   });
 });
