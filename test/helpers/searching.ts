@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Journal, readJournal } from '../../search/journal';
 import { localLauncher } from '../../search/launchers/local';
-import { Search, type Snapshot } from '../../search/scheduler';
+import { Search } from '../../search/scheduler';
 import { readSettings } from '../../search/settings';
+import type { Snapshot } from '../../search/study';
 import { stateOf, trialsOf } from '../../search/trials';
 
 const tsNode = [process.execPath, require.resolve('ts-node/dist/bin')];

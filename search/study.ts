@@ -1,0 +1,145 @@
+/** What a search knows: its trials as the journal has them, their curves, what runs, and what that comes to. */
+import { join } from 'node:path';
+import { formatDuration } from '../utils/progress';
+import { curveOf } from './child';
+import type { SearchContext } from './context';
+import type { Event } from './journal';
+import { createPruner, pruningEpoch, type Curve, type Pruner } from './pruners';
+import { stateOf, trialsOf, valueOf, withEvent, type Trial, type Trials, type TrialState } from './trials';
+
+/** A run under way. */
+export interface Running {
+  readonly label: string;
+  readonly epochs: number;
+  readonly plannedEpochs: number;
+  readonly seconds: number;
+  /** The metric after the last epoch; NaN before the first. */
+  readonly value: number;
+}
+
+export interface Snapshot {
+  readonly running: readonly Running[];
+  readonly counts: Readonly<Record<TrialState, number>>;
+  readonly total: number;
+  readonly best?: { readonly name: string; readonly value: number };
+  readonly secondsLeft?: number;
+}
+
+export class Study {
+  trials: Trials;
+  /** Runs under way by the names of their trials. */
+  readonly running = new Map<string, Running>();
+  /** Trials that have failed for good since this start. */
+  readonly failed = new Set<string>();
+  /** What ends the search. */
+  fault: Error | undefined;
+  private readonly pruner: Pruner;
+  private readonly curves = new Map<string, readonly number[]>();
+  private readonly durations: number[] = [];
+
+  constructor(private readonly context: SearchContext) {
+    const { settings, events, directory } = context;
+    this.trials = trialsOf(events);
+    this.pruner = createPruner(settings.pruner, settings.seed);
+    for (const trial of this.trials.values()) {
+      if (this.isOver(trial)) this.curves.set(trial.name, curveOf(join(directory, trial.name), settings.metric));
+    }
+  }
+
+  /** Whether there is nothing left to do; one that has failed gets another chance at the next start. */
+  isOver(trial: Trial): boolean {
+    return ['complete', 'pruned'].includes(this.state(trial));
+  }
+
+  snapshot(): Snapshot {
+    const { settings, parallel } = this.context;
+    const counts = { complete: 0, pruned: 0, failed: 0, running: this.running.size };
+    let best: Snapshot['best'];
+    for (const trial of this.trials.values()) {
+      const state = this.state(trial);
+      if (state !== 'running') counts[state]++;
+      const value = valueOf(trial);
+      if (state !== 'complete' || Number.isNaN(value)) continue;
+      if (best === undefined || this.gain(value) > this.gain(best.value)) best = { name: trial.name, value };
+    }
+    const left = settings.trials - counts.complete - counts.pruned - counts.failed;
+    const mean = this.durations.reduce((sum, seconds) => sum + seconds, 0) / this.durations.length;
+    return {
+      running: [...this.running.values()],
+      counts,
+      total: settings.trials,
+      ...(best && { best }),
+      ...(this.durations.length > 0 && { secondsLeft: (mean * left) / Math.min(parallel, Math.max(left, 1)) }),
+    };
+  }
+
+  get isStopping(): boolean {
+    const { interrupt, settings } = this.context;
+    return interrupt.requested || this.fault !== undefined || this.failed.size > settings.max_failures;
+  }
+
+  /** An event that cannot be written ends the search. */
+  record(event: Event): void {
+    try {
+      this.context.append(event);
+    } catch (error) {
+      this.fault ??= error as Error;
+      throw error;
+    }
+    this.trials = withEvent(this.trials, event);
+  }
+
+  /** The metric after each epoch of a trial's first repeat. */
+  setCurve(name: string, curve: readonly number[]): void {
+    this.curves.set(name, curve);
+  }
+
+  /** Whether a trial has no prospects; after `asked` epochs that has been seen to. */
+  prunes(name: string, asked: number): boolean {
+    const curves = [...this.trials.values()].map((trial): Curve => ({
+      trial: trial.trial,
+      values: (this.curves.get(trial.name) ?? []).map((value) => this.gain(value)),
+      state: this.state(trial),
+    }));
+    const index = [...this.trials.keys()].indexOf(name);
+    const others = curves.filter((_, i) => i !== index);
+    return pruningEpoch(this.pruner, { ...curves[index]!, state: 'running' }, asked, others) !== undefined;
+  }
+
+  /** Says how a trial ended, after so many seconds. */
+  report(name: string, seconds: number): void {
+    this.durations.push(seconds);
+    const trial = this.trials.get(name)!;
+    const { counts, total, best, secondsLeft } = this.snapshot();
+    const { log, settings } = this.context;
+    const state = this.state(trial);
+    const done = counts.complete + counts.pruned + counts.failed;
+    const result = {
+      complete: `${settings.metric} ${valueOf(trial).toFixed(4)}`,
+      pruned: `pruned after ${trial.epochs} epochs, ${trial.early?.reason || `${settings.metric} ${valueOf(trial).toFixed(4)}`}`,
+      failed: `failed: ${trial.early?.reason}`,
+      running: 'goes on',
+    }[state];
+    const rest = [
+      formatDuration(seconds),
+      ...(best ? [`best ${best.value.toFixed(4)} of ${best.name}`] : []),
+      ...(done < total && secondsLeft !== undefined ? [`about ${formatDuration(secondsLeft)} left`] : []),
+    ];
+    log[state === 'failed' ? 'error' : 'info'](`[${done}/${total}] ${trial.name}: ${result} (${rest.join(', ')})`);
+  }
+
+  plannedEpochs(name: string): number {
+    const { params } = this.context;
+    const epochs = this.trials.get(name)!.point.num_epochs ?? params.num_epochs;
+    return typeof epochs === 'number' ? epochs : 0;
+  }
+
+  private state(trial: Trial): TrialState {
+    return stateOf(trial, this.context.settings.repeats);
+  }
+
+  /** A value of the metric such that more is better. */
+  private gain(value: number): number {
+    return this.context.settings.goal === 'minimize' ? -value : value;
+  }
+}

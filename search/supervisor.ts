@@ -1,0 +1,70 @@
+/** Watches a run of a search until it is gone, and ends it where there is reason to. */
+import { curveOf } from './child';
+import type { SearchContext } from './context';
+import type { Ending, Job } from './launchers/launcher';
+import type { Study } from './study';
+
+/** Why a run was told to end. */
+export type Stop = 'interrupt' | 'pruned' | 'timeout';
+
+/** A repeat of a trial and its directory. */
+export interface Run {
+  readonly name: string;
+  readonly repeat: number;
+  /** The directory in that of the search. */
+  readonly label: string;
+  readonly directory: string;
+}
+
+/** Settles when the job is gone; after `asked` epochs it has been seen whether the trial has prospects. */
+export async function supervise(
+  job: Job,
+  { name, repeat, label, directory }: Run,
+  asked: number,
+  study: Study,
+  { settings, pollMs, graceMs }: SearchContext,
+): Promise<{ stop: Stop | undefined; ending: Ending }> {
+  let began = performance.now();
+  let stop: Stop | undefined;
+  let stoppedAt = 0;
+  let isKilled = false;
+  const end = (why: Stop, signal: 'SIGINT' | 'SIGTERM') => {
+    [stop, stoppedAt] = [why, performance.now()];
+    job.signal(signal);
+  };
+  const look = () => {
+    const curve = curveOf(directory, settings.metric);
+    if (job.isWaiting()) began = performance.now();
+    const seconds = (performance.now() - began) / 1000;
+    const epochs = curve.length;
+    const value = curve.at(-1) ?? NaN;
+    study.running.set(name, { label, epochs, plannedEpochs: study.plannedEpochs(name), seconds, value });
+    if (repeat === 0) study.setCurve(name, curve);
+    if (stop === 'timeout' && !isKilled && performance.now() - stoppedAt > graceMs) {
+      isKilled = true;
+      job.signal('SIGKILL');
+    }
+    if (stop !== undefined) return;
+    if (study.isStopping) end('interrupt', 'SIGINT');
+    else if (settings.timeout !== undefined && seconds > settings.timeout) end('timeout', 'SIGTERM');
+    else if (repeat === 0 && study.prunes(name, asked)) end('pruned', 'SIGINT');
+    asked = curve.length;
+  };
+  let trouble: Error | undefined;
+  const lookSafely = () => {
+    try {
+      look();
+    } catch (error) {
+      trouble ??= error as Error;
+      if (stop === undefined) end('interrupt', 'SIGINT');
+    }
+  };
+  lookSafely();
+  const timer = setInterval(lookSafely, pollMs);
+  const ending = await job.ended.finally(() => {
+    clearInterval(timer);
+    study.running.delete(name);
+  });
+  if (trouble !== undefined) throw trouble;
+  return { stop, ending };
+}
