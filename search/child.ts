@@ -1,6 +1,6 @@
 /** The directory of a search's child, as the trainer leaves it. */
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, lstatSync, mkdirSync, readlinkSync } from 'node:fs';
+import { join, sep } from 'node:path';
 import { UserError } from '../utils/errors';
 import { readJson, readText, writeJson, writing } from '../utils/files';
 import { flatten } from '../utils/flatten';
@@ -13,6 +13,23 @@ export const LAUNCHER_LOG = 'launcher.log';
 /** Whether the trainer has done all: the test score is the last thing it writes. */
 export function isFinished(directory: string): boolean {
   return existsSync(join(directory, 'metrics_test_best_weights.json'));
+}
+
+/** The directory of a trial's repeat in that of the search. */
+export function labelOf(name: string, repeat: number): string {
+  return repeat === 0 ? name : join(name, `repeat_${repeat}`);
+}
+
+/** Throws a UserError where a child's directory is a link: what is trained there would lie outside the search. */
+export function refuseLinks(parent: string, label: string): void {
+  let path = parent;
+  for (const part of label.split(sep)) {
+    path = join(path, part);
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) continue;
+    throw new UserError(
+      `${path}: is a link to ${readlinkSync(path)}; a trial is trained in the search's own directory only`,
+    );
+  }
 }
 
 /**

@@ -15,7 +15,8 @@ import { changedParams, isFinished } from './child';
 import { Journal, readJournal, type Event } from './journal';
 import { canonical } from './json';
 import { localLauncher } from './launchers/local';
-import { slurmLauncher } from './launchers/slurm';
+import { requireSlurm, slurmLauncher } from './launchers/slurm';
+import { withoutLost } from './lost_results';
 import { Proposals } from './proposals';
 import { samplers, type SamplerName } from './samplers';
 import { Search } from './scheduler';
@@ -64,6 +65,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: re
     process.stdout.write(trialTable(parent, settings, events));
     return;
   }
+  if (settings.launcher === 'slurm') await requireSlurm();
   const lock = acquireLock(parent);
   try {
     const events = readJournal(journal);
@@ -150,8 +152,10 @@ async function search(
     const { complete, pruned, failed } = searching.snapshot().counts;
     return complete + pruned + failed;
   };
+  const failed = [...trialsOf(events).values()].filter((trial) => stateOf(trial, settings.repeats) === 'failed').length;
   log.info(
-    `Searching with ${settings.sampler.name}, ${parallel} at a time: ${done()} of ${settings.trials} trials done`,
+    `Searching with ${settings.sampler.name}, ${parallel} at a time: ${done()} of ${settings.trials} trials done` +
+      (failed > 0 ? `, ${failed} that failed before are tried again` : ''),
   );
   for (const dimension of space) log.info(`${dimension.path}: ${describe(dimension)}`);
   try {
@@ -159,8 +163,10 @@ async function search(
   } finally {
     view.stop();
   }
-  const { best } = searching.snapshot();
+  const { best, counts } = searching.snapshot();
   if (best) log.info(`Best ${metric}: ${best.value.toFixed(4)} of ${join(parent, best.name)}`);
+  const failures = searching.failures();
+  if (failures !== undefined && counts.complete > 0) log.warn(`Of ${settings.trials} trials ${failures}`);
   if (interrupt.requested) {
     log.warn(`Interrupted after ${done()} of ${settings.trials} trials; the same command goes on`);
     process.exitCode = interrupt.exitCode;
@@ -170,6 +176,8 @@ async function search(
     log.warn(`Ended after ${done()} of ${settings.trials} trials: there are no further points`);
   }
   rmSync(teacherCache, { recursive: true, force: true });
+  if (counts.complete === 0) throw new UserError(`${parent}: no trial is complete: ${failures ?? 'all were pruned'}`);
+  if (!best) throw new UserError(`${parent}: no trial has a ${metric} in its metrics.jsonl`);
 }
 
 /** As many trials as the cores have threads for; a cluster sees to that itself. */
@@ -186,7 +194,7 @@ function describe(dimension: Dimension): string {
 
 /** The trials that there are and those that would follow, as things stand. */
 function trialTable(parent: string, settings: Settings, events: readonly Event[]): string {
-  let trials = trialsOf(events);
+  let { trials } = withoutLost(trialsOf(events), parent, settings.repeats);
   const isKnown = new Set(trials.keys());
   const proposals = new Proposals(settings, trials);
   while (trials.size < settings.trials) {

@@ -1,7 +1,8 @@
 /** Runs a search: proposes trials, keeps as many running as may run, and goes on where it was. */
-import pLimit from 'p-limit';
 import { UserError } from '../utils/errors';
 import type { SearchContext } from './context';
+import { Elsewhere } from './elsewhere';
+import { failuresOf, mostFrequentReason } from './failures';
 import { Proposals } from './proposals';
 import { Study, type Snapshot } from './study';
 import { runTrial } from './trial_run';
@@ -10,12 +11,16 @@ import type { Trial } from './trials';
 export class Search {
   private readonly study: Study;
   private readonly proposals: Proposals;
+  private readonly elsewhere: Elsewhere;
+  /** Trials that were begun before, or have lost their results. */
   private readonly unfinished: Trial[];
+  private isExhausted = false;
 
   constructor(private readonly context: SearchContext) {
     this.study = new Study(context);
     const { trials } = this.study;
     this.proposals = new Proposals(context.settings, trials);
+    this.elsewhere = new Elsewhere(this.study, context);
     this.unfinished = [...trials.values()].filter((trial) => !this.study.isOver(trial));
   }
 
@@ -24,39 +29,53 @@ export class Search {
    * UserError when more than `max_failures` trials have failed.
    */
   async run(): Promise<void> {
-    const { settings, parallel, show, pollMs } = this.context;
-    const { complete, pruned } = this.snapshot().counts;
-    const limit = pLimit(parallel);
+    const { directory, settings, parallel, show, pollMs } = this.context;
     const timer = setInterval(() => show(this.snapshot()), pollMs);
-    const tasks = Array.from({ length: settings.trials - complete - pruned }, () => limit(() => this.runNext()));
-    await Promise.all(tasks);
+    do {
+      await Promise.all(Array.from({ length: parallel }, () => this.work()));
+      if (!this.study.isStopping) this.unfinished.push(...this.study.forgetLost());
+    } while (this.unfinished.length > 0 && !this.study.isStopping);
     clearInterval(timer);
     show(this.snapshot());
     if (this.study.fault !== undefined) throw this.study.fault;
-    if (this.study.failed.size > settings.max_failures) {
+    const failed = [...this.study.failed].map((name) => this.study.trials.get(name)!);
+    if (failed.length > settings.max_failures) {
       throw new UserError(
-        `${this.context.directory}: ${this.study.failed.size} trials failed, "max_failures" is ${settings.max_failures}; ` +
-          `when what ails them is mended, the same command goes on`,
+        `${directory}: ${failed.length} trials failed, "max_failures" is ${settings.max_failures}; ` +
+          `${mostFrequentReason(failed)}; fix the cause and run the same command to go on`,
       );
     }
   }
 
   snapshot(): Snapshot {
-    return this.study.snapshot();
+    return { ...this.study.snapshot(), elsewhere: this.elsewhere.size };
   }
 
-  private async runNext(): Promise<void> {
-    if (this.study.isStopping) return;
+  /** Counts the trials that came to nothing, with the most frequent reason; undefined where there are none. */
+  failures(): string | undefined {
+    return failuresOf(this.study.trials.values());
+  }
+
+  /** Runs one trial after the other until none is left. */
+  private async work(): Promise<void> {
     try {
-      const trial = this.unfinished.shift() ?? this.propose();
-      if (trial) await runTrial(trial, this.study, this.context);
+      while (!this.study.isStopping) {
+        const trial = this.unfinished.shift() ?? this.propose() ?? this.elsewhere.takeBack();
+        if (trial !== undefined) {
+          const directory = await runTrial(trial, this.study, this.context);
+          if (directory !== undefined) this.elsewhere.add(trial, directory);
+        } else if (this.elsewhere.size > 0) await this.elsewhere.wait();
+        else return;
+      }
     } catch (error) {
       this.study.fault ??= error as Error;
     }
   }
 
   private propose(): Trial | undefined {
+    if (this.isExhausted || this.study.trials.size >= this.context.settings.trials) return undefined;
     const proposal = this.proposals.next(this.study.trials);
+    this.isExhausted = proposal === undefined;
     if (proposal === undefined) return undefined;
     this.study.record(proposal);
     return this.study.trials.get(proposal.name);

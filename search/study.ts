@@ -4,6 +4,7 @@ import { formatDuration } from '../utils/progress';
 import { curveOf } from './child';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
+import { lostRepeat, withoutLost } from './lost_results';
 import { createPruner, pruningEpoch, type Curve, type Pruner } from './pruners';
 import { stateOf, trialsOf, valueOf, withEvent, type Trial, type Trials, type TrialState } from './trials';
 
@@ -19,7 +20,10 @@ export interface Running {
 
 export interface Snapshot {
   readonly running: readonly Running[];
+  /** `failed`: for good, since this start; those of before get another chance. */
   readonly counts: Readonly<Record<TrialState, number>>;
+  /** Trials that other machines work on. */
+  readonly elsewhere?: number;
   readonly total: number;
   readonly best?: { readonly name: string; readonly value: number };
   readonly secondsLeft?: number;
@@ -40,6 +44,7 @@ export class Study {
   constructor(private readonly context: SearchContext) {
     const { settings, events, directory } = context;
     this.trials = trialsOf(events);
+    this.forgetLost();
     this.pruner = createPruner(settings.pruner, settings.seed);
     for (const trial of this.trials.values()) {
       if (this.isOver(trial)) this.curves.set(trial.name, curveOf(join(directory, trial.name), settings.metric));
@@ -51,17 +56,26 @@ export class Study {
     return ['complete', 'pruned'].includes(this.state(trial));
   }
 
+  /** Complete trials whose results are gone; they count as begun from now on. */
+  forgetLost(): Trial[] {
+    const { directory, settings, log } = this.context;
+    const { trials, lost } = withoutLost(this.trials, directory, settings.repeats);
+    this.trials = trials;
+    for (const name of lost) log.warn(`${join(directory, name)}: its results are gone; it is trained again`);
+    return lost.map((name) => trials.get(name)!);
+  }
+
   snapshot(): Snapshot {
     const { settings, parallel } = this.context;
-    const counts = { complete: 0, pruned: 0, failed: 0, running: this.running.size };
-    let best: Snapshot['best'];
-    for (const trial of this.trials.values()) {
-      const state = this.state(trial);
-      if (state !== 'running') counts[state]++;
-      const value = valueOf(trial);
-      if (state !== 'complete' || Number.isNaN(value)) continue;
-      if (best === undefined || this.gain(value) > this.gain(best.value)) best = { name: trial.name, value };
-    }
+    const trials = [...this.trials.values()];
+    const count = (state: TrialState) => trials.filter((trial) => this.state(trial) === state).length;
+    const counts = {
+      complete: count('complete'),
+      pruned: count('pruned'),
+      failed: this.failed.size,
+      running: this.running.size,
+    };
+    const best = this.best();
     const left = settings.trials - counts.complete - counts.pruned - counts.failed;
     const mean = this.durations.reduce((sum, seconds) => sum + seconds, 0) / this.durations.length;
     return {
@@ -87,6 +101,7 @@ export class Study {
       throw error;
     }
     this.trials = withEvent(this.trials, event);
+    if (event.event === 'failed') this.failed.add(event.name);
   }
 
   /** The metric after each epoch of a trial's first repeat. */
@@ -132,6 +147,17 @@ export class Study {
     const { params } = this.context;
     const epochs = this.trials.get(name)!.point.num_epochs ?? params.num_epochs;
     return typeof epochs === 'number' ? epochs : 0;
+  }
+
+  /** The complete trial with the best value whose directory is still there. */
+  private best(): Snapshot['best'] {
+    const complete = [...this.trials.values()].filter((trial) => this.state(trial) === 'complete');
+    const ranked = complete
+      .map((trial) => ({ trial, value: valueOf(trial) }))
+      .filter(({ value }) => !Number.isNaN(value))
+      .sort((a, b) => this.gain(b.value) - this.gain(a.value));
+    const found = ranked.find(({ trial }) => lostRepeat(trial, this.context.directory) === undefined);
+    return found && { name: found.trial.name, value: found.value };
   }
 
   private state(trial: Trial): TrialState {

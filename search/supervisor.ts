@@ -1,5 +1,5 @@
 /** Watches a run of a search until it is gone, and ends it where there is reason to. */
-import { curveOf } from './child';
+import { curveOf, refuseLinks } from './child';
 import type { SearchContext } from './context';
 import type { Ending, Job } from './launchers/launcher';
 import type { Study } from './study';
@@ -22,7 +22,7 @@ export async function supervise(
   { name, repeat, label, directory }: Run,
   asked: number,
   study: Study,
-  { settings, pollMs, graceMs }: SearchContext,
+  { directory: parent, settings, pollMs, graceMs }: SearchContext,
 ): Promise<{ stop: Stop | undefined; ending: Ending }> {
   let began = performance.now();
   let stop: Stop | undefined;
@@ -33,6 +33,7 @@ export async function supervise(
     job.signal(signal);
   };
   const look = () => {
+    refuseLinks(parent, label);
     const curve = curveOf(directory, settings.metric);
     if (job.isWaiting()) began = performance.now();
     const seconds = (performance.now() - began) / 1000;

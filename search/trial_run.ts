@@ -1,60 +1,76 @@
 /** Runs a trial: its repeats one after another, and each again where it fails. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSystemError, messageOf, UserError } from '../utils/errors';
 import { lockState } from '../utils/lock';
-import { curveOf, divergenceOf, isFinished, lastWords, prepareChild, scoreOf } from './child';
+import { curveOf, divergenceOf, isFinished, labelOf, lastWords, prepareChild, refuseLinks, scoreOf } from './child';
 import { childParams } from './child_params';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
+import { lostRepeat } from './lost_results';
 import type { Settings } from './settings';
 import type { Study } from './study';
 import { supervise, type Run } from './supervisor';
 import type { Trial } from './trials';
 
-/** Runs the repeats of a trial that are left, one after another. */
-export async function runTrial({ name, point, values }: Trial, study: Study, context: SearchContext): Promise<void> {
+/** What a failure is called whose cause is that somebody removed the directory. */
+const REMOVED = 'its directory was removed while it was trained';
+
+/**
+ * Runs the repeats of a trial that are left, one after another. Returns the directory that another machine works on, where
+ * there is one: the trial has to wait for that.
+ */
+export async function runTrial(trial: Trial, study: Study, context: SearchContext): Promise<string | undefined> {
+  const { name, point, values } = trial;
   const { directory, params, settings } = context;
   const began = performance.now();
   const source = join(directory, 'params.json');
-  for (let repeat = values.length; repeat < settings.repeats; repeat++) {
-    const label = repeat === 0 ? name : join(name, `repeat_${repeat}`);
+  for (let repeat = lostRepeat(trial, directory) ?? values.length; repeat < settings.repeats; repeat++) {
+    const label = labelOf(name, repeat);
     const run = { name, repeat, label, directory: join(directory, label) };
-    let outcome: Event | undefined;
+    let outcome: Event | 'interrupted' | 'elsewhere';
+    let isPrepared = false;
     try {
       const own = { ...childParams(params, point, source), ...threadsOf(settings) };
+      refuseLinks(directory, label);
       prepareChild(run.directory, repeat === 0 ? own : { ...own, seed: seedOf(own) + repeat });
+      isPrepared = true;
       outcome = await runRepeat(run, study, context);
     } catch (error) {
       const isOfTrial = error instanceof UserError || isSystemError(error);
       if (!isOfTrial || study.fault !== undefined) throw error;
-      outcome = { event: 'failed', name, repeat, reason: messageOf(error) };
+      const reason = isPrepared && !existsSync(run.directory) ? REMOVED : messageOf(error);
+      outcome = { event: 'failed', name, repeat, reason };
     }
-    if (outcome === undefined) return;
-    if (outcome.event === 'failed') study.failed.add(name);
+    if (outcome === 'interrupted') return undefined;
+    if (outcome === 'elsewhere') return run.directory;
     study.record(outcome);
     if (outcome.event !== 'finished') break;
   }
   study.report(name, (performance.now() - began) / 1000);
+  return undefined;
 }
 
-/** Runs a repeat until it is finished, pruned, or has failed for good; undefined: it was interrupted. */
-async function runRepeat(run: Run, study: Study, context: SearchContext): Promise<Event | undefined> {
+/** Runs a repeat until it is finished, pruned, or has failed for good, unless it cannot be begun or go on now. */
+async function runRepeat(run: Run, study: Study, context: SearchContext): Promise<Event | 'interrupted' | 'elsewhere'> {
   const { settings, launcher, log } = context;
   const { name, repeat, directory: child } = run;
   for (let attempt = 0; ;) {
     if (isFinished(child)) return finished(run, study, settings.metric);
     const asked = curveOf(child, settings.metric).length;
     const left = await launcher.resume(child);
+    if (left === undefined && lockState(child) === 'held') return 'elsewhere';
     study.record({ event: 'started', name, repeat });
     log.info(`${left ? 'Already running' : 'Starting'}: ${child}`);
     const job = left ?? (await launcher.launch(child));
     const { stop, ending } = await supervise(job, run, asked, study, context);
     if (isFinished(child)) continue;
+    if (stop === 'interrupt') return 'interrupted';
+    if (!existsSync(child)) return { event: 'failed', name, repeat, reason: REMOVED };
     if (stop === 'pruned') {
       const { epochs, value } = lastOf(curveOf(child, settings.metric));
       return { event: 'pruned', name, repeat, value: finite(value), epochs };
     }
-    if (stop === 'interrupt') return undefined;
     if (stop === 'timeout') return { event: 'failed', name, repeat, reason: `timeout after ${settings.timeout} s` };
     // A process that began before had the lock, or one that we only watched has gone: look again.
     if (left || lockState(child) === 'held') continue;
@@ -65,7 +81,7 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
     }
     if (ending.isCutShort && curveOf(child, settings.metric).length > asked) continue;
     const reason = (!ending.isKilled && lastWords(child)) || ending.how;
-    if (study.isStopping) return undefined;
+    if (study.isStopping) return 'interrupted';
     if (attempt++ >= settings.retries) return { event: 'failed', name, repeat, reason };
     log.warn(`Failed, starting again: ${child}: ${reason}`);
   }

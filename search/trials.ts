@@ -45,7 +45,8 @@ function add(trials: Map<string, Trial>, event: Event): void {
 function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'proposed' }>): Trial {
   const { name, trial: draw, point, values } = trial;
   const rest = { name, trial: draw, point, values, epochs: trial.epochs };
-  if (event.event === 'started') return rest;
+  // A repeat that is started again, as its results were lost, and those after it count no more.
+  if (event.event === 'started') return { ...rest, values: values.slice(0, event.repeat) };
   if (event.event === 'failed') return { ...rest, early: { state: 'failed', value: NaN, reason: event.reason } };
   const { epochs } = event;
   const value = event.value ?? NaN;

@@ -50,11 +50,12 @@ export function openView(parallel: number, metric: string, stream = process.stde
 
 /** The lines of a moment, at most `height`, cut to the width of the terminal. */
 export function viewLines(snapshot: Snapshot, metric: string, width: number, height: number): string[] {
-  const { running, counts, total, best, secondsLeft } = snapshot;
+  const { running, counts, elsewhere = 0, total, best, secondsLeft } = snapshot;
   const done = counts.complete + counts.pruned + counts.failed;
   const facts = [
     `${done}/${total} trials`,
     `${counts.running} running`,
+    ...(elsewhere > 0 ? [`${elsewhere} in use elsewhere`] : []),
     ...(counts.pruned > 0 ? [`${counts.pruned} pruned`] : []),
     ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
     ...(best ? [`best ${metric} ${best.value.toFixed(4)} of ${best.name}`] : []),

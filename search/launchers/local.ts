@@ -4,9 +4,9 @@ import { closeSync, ftruncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { openToAppend, writing } from '../../utils/files';
-import { lockHolder, lockState } from '../../utils/lock';
+import { lockHolder } from '../../utils/lock';
 import { LAUNCHER_LOG } from '../child';
-import type { Ending, Job, Launcher } from './launcher';
+import type { Ending, Job, Launcher, Signal } from './launcher';
 
 /**
  * Runs `trainer`, a program with its arguments, as `<trainer> --model_dir <directory>`. Each child leads a process group
@@ -44,20 +44,29 @@ function endingOf(code: number | null, signal: NodeJS.Signals | null): Ending {
   return { how: signal === null ? `exit code ${code}` : `ended by ${signal}` };
 }
 
-/** The run that holds the lock of a directory, which another process has begun. */
+/**
+ * The run that holds the lock of a directory, which another process of this machine has begun; undefined where there is none
+ * that would obey this one.
+ */
 export function adopt(directory: string, pollMs: number): Job | undefined {
-  if (lockState(directory) !== 'held') return undefined;
-  return {
-    ended: leaving(directory, pollMs),
-    isWaiting: () => false,
-    signal(signal) {
-      const holder = lockHolder(directory);
-      if (holder !== undefined) process.kill(holder, signal);
-    },
+  const send = (signal: Signal | 0) => {
+    const holder = lockHolder(directory);
+    return holder !== undefined && obeys(holder, signal);
   };
+  if (!send(0)) return undefined;
+  return { ended: leaving(directory, pollMs), isWaiting: () => false, signal: (signal) => void send(signal) };
+}
+
+/** Whether a signal reaches a process; 0 only asks. It does not where the process has just ended, or is another user's. */
+function obeys(pid: number, signal: Signal | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
 }
 
 async function leaving(directory: string, pollMs: number): Promise<Ending> {
-  while (lockState(directory) === 'held') await wait(pollMs);
+  while (lockHolder(directory) !== undefined) await wait(pollMs);
   return { how: 'ended unseen' };
 }

@@ -44,6 +44,11 @@ export function slurmLauncher(
   };
 }
 
+/** Throws a UserError where this machine has no Slurm. */
+export async function requireSlurm(): Promise<void> {
+  await slurm('sbatch', ['--version']);
+}
+
 /** `threads`: CPUs where the settings name none. */
 export function sbatchOptions(directory: string, settings: SlurmSettings, threads: number): string[] {
   const { partition, time, gres, cpus = threads, memory } = settings;

@@ -18,6 +18,9 @@ describe('the view of a search', () => {
     expect(first).to.match(/^alpha_0\.5 {3}25%\|█{10} {30}\| 1\/4 \[00:30<01:30, val_accuracy=0\.4\d\d\]$/);
     expect(second).to.match(/^alpha_0\.25 {3}0%\| {40}\| 0\/4 \[00:02<\?\]$/);
     expect(rest).to.deep.equal([]);
+    expect(viewLines({ ...snapshot, elsewhere: 3 }, 'val_accuracy', 110, 1)[0]).to.match(
+      /, 2 running, 3 in use elsewhere, /,
+    );
   });
 
   it('fits a narrow terminal', () => {
