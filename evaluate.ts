@@ -63,7 +63,7 @@ async function main(): Promise<void> {
   const flag = flaggedDevice(args.device);
 
   // The images, what stands for the student – its checkpoint or a file –, and its teacher.
-  const params = readExperiment(join(directory, 'params.json'));
+  const { params } = readExperiment(join(directory, 'params.json'));
   const run = new RunDirectory(directory);
   const path = onnx ?? checkpointPath(run, restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });

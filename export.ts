@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   const precision = oneOf('precision', args.precision, ['float32', 'int8']);
   const run = new RunDirectory(directory);
   const out = args.out ?? run.file(precision === 'int8' ? 'student.int8.onnx' : 'student.onnx');
-  const params = readExperiment(run.file('params.json'));
+  const { params } = readExperiment(run.file('params.json'));
   if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`${out}: a directory; --out names a file`);
   }

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const flag = flaggedDevice(args.device);
   if (model_dir === undefined || out === undefined)
     throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
-  const params = readExperiment(join(model_dir, 'params.json'));
+  const { params } = readExperiment(join(model_dir, 'params.json'));
   const checkpoint = checkpointPath(new RunDirectory(model_dir), restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);

@@ -20,8 +20,10 @@ import { microBatch } from './model/micro_batches';
 import { partitionOf, predictLogits, validationImages } from './model/predictions';
 import { evaluationGraph, parameterCount } from './model/programs';
 import { recipeOf } from './model/recipe';
+import { resolvedParams, withImplied } from './model/resolved';
 import { learningRate } from './model/schedules';
-import { ingredientsOf, kept } from './model/ingredients';
+import { ingredientsOf, isPathKey, kept, otherIngredients } from './model/ingredients';
+import { changesOfPlan, plannedEpochs, plansIn, withPlan, type Plan } from './model/plans';
 import { planRepetition } from './model/repetition';
 import { compareRuns, comparisonInWords } from './model/run_comparison';
 import { shortage } from './model/shortage';
@@ -30,12 +32,13 @@ import { plannedRuns } from './model/stages';
 import { loadTeacher, type Teacher } from './model/teachers';
 import { teacherCacheOf } from './model/teachers/teacher_cache';
 import { Trainer } from './model/trainer';
+import { unusedInWords, unusedKeys } from './model/unused_keys';
 import { fitWeights } from './utils/checkpoints';
 import { parseArguments, runMain } from './utils/cli';
 import { secondsOf } from './utils/duration';
 import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
 import { UserError } from './utils/errors';
-import { readJson, writeJson, writing } from './utils/files';
+import { writeJson, writing } from './utils/files';
 import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
 import { acquireLock, type Lock } from './utils/lock';
@@ -98,9 +101,9 @@ type Arguments = Omit<ReturnType<typeof parseArguments<typeof command>>, 'model_
 async function repeat(path: string, { model_dir: target, ...args }: Arguments & { model_dir?: string }): Promise<void> {
   if (args.fresh || args.restore_file !== undefined)
     throw new UserError('--repeat begins as the run did: give neither --fresh nor --restore_file', 2);
-  const { original, directory, cwd, startsFrom } = planRepetition(path, target);
+  const { original, directory, cwd, startsFrom, plans } = planRepetition(path, target);
   process.chdir(cwd);
-  if (!(await trainAll(directory, { ...args, restore_file: startsFrom }))) return;
+  if (!(await trainAll(directory, { ...args, restore_file: startsFrom }, plans))) return;
   const comparison = compareRuns(new RunDirectory(original), new RunDirectory(directory));
   process.stdout.write(`${directory} beside ${original}:\n${comparisonInWords(comparison).join('\n')}\n`);
   const { isSame, isNear, surroundings } = comparison;
@@ -109,19 +112,21 @@ async function repeat(path: string, { model_dir: target, ...args }: Arguments & 
 }
 
 /** Trains the stages of an experiment to their end and returns true, or returns false where it was interrupted. */
-async function trainAll(directory: string, args: Arguments): Promise<boolean> {
+async function trainAll(directory: string, args: Arguments, plans?: readonly Plan[]): Promise<boolean> {
   const { restore_file, fresh } = args;
   const device = flaggedDevice(args.device);
   const runs = plannedRuns(directory);
   const lock = acquireLock(directory);
   try {
-    for (const { directory: stage, params, file } of runs) {
-      if (file) {
+    for (const { directory: stage, params, given, isStage } of runs) {
+      if (isStage) {
         writing(stage, () => mkdirSync(stage, { recursive: true }));
-        writeJson(join(stage, 'params.json'), file);
+        writeJson(join(stage, 'params.json'), given);
       }
       const isFinished = await train(new RunDirectory(stage), params, {
-        restore_file: file ? undefined : restore_file,
+        given,
+        plans: isStage ? undefined : plans,
+        restore_file: isStage ? undefined : restore_file,
         fresh,
         debug_nan: args.debug_nan,
         teacher_cache: args.teacher_cache,
@@ -141,6 +146,10 @@ async function train(
   run: RunDirectory,
   params: Params,
   args: {
+    /** What params.json says. */
+    given: Readonly<Record<string, unknown>>;
+    /** Of the run that is trained once more. */
+    plans: readonly Plan[] | undefined;
     restore_file: string | undefined;
     fresh: boolean;
     debug_nan: boolean;
@@ -155,7 +164,7 @@ async function train(
   const startsFrom = args.restore_file === undefined || args.restore_file === 'last' ? undefined : args.restore_file;
   const last = args.fresh || startsFrom !== undefined ? undefined : run.readLast();
   if (args.restore_file === 'last' && !last) throw new UserError(`${run.file('last.safetensors')}: no such file`);
-  if (last) refuseChanges(run, last, params);
+  const moved = last ? refuseChanges(run, last, params) : [];
   if (last?.warning !== undefined) process.stderr.write(`warning: ${last.warning}\n`);
   const position = last?.position ?? START;
   const { accumulate = 1, early_stopping: stopping } = params;
@@ -191,6 +200,8 @@ async function train(
     needsTeacher(params) && params.teacher !== 'none'
       ? await loadTeacher(params.teacher, model, dataset, context)
       : undefined;
+  const ingredients = ingredientsOf(params, dataset, last && run.facts());
+  if (last) refuseOthers(run, otherIngredients(run.facts(), ingredients, moved));
   const fullBatch = Math.min(params.batch_size, parts.train.length);
   const remainder = parts.train.length % fullBatch;
   const recipe = recipeOf(params, model, dataset, parts.train, run.file('params.json'));
@@ -213,15 +224,17 @@ async function train(
   log.info(`Loading the datasets: ${dataset.name}, ${parts.train.length} images to train on`);
   log.info('- done.');
   if (teacher) log.info(`Experiment - model version: ${params.model_version}`);
+  const unused = unusedInWords(unusedKeys(args.given, params, model), params);
+  if (unused !== undefined) log.warn(unused);
   for (const line of dataset.remarks ?? []) log.warn(line);
   if (last?.warning !== undefined) log.warn(last.warning);
   for (const [level, line] of remarks) log[level](line);
   tell = (level, line) => log[level](line);
   log.info(`Device: ${device.description}`);
   if (device.warning !== undefined) log.warn(device.warning);
-  const before = last && run.device();
-  if (before !== undefined && before !== backend.name) {
-    log.warn(`The run began on ${before}: its bits will be others than if it had stayed there`);
+  const deviceBefore = last && run.device();
+  if (deviceBefore !== undefined && deviceBefore !== backend.name) {
+    log.warn(`The run began on ${deviceBefore}: its bits will be others than if it had stayed there`);
   }
   const needed = backend.name === 'cpu' ? trainer.neededBytes : 0;
   if (needed > availableBytes()) log.warn(shortage(fullBatch, needed, availableBytes()));
@@ -229,11 +242,24 @@ async function train(
   if (startsFrom !== undefined) log.info(`Restoring parameters from ${startsFrom}`);
   if (last) log.info(`Going on after epoch ${position.epoch}, step ${position.step}`);
 
+  const stepsPerEpoch = Math.ceil(parts.train.length / fullBatch);
+  const startStep = position.epoch * stepsPerEpoch + position.step;
+  const before =
+    args.plans ?? plansIn(last ? run.facts() : {}) ?? (last ? withPlan([], 0, last.params.num_epochs) : []);
+  const plans = withPlan(before, startStep, params.num_epochs);
+  if (last && !args.plans) {
+    const lastRate = position.history.at(-1)?.learning_rate;
+    const { num_epochs: planned } = before.at(-1)!;
+    for (const line of changesOfPlan(params, planned, position.epoch + 1, lastRate)) log.warn(line);
+  }
+
   const description = {
     ...describeRun([command.name, ...process.argv.slice(2)]),
     cwd: process.cwd(),
-    params: readJson(run.file('params.json')),
-    ...ingredientsOf(params, dataset),
+    params: args.given,
+    resolved: resolvedParams(params),
+    plans,
+    ...ingredients,
     started_from: last ? run.facts().started_from : weights && kept(weights, run.path, aside),
     seed: params.seed,
     device: backend.name,
@@ -246,8 +272,6 @@ async function train(
   const spentBefore = last ? run.secondsSpent() : 0;
   writeJson(run.file('run.json'), { ...description, seconds: spentBefore });
 
-  const stepsPerEpoch = Math.ceil(parts.train.length / fullBatch);
-  const startStep = position.epoch * stepsPerEpoch + position.step;
   const events = new EventWriter(run.file('events'), startStep);
   events.hparams(startStep, flatten(params));
   const interrupt = onInterrupt();
@@ -278,8 +302,9 @@ async function train(
     let { step, sums } = from;
     from = START;
     await guard.begin(step, history);
-    const progress = { epoch, epochs: params.num_epochs, history };
-    const rate = guard.rate * learningRate(params.schedule, params.learning_rate, progress);
+    const rateAt = (epochs: number) =>
+      guard.rate * learningRate(params.schedule, params.learning_rate, { epoch, epochs, history });
+    let rate = rateAt(params.num_epochs);
     log.info(`Epoch ${epoch}/${params.num_epochs}`);
     const bar = progressBar(parts.train.length, 'images');
 
@@ -298,7 +323,9 @@ async function train(
     for await (const batch of lookingAhead(pass)) {
       const globalStep = (epoch - 1) * stepsPerEpoch + step + 1;
       const micro = microBatch(epoch, step, { examples: parts.train.length, batchSize: fullBatch, accumulate });
-      const moment = { step: globalStep, epoch, epochs: params.num_epochs, learningRate: rate, micro };
+      const epochs = plannedEpochs(plans, globalStep);
+      rate = rateAt(epochs);
+      const moment = { step: globalStep, epoch, epochs, learningRate: rate, micro };
       const results = await guard.step(batch, moment);
       if (guard.isHalted) break;
       step++;
@@ -401,18 +428,36 @@ async function validationLogits(
 }
 
 /** What may be another value when a run goes on: it changes nothing of what was done. */
-const mayChange = ['num_epochs', 'device', 'on_nan', 'checkpoint_every', 'teacher_cache_gigabytes'];
+const mayChange = [
+  'num_epochs',
+  'device',
+  'on_nan',
+  'checkpoint_every',
+  'teacher_cache_gigabytes',
+  'dataset.cache',
+  'dataset.cache_gigabytes',
+];
 
-/** Refuses to go on with other parameters than those of the checkpoint. */
-function refuseChanges(run: RunDirectory, last: Checkpoint, params: Params): void {
-  const changed = changedKeys(last.params, params).filter((key) => !mayChange.includes(key));
+/** Refuses to go on with other parameters than those of the checkpoint; returns the keys whose paths have changed. */
+function refuseChanges(run: RunDirectory, last: Checkpoint, params: Params): string[] {
+  const different = changedKeys(withImplied(last.params), withImplied(params));
+  const changed = different.filter((key) => !mayChange.includes(key) && !isPathKey(key));
   if (changed.length > 0) {
     const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
     throw new UserError(
       `${run.file('params.json')}: ${values.join(', ')} changed since the run began; ` +
-        'set the old value to go on, or start over with --fresh, which keeps the old results aside',
+        `set the old value to go on, ${OR_FRESH}`,
     );
   }
+  return different.filter(isPathKey);
+}
+
+const OR_FRESH = 'or start over with --fresh, which keeps the old results aside';
+
+/** Refuses to go on with other images or another teacher. */
+function refuseOthers(run: RunDirectory, lines: readonly string[]): void {
+  if (lines.length === 0) return;
+  throw new UserError(`${run.path}: ${lines.join('; ')}; bring back what was there to go on, ${OR_FRESH}`);
 }
 
 function show(params: Params, path: string): string {

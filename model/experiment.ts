@@ -6,9 +6,8 @@ import { optimizers } from '../engine/optimizers';
 import { readBytes } from '../utils/binary';
 import { fitWeights, readWeights } from '../utils/checkpoints';
 import { UserError } from '../utils/errors';
-import { readJson } from '../utils/files';
 import type { NamedArrays } from '../utils/ndarray';
-import { netOf, readParams, type Catalogue, type Params } from '../utils/params';
+import { netOf, parseParams, readGivenParams, type Catalogue, type Params } from '../utils/params';
 import { matches } from '../utils/glob';
 import { RunDirectory } from '../utils/run_directory';
 import { datasetNames } from './data';
@@ -32,7 +31,7 @@ export const catalogue: Catalogue = {
 };
 
 /** The student of an experiment on the images of its data set. */
-export function studentOf(params: Params, dataset: Dataset): Model {
+export function studentOf(params: Params, dataset: Pick<Dataset, 'classes' | 'normalize' | 'shape'>): Model {
   return {
     net: nets[netOf(params)]!.build,
     options: {
@@ -46,9 +45,16 @@ export function studentOf(params: Params, dataset: Dataset): Model {
   };
 }
 
-/** Reads and checks an experiment's params.json, whose methods may be modules of its own. Errors are UserErrors. */
-export function readExperiment(path: string): Params {
-  return readParams(path, existsSync(path) ? catalogueFor(readJson(path)) : catalogue);
+/** The params of an experiment, as its params.json gives them and with every key filled. */
+export interface Experiment {
+  readonly given: Readonly<Record<string, unknown>>;
+  readonly params: Params;
+}
+
+/** Reads, once, and checks an experiment's params.json, whose methods may be modules of its own. Errors are UserErrors. */
+export function readExperiment(path: string): Experiment {
+  const given = readGivenParams(path);
+  return { given, params: parseParams(given, path, catalogueFor(given)) };
 }
 
 /** The names that the content of a params.json may use: those of the house, and the modules that it names. */

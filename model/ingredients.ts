@@ -13,8 +13,16 @@ export interface Ingredient {
 }
 
 export interface Ingredients {
-  /** Sizes of the parts, and the digest of their labels and, where these are in memory, images. */
-  readonly data: { readonly train: number; readonly test: number; readonly sha256: string };
+  /**
+   * Sizes of the parts, the digest of their labels and, where these are in memory, images; and where they lie in files that of
+   * the labels and sizes of all of them.
+   */
+  readonly data: {
+    readonly train: number;
+    readonly test: number;
+    readonly sha256: string;
+    readonly files_sha256?: string;
+  };
   /** By what they are: `teacher`, `teacher_2`, `init`, `method`. */
   readonly files: Readonly<Record<string, Ingredient>>;
 }
@@ -25,19 +33,53 @@ export function kept(path: string, run: string, aside: string | undefined): Ingr
   return ingredient(isMoved ? join(aside, basename(path)) : path);
 }
 
-export function ingredientsOf(params: Params, { train, test }: Dataset): Ingredients {
-  const paths = Object.entries(filesOf(params));
+/** Weights that a run started from are not read again when it goes on: `before` has their digest. */
+export function ingredientsOf(params: Params, dataset: Dataset, before?: Partial<Ingredients>): Ingredients {
+  const { train, test } = dataset;
+  const paths = Object.entries(filesOf(before ? { ...params, init: undefined } : params));
+  const init = before?.files?.init;
   return {
-    data: { train: train.size, test: test.size, sha256: digestOf([train, test]) },
-    files: Object.fromEntries(paths.map(([name, path]) => [name, ingredient(path)])),
+    data: { train: train.size, test: test.size, sha256: digestOf([train, test]), ...filesDigest(dataset) },
+    files: {
+      ...Object.fromEntries(paths.map(([name, path]) => [name, ingredient(path)])),
+      ...(init && { init }),
+    },
   };
+}
+
+/** Keys of params.json that say where something lies, and not what it is. */
+export function isPathKey(key: string): boolean {
+  return /^(data_dir|dataset\.(dir|test_dir)|teacher\.(\d+\.)?(checkpoint|onnx|logits)|init\.checkpoint)$/.test(
+    key,
+  );
+}
+
+/**
+ * Lines about what a run went on with so far and is no longer the same; `moved` are keys whose paths have changed, which may be
+ * where the digests of before are known.
+ */
+export function otherIngredients(before: Partial<Ingredients>, now: Ingredients, moved: readonly string[]): string[] {
+  const { data, files = {} } = before;
+  if (!data) return moved.map((key) => `"${key}" changed, and run.json does not say what was there`);
+  const sizes = (of: Ingredients['data']) => `${of.train} images to train on and ${of.test} to test on`;
+  const isOther =
+    data.sha256 !== now.data.sha256 || (data.files_sha256 !== undefined && data.files_sha256 !== now.data.files_sha256);
+  const others = Object.entries(now.files).filter(
+    ([name, { sha256 }]) => name.startsWith('teacher') && files[name] !== undefined && files[name].sha256 !== sha256,
+  );
+  return [
+    ...(isOther ? [`the data set is another: ${sizes(now.data)}, and it began with ${sizes(data)}`] : []),
+    ...others.map(([name, { path }]) => `${path} is not the ${name.replace('_', ' ')} that it began with`),
+  ];
 }
 
 function ingredient(path: string): Ingredient {
   return { path, sha256: digestOfFile(path) };
 }
 
-function filesOf(params: Params): Record<string, string> {
+function filesOf(
+  params: Omit<Params, 'init'> & { readonly init?: Params['init'] | undefined },
+): Record<string, string> {
   const teachers = needsTeacher(params) ? [params.teacher].flat() : [];
   const numbered = (name: string, paths: readonly string[]) =>
     paths.map((path, i) => [i === 0 ? name : `${name}_${i + 1}`, path] as const);
@@ -51,6 +93,19 @@ function filesOf(params: Params): Record<string, string> {
     ...numbered('init', params.init ? [initialFile(params.init.checkpoint)] : []),
     ...numbered('method', methodFiles(params)),
   ]);
+}
+
+/** Of images in files, the digest of their labels and sizes in pixels. */
+function filesDigest({ train, validation, test }: Dataset): { files_sha256?: string } {
+  const splits = [train, ...(validation ? [validation] : []), test].filter((split) => 'sizeOf' in split);
+  if (splits.length === 0) return {};
+  const hash = createHash('sha256');
+  for (const split of splits) {
+    hash.update(Int32Array.from(split.labels));
+    const sizes = Array.from({ length: split.size }, (_, example) => split.sizeOf(example)).flat();
+    hash.update(Int32Array.from(sizes));
+  }
+  return { files_sha256: hash.digest('hex') };
 }
 
 function digestOf(splits: readonly Split[]): string {

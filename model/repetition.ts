@@ -6,6 +6,7 @@ import { readJson, writeJson, writing } from '../utils/files';
 import { isObject } from '../utils/json';
 import { digestOfFile } from '../utils/provenance';
 import { RunDirectory } from '../utils/run_directory';
+import { plansIn, type Plan } from './plans';
 
 export interface Repetition {
   /** The run, and the directory in which it is trained once more; absolute paths. */
@@ -15,6 +16,8 @@ export interface Repetition {
   readonly cwd: string;
   /** The weights that it starts from, unless it goes on. */
   readonly startsFrom: string | undefined;
+  /** How many epochs it was planned with, where its run.json says. */
+  readonly plans: readonly Plan[] | undefined;
 }
 
 /**
@@ -43,7 +46,7 @@ export function planRepetition(path: string, target: string | undefined): Repeti
   }
   const hasBegun = existsSync(join(directory, 'last.safetensors'));
   const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(source, origin, known);
-  return { original: run.path, directory, cwd: known, startsFrom };
+  return { original: run.path, directory, cwd: known, startsFrom, plans: plansIn(run.facts()) };
 }
 
 /** The folder of a repetition that is not finished, or else the next one. */

@@ -38,11 +38,14 @@ export interface Method {
   readonly options: object;
 }
 
+/** What a step knows of the teacher. */
+type TaughtBy = Pick<Teacher, 'shapes' | 'network'> & { readonly members?: readonly Pick<Teacher, 'shapes'>[] };
+
 export interface TrainingOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly methods: readonly Method[];
-  readonly teacher?: Pick<Teacher, 'shapes' | 'network' | 'members'> | undefined;
+  readonly teacher?: TaughtBy | undefined;
   /** Size of the training set. */
   readonly examples: number;
   /** Are images mixed, and their labels with them? */

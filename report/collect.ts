@@ -41,8 +41,10 @@ export interface Run {
   /** Path below the directory of the report, with `/` between folders; `.` for that directory itself. */
   readonly directory: string;
   readonly status: Status;
-  /** What params.json says, nothing filled in. */
+  /** What was trained, as run.json has it with every key filled; where it does not, what params.json says. */
   readonly params: Flat;
+  /** Keys in which params.json differs from what was trained: it was edited since. */
+  readonly changed: readonly string[];
   /** Of params.json, or else of run.json. */
   readonly seed: string | undefined;
   /** Validation metrics of the best epoch and of the last. */
@@ -51,7 +53,7 @@ export interface Run {
   /** Test metrics of the best epoch; a score of an epoch that is no longer the best is left out. */
   readonly test: Score | undefined;
   readonly history: Curves;
-  /** What run.json says. */
+  /** What run.json says besides its params. */
   readonly facts: Flat;
   readonly errors: readonly FileError[];
 }
@@ -117,8 +119,10 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   };
   const readFile = <T>(file: string, read: (path: string) => T): T | undefined =>
     files.has(file) ? attempt(file, () => read(join(path, file))) : undefined;
-  const params = readFile('params.json', readFlat);
-  const facts = readFile('run.json', readFlat);
+  const file = readFile('params.json', readFlat);
+  const record = readFile('run.json', readFlat);
+  const { facts, given, resolved } = partsOf(record ?? new Map<string, Scalar>());
+  const params = [resolved, given].find((one) => one.size > 0) ?? file;
   const withPredictions = (score: Score | undefined, file: string): Score | undefined => {
     const predictions = score && readFile(file, readSummary);
     if (predictions === undefined || predictions.epoch !== score?.epoch) return score;
@@ -130,16 +134,17 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   const test = withPredictions(readFile('metrics_test_best_weights.json', readScore), 'predictions_test.safetensors');
   const history = readFile('metrics.jsonl', readCurves);
   const lock = attempt('.lock', () => lockState(path, Date.now));
-  const seed = params?.get('seed') ?? facts?.get('seed');
+  const seed = params?.get('seed') ?? facts.get('seed');
   const run = {
     directory,
     params: params ?? new Map<string, Scalar>(),
+    changed: file && given.size > 0 ? differences(given, file) : [],
     seed: seed === undefined ? undefined : String(seed),
     val,
     last,
     test: test && val && test.epoch !== val.epoch ? undefined : test,
     history: history ?? new Map<string, number[]>(),
-    facts: facts ?? new Map<string, Scalar>(),
+    facts,
     errors,
   };
   const isOurs =
@@ -150,6 +155,28 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   const unfinished = ending ?? (run.facts.has('diverged') ? 'failed' : 'interrupted');
   const atRest = errors.length > 0 ? 'broken' : isComplete ? 'finished' : unfinished;
   return { ...run, status: lock === 'held' ? 'running' : atRest };
+}
+
+/** A run.json, flattened: what params.json gave and what that came to, under the names of its keys, and all else. */
+function partsOf(record: Flat): { facts: Flat; given: Flat; resolved: Flat } {
+  const [facts, given, resolved] = [new Map<string, Scalar>(), new Map<string, Scalar>(), new Map<string, Scalar>()];
+  for (const [name, value] of record) {
+    if (name.startsWith('params.')) given.set(name.slice('params.'.length), value);
+    else if (name.startsWith('resolved.')) resolved.set(name.slice('resolved.'.length), value);
+    else facts.set(name, value);
+  }
+  // A teacher by its name alone is what params.json has most often, and what tables call it.
+  const teacher = resolved.get('teacher.model');
+  if (teacher !== undefined) {
+    resolved.set('teacher', teacher);
+    resolved.delete('teacher.model');
+  }
+  return { facts, given, resolved };
+}
+
+/** The keys in which two params differ. */
+function differences(a: Flat, b: Flat): string[] {
+  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
 }
 
 function readFlat(path: string): Flat {

@@ -55,6 +55,7 @@ export function columnsOf(rows: readonly Row[], baseline?: Baseline, comparisons
     ...(baseline ? comparisonColumns(baseline, comparisons) : []),
     column('chosen_on_test', (run) => (run.val ?? run.test) && chosenOnTest(run), hidden),
     column('errors', errorText, hidden),
+    column('params_edited', ({ changed }) => (changed.length > 0 ? changed.join(', ') : undefined), hidden),
     column('row', (_, row) => row.directory, hidden),
     column('n', (_, row) => row.runs.length, { format: String, ...hidden }),
     ...namesIn(runs.map(({ facts }) => facts))
@@ -206,7 +207,8 @@ function statusText({ runs }: Row): string {
   const [run] = runs as [Run];
   const { done, planned = '?' } = progressOf(run);
   if (run.status === 'broken') return `broken: ${run.errors.map(({ file }) => file).join(', ')}`;
-  return run.status === 'finished' || done === 0 ? run.status : `${run.status} ${done}/${planned}`;
+  const status = run.status === 'finished' || done === 0 ? run.status : `${run.status} ${done}/${planned}`;
+  return runs.some(({ changed }) => changed.length > 0) ? `${status}, params.json edited since` : status;
 }
 
 function errorText({ errors }: Run): Value {

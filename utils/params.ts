@@ -203,8 +203,8 @@ export interface Catalogue {
   searches?: Readonly<Record<string, string>>;
 }
 
-/** Reads and checks an experiment's params.json. Throws a UserError with a line for every mistake. */
-export function readParams(path: string, catalogue: Catalogue): Params {
+/** The content of an experiment's params.json, unchecked. Throws a UserError where it is missing or no JSON object. */
+export function readGivenParams(path: string): Record<string, unknown> {
   const directory = dirname(path);
   if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
   if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
@@ -212,7 +212,9 @@ export function readParams(path: string, catalogue: Catalogue): Params {
     const example = '{"model_version": "cnn", "learning_rate": 0.001, "num_epochs": 30}';
     throw new UserError(`${path}: no such file; write one, for example ${example}`);
   }
-  return parseParams(readJson(path), path, catalogue);
+  const content = readJson(path);
+  if (!isObject(content)) throw new UserError(`${path}: ${mistakes({ type: 'object' }, content).join()}`);
+  return content;
 }
 
 /** Checks the content of a params.json, which stays as it is; `source` names it in the lines of the UserError. */

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { catalogue } from '../../model/experiment';
+import { catalogue, readExperiment } from '../../model/experiment';
 import { childParams } from '../../search/child_params';
 import { readSettings } from '../../search/settings';
 import { makePoint, valueAt, type Point, type Space } from '../../search/space';
 import { UserError } from '../../utils/errors';
 import { readJson } from '../../utils/files';
-import { parseParams, readParams, type Params } from '../../utils/params';
+import { parseParams, type Params } from '../../utils/params';
 
 const ROOT = join(__dirname, '../..');
 
@@ -47,8 +47,8 @@ describe('searches that other tools call methods', () => {
     expect(children).to.have.length(7);
     for (const { teacher } of children) {
       const { model } = teacher as { model: string };
-      const own = readParams(join(ROOT, 'experiments', `base_${model}`, 'params.json'), catalogue);
-      expect(own).to.include({ model_version: model });
+      const own = readExperiment(join(ROOT, 'experiments', `base_${model}`, 'params.json'));
+      expect(own.params).to.include({ model_version: model });
     }
   });
 

@@ -41,7 +41,7 @@ describe('plannedRuns', () => {
   it('is the run itself where its method has no stages', () => {
     const [one, ...others] = planned({ seed: 7 });
     expect(others).to.deep.equal([]);
-    expect(one).to.have.all.keys('directory', 'params');
+    expect(one).to.deep.include({ isStage: false, given: { ...plain, seed: 7 } });
     expect(one!.directory).to.equal(folder);
     expect(one!.params).to.include({ seed: 7, num_epochs: 2 });
   });
@@ -52,7 +52,9 @@ describe('plannedRuns', () => {
     expect(runs.map(({ directory }) => directory)).to.deep.equal([...directories.slice(0, 2), folder]);
     const early = { ...plain, seed: 7, num_epochs: 5, method: { name, stage: 'early' } };
     const init = (i: number) => ({ init: { checkpoint: `${directories[i]}/last.safetensors` } });
-    expect(runs.map(({ file }) => file)).to.deep.equal([early, { ...early, ...init(0) }, undefined]);
+    const itself = { ...plain, seed: 7, method: { name } };
+    expect(runs.map(({ given }) => given)).to.deep.equal([early, { ...early, ...init(0) }, itself]);
+    expect(runs.map(({ isStage }) => isStage)).to.deep.equal([true, true, false]);
     expect(runs.map(({ params }) => params.num_epochs)).to.deep.equal([5, 5, 2]);
     expect(runs.map(({ params }) => params.init)).to.deep.equal([undefined, init(0).init, init(1).init]);
     expect(runs.map(({ params }) => params.seed)).to.deep.equal([7, 7, 7]);

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../utils/errors';
-import { changedKeys, netOf, parseParams, readParams, type Catalogue, type NetDefaults } from '../../utils/params';
+import { changedKeys, netOf, parseParams, readGivenParams, type Catalogue, type NetDefaults } from '../../utils/params';
 
 const adam: NetDefaults = {
   optimizer: 'adam',
@@ -837,7 +837,8 @@ describe('params.json of the published experiments', () => {
   });
 });
 
-describe('readParams', () => {
+describe('readGivenParams', () => {
+  const read = (path: string) => parseParams(readGivenParams(path), path, catalogue);
   let directory: string;
   before(() => (directory = mkdtempSync(join(tmpdir(), 'params-'))));
   after(() => rmSync(directory, { recursive: true }));
@@ -845,30 +846,27 @@ describe('readParams', () => {
   it('reads a file', () => {
     const path = join(directory, 'params.json');
     writeFileSync(path, JSON.stringify(plain));
-    expect(readParams(path, catalogue)).to.deep.equal(parse(plain));
+    expect(read(path)).to.deep.equal(parse(plain));
   });
 
   it('names the file in each mistake', () => {
     mkdirSync(join(directory, 'wrong'));
     const path = join(directory, 'wrong', 'params.json');
     writeFileSync(path, '{"model_version": "cnn", "learning_rate": 1, "num_epochs": 1e400, "alpha": 2}');
-    expect(() => readParams(path, catalogue)).to.throw(
+    expect(() => read(path)).to.throw(
       UserError,
       `${path}: "alpha" must be <= 1, got 2\n${path}: "num_epochs" must be an integer, got Infinity`,
     );
     writeFileSync(path, '{"model_version": ');
-    expect(() => readParams(path, catalogue)).to.throw(UserError, `${path}: not valid JSON`);
+    expect(() => read(path)).to.throw(UserError, `${path}: not valid JSON`);
   });
 
   it('tells a missing directory from a missing file', () => {
     const missing = join(directory, 'missing');
-    expect(() => readParams(join(missing, 'params.json'), catalogue)).to.throw(
-      UserError,
-      `${missing}: no such directory`,
-    );
+    expect(() => readGivenParams(join(missing, 'params.json'))).to.throw(UserError, `${missing}: no such directory`);
     mkdirSync(join(directory, 'empty'));
     const path = join(directory, 'empty', 'params.json');
-    expect(() => readParams(path, catalogue)).to.throw(UserError, `${path}: no such file; write one, for example {`);
+    expect(() => read(path)).to.throw(UserError, `${path}: no such file; write one, for example {`);
   });
 });
 
