@@ -5,9 +5,20 @@
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --trials 40 --sampler tpe --parallel 4
  */
 import { join } from 'node:path';
+import { catalogueFor } from './model/experiment';
+import { resolvedParams } from './model/resolved';
+import { unusedKeys } from './model/unused_keys';
 import { searchHyperparameters } from './search/command';
+import type { Trainer } from './search/trainer';
 import { runMain } from './utils/cli';
+import { parseParams } from './utils/params';
 
-const trainer = [process.execPath, require.resolve('ts-node/dist/bin'), join(__dirname, 'train.ts')];
+const parse = (given: object) => parseParams(given, 'params.json', catalogueFor(given));
+
+const trainer: Trainer = {
+  command: [process.execPath, require.resolve('ts-node/dist/bin'), join(__dirname, 'train.ts')],
+  resolve: (given) => resolvedParams(parse(given)),
+  unusedKeys: (given) => unusedKeys(given, parse(given)),
+};
 
 void runMain(() => searchHyperparameters(process.argv.slice(2), trainer));

@@ -153,6 +153,7 @@ class Bench {
       log: { info: ignore, warn: ignore, error: ignore },
       interrupt: this.interrupt,
       show: view.show,
+      resolve: (given) => given,
       pollMs,
       graceMs: 10_000,
     }).run();

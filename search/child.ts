@@ -6,6 +6,9 @@ import { readJson, readText, writeJson, writing } from '../utils/files';
 import { flatten } from '../utils/flatten';
 import { isObject, parseJson } from '../utils/json';
 import { show } from '../utils/schema';
+import type { Trainer } from './trainer';
+
+type Given = Parameters<Trainer['resolve']>[0];
 
 /** What a launcher keeps of a child's stderr. */
 export const LAUNCHER_LOG = 'launcher.log';
@@ -36,7 +39,7 @@ export function refuseLinks(parent: string, label: string): void {
  * Makes the directory with its params.json. One that is there already is kept, as the run in it depends on it; a
  * UserError tells where it differs in more than the number of threads.
  */
-export function prepareChild(directory: string, params: object): void {
+export function prepareChild(directory: string, params: Given, resolve: Trainer['resolve']): void {
   const path = join(directory, 'params.json');
   if (!existsSync(path)) {
     writing(directory, () => mkdirSync(directory, { recursive: true }));
@@ -45,7 +48,7 @@ export function prepareChild(directory: string, params: object): void {
   }
   const before = readJson(path);
   if (!isObject(before)) throw new UserError(`${path}: must be an object, got ${show(before)}`);
-  const lines = changedParams(before, params);
+  const lines = changedParams(before, params, resolve);
   if (lines.length > 0) {
     throw new UserError(`${path}: ${lines.join(', ')} for this search; move the directory away to train it anew`);
   }
@@ -53,8 +56,19 @@ export function prepareChild(directory: string, params: object): void {
 
 const irrelevant = ['threads', 'checkpoint_every', 'teacher_cache_gigabytes'];
 
-/** A line for each key that differs, but for those that change no result that matters. */
-export function changedParams(before: object, after: object): string[] {
+/** A line for each key that differs, but for those that change no result that matters; a default may be written out. */
+export function changedParams(before: Given, after: Given, resolve: Trainer['resolve']): string[] {
+  const lines = differences(before, after);
+  if (lines.length === 0) return [];
+  try {
+    return differences(resolve(before), resolve(after)).length > 0 ? lines : [];
+  } catch (error) {
+    if (error instanceof UserError) return lines;
+    throw error;
+  }
+}
+
+function differences(before: Given, after: Given): string[] {
   const [old, now] = [flatten(before), flatten(after)];
   const keys = [...new Set([...old.keys(), ...now.keys()])].filter((key) => !irrelevant.includes(key));
   const text = (value: unknown) => JSON.stringify(value) ?? 'absent';

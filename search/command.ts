@@ -23,6 +23,9 @@ import { Search } from './scheduler';
 import { readSettings, type Settings } from './settings';
 import type { Dimension } from './space';
 import { stateOf, trialsOf, withEvent, type Trial } from './trials';
+import type { SearchContext } from './context';
+import type { Trainer } from './trainer';
+import { unusedDimensions } from './unused_dimensions';
 import { openView } from './view';
 
 const command = {
@@ -39,11 +42,8 @@ const command = {
   },
 } as const;
 
-/**
- * Runs the command; `trainer` is the program, with its arguments, that trains `--model_dir <directory>` and may share with
- * others what it finds in `--teacher_cache <directory>`.
- */
-export async function searchHyperparameters(argv: readonly string[], trainer: readonly string[]): Promise<void> {
+/** Runs the command. */
+export async function searchHyperparameters(argv: readonly string[], trainer: Trainer): Promise<void> {
   const args = parseArguments(argv, command);
   const { parent_dir: parent } = args;
   if (parent === undefined) throw new UserError('--parent_dir is missing: name the directory of a search', 2);
@@ -58,10 +58,11 @@ export async function searchHyperparameters(argv: readonly string[], trainer: re
   const params = readJson(join(parent, 'params.json'));
   if (!isObject(params)) throw new UserError(`${join(parent, 'params.json')}: must be an object`);
   const settings = settingsOf(parent, args);
+  const unused = unusedDimensions(parent, params, settings, trainer);
   const journal = join(parent, 'search.journal.jsonl');
   if (args.dry_run) {
     const events = readJournal(journal);
-    refuseChanges(parent, events, settings, params, args.extend);
+    refuseChanges(parent, events, settings, params, args.extend, trainer);
     process.stdout.write(trialTable(parent, settings, events));
     return;
   }
@@ -69,10 +70,14 @@ export async function searchHyperparameters(argv: readonly string[], trainer: re
   const lock = acquireLock(parent);
   try {
     const events = readJournal(journal);
-    const isNew = refuseChanges(parent, events, settings, params, args.extend);
+    const isNew = refuseChanges(parent, events, settings, params, args.extend, trainer);
     const writer = new Journal(journal);
-    if (isNew) writer.append({ event: 'search', settings, params });
-    await search(parent, params, settings, events, writer, trainer);
+    const append = (event: Event) => {
+      lock.assertHeld();
+      writer.append(event);
+    };
+    if (isNew) append({ event: 'search', settings, params });
+    await search(parent, { params, settings, events, append, unused }, trainer);
   } finally {
     lock.release();
   }
@@ -99,13 +104,16 @@ function refuseChanges(
   parent: string,
   events: readonly Event[],
   settings: Settings,
-  params: object,
+  params: Readonly<Record<string, unknown>>,
   extend: boolean,
+  trainer: Trainer,
 ): boolean {
   const before = events.findLast((event) => event.event === 'search');
   if (before === undefined) return true;
   const { lines, onlyExtends } = settingsChanges(before.settings, settings);
-  const ofParams = changedParams(before.params, params).map((line) => `${join(parent, 'params.json')}: ${line}`);
+  const ofParams = changedParams(before.params, params, trainer.resolve).map(
+    (line) => `${join(parent, 'params.json')}: ${line}`,
+  );
   const isExtension = onlyExtends && ofParams.length === 0;
   if (lines.length + ofParams.length === 0 || (isExtension && extend)) return lines.length > 0;
   const advice = isExtension
@@ -117,12 +125,11 @@ function refuseChanges(
 
 async function search(
   parent: string,
-  params: Record<string, unknown>,
-  settings: Settings,
-  events: readonly Event[],
-  journal: Journal,
-  trainer: readonly string[],
+  given: Pick<SearchContext, 'params' | 'settings' | 'events' | 'append'> & { readonly unused: readonly string[] },
+  trainer: Trainer,
 ): Promise<void> {
+  const { unused, ...rest } = given;
+  const { settings, events } = rest;
   const { space, metric, threads_per_trial: threads } = settings;
   const parallel = settings.parallel ?? mostAtATime(settings);
   const pollMs = 1000;
@@ -130,14 +137,12 @@ async function search(
   const interrupt = onInterrupt(view.announce);
   const log = openLog(join(parent, 'search_hyperparameters.log'), view.print);
   const teacherCache = join(parent, '.teacher_cache');
-  const child = [...trainer, '--teacher_cache', teacherCache];
+  const child = [...trainer.command, '--teacher_cache', teacherCache];
   const searching = new Search({
     directory: parent,
-    params,
-    settings,
+    ...rest,
     parallel,
-    events,
-    append: (event) => journal.append(event),
+    resolve: trainer.resolve,
     launcher:
       settings.launcher === 'slurm'
         ? slurmLauncher(child, settings.slurm, threads, pollMs)
@@ -158,6 +163,7 @@ async function search(
       (failed > 0 ? `, ${failed} that failed before are tried again` : ''),
   );
   for (const dimension of space) log.info(`${dimension.path}: ${describe(dimension)}`);
+  for (const path of unused) log.warn(`${path}: no training uses it`);
   try {
     await searching.run();
   } finally {

@@ -5,12 +5,15 @@ import type { Event } from './journal';
 import type { Launcher } from './launchers/launcher';
 import type { Settings } from './settings';
 import type { Snapshot } from './study';
+import type { Trainer } from './trainer';
 
 export interface SearchContext {
   /** The parent: children are directories in it. */
   readonly directory: string;
   /** Content of the parent's params.json. */
   readonly params: Readonly<Record<string, unknown>>;
+  /** That content with every key filled. */
+  readonly resolve: Trainer['resolve'];
   readonly settings: Settings;
   /** Trials at a time. */
   readonly parallel: number;

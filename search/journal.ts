@@ -18,7 +18,7 @@ interface Outcome {
 
 /** Trials are told by the names of their directories. */
 export type Event =
-  | { readonly event: 'search'; readonly settings: Settings; readonly params: object }
+  | { readonly event: 'search'; readonly settings: Settings; readonly params: Record<string, unknown> }
   /** `trial`: the number for which the sampler gave the point. */
   | { readonly event: 'proposed'; readonly name: string; readonly trial: number; readonly point: Point }
   | { readonly event: 'started'; readonly name: string; readonly repeat: number }

@@ -33,7 +33,7 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
     try {
       const own = { ...childParams(params, point, source), ...threadsOf(settings) };
       refuseLinks(directory, label);
-      prepareChild(run.directory, repeat === 0 ? own : { ...own, seed: seedOf(own) + repeat });
+      prepareChild(run.directory, repeat === 0 ? own : { ...own, seed: seedOf(own) + repeat }, context.resolve);
       isPrepared = true;
       outcome = await runRepeat(run, study, context);
     } catch (error) {

@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { collectRuns } from '../report/collect';
 import { rowsOf } from '../report/rows';
 import { messageOf } from '../utils/errors';
-import { experiment, readJsonIn, results, writeInitialWeights } from './helpers/train';
+import { experiment, readJsonIn, results, runScript, writeInitialWeights } from './helpers/train';
 import { readSafetensors, writeSafetensors } from '../utils/safetensors';
 import { trainHere } from './helpers/train_here';
 
@@ -151,6 +151,17 @@ describe('what a run records', function () {
         'params.json gives "temperature", which this run does not use',
       ]);
     });
+  });
+
+  it('refuses the search of a directory without search.json, over alpha and temperature, for a model that trains alone', async () => {
+    const path = directory('classic', { teacher: 'resnet18' });
+    const { exitCode, stdout, stderr } = await runScript('search_hyperparams.ts', scratch, ['--parent_dir', path]);
+    expect([exitCode, stdout, stderr]).to.deep.equal([
+      1,
+      '',
+      `error: ${path}/search.json: the trainings use none of alpha, temperature ("model_version" is "mlp"): all trials would be ` +
+        'the same\n',
+    ]);
   });
 
   describe('a cosine whose num_epochs is raised', () => {

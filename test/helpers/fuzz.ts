@@ -176,7 +176,7 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
           lastWords(child);
           lockState(child);
           lockHolder(child);
-          prepareChild(child, run.params!);
+          prepareChild(child, { ...run.params }, (given) => given);
         } finally {
           rmSync(path);
           if (before) writeFileSync(path, before);

@@ -13,5 +13,9 @@ function peak(): number {
 
 process.on('exit', () => process.stdout.write(`maxRSS ${peak()}\n`));
 void runMain(() =>
-  searchHyperparameters(process.argv.slice(2), [process.execPath, join(__dirname, 'quick_trainer.cjs')]),
+  searchHyperparameters(process.argv.slice(2), {
+    command: [process.execPath, join(__dirname, 'quick_trainer.cjs')],
+    resolve: (given) => given,
+    unusedKeys: () => [],
+  }),
 );

@@ -55,6 +55,7 @@ export async function runSearch(
       snapshots.push(snapshot);
       interrupt.requested ||= interruptWhen(snapshot);
     },
+    resolve: (given) => given,
     pollMs: 20,
     graceMs: 100,
   });

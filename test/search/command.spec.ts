@@ -45,6 +45,41 @@ describe('search_hyperparams.ts', function () {
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'complete' });
   });
 
+  it('goes on where a default was written out in params.json meanwhile', async () => {
+    const directory = prepare({ space: { alpha: [0.1, 0.2] } });
+    expect((await run(directory)).exitCode).to.equal(0);
+    const params = JSON.parse(readFileSync(join(directory, 'params.json'), 'utf8')) as object;
+    writeFileSync(join(directory, 'params.json'), JSON.stringify({ ...params, seed: 230 }));
+    change(directory, { space: { alpha: [0.1, 0.2, 0.3] } });
+    expect((await run(directory, '--extend')).exitCode).to.equal(0);
+    expect(Object.values(statesIn(directory))).to.deep.equal(Array(3).fill('complete'));
+    writeFileSync(join(directory, 'params.json'), JSON.stringify({ ...params, seed: 231 }));
+    const { exitCode, stderr } = await run(directory);
+    expect([exitCode, stderr.split('\n')[0]]).to.deep.equal([
+      1,
+      `error: ${join(directory, 'params.json')}: "seed" was 230, is 231`,
+    ]);
+  });
+
+  it('refuses to vary only what no training uses, and says where one of several is not', async () => {
+    const directory = prepare({ space: { temperature: [1, 2, 4] } }, { model_version: 'cnn' });
+    const before = snapshot(directory);
+    for (const args of [[], ['--dry_run']]) {
+      const { exitCode, stdout, stderr } = await run(directory, ...args);
+      expect([exitCode, stdout, stderr]).to.deep.equal([
+        1,
+        '',
+        `error: ${join(directory, 'search.json')}: the trainings use none of temperature ("model_version" is "cnn"): ` +
+          'all trials would be the same\n',
+      ]);
+    }
+    expect(snapshot(directory)).to.deep.equal(before);
+    change(directory, { space: { temperature: [1], alpha: [0.5] } });
+    const { exitCode, stdout } = await run(directory);
+    expect(exitCode).to.equal(0);
+    expect(stdout).to.include('\ntemperature: no training uses it\n').and.not.to.include('alpha: no training');
+  });
+
   it('saves on Ctrl-C and says how to go on', async () => {
     const directory = prepare({ space: { alpha: [0.1, 0.2] }, parallel: 2 }, { num_epochs: 100, epoch_ms: 50 });
     const search = startSearch(['--parent_dir', directory]);

@@ -60,6 +60,7 @@ async function searchHere(directory: string, launcher = launcherOf(finish)): Pro
       log: openLog(join(directory, 'search_hyperparameters.log'), () => {}),
       interrupt: { requested: false, exitCode: 130 },
       show: () => {},
+      resolve: (given) => given,
       pollMs: 1000,
       graceMs: 100,
     }).run();
