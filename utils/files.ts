@@ -1,10 +1,15 @@
-/** Files that are whole or absent: written beside, flushed, read back, renamed. */
+/**
+ * Files that are whole or absent: written beside, flushed, read back, renamed. Only regular files are opened: a pipe would have
+ * the process wait for ever, and a device may have no end.
+ */
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   constants,
   existsSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,18 +19,24 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { messageOf, UserError } from './errors';
+import { isSystemError, messageOf, UserError } from './errors';
 import { parseEditedJson } from './json';
 import { isAlive } from './processes';
+
+/** Milliseconds after which a draft is nobody's, whatever process made it: no file takes so long to write. */
+const DAY = 24 * 60 * 60_000;
+/** Tells the drafts of this host from those of others that share the directory. */
+const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
 let draftsMade = 0;
 
 /**
  * Writes a file so that a reader, or the next start after a power cut, sees the old content or the new, never a part.
  * Content may come in parts, which are written one after another. Where `keep` names a file, it becomes what was there
- * before. A link is replaced, not followed. A UserError names the file where it cannot be written; what was there is then
- * as it was.
+ * before. A link is replaced, not followed. A UserError names the file where it cannot be written, or where something else than
+ * a file has its name; what was there is then as it was.
  */
 export function writeFileAtomic(
   path: string,
@@ -34,9 +45,10 @@ export function writeFileAtomic(
 ): void {
   const parts = typeof content === 'string' ? [Buffer.from(content)] : [content].flat();
   writing(path, () => {
-    const draft = `${path}.${process.pid}-${draftsMade++}.draft`;
+    refuseSpecial(path);
+    const { draft, file } = openDraft(path);
     try {
-      writeFlushed(draft, parts);
+      writeFlushed(file, parts);
       if (!holds(draft, parts)) throw new Error('what is read back is not what was written');
       if (keep !== undefined && existsSync(path)) {
         rmSync(keep, { force: true });
@@ -51,13 +63,32 @@ export function writeFileAtomic(
   });
 }
 
-/** Removes what killed processes were about to write in a directory. */
+/** A name for what is about to become `path`: `<path>.<host>.<process>-<number>.draft`. */
+export function draftOf(path: string): string {
+  return `${path}.${HOST}.${process.pid}-${draftsMade++}.draft`;
+}
+
+/**
+ * Removes what killed processes were about to write in a directory, where there is one and it can be written: drafts of
+ * processes of this host that are gone, and all that are older than a day, as nothing is known of the processes of others.
+ */
 export function removeDrafts(directory: string): void {
-  for (const name of readdirSync(directory)) {
-    const pid = /\.(\d+)-\d+\.draft$/.exec(name)?.[1];
-    if (pid !== undefined && (Number(pid) === process.pid || !isAlive(Number(pid)))) {
-      rmSync(join(directory, name), { force: true });
+  const attempt = <T>(action: () => T): T | undefined => {
+    try {
+      return action();
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      return undefined;
     }
+  };
+  for (const name of attempt(() => readdirSync(directory)) ?? []) {
+    const [, host = HOST, pid] = /\.(?:([0-9a-f]{8})\.)?(\d+)-\d+\.draft$/.exec(name) ?? [];
+    if (pid === undefined) continue;
+    const path = join(directory, name);
+    const isGone = host === HOST && (Number(pid) === process.pid || !isAlive(Number(pid)));
+    attempt(() => {
+      if (isGone || Date.now() - lstatSync(path).mtimeMs > DAY) rmSync(path, { force: true });
+    });
   }
 }
 
@@ -66,27 +97,55 @@ export function writing<T>(path: string, write: () => T): T {
   try {
     return write();
   } catch (error) {
-    throw new UserError(`${path}: cannot be written: ${messageOf(error)}`);
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${path}: cannot be written: ${reasonOf(error, path)}`);
   }
 }
 
 /**
  * Opens a file to add to its end, and makes it where there is none. Throws where it is a link: what that leads to may lie
- * anywhere.
+ * anywhere; and where it is no regular file: a pipe would be waited for until somebody reads it.
  */
 export function openToAppend(path: string): number {
-  const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_WRONLY } = constants;
-  return openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o666);
+  const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_WRONLY } = constants;
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats && !stats.isFile() && !stats.isSymbolicLink()) throw new Error(SPECIAL);
+  return openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o666);
 }
 
 /** Does what reads a file; a UserError names it where it is missing, a folder, a pipe or a device, or cannot be read. */
 export function reading<T>(path: string, read: () => T): T {
   try {
-    if (!statSync(path).isFile()) throw new Error('not a regular file');
+    if (!statSync(path).isFile()) throw new Error(SPECIAL);
     return read();
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(missing ? `${path}: no such file` : `${path}: cannot be read: ${messageOf(error)}`);
+    if (error instanceof UserError) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new UserError(`${path}: cannot be read: ${reasonOf(error, path)}`);
+    }
+    throw new UserError(isThere(path) ? `${path}: a link that leads nowhere` : `${path}: no such file`);
+  }
+}
+
+/**
+ * Whether anything has this name, also a link that leads nowhere. A file that may be missing is asked for in this way: such
+ * a link, say to a disk that is not mounted, must not count as none.
+ */
+export function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it is a regular file, or a link that leads to one. */
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
 }
 
@@ -110,8 +169,34 @@ export function writeJson(path: string, value: unknown): void {
   writeFileAtomic(path, JSON.stringify(value, null, 4));
 }
 
-function writeFlushed(path: string, parts: readonly Uint8Array[]): void {
-  const file = openSync(path, 'w');
+const SPECIAL = 'not a regular file';
+
+/** Throws where a folder, a pipe or a device has this name, or a link that leads to one. */
+function refuseSpecial(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats && !stats.isFile()) throw new Error(SPECIAL);
+}
+
+/** The message of an error, without the path where it stands in front of the message anyway. */
+function reasonOf(error: unknown, path: string): string {
+  const message = messageOf(error);
+  const { syscall, path: place } = error as NodeJS.ErrnoException;
+  return place?.startsWith(path) ? message.split(`, ${syscall} '`)[0]! : message;
+}
+
+/** A new file beside `path`, of a name that nobody else has: on a shared disk processes may have the same number. */
+function openDraft(path: string): { draft: string; file: number } {
+  for (;;) {
+    const draft = draftOf(path);
+    try {
+      return { draft, file: openSync(draft, 'wx') };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+function writeFlushed(file: number, parts: readonly Uint8Array[]): void {
   try {
     // Unlike writeSync, writeFileSync goes on after a write that took less than all.
     for (const part of parts) writeFileSync(file, part);

@@ -1,10 +1,30 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import fs, { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../utils/errors';
-import { removeDrafts, writeFileAtomic } from '../../utils/files';
+import {
+  draftOf,
+  isFile,
+  isThere,
+  openToAppend,
+  readText,
+  removeDrafts,
+  writeFileAtomic,
+  writing,
+} from '../../utils/files';
+import { specialFiles } from '../helpers/special_files';
 
 describe('writeFileAtomic', () => {
   let directory: string;
@@ -68,10 +88,96 @@ describe('writeFileAtomic', () => {
 
   it('leaves drafts behind only where it is killed, and these are removed', () => {
     const gone = spawnSync(process.execPath, ['--version']).pid;
-    const drafts = [`a.${gone}-0.draft`, `b.json.${process.pid}-7.draft`];
-    const others = ['a', `a.${process.ppid}-0.draft`, 'notes.draft'];
+    const ours = draftOf('b.json');
+    const ofProcess = (pid: number) => ours.replace(`.${process.pid}-`, `.${pid}-`);
+    const ofHost = (draft: string) => draft.replace(/\.[0-9a-f]{8}\./, '.00000000.');
+    const drafts = [
+      `a.${gone}-0.draft`,
+      `b.json.${process.pid}-7.draft`,
+      ours,
+      ofProcess(gone),
+      'old.00000000.1-0.draft',
+    ];
+    const others = ['a', `a.${process.ppid}-0.draft`, 'notes.draft', ofProcess(process.ppid), ofHost(ofProcess(gone))];
     for (const name of [...drafts, ...others]) writeFileSync(join(directory, name), 'x');
+    const longAgo = Date.now() / 1000 - 25 * 60 * 60;
+    utimesSync(join(directory, 'old.00000000.1-0.draft'), longAgo, longAgo);
     removeDrafts(directory);
     expect(readdirSync(directory).sort()).to.deep.equal(others.sort());
+    removeDrafts(join(directory, 'none'));
+  });
+
+  it('takes another name for a draft where that is taken, on a shared disk by a process of the same number', () => {
+    const next = Number(/-(\d+)\.draft$/.exec(draftOf(path))![1]) + 1;
+    const taken = draftOf(path).replace(/-\d+\.draft$/, `-${next + 1}.draft`);
+    writeFileSync(taken, 'of another');
+    writeFileAtomic(path, 'new');
+    expect([path, taken].map((file) => readFileSync(file, 'utf8'))).to.deep.equal(['new', 'of another']);
+  });
+});
+
+describe('what is no file', function () {
+  if (process.platform === 'win32') return;
+  let directory: string;
+  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'special-'))));
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  const complaint = (action: () => unknown) => {
+    try {
+      action();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'none';
+  };
+  const says: Readonly<Record<string, string>> = {
+    'a pipe': 'not a regular file',
+    'a socket': 'not a regular file',
+    'a device': 'not a regular file',
+    'a link to a pipe': 'not a regular file',
+    'a folder': 'not a regular file',
+    'a loop of links': 'ELOOP: too many symbolic links encountered',
+  };
+
+  for (const [name, make] of Object.entries(specialFiles)) {
+    it(`is named and left alone: ${name}`, async () => {
+      const path = join(directory, 'file');
+      const remove = await make(path);
+      const before = lstatSync(path);
+      expect(isThere(path)).to.equal(true);
+      expect(isFile(path)).to.equal(false);
+      if (name === 'a link to nowhere') {
+        expect(complaint(() => readText(path))).to.equal(`${path}: a link that leads nowhere`);
+      } else {
+        expect(complaint(() => readText(path))).to.equal(`${path}: cannot be read: ${says[name]}`);
+        expect(complaint(() => writeFileAtomic(path, 'new'))).to.equal(`${path}: cannot be written: ${says[name]}`);
+      }
+      const append = complaint(() => writing(path, () => openToAppend(path)));
+      const isLink = before.isSymbolicLink();
+      expect(append).to.equal(
+        `${path}: cannot be written: ${isLink ? 'ELOOP: too many symbolic links encountered' : says[name]}`,
+      );
+      const after = lstatSync(path);
+      expect([after.mode, after.ino]).to.deep.equal([before.mode, before.ino]);
+      if (isLink) expect(readlinkSync(path)).not.to.equal('');
+      expect(readdirSync(directory)).to.include('file').and.have.length.below(3);
+      remove();
+    });
+  }
+
+  it('is told apart from what is not there', () => {
+    const path = join(directory, 'file');
+    expect([isThere(path), isFile(path)]).to.deep.equal([false, false]);
+    expect(complaint(() => readText(path))).to.equal(`${path}: no such file`);
+    writeFileSync(path, '');
+    expect([isThere(path), isFile(path)]).to.deep.equal([true, true]);
+    expect(isThere(join(path, 'below'))).to.equal(false);
+  });
+
+  it('and other reasons are said once, with the path once', () => {
+    const path = join(directory, 'none', 'file');
+    const line = `${path}: cannot be written: ENOENT: no such file or directory`;
+    expect(complaint(() => writeFileAtomic(path, ''))).to.equal(line);
+    expect(complaint(() => writing(directory, () => writeFileAtomic(path, '')))).to.equal(line);
   });
 });
