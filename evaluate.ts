@@ -3,7 +3,7 @@
  *
  *   npx ts-node evaluate.ts --model_dir experiments/cnn_distill --split test --temperature 20
  */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { openDevice } from './engine/backends';
@@ -22,8 +22,8 @@ import { imagesPicture } from './report/svg_images';
 import { softTargetsPicture } from './report/svg_soft_targets';
 import { oneOf, parseArguments, runMain } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
-import { messageOf, UserError } from './utils/errors';
-import { writeFileAtomic, writeJson } from './utils/files';
+import { UserError } from './utils/errors';
+import { makeWritable, writeFileAtomic, writeJson } from './utils/files';
 import { formatPythonFloat, formatSavetxt } from './utils/numpy_text';
 import type { Params } from './utils/params';
 import { progressBar } from './utils/progress';
@@ -33,12 +33,13 @@ const command = {
   name: 'evaluate.ts',
   summary: 'Evaluates a checkpoint, or an ONNX file, on the images of an experiment.',
   flags: {
-    model_dir: { type: 'string', help: 'directory of an experiment; results go to evaluation/ in it' },
+    model_dir: { type: 'string', help: 'directory of an experiment' },
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
     split: { type: 'string', default: 'val', help: '"val", "test" or "train": which images, without augmentation' },
     temperature: { type: 'number', default: 1, help: 'of the softmax scores, the soft targets and the KL divergence' },
     onnx: { type: 'string', help: 'a classifier to evaluate in place of the checkpoint' },
     device: deviceFlag,
+    out: { type: 'string', help: 'directory for the results (default: evaluation/ in --model_dir)' },
     output: { type: 'string', default: 'logits', help: 'what the ONNX file gives: "logits" or "probabilities"' },
   },
 } as const;
@@ -79,13 +80,8 @@ async function main(): Promise<void> {
       : await onnxTeacher({ onnx, layout: 'NCHW', output }, model, dataset, context);
   const teacher = await teacherFor(params, model, dataset, context, split);
 
-  const folder = join(directory, 'evaluation');
-  try {
-    mkdirSync(folder, { recursive: true });
-    accessSync(folder, constants.W_OK);
-  } catch (error) {
-    throw new UserError(`${folder}: cannot be written: ${messageOf(error)}`);
-  }
+  const folder = args.out ?? join(directory, 'evaluation');
+  makeWritable(folder);
 
   // Their logits, and what these say.
   const bar = progressBar(indices.length, 'images');

@@ -4,9 +4,9 @@
  *
  *   npx ts-node export.ts --model_dir experiments/cnn_distill --precision int8
  */
-import { accessSync, constants, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import type { Graph } from './engine/graph';
 import { quantize } from './engine/onnx/quantize';
@@ -20,8 +20,9 @@ import { allOf, Evaluator } from './model/evaluation';
 import { checkpointPath, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { imagesOf, predictLogits } from './model/predictions';
 import { oneOf, parseArguments, runMain } from './utils/cli';
-import { messageOf, UserError } from './utils/errors';
-import { writeFileAtomic, writeJson } from './utils/files';
+import { UserError } from './utils/errors';
+import { refuseUnwritable, writeFileAtomic, writeJson } from './utils/files';
+import { printable } from './utils/printable';
 import { describeRun, packageVersion } from './utils/provenance';
 import { RunDirectory } from './utils/run_directory';
 
@@ -64,11 +65,7 @@ async function main(): Promise<void> {
   if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`${out}: a directory; --out names a file`);
   }
-  try {
-    accessSync(dirname(out), constants.W_OK);
-  } catch (error) {
-    throw new UserError(`${out}: cannot be written: ${messageOf(error)}`);
-  }
+  refuseUnwritable(out);
 
   // The student, and what it says of the test images.
   const checkpoint = checkpointPath(run, restore_file);
@@ -114,7 +111,7 @@ async function main(): Promise<void> {
     out,
     deployedModel(graphs[precision]!, { ...properties, precision, test_accuracy: String(accuracy) }),
   );
-  writeJson(run.file('export.json'), {
+  const description = {
     ...describeRun(process.argv),
     file: out,
     precision,
@@ -122,7 +119,14 @@ async function main(): Promise<void> {
     test_images: dataset.test.size,
     threads: params.threads,
     ...measurements,
-  });
+  };
+  try {
+    writeJson(run.file('export.json'), description);
+  } catch (error) {
+    // With --out the directory of the run may be one that is only read.
+    if (args.out === undefined || !(error instanceof UserError)) throw error;
+    process.stderr.write(`warning: ${printable(error.message)}; the figures are those below\n`);
+  }
   process.stdout.write(`${comparison(measurements, dataset)}\nWritten to ${out}\n`);
 }
 

@@ -3,7 +3,6 @@
  *
  *   npx ts-node generate_logits.ts --model_dir experiments/base_resnet18
  */
-import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDevice } from './engine/backends';
 import { topAccuracy } from './model/analysis';
@@ -13,7 +12,8 @@ import { checkpointPath, readExperiment, restoredWeights, studentOf } from './mo
 import { predictLogits } from './model/predictions';
 import { parseArguments, runMain } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
-import { messageOf, UserError } from './utils/errors';
+import { UserError } from './utils/errors';
+import { makeWritable } from './utils/files';
 import { ndarray } from './utils/ndarray';
 import { writeNpy } from './utils/npy';
 import { progressBar } from './utils/progress';
@@ -44,12 +44,7 @@ async function main(): Promise<void> {
   const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
   const evaluator = await Evaluator.create(model, weights, params.threads, backend);
-  try {
-    mkdirSync(out, { recursive: true });
-    accessSync(out, constants.W_OK);
-  } catch (error) {
-    throw new UserError(`${out}: cannot be written: ${messageOf(error)}`);
-  }
+  makeWritable(out);
   for (const part of ['train', 'test'] as const) {
     const split = dataset[part];
     const bar = progressBar(split.size, 'images');

@@ -7,13 +7,13 @@
  *   npx ts-node synthesize_results.ts --parent_dir experiments/cnn_distill_alpha_temp --format html --watch
  */
 import { existsSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { collectRuns, type Run } from './report/collect';
 import { baselineIn, type Baseline } from './report/comparison';
 import { toCsv } from './report/csv';
 import { toJson } from './report/json';
 import { toMarkdown } from './report/markdown';
-import { pageData } from './report/page/data';
+import { pageData, type PageData } from './report/page/data';
 import { toHtml } from './report/page/html';
 import { writePictures } from './report/page/pictures';
 import { servePage } from './report/page/server';
@@ -21,8 +21,9 @@ import { rowsOf } from './report/rows';
 import { makeTable, type Table } from './report/table';
 import { terminalOf, toTerminal } from './report/terminal';
 import { oneOf, parseArguments, runMain } from './utils/cli';
-import { messageOf, UserError } from './utils/errors';
-import { writeFileAtomic } from './utils/files';
+import { UserError } from './utils/errors';
+import { removeDrafts, writeFileAtomic } from './utils/files';
+import { printable } from './utils/printable';
 
 const command = {
   name: 'synthesize_results.ts',
@@ -32,6 +33,10 @@ const command = {
     sort: { type: 'string', help: 'columns to sort by, with commas; -name puts the largest first' },
     columns: { type: 'string', help: 'columns to show, with commas' },
     format: { type: 'string', default: 'md', help: 'of the file: md, csv, json or html' },
+    out: {
+      type: 'string',
+      help: 'the file (default: results.<format>, or report.html, in --parent_dir); exit code 1 where --out or --format asks for it and it cannot be written',
+    },
     group_by: { type: 'string', help: 'a column; the rows of each of its values get a table of their own' },
     baseline: { type: 'string', help: 'directory of a run that all others are compared with' },
     watch: { type: 'boolean', default: false, help: 'with html: serve the page on this machine until Ctrl-C' },
@@ -54,13 +59,20 @@ async function main(): Promise<void> {
   const { table, baseline, runs } = tabulate(args);
   if (runs === 0 && !args.watch) throw new UserError(`${parent}: holds no run with results`);
 
-  const path = join(parent, format === 'html' ? 'report.html' : `results.${format}`);
-  const writer: Writer = formats[format];
-  write(path, writer(table, baseline, parent));
-  const pictures = format === 'html' ? await writePictures(join(parent, 'report'), pageData(table, parent)) : 0;
   if (runs > 0) process.stdout.write(toTerminal(table, terminalOf(process.stdout)));
-  process.stdout.write(`${runs} runs; the table is kept in ${path}\n`);
-  if (pictures > 0) process.stdout.write(`${pictures} pictures are kept in ${join(parent, 'report')}\n`);
+  const path = args.out ?? join(parent, format === 'html' ? 'report.html' : `results.${format}`);
+  const writer: Writer = formats[format];
+  try {
+    removeDrafts(dirname(path));
+    writeFileAtomic(path, writer(table, baseline, parent));
+    process.stdout.write(`${runs} runs; the table is kept in ${path}\n`);
+    if (format === 'html') await keepPictures(join(dirname(path), 'report'), pageData(table, parent));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`warning: ${printable(error.message)}; --out names another file\n`);
+    // The content of results.md has been printed, that of other files has not.
+    if (args.out !== undefined || format !== 'md') process.exitCode = 1;
+  }
   if (!args.watch) return;
 
   const server = await servePage(() => pageData(tabulate(args).table, parent), port);
@@ -112,12 +124,10 @@ function withBaseline(found: readonly Run[], parent: string, given: string): { d
   return { directory: relative(parent, path).split(sep).join('/') || '.', runs: [...found, ...others] };
 }
 
-function write(path: string, content: string): void {
-  try {
-    writeFileAtomic(path, content);
-  } catch (error) {
-    throw new UserError(`${path}: cannot be written: ${messageOf(error)}`);
-  }
+async function keepPictures(folder: string, data: PageData): Promise<void> {
+  removeDrafts(folder);
+  const count = await writePictures(folder, data);
+  if (count > 0) process.stdout.write(`${count} pictures are kept in ${folder}\n`);
 }
 
 void runMain(main);

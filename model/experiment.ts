@@ -6,6 +6,7 @@ import { optimizers } from '../engine/optimizers';
 import { readBytes } from '../utils/binary';
 import { fitWeights, readWeights } from '../utils/checkpoints';
 import { UserError } from '../utils/errors';
+import { isThere } from '../utils/files';
 import type { NamedArrays } from '../utils/ndarray';
 import { netOf, parseParams, readGivenParams, type Catalogue, type Params } from '../utils/params';
 import { matches } from '../utils/glob';
@@ -99,8 +100,8 @@ export function needsTeacher(params: Params): boolean {
 export function checkpointPath(run: RunDirectory, name: string): string {
   const candidates = ['', '.safetensors', '.pth.tar'].map((end) => run.file(name + end));
   const isOwn = name === 'best' || name === 'last';
-  const path = candidates.find(existsSync) ?? (isOwn ? candidates[1]! : name);
-  if (!existsSync(path)) throw new UserError(`${path}: no such file`);
+  const path = candidates.find(isThere) ?? (isOwn ? candidates[1]! : name);
+  if (!isThere(path)) throw new UserError(`${path}: no such file`);
   return path;
 }
 

@@ -1,7 +1,7 @@
 /** Methods from outside: modules that params.json names by path, such as "./my_distiller.ts". */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf, UserError } from '../utils/errors';
+import { isFile, isThere } from '../utils/files';
 import type { Distiller } from './distillers';
 
 /** Is this the path of a module and not the name of a method? Paths are relative to the working directory. */
@@ -12,7 +12,8 @@ export function isPath(name: string): boolean {
 /** The default export of a module, with what it leaves out filled: no options, a teacher. */
 export function loadMethod(path: string): Distiller {
   const file = resolve(path);
-  if (!existsSync(file)) throw new UserError(`${path}: no such file, named as a "method"`);
+  if (!isThere(file)) throw new UserError(`${path}: no such file, named as a "method"`);
+  if (!isFile(file)) throw new UserError(`${path}: not a regular file, named as a "method"`);
   let loaded: { default?: Partial<Distiller> };
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is known when the program runs

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../utils/errors';
-import { readJson, writeJson, writing } from '../utils/files';
+import { isFile, isThere, readJson, writeJson, writing } from '../utils/files';
 import { isObject } from '../utils/json';
 import { digestOfFile } from '../utils/provenance';
 import { RunDirectory } from '../utils/run_directory';
@@ -38,13 +38,13 @@ export function planRepetition(path: string, target: string | undefined): Repeti
 
   const content = { ...params, threads: threads || cores, device };
   const file = join(directory, 'params.json');
-  if (!existsSync(file)) {
+  if (!isThere(file)) {
     writing(directory, () => mkdirSync(directory, { recursive: true }));
     writeJson(file, content);
   } else if (JSON.stringify(readJson(file)) !== JSON.stringify(content)) {
     throw new UserError(`${file}: is of another run; name a directory that is not there yet`);
   }
-  const hasBegun = existsSync(join(directory, 'last.safetensors'));
+  const hasBegun = isThere(join(directory, 'last.safetensors'));
   const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(source, origin, known);
   return { original: run.path, directory, cwd: known, startsFrom, plans: plansIn(run.facts()) };
 }
@@ -58,7 +58,7 @@ function nextFolder(path: string): string {
 }
 
 function isFinished(path: string): boolean {
-  return existsSync(join(path, 'metrics_test_best_weights.json'));
+  return isFile(join(path, 'metrics_test_best_weights.json'));
 }
 
 /** The path of a file whose digest is known, if it still is that file. */

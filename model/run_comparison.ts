@@ -1,6 +1,5 @@
 /** Two trainings of the same thing: where they ran, and how far their metrics and weights lie apart. */
-import { existsSync } from 'node:fs';
-import { readJson, readText } from '../utils/files';
+import { isThere, readJson, readText } from '../utils/files';
 import { flatten, type Flat, type Scalar } from '../utils/flatten';
 import { isObject, parseJson } from '../utils/json';
 import { bytesOf, type NamedArrays } from '../utils/ndarray';
@@ -99,7 +98,7 @@ function scalarDifferences(before: Flat, after: Flat): Difference[] {
 function partOfWeights(name: string, before: RunDirectory, after: RunDirectory): Part {
   const [a, b] = [before, after].map((run) => {
     const path = run.file(`${name}.safetensors`);
-    return existsSync(path) ? readSafetensors(path).tensors : new Map<never, never>();
+    return isThere(path) ? readSafetensors(path).tensors : new Map<never, never>();
   }) as [NamedArrays, NamedArrays];
   const names = [...new Set([...a.keys(), ...b.keys()])];
   return { name: `${name} weights`, ...largest(names.flatMap((tensor) => tensorDifference(tensor, a, b))) };

@@ -1,5 +1,5 @@
 /** What the directories of runs hold: ours, and those of earlier tools that wrote validation metrics only. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { messageOf, UserError } from '../utils/errors';
 import { readJson, readText } from '../utils/files';
@@ -118,7 +118,7 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
     }
   };
   const readFile = <T>(file: string, read: (path: string) => T): T | undefined =>
-    files.has(file) ? attempt(file, () => read(join(path, file))) : undefined;
+    files.has(file) ? attempt(file, () => read(unlinked(join(path, file)))) : undefined;
   const file = readFile('params.json', readFlat);
   const record = readFile('run.json', readFlat);
   const { facts, given, resolved } = partsOf(record ?? new Map<string, Scalar>());
@@ -177,6 +177,12 @@ function partsOf(record: Flat): { facts: Flat; given: Flat; resolved: Flat } {
 /** The keys in which two params differ. */
 function differences(a: Flat, b: Flat): string[] {
   return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
+}
+
+/** Links are not followed: a page that others see must not show what lies elsewhere. */
+function unlinked(path: string): string {
+  if (lstatSync(path).isSymbolicLink()) throw new Error('a link, which is not followed');
+  return path;
 }
 
 function readFlat(path: string): Flat {

@@ -1,4 +1,4 @@
-/** Files of certain names in the folders below a directory. */
+/** What has certain names in the folders below a directory. */
 import { escapePath, globSync } from 'fast-glob';
 
 /** What was put aside, repetitions, the stages of runs, packages; hidden folders are passed over anyway. */
@@ -6,10 +6,17 @@ const passedOver = ['**/node_modules/**', '**/{before,again}_+([0-9])/**', '**/s
 
 /**
  * The folders, by their paths below `directory` with `/` between names (`''` for that directory itself), and which of the
- * `names` are files in each. Links are not followed; a folder that cannot be read has none.
+ * `names` are in each, be it files, links to files, or what is neither. Links to folders are not followed; a folder that cannot
+ * be read has none.
  */
 export function findFiles(directory: string, names: readonly string[]): Map<string, Set<string>> {
-  const options = { cwd: directory, ignore: passedOver, followSymbolicLinks: false, suppressErrors: true };
+  const options = {
+    cwd: directory,
+    ignore: passedOver,
+    followSymbolicLinks: false,
+    suppressErrors: true,
+    onlyFiles: false,
+  };
   const found = new Map<string, Set<string>>();
   for (const path of globSync(
     names.map((name) => `**/${escapePath(name)}`),

@@ -1,8 +1,8 @@
 /** The directory of a search's child, as the trainer leaves it. */
-import { existsSync, lstatSync, mkdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { UserError } from '../utils/errors';
-import { readJson, readText, writeJson, writing } from '../utils/files';
+import { isFile, isThere, readJson, readText, writeJson, writing } from '../utils/files';
 import { flatten } from '../utils/flatten';
 import { isObject, parseJson } from '../utils/json';
 import { show } from '../utils/schema';
@@ -15,7 +15,7 @@ export const LAUNCHER_LOG = 'launcher.log';
 
 /** Whether the trainer has done all: the test score is the last thing it writes. */
 export function isFinished(directory: string): boolean {
-  return existsSync(join(directory, 'metrics_test_best_weights.json'));
+  return isFile(join(directory, 'metrics_test_best_weights.json'));
 }
 
 /** The directory of a trial's repeat in that of the search. */
@@ -41,7 +41,7 @@ export function refuseLinks(parent: string, label: string): void {
  */
 export function prepareChild(directory: string, params: Given, resolve: Trainer['resolve']): void {
   const path = join(directory, 'params.json');
-  if (!existsSync(path)) {
+  if (!isThere(path)) {
     writing(directory, () => mkdirSync(directory, { recursive: true }));
     writeJson(path, params);
     return;
@@ -80,7 +80,7 @@ function differences(before: Given, after: Given): string[] {
 /** A metric (`val_accuracy`, `train_loss`) after each epoch; NaN where the trainer has none. */
 export function curveOf(directory: string, metric: string): number[] {
   const path = join(directory, 'metrics.jsonl');
-  if (!existsSync(path)) return [];
+  if (!isThere(path)) return [];
   const [, part, name] = /^(train|val)_(.*)$/.exec(metric)!;
   const lines = readText(path).split('\n').slice(0, -1);
   return lines.map((line, index) => {
@@ -104,14 +104,14 @@ export function scoreOf(directory: string, metric: string): { value: number; epo
 /** Why the trainer gave a run up whose numbers were no longer finite, as its run.json says; undefined where it did not. */
 export function divergenceOf(directory: string): string | undefined {
   const path = join(directory, 'run.json');
-  const run = existsSync(path) ? readJson(path) : undefined;
+  const run = isThere(path) ? readJson(path) : undefined;
   return isObject(run) && typeof run.diverged === 'string' ? run.diverged : undefined;
 }
 
 /** The last line of a child's stderr that is no part of a stack trace; '' where there is none. */
 export function lastWords(directory: string): string {
   const path = join(directory, LAUNCHER_LOG);
-  const lines = existsSync(path) ? readText(path).split(/[\r\n]+/) : [];
+  const lines = isThere(path) ? readText(path).split(/[\r\n]+/) : [];
   return (
     lines.findLast((line) => line.trim() !== '' && !/^\s*(at |Node\.js v|\d+: 0x|----- )/.test(line))?.trim() ?? ''
   );

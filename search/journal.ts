@@ -1,7 +1,7 @@
 /** The journal of a search: what was decided and what came of it, one JSON object a line, only ever appended. */
-import { appendFileSync, closeSync, existsSync, fsyncSync, ftruncateSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, fsyncSync, ftruncateSync, readFileSync } from 'node:fs';
 import { UserError } from '../utils/errors';
-import { openToAppend, readText, writing } from '../utils/files';
+import { isThere, openToAppend, reading, readText, writing } from '../utils/files';
 import { isObject, parseJson } from '../utils/json';
 import { mistakes, type Schema } from '../utils/schema';
 import type { Settings } from './settings';
@@ -72,7 +72,7 @@ const mayLack: Readonly<Record<string, readonly string[]>> = { pruned: ['reason'
  * before anything followed from it. Throws a UserError for any other line that is no event.
  */
 export function readJournal(path: string): Event[] {
-  if (!existsSync(path)) return [];
+  if (!isThere(path)) return [];
   const lines = readText(path).split('\n').slice(0, -1);
   return lines.map((line, index) => {
     const event = parse(line);
@@ -112,7 +112,7 @@ export class Journal {
   /** Opens or makes the file. A UserError names one that cannot be written. */
   constructor(private readonly path: string) {
     [this.end, this.file] = writing(path, () => [
-      existsSync(path) ? readFileSync(path).lastIndexOf('\n') + 1 : 0,
+      isThere(path) ? reading(path, () => readFileSync(path)).lastIndexOf('\n') + 1 : 0,
       openToAppend(path),
     ]);
   }

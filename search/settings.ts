@@ -1,8 +1,7 @@
 /** search.json: what a search varies, how it chooses, what it compares and what it may spend. */
-import { existsSync } from 'node:fs';
 import { secondsOf } from '../utils/duration';
 import { UserError } from '../utils/errors';
-import { readJson } from '../utils/files';
+import { isThere, readJson } from '../utils/files';
 import { isObject } from '../utils/json';
 import { mistakes, show } from '../utils/schema';
 import { parseSpace, type SpaceInFile } from './parse_space';
@@ -58,7 +57,7 @@ export const classicSearch = {
  * of the file. Throws a UserError with a line a mistake.
  */
 export function readSettings(path: string, changes: Readonly<Record<string, unknown>> = {}): Settings {
-  const content = existsSync(path) ? readJson(path) : classicSearch;
+  const content = isThere(path) ? readJson(path) : classicSearch;
   return parseSettings(isObject(content) ? { ...content, ...changes } : content, path);
 }
 

@@ -17,6 +17,13 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The text of what was thrown over a file, for a message that begins with its path: the system's own ends with it. */
+export function reasonOf(error: unknown, path: string): string {
+  const message = messageOf(error);
+  const { syscall, path: place } = Object(error) as Partial<NodeJS.ErrnoException>;
+  return place?.startsWith(path) ? message.split(`, ${syscall} '`)[0]! : message;
+}
+
 /** Whether it is the system that refused, as with a missing file or a full disk, and not a mistake of ours. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;

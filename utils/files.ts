@@ -4,12 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
   closeSync,
   constants,
   existsSync,
   fsyncSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -21,7 +23,7 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isSystemError, messageOf, UserError } from './errors';
+import { isSystemError, messageOf, reasonOf, UserError } from './errors';
 import { parseEditedJson } from './json';
 import { isAlive } from './processes';
 
@@ -63,6 +65,18 @@ export function writeFileAtomic(
   });
 }
 
+/** A new file for what is to become `path`; its name is nobody else's: on a shared disk processes may have the same number. */
+export function openDraft(path: string): { draft: string; file: number } {
+  for (;;) {
+    const draft = draftOf(path);
+    try {
+      return { draft, file: openSync(draft, 'wx') };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
 /** A name for what is about to become `path`: `<path>.<host>.<process>-<number>.draft`. */
 export function draftOf(path: string): string {
   return `${path}.${HOST}.${process.pid}-${draftsMade++}.draft`;
@@ -90,6 +104,24 @@ export function removeDrafts(directory: string): void {
       if (isGone || Date.now() - lstatSync(path).mtimeMs > DAY) rmSync(path, { force: true });
     });
   }
+}
+
+/** Makes a folder for results, and removes drafts from it. A UserError names it where nothing can be written there. */
+export function makeWritable(directory: string): void {
+  writing(directory, () => {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  });
+  removeDrafts(directory);
+}
+
+/** Throws a UserError where `writeFileAtomic` could not write a file, before work is done for it; removes drafts from its folder. */
+export function refuseUnwritable(path: string): void {
+  writing(path, () => {
+    refuseSpecial(path);
+    accessSync(dirname(path), constants.W_OK);
+  });
+  removeDrafts(dirname(path));
 }
 
 /** Does what writes a file, or into it; what goes wrong becomes a UserError that names the file. */
@@ -175,25 +207,6 @@ const SPECIAL = 'not a regular file';
 function refuseSpecial(path: string): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats && !stats.isFile()) throw new Error(SPECIAL);
-}
-
-/** The message of an error, without the path where it stands in front of the message anyway. */
-function reasonOf(error: unknown, path: string): string {
-  const message = messageOf(error);
-  const { syscall, path: place } = error as NodeJS.ErrnoException;
-  return place?.startsWith(path) ? message.split(`, ${syscall} '`)[0]! : message;
-}
-
-/** A new file beside `path`, of a name that nobody else has: on a shared disk processes may have the same number. */
-function openDraft(path: string): { draft: string; file: number } {
-  for (;;) {
-    const draft = draftOf(path);
-    try {
-      return { draft, file: openSync(draft, 'wx') };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-  }
 }
 
 function writeFlushed(file: number, parts: readonly Uint8Array[]): void {

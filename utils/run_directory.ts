@@ -1,8 +1,8 @@
 /** The directory of a run: the names of its files, and where its training stands. */
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, UserError } from './errors';
-import { readJson, writeFileAtomic, writeJson, writing } from './files';
+import { isThere, readJson, writeFileAtomic, writeJson, writing } from './files';
 import { isObject } from './json';
 import type { NamedArrays } from './ndarray';
 import type { Params } from './params';
@@ -86,7 +86,7 @@ export class RunDirectory {
    */
   readLast(): FoundCheckpoint | undefined {
     const [last, previous] = [this.file(LAST), this.file(PREVIOUS)];
-    if (!existsSync(previous)) return existsSync(last) ? readCheckpoint(last) : undefined;
+    if (!isThere(previous)) return isThere(last) ? readCheckpoint(last) : undefined;
     try {
       return readCheckpoint(last);
     } catch (error) {
@@ -108,7 +108,7 @@ export class RunDirectory {
   /** Gives a damaged `last` another name, so that it does not become the checkpoint before. */
   putDamagedAside(): void {
     const path = this.file(LAST);
-    if (existsSync(path)) writing(this.file(DAMAGED), () => renameSync(path, this.file(DAMAGED)));
+    if (isThere(path)) writing(this.file(DAMAGED), () => renameSync(path, this.file(DAMAGED)));
   }
 
   /** Saves the weights of the best epoch. */
@@ -145,7 +145,7 @@ export class RunDirectory {
   /** Whether the test score of the best epoch is there, which a run writes at its end. */
   hasTestScore(history: readonly EpochRecord[]): boolean {
     const path = this.file('metrics_test_best_weights.json');
-    if (!existsSync(path)) return false;
+    if (!isThere(path)) return false;
     const score = readJson(path);
     return isObject(score) && score.epoch === bestRecord(history)?.epoch;
   }
@@ -165,7 +165,7 @@ export class RunDirectory {
   /** What run.json says. */
   facts(): Record<string, unknown> {
     const path = this.file('run.json');
-    const facts = existsSync(path) ? readJson(path) : undefined;
+    const facts = isThere(path) ? readJson(path) : undefined;
     return isObject(facts) ? facts : {};
   }
 
@@ -181,7 +181,7 @@ export class RunDirectory {
     const files = names.filter(isOfRun).sort((a, b) => order.indexOf(b) - order.indexOf(a));
     if (files.length === 0 && begun === undefined) return undefined;
     let n = 1;
-    while (existsSync(this.file(`before_${n}`))) n++;
+    while (isThere(this.file(`before_${n}`))) n++;
     const aside = this.file(`before_${n}`);
     const draft = this.file(begun ?? `.before_${n}`);
     writing(aside, () => {

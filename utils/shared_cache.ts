@@ -5,7 +5,6 @@
  */
 import {
   closeSync,
-  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -18,7 +17,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { messageOf } from './errors';
+import { reasonOf } from './errors';
+import { isFile, openDraft } from './files';
 
 /** Of the room that is left, the share that a process takes before it looks again what others have taken. */
 const SHARE = 1 / 8;
@@ -48,6 +48,8 @@ export class SharedCache {
   read(name: string, offset = 0, length?: number): Uint8Array | undefined {
     const path = join(this.directory, name);
     try {
+      // A pipe would never end.
+      if (!isFile(path)) return undefined;
       const content = length === undefined ? readFileSync(path) : readPart(path, offset, length);
       this.touch(name);
       return content;
@@ -57,7 +59,7 @@ export class SharedCache {
   }
 
   has(name: string): boolean {
-    return existsSync(join(this.directory, name));
+    return isFile(join(this.directory, name));
   }
 
   /** Names of the files in a folder of it, with their lengths in bytes. */
@@ -66,24 +68,21 @@ export class SharedCache {
     return names.filter(isContent).flatMap((file) => {
       const name = join(folder, file);
       const stats = attempt(() => statSync(join(this.directory, name)));
-      return stats ? [{ name, bytes: stats.size }] : [];
+      return stats?.isFile() ? [{ name, bytes: stats.size }] : [];
     });
   }
 
   /** Writes a file where there is room for it, and ends the claim to it; tells whether it was written. */
   write(name: string, content: Uint8Array): boolean {
     const path = join(this.directory, name);
-    const draft = `${path}.${process.pid}${DRAFT}`;
     const hasRoom = this.hasRoom(content.length);
     if (hasRoom) {
       this.allowance -= content.length;
       this.writing(() => {
         mkdirSync(dirname(path), { recursive: true });
-        writeFileSync(draft, content);
-        renameSync(draft, path);
+        writeWhole(path, content);
         this.used.add(name);
       });
-      if (this.isBroken) attempt(() => rmSync(draft, { force: true }));
     }
     attempt(() => rmSync(path + CLAIM, { force: true }));
     return hasRoom && !this.isBroken;
@@ -173,7 +172,7 @@ export class SharedCache {
       write();
     } catch (error) {
       this.isBroken = true;
-      this.warn(`${this.directory}: cannot be written: ${messageOf(error)}; going on without`);
+      this.warn(`${this.directory}: cannot be written: ${reasonOf(error, this.directory)}; going on without`);
     }
   }
 }
@@ -183,6 +182,21 @@ const DRAFT = '.draft';
 
 function isContent(name: string): boolean {
   return !name.endsWith(CLAIM) && !name.endsWith(DRAFT);
+}
+
+function writeWhole(path: string, content: Uint8Array): void {
+  const { draft, file } = openDraft(path);
+  try {
+    try {
+      writeFileSync(file, content);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(draft, path);
+  } catch (error) {
+    attempt(() => rmSync(draft, { force: true }));
+    throw error;
+  }
 }
 
 /** A part of a file; what is beyond its end is missing. */

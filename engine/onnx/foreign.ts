@@ -1,10 +1,10 @@
 /** An ONNX model that another program made: what it is fed and gives, and its results. */
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { quoted, readBytes } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
+import { isFile, isThere } from '../../utils/files';
 import { sizeOf, type NdArray } from '../../utils/ndarray';
 import { executionProviders, fromOrt, toOrt, type Provider } from '../backends/onnxruntime';
 import { ModelProto } from './proto';
@@ -36,9 +36,9 @@ export class ForeignModel {
     const bytes = readBytes(path);
     const model = readModel(bytes, path);
     for (const { file } of model.initializers.values()) {
-      if (file !== undefined && !existsSync(join(dirname(path), file))) {
-        throw new UserError(`${path}: its weights are in the file ${quoted(file)} beside it, which is not there`);
-      }
+      if (file === undefined || isFile(join(dirname(path), file))) continue;
+      const trouble = isThere(join(dirname(path), file)) ? 'cannot be read: not a regular file' : 'is not there';
+      throw new UserError(`${path}: its weights are in the file ${quoted(file)} beside it, which ${trouble}`);
     }
     const large = (await valueSizes(bytes, model)).find(({ elements }) => elements > MAX_ELEMENTS);
     if (large) {

@@ -167,7 +167,12 @@ function foldersOf(dir: string): string[] {
 }
 
 function isFolderLink(dir: string, entry: { name: string; isSymbolicLink(): boolean }): boolean {
-  return entry.isSymbolicLink() && statSync(join(dir, entry.name), { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!entry.isSymbolicLink()) return false;
+  const path = join(dir, entry.name);
+  const stats = statsOf(path);
+  // It may be that of a class, which must not be left out in silence.
+  if (!stats) throw new UserError(`${path}: a link that leads nowhere`);
+  return stats.isDirectory();
 }
 
 /** Files called like images, in a folder that need not be there; links count as what they lead to. */

@@ -1,5 +1,6 @@
 /** An image file as training wants it: upright, sRGB, on white where it is transparent, its first frame, small enough. */
-import sharp, { type Sharp } from 'sharp';
+import { stat } from 'node:fs/promises';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { messageOf } from '../../utils/errors';
 import type { Region } from './dataset';
 
@@ -44,7 +45,7 @@ export async function readRegion(
 ): Promise<Uint8Array> {
   const image =
     typeof source === 'string'
-      ? sharp(source)
+      ? await opened(source)
       : sharp(source.pixels, { raw: { width: source.width, height: source.height, channels: 3 } });
   const part = image.extract({ left, top, width, height });
   const { pixels } = await pictureOf(
@@ -53,8 +54,14 @@ export async function readRegion(
   return pixels;
 }
 
+/** The reader of a regular file: a pipe would hold one of its threads for ever. */
+async function opened(path: string, options?: SharpOptions): Promise<Sharp> {
+  if (!(await stat(path)).isFile()) throw new Error('not a regular file');
+  return sharp(path, options);
+}
+
 async function prepared(path: string, side: number): Promise<Sharp> {
-  const image = sharp(path, { failOn: 'error', limitInputPixels: false });
+  const image = await opened(path, { failOn: 'error', limitInputPixels: false });
   const { format, width: storedWidth, height: storedHeight, autoOrient } = await image.metadata();
   if (!FORMATS.includes(format)) throw new Error(`it is ${format}, accepted are ${FORMATS.join(', ')}`);
   if (storedWidth * storedHeight > MAX_PIXELS) {

@@ -3,12 +3,12 @@
  * cache of the decoded and resized images, and is looked up as long as a file has the same size and time of change.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
-import { messageOf, UserError } from '../../utils/errors';
-import { readText, writeFileAtomic } from '../../utils/files';
+import { reasonOf, UserError } from '../../utils/errors';
+import { draftOf, readText, removeDrafts, writeFileAtomic } from '../../utils/files';
 import { isObject, parseJson } from '../../utils/json';
 import { decode, decodeInto, DECODER, failure } from './image_file';
 
@@ -82,7 +82,8 @@ export class ImageIndex {
     try {
       mkdirSync(this.folder, { recursive: true });
     } catch (error) {
-      throw new UserError(`${this.folder}: cannot be made: ${messageOf(error)}; set "dataset.cache" to another folder`);
+      const reason = reasonOf(error, this.folder);
+      throw new UserError(`${this.folder}: cannot be made: ${reason}; set "dataset.cache" to another folder`);
     }
     let used = verdicts.reduce((sum, verdict) => sum + bytesOf(verdict), 0);
     let done = 0;
@@ -113,7 +114,7 @@ export class ImageIndex {
     const path = join(this.dir, file);
     if (hasRoom) {
       const target = this.cachePath(file, stats!);
-      const temporary = `${target}.${process.pid}`;
+      const temporary = draftOf(target);
       try {
         const size = await decodeInto(path, this.side, temporary);
         renameSync(temporary, target);
@@ -134,7 +135,6 @@ export class ImageIndex {
   /** A broken index is as good as none. */
   private read(): Map<string, Entry> {
     const path = join(this.folder, INDEX);
-    if (!existsSync(path)) return new Map();
     try {
       const entries = parseJson(readText(path)) as [string, unknown][];
       return new Map(entries.filter((pair): pair is [string, Entry] => isEntry(pair[1])));
@@ -156,8 +156,10 @@ export class ImageIndex {
     files.forEach(({ file, stats }, i) => {
       if (bytesOf(verdicts[i]) > 0) kept.add(basename(this.cachePath(file, stats!)));
     });
+    removeDrafts(this.folder);
     for (const name of readdirSync(this.folder)) {
-      if (!kept.has(name)) rmSync(join(this.folder, name), { force: true });
+      // Drafts are those of other processes that examine the same folder.
+      if (!kept.has(name) && !name.endsWith('.draft')) rmSync(join(this.folder, name), { force: true });
     }
   }
 }

@@ -1,5 +1,5 @@
 /** The datasets there are. */
-import { existsSync } from 'node:fs';
+import { isThere } from '../../utils/files';
 import type { DatasetParams } from '../../utils/params';
 import { cifar10Source, loadCifar10 } from './cifar10';
 import { cifar100Source, loadCifar100 } from './cifar100';
@@ -36,7 +36,7 @@ export function loadDataset(
 export function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset>;
 export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset> {
   const from = async (dir: string, source: Source): Promise<string> => {
-    if (!existsSync(dir)) await fetchDataset(dir, source, (done, total) => onProgress?.(done, total, 'bytes'));
+    if (!isThere(dir)) await fetchDataset(dir, source, (done, total) => onProgress?.(done, total, 'bytes'));
     return dir;
   };
   switch (spec.name) {

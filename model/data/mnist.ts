@@ -3,11 +3,11 @@
  * file is two zero bytes, the element type (8: unsigned byte), the number of axes, the length of each axis (big-endian 32
  * bit), and the elements.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { readBytes } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
+import { isThere } from '../../utils/files';
 import type { ImageShape, StoredDataset, StoredSplit } from './dataset';
 import type { Source } from './download';
 import { filesIn } from './records';
@@ -75,7 +75,7 @@ export function mnistSource(name: MnistName): Source {
 /** Reads the four files of a folder. Sizes come from their headers; one channel; `pad` black pixels on every side. */
 export function loadMnist(dir: string, name: MnistName, pad = 0): StoredDataset {
   const { title, classes, mean, std, augmentation } = variants[name];
-  const stored = files.map((file) => (existsSync(join(dir, file)) ? file : `${file}.gz`));
+  const stored = files.map((file) => (isThere(join(dir, file)) ? file : `${file}.gz`));
   const [trainImages, trainLabels, testImages, testLabels] = filesIn(dir, stored, title);
   const train = readSplit(trainImages!, trainLabels!, classes.length, pad);
   const test = readSplit(testImages!, testLabels!, classes.length, pad);

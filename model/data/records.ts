@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
-import { reading, readText } from '../../utils/files';
+import { isFile, isThere, reading, readText } from '../../utils/files';
 import type { StoredSplit } from './dataset';
 
 export interface RecordLayout {
@@ -79,7 +79,7 @@ export function filesIn(dir: string, names: readonly string[], format: string): 
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) throw new UserError(`${dir}: not a folder`);
   return names.map((name) => {
     const path = join(dir, name);
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+    if (!isFile(path)) {
       throw new UserError(`${dirname(path)}: no ${basename(path)} of ${format} in it`);
     }
     return path;
@@ -88,7 +88,7 @@ export function filesIn(dir: string, names: readonly string[], format: string): 
 
 /** The class names in a file, one a line, which must be as many as the standard ones; these where there is no file. */
 export function readClasses(path: string, standard: readonly string[], format: string): readonly string[] {
-  if (!statSync(path, { throwIfNoEntry: false })) return standard;
+  if (!isThere(path)) return standard;
   const classes = readText(path).split(/\s+/).filter(Boolean);
   if (classes.length !== standard.length) {
     throw new UserError(`${path}: ${classes.length} class names, but ${format} has ${standard.length}`);

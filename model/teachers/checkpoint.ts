@@ -1,11 +1,11 @@
 /** A teacher that is one of the networks here, in evaluation mode, with weights from a checkpoint. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeModel } from '../../engine/onnx/write';
 import { Session } from '../../engine/session';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { UserError } from '../../utils/errors';
+import { isThere } from '../../utils/files';
 import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
 import type { CheckpointTeacherParams } from '../../utils/params';
 import type { Batch } from '../data/loader';
@@ -88,7 +88,7 @@ export function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): st
   if (checkpoint !== undefined) return checkpoint;
   const directory = join('experiments', `base_${model}`);
   const candidates = ['best.safetensors', 'best.pth.tar'].map((file) => join(directory, file));
-  const found = candidates.find((path) => existsSync(path));
+  const found = candidates.find(isThere);
   if (!found) {
     throw new UserError(
       `${candidates[0]}: no such file, nor best.pth.tar: train the teacher with --model_dir ${directory}, ` +

@@ -1,8 +1,8 @@
 /** The charts as SVG files, for papers: light, each with its title and legend. Vega draws them without a browser. */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from 'vega-lite';
-import { writeFileAtomic } from '../../utils/files';
+import { writeFileAtomic, writing } from '../../utils/files';
 import { curveKinds, curvesChart } from './charts/curves';
 import { heatmapChart } from './charts/heatmap';
 import { importanceChart } from './charts/importance';
@@ -42,16 +42,19 @@ export function picturesOf(data: PageData): ReadonlyMap<string, Spec | undefined
   ]);
 }
 
-/** Writes the pictures into a folder and takes away those that are out of date; returns how many there are. */
+/**
+ * Writes the pictures into a folder and takes away those that are out of date; returns how many there are. A UserError names what
+ * cannot be written.
+ */
 export async function writePictures(directory: string, data: PageData): Promise<number> {
   let count = 0;
   for (const [name, spec] of picturesOf(data)) {
     const path = join(directory, `${name}.svg`);
     if (spec === undefined) {
-      rmSync(path, { force: true });
+      writing(path, () => rmSync(path, { force: true }));
       continue;
     }
-    if (!existsSync(directory)) mkdirSync(directory);
+    writing(directory, () => mkdirSync(directory, { recursive: true }));
     writeFileAtomic(path, await toSvg(spec, configOf(look)));
     count++;
   }
