@@ -20,6 +20,7 @@ import { bytesOf, ndarray, type NdArray } from '../../../utils/ndarray';
 import type { OnnxTeacherParams } from '../../../utils/params';
 import { readSafetensors } from '../../../utils/safetensors';
 import { expectClose } from '../../helpers/engine';
+import { makePipe } from '../../helpers/special_files';
 import { complaintOf } from '../../utils/rows';
 
 const fixtures = join(__dirname, '..', '..', 'fixtures', 'teachers');
@@ -212,6 +213,13 @@ describe('an ONNX teacher', () => {
     expect(await complaintOf(model, () => load(model))).to.equal(
       'its weights are in the file "none.bin" beside it, which is not there',
     );
+    if (process.platform === 'win32') return;
+    const letGo = makePipe(join(inside, 'pipe.bin'));
+    writeFileSync(model, madeModel({ file: 'pipe.bin' }));
+    expect(await complaintOf(model, () => load(model))).to.equal(
+      'its weights are in the file "pipe.bin" beside it, which cannot be read: not a regular file',
+    );
+    letGo();
   });
 
   interface Made {
