@@ -5,14 +5,13 @@
  *   npm run quickstart -- --seeds 5     five seeds, with the table kept in experiments/quickstart/comparison.md
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { mean, standardDeviation } from './report/statistics/mean';
 import { pairedDifference } from './report/statistics/paired_difference';
 import { parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
-import { readJson, writeFileAtomic, writeJson } from './utils/files';
+import { makeDirectory, readJson, writeFileAtomic, writeJson } from './utils/files';
 
 const command = {
   name: 'quickstart.ts',
@@ -51,7 +50,7 @@ function testAccuracy(directory: string, repeat: number): number {
   const run = repeat === 0 ? directory : join(directory, `repeat_${repeat}`);
   if (repeat > 0) {
     const params = readJson(join(directory, 'params.json')) as { seed?: number };
-    mkdirSync(run, { recursive: true });
+    makeDirectory(run);
     writeJson(join(run, 'params.json'), { ...params, seed: (params.seed ?? 230) + repeat });
   }
   process.stdout.write(`\n${run}\n`);

@@ -4,7 +4,6 @@
  *   npx ts-node train.ts --model_dir experiments/cnn_distill
  *   npx ts-node train.ts --model_dir experiments/cnn_distill --restore_file last
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDevice } from './engine/backends';
 import { flops } from './engine/flops';
@@ -38,7 +37,7 @@ import { parseArguments, runMain } from './utils/cli';
 import { secondsOf } from './utils/duration';
 import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
 import { UserError } from './utils/errors';
-import { writeJson, writing } from './utils/files';
+import { makeDirectory, writeJson } from './utils/files';
 import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
 import { acquireLock, type Lock } from './utils/lock';
@@ -120,7 +119,7 @@ async function trainAll(directory: string, args: Arguments, plans?: readonly Pla
   try {
     for (const { directory: stage, params, given, isStage } of runs) {
       if (isStage) {
-        writing(stage, () => mkdirSync(stage, { recursive: true }));
+        makeDirectory(stage);
         writeJson(join(stage, 'params.json'), given);
       }
       const isFinished = await train(new RunDirectory(stage), params, {

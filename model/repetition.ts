@@ -1,8 +1,8 @@
 /** Training a run once more, from what its run.json says. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../utils/errors';
-import { isFile, isThere, readJson, writeJson, writing } from '../utils/files';
+import { isFile, isThere, makeDirectory, readJson, writeJson } from '../utils/files';
 import { isObject } from '../utils/json';
 import { digestOfFile } from '../utils/provenance';
 import { RunDirectory } from '../utils/run_directory';
@@ -39,7 +39,7 @@ export function planRepetition(path: string, target: string | undefined): Repeti
   const content = { ...params, threads: threads || cores, device };
   const file = join(directory, 'params.json');
   if (!isThere(file)) {
-    writing(directory, () => mkdirSync(directory, { recursive: true }));
+    makeDirectory(directory);
     writeJson(file, content);
   } else if (JSON.stringify(readJson(file)) !== JSON.stringify(content)) {
     throw new UserError(`${file}: is of another run; name a directory that is not there yet`);

@@ -1,8 +1,8 @@
 /** The directory of a search's child, as the trainer leaves it. */
-import { lstatSync, mkdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { UserError } from '../utils/errors';
-import { isFile, isThere, readJson, readText, writeJson, writing } from '../utils/files';
+import { isFile, isThere, makeDirectory, readJson, readText, writeJson } from '../utils/files';
 import { flatten } from '../utils/flatten';
 import { isObject, parseJson } from '../utils/json';
 import { show } from '../utils/schema';
@@ -42,7 +42,7 @@ export function refuseLinks(parent: string, label: string): void {
 export function prepareChild(directory: string, params: Given, resolve: Trainer['resolve']): void {
   const path = join(directory, 'params.json');
   if (!isThere(path)) {
-    writing(directory, () => mkdirSync(directory, { recursive: true }));
+    makeDirectory(directory);
     writeJson(path, params);
     return;
   }

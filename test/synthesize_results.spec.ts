@@ -127,8 +127,12 @@ describe('synthesize_results.ts', function () {
     await fails(1, '--baseline: ../empty holds no run', '--parent_dir', 'p', '--baseline', 'empty');
     expect(readdirSync(join(cwd, 'p'))).to.deep.equal(['a']);
     mkdirSync(join(cwd, 'p', 'results.md'));
-    const { exitCode, stderr } = await synthesize('--parent_dir', 'p');
-    expect(exitCode).to.equal(1);
-    expect(stderr).to.match(/^error: p\/results\.md: cannot be written: .*\n$/);
+    const { exitCode, stdout, stderr } = await synthesize('--parent_dir', 'p');
+    expect(stderr).to.equal('warning: p/results.md: cannot be written: not a regular file; --out names another file\n');
+    expect(stdout).to.match(/│ a +│/);
+    expect(exitCode).to.equal(0);
+    const asked = await synthesize('--parent_dir', 'p', '--out', 'none/table.md');
+    expect(asked.stderr).to.match(/^warning: none\/table\.md: cannot be written: ENOENT: [^\n]*\n$/);
+    expect([asked.exitCode, asked.stdout]).to.deep.equal([1, stdout]);
   });
 });

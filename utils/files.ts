@@ -108,11 +108,27 @@ export function removeDrafts(directory: string): void {
 
 /** Makes a folder for results, and removes drafts from it. A UserError names it where nothing can be written there. */
 export function makeWritable(directory: string): void {
-  writing(directory, () => {
-    mkdirSync(directory, { recursive: true });
-    accessSync(directory, constants.W_OK);
-  });
+  makeDirectory(directory);
+  writing(directory, () => accessSync(directory, constants.W_OK));
   removeDrafts(directory);
+}
+
+/** Makes a folder where there is none, and those above it. A UserError names it where that cannot be done. */
+export function makeDirectory(path: string): void {
+  writing(path, () => {
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      // On a read-only disk Node says ENOENT, but of a folder that it makes alone it tells the reason.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !isThere(path)) mkdirSync(topmostMissing(path));
+      throw error;
+    }
+  });
+}
+
+function topmostMissing(path: string): string {
+  const above = dirname(path);
+  return above === path || isThere(above) ? path : topmostMissing(above);
 }
 
 /** Throws a UserError where `writeFileAtomic` could not write a file, before work is done for it; removes drafts from its folder. */

@@ -4,12 +4,12 @@
  * finds by itself which params there are, and which metrics.
  */
 import { createHash } from 'node:crypto';
-import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Root } from 'protobufjs';
 import { crc32c } from './crc32c';
-import { writing } from './files';
+import { makeDirectory, writing } from './files';
 import { settingOf, type Flat, type Scalar } from './flatten';
 
 const eventType = Root.fromJSON({
@@ -82,7 +82,7 @@ export class EventWriter {
    * be written: TensorBoard drops what earlier files of the directory hold from there on.
    */
   constructor(directory: string, startStep: number) {
-    writing(directory, () => mkdirSync(directory, { recursive: true }));
+    makeDirectory(directory);
     this.path = join(directory, nameOfNext(directory));
     this.file = writing(this.path, () => openSync(this.path, 'wx'));
     this.write({ fileVersion: 'brain.Event:2' });

@@ -3,12 +3,12 @@
  * cache of the decoded and resized images, and is looked up as long as a file has the same size and time of change.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { readdirSync, realpathSync, renameSync, rmSync, type Stats } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import pLimit from 'p-limit';
-import { reasonOf, UserError } from '../../utils/errors';
-import { draftOf, readText, removeDrafts, writeFileAtomic } from '../../utils/files';
+import { UserError } from '../../utils/errors';
+import { draftOf, makeDirectory, readText, removeDrafts, writeFileAtomic } from '../../utils/files';
 import { isObject, parseJson } from '../../utils/json';
 import { decode, decodeInto, DECODER, failure } from './image_file';
 
@@ -79,12 +79,7 @@ export class ImageIndex {
     const open = verdicts.flatMap((verdict, i) => (verdict ? [] : [i]));
     if (open.length === 0) return verdicts as Verdict[];
 
-    try {
-      mkdirSync(this.folder, { recursive: true });
-    } catch (error) {
-      const reason = reasonOf(error, this.folder);
-      throw new UserError(`${this.folder}: cannot be made: ${reason}; set "dataset.cache" to another folder`);
-    }
+    advising(() => makeDirectory(this.folder));
     let used = verdicts.reduce((sum, verdict) => sum + bytesOf(verdict), 0);
     let done = 0;
     const saveAfter = Math.max(1000, Math.ceil(open.length / 10));
@@ -147,7 +142,7 @@ export class ImageIndex {
     const entries = files.flatMap(({ file, stats }, i): [string, Entry][] =>
       stats && verdicts[i] ? [[file, { bytes: stats.size, modified: stats.mtimeMs, verdict: verdicts[i] }]] : [],
     );
-    writeFileAtomic(join(this.folder, INDEX), JSON.stringify(entries));
+    advising(() => writeFileAtomic(join(this.folder, INDEX), JSON.stringify(entries)));
   }
 
   /** Deletes what was kept of files that have changed or are gone. */
@@ -169,6 +164,16 @@ const INDEX = 'index.json';
 const MAX_SIDE = 2 ** 16;
 /** Files that wait for a decoder at a time. */
 const PIECE = 1000;
+
+/** Tells what to do where the cache cannot be written. */
+function advising(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message}; set "dataset.cache" to another folder`);
+  }
+}
 
 function isEntry(value: unknown): value is Entry {
   if (!isObject(value) || !isObject(value.verdict)) return false;

@@ -1,8 +1,8 @@
 /** The charts as SVG files, for papers: light, each with its title and legend. Vega draws them without a browser. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from 'vega-lite';
-import { writeFileAtomic, writing } from '../../utils/files';
+import { makeDirectory, writeFileAtomic, writing } from '../../utils/files';
 import { curveKinds, curvesChart } from './charts/curves';
 import { heatmapChart } from './charts/heatmap';
 import { importanceChart } from './charts/importance';
@@ -54,7 +54,7 @@ export async function writePictures(directory: string, data: PageData): Promise<
       writing(path, () => rmSync(path, { force: true }));
       continue;
     }
-    writing(directory, () => mkdirSync(directory, { recursive: true }));
+    makeDirectory(directory);
     writeFileAtomic(path, await toSvg(spec, configOf(look)));
     count++;
   }
