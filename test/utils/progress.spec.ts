@@ -9,7 +9,12 @@ const root = join(__dirname, '..', '..');
 /** A stream that keeps what is written to it, a terminal of 100 columns where `isTTY`. */
 function output(isTTY: boolean) {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 }) as unknown as NodeJS.WriteStream;
-  const written = () => String((stream as unknown as PassThrough).read() ?? '');
+  // One read gives all that was written, or a single piece of it: that depends on the version of Node.
+  const written = () => {
+    let text = '';
+    for (let piece; (piece = (stream as unknown as PassThrough).read() as Buffer | null);) text += piece.toString();
+    return text;
+  };
   return { stream, written };
 }
 
