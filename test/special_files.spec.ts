@@ -182,7 +182,7 @@ describe('special files', function () {
       ['search.journal.jsonl', (path) => readJournal(path)],
       ['search.journal.jsonl', (path) => new Journal(path)],
       ['search_hyperparameters.log', (path) => openLog(path)],
-      ['params.json', () => prepareChild(directory, {})],
+      ['params.json', () => prepareChild(directory, {}, (given) => given)],
       ['metrics.jsonl', () => curveOf(directory, 'val_accuracy')],
       [
         'metrics_val_best_weights.json',
