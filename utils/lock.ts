@@ -15,7 +15,7 @@ import { linkSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, s
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from './errors';
-import { removeDrafts, writeFileAtomic } from './files';
+import { draftOf, removeDrafts, writeFileAtomic } from './files';
 import { startHeartbeat, stopHeartbeat } from './heartbeat';
 import { isAlive } from './processes';
 
@@ -60,7 +60,7 @@ export function acquireLock(directory: string): Lock {
   const path = lockPath(directory);
   const content = JSON.stringify(ownerHere());
   const take = () => {
-    const draft = `${path}.${hostname()}.${process.pid}-${draftsMade++}.draft`;
+    const draft = draftOf(path);
     try {
       writeFileSync(draft, content, { flush: true });
       acquire(path, draft, directory);
@@ -134,8 +134,6 @@ export function removeLockOf(directory: string, job: string): void {
   const content = readLock(lockPath(directory));
   if (content !== undefined && parseOwner(content)?.job === job) rmSync(lockPath(directory), { force: true });
 }
-
-let draftsMade = 0;
 
 const lockPath = (directory: string) => join(directory, '.lock');
 
@@ -254,7 +252,7 @@ function silenceOf(path: string, now: number): number {
 
 /** The time by the clock of the file system that a directory is on; that of this machine where it cannot be written to. */
 function fileClock(directory: string): number {
-  const probe = `${lockPath(directory)}.${hostname()}.${process.pid}-${draftsMade++}.draft`;
+  const probe = draftOf(lockPath(directory));
   try {
     writeFileSync(probe, '');
     return statSync(probe).mtimeMs;
