@@ -69,9 +69,9 @@ export async function runSearch(
   }
 }
 
-/** Starts a search in a process of its own. */
-export function startSearch(args: readonly string[], env = process.env): ChildProcess {
-  const [program, ...words] = [...tsNode, stub('stub_search.ts'), ...args];
+/** Starts a search in a process of its own, by `script`. */
+export function startSearch(args: readonly string[], env = process.env, script = stub('stub_search.ts')): ChildProcess {
+  const [program, ...words] = [...tsNode, script, ...args];
   return spawn(program!, words, { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
 

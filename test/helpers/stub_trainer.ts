@@ -52,6 +52,7 @@ async function main(): Promise<void> {
     });
     while (history.length < epochs) {
       await wait(behaviour.startsWith('hang') ? 1e6 : params.epoch_ms);
+      lock.assertHeld();
       const epoch = history.length + 1;
       history.push(JSON.stringify({ epoch, train: value(epoch), val: value(epoch) }));
       writeFileAtomic(file('metrics.jsonl'), history.map((line) => `${line}\n`).join(''));
@@ -64,6 +65,7 @@ async function main(): Promise<void> {
         throw new UserError('the loss is NaN');
       }
     }
+    lock.assertHeld();
     writeJson(file('metrics_val_best_weights.json'), { ...value(epochs), epoch: epochs });
     appendFileSync(file('ends.txt'), `${process.pid}\n`);
     writeJson(file('metrics_test_best_weights.json'), { ...value(epochs), epoch: epochs });
