@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { DURATION } from './duration';
 import { DEVICES, PRECISIONS, type Device, type Precision } from './devices';
 import { UserError } from './errors';
-import { readJson } from './files';
+import { isThere, readJson } from './files';
 import { isObject } from './json';
 import { mistakes, show, type Schema } from './schema';
 
@@ -208,7 +208,7 @@ export function readGivenParams(path: string): Record<string, unknown> {
   const directory = dirname(path);
   if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
   if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
-  if (!existsSync(path)) {
+  if (!isThere(path)) {
     const example = '{"model_version": "cnn", "learning_rate": 0.001, "num_epochs": 30}';
     throw new UserError(`${path}: no such file; write one, for example ${example}`);
   }
