@@ -4,7 +4,7 @@
  *   npx ts-node evaluate.ts --model_dir experiments/cnn_distill --split test --temperature 20
  */
 import { statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { openDevice } from './engine/backends';
 import { flops } from './engine/flops';
@@ -12,7 +12,14 @@ import { analyse, classAccuracies, meanByClass, tellingExamples, type Analysis, 
 import { loadDataset } from './model/data';
 import { pixelsOf, type Dataset, type Split } from './model/data/dataset';
 import { Evaluator } from './model/evaluation';
-import { checkpointPath, needsTeacher, readExperiment, restoredWeights, studentOf } from './model/experiment';
+import {
+  checkpointPath,
+  needsTeacher,
+  normalizationNotice,
+  readExperiment,
+  restoredWeights,
+  studentOf,
+} from './model/experiment';
 import { imagesOf, predictLogits, type Part } from './model/predictions';
 import { evaluationGraph, parameterCount, type Model } from './model/programs';
 import { loadTeacher, type Teacher, type TeacherContext } from './model/teachers';
@@ -20,12 +27,13 @@ import { onnxTeacher } from './model/teachers/onnx';
 import { confusionPicture } from './report/svg_confusion';
 import { imagesPicture } from './report/svg_images';
 import { softTargetsPicture } from './report/svg_soft_targets';
-import { oneOf, parseArguments, runMain } from './utils/cli';
+import { notice, oneOf, parseArguments, runMain } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
-import { UserError } from './utils/errors';
+import { messageOf, UserError } from './utils/errors';
 import { makeWritable, writeFileAtomic, writeJson } from './utils/files';
 import { formatPythonFloat, formatSavetxt } from './utils/numpy_text';
-import type { Params } from './utils/params';
+import { parseJson } from './utils/json';
+import { parseOnnxTeacher, type OnnxTeacherParams, type Params } from './utils/params';
 import { progressBar } from './utils/progress';
 import { RunDirectory } from './utils/run_directory';
 
@@ -37,10 +45,13 @@ const command = {
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
     split: { type: 'string', default: 'val', help: '"val", "test" or "train": which images, without augmentation' },
     temperature: { type: 'number', default: 1, help: 'of the softmax scores, the soft targets and the KL divergence' },
-    onnx: { type: 'string', help: 'a classifier to evaluate in place of the checkpoint' },
+    onnx: {
+      type: 'string',
+      help: 'a classifier to evaluate in place of the checkpoint: a file, or an object as "teacher" in params.json',
+    },
     device: deviceFlag,
     out: { type: 'string', help: 'directory for the results (default: evaluation/ in --model_dir)' },
-    output: { type: 'string', default: 'logits', help: 'what the ONNX file gives: "logits" or "probabilities"' },
+    output: { type: 'string', help: 'what the ONNX file gives: "logits" (the default) or "probabilities"' },
   },
 } as const;
 
@@ -56,28 +67,30 @@ interface Sample {
 
 async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
-  const { model_dir: directory, restore_file, temperature, onnx } = args;
+  const { model_dir: directory, restore_file, temperature } = args;
   if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
   if (!(temperature > 0)) throw new UserError(`--temperature must be greater than 0, got ${temperature}`, 2);
   const part = oneOf('split', args.split, PARTS);
-  const output = oneOf('output', args.output, ['logits', 'probabilities']);
+  const output =
+    args.output === undefined ? undefined : oneOf('output', args.output, ['logits', 'probabilities'] as const);
   const flag = flaggedDevice(args.device);
 
   // The images, what stands for the student – its checkpoint or a file –, and its teacher.
   const { params } = readExperiment(join(directory, 'params.json'));
   const run = new RunDirectory(directory);
-  const path = onnx ?? checkpointPath(run, restore_file);
+  const onnx = args.onnx === undefined ? undefined : onnxOf(args.onnx, output, params);
+  const path = onnx?.onnx ?? checkpointPath(run, restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
   const { split, indices } = imagesOf(part, params, dataset);
   const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
   const { threads } = params;
-  const context = { threads, backend, log: () => {} };
-  const student =
-    onnx === undefined
-      ? await Evaluator.create(model, await restoredWeights(path, model), threads, backend)
-      : await onnxTeacher({ onnx, layout: 'NCHW', output }, model, dataset, context);
+  const context: TeacherContext = { threads, backend, log: (_, line) => notice(line) };
+  if (!onnx) notice(normalizationNotice(path, run, params, dataset));
+  const student = onnx
+    ? await onnxTeacher(onnx, model, dataset, context)
+    : await Evaluator.create(model, await restoredWeights(path, model, notice), threads, backend);
   const teacher = await teacherFor(params, model, dataset, context, split);
 
   const folder = args.out ?? join(directory, 'evaluation');
@@ -97,12 +110,12 @@ async function main(): Promise<void> {
   const graph = evaluationGraph(model);
   const size = {
     bytes: statSync(path).size,
-    ...(onnx === undefined && { parameters: parameterCount(graph), flops_per_image: flops(graph) }),
+    ...(!onnx && { parameters: parameterCount(graph), flops_per_image: flops(graph) }),
   };
   const accuracies = classAccuracies(analysis.confusion).map((share) => share ?? null);
   const class_accuracy = Object.fromEntries(dataset.classes.map((name, k) => [name, accuracies[k]]));
   const evaluation = { file: path, split: part, images: indices.length, ...analysis.figures, class_accuracy, ...size };
-  const name = basename(onnx ?? restore_file).replace(/\.(onnx|safetensors|pth\.tar|pth|pt|th)$/, '');
+  const name = basename(onnx ? path : restore_file).replace(/\.(onnx|safetensors|pth\.tar|pth|pt|th)$/, '');
   writeJson(join(folder, `evaluation_${part}_${name}.json`), evaluation);
   for (const [file, content] of [
     ...texts(analysis, part),
@@ -113,7 +126,31 @@ async function main(): Promise<void> {
   process.stdout.write(`Written to ${folder}\n`);
 }
 
-/** The teacher of an experiment, where it has one that knows the images: cached logits are of training images only. */
+/**
+ * What stands in place of the student, from --onnx: an object as "teacher" in params.json, or a file, which is fed as the
+ * teacher of params.json is where it is that.
+ */
+function onnxOf(text: string, output: OnnxTeacherParams['output'] | undefined, { teacher }: Params): OnnxTeacherParams {
+  const told = output !== undefined && { output };
+  if (text.trimStart().startsWith('{')) return { ...parseOnnxTeacher(parsed(text), '--onnx'), ...told };
+  const teachers = [teacher].flat().filter((one) => typeof one === 'object' && 'onnx' in one);
+  const same = teachers.find(({ onnx }) => resolve(onnx) === resolve(text));
+  if (same) notice(`${text} is fed as the teacher that it is in params.json`);
+  return { ...(same ?? { layout: 'NCHW', output: 'logits' }), onnx: text, ...told };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw new UserError(`--onnx is not valid JSON: ${messageOf(error)}`, 2);
+  }
+}
+
+/**
+ * The teacher of an experiment, where it has one that knows the images: cached logits are of training images only. One that
+ * cannot be loaded, whose file is gone for example, costs the comparison and not the evaluation.
+ */
 async function teacherFor(
   params: Params,
   model: Model,
@@ -124,7 +161,13 @@ async function teacherFor(
   const { teacher } = params;
   if (teacher === 'none' || !needsTeacher(params)) return undefined;
   if (split !== dataset.train && [teacher].flat().some((one) => 'logits' in one)) return undefined;
-  return loadTeacher(teacher, model, dataset, context);
+  try {
+    return await loadTeacher(teacher, model, dataset, context);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`warning: ${error.message}; what compares with the teacher is left out\n`);
+    return undefined;
+  }
 }
 
 /** Softmax scores, hits and the confusion matrix for numpy.loadtxt, by file name. */

@@ -17,9 +17,9 @@ import type { Dataset } from './model/data/dataset';
 import { loadBatches } from './model/data/loader';
 import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from './model/deployment';
 import { allOf, Evaluator } from './model/evaluation';
-import { checkpointPath, readExperiment, restoredWeights, studentOf } from './model/experiment';
+import { checkpointPath, normalizationNotice, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { imagesOf, predictLogits } from './model/predictions';
-import { oneOf, parseArguments, runMain } from './utils/cli';
+import { notice, oneOf, parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
 import { refuseUnwritable, writeFileAtomic, writeJson } from './utils/files';
 import { printable } from './utils/printable';
@@ -71,7 +71,8 @@ async function main(): Promise<void> {
   const checkpoint = checkpointPath(run, restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
-  const weights = await restoredWeights(checkpoint, model);
+  const weights = await restoredWeights(checkpoint, model, notice);
+  notice(normalizationNotice(checkpoint, run, params, dataset));
   const evaluator = await Evaluator.create(model, weights, params.threads);
   const reference = await predictLogits(evaluator, dataset.test, allOf(dataset.test), dataset);
   await evaluator.release();
@@ -87,7 +88,7 @@ async function main(): Promise<void> {
     model_version: params.model_version,
     classes: JSON.stringify(dataset.classes),
     input_size: JSON.stringify(dataset.shape),
-    normalization: JSON.stringify(dataset.normalize),
+    normalization: JSON.stringify(model.normalize),
     distillery_version: packageVersion,
   };
   const measurements: Record<string, Measurement> = {};

@@ -8,9 +8,9 @@ import { openDevice } from './engine/backends';
 import { topAccuracy } from './model/analysis';
 import { loadDataset } from './model/data';
 import { allOf, Evaluator } from './model/evaluation';
-import { checkpointPath, readExperiment, restoredWeights, studentOf } from './model/experiment';
+import { checkpointPath, normalizationNotice, readExperiment, restoredWeights, studentOf } from './model/experiment';
 import { predictLogits } from './model/predictions';
-import { parseArguments, runMain } from './utils/cli';
+import { notice, parseArguments, runMain } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
 import { UserError } from './utils/errors';
 import { makeWritable } from './utils/files';
@@ -37,10 +37,12 @@ async function main(): Promise<void> {
   if (model_dir === undefined || out === undefined)
     throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
   const { params } = readExperiment(join(model_dir, 'params.json'));
-  const checkpoint = checkpointPath(new RunDirectory(model_dir), restore_file);
+  const run = new RunDirectory(model_dir);
+  const checkpoint = checkpointPath(run, restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
-  const weights = await restoredWeights(checkpoint, model);
+  const weights = await restoredWeights(checkpoint, model, notice);
+  notice(normalizationNotice(checkpoint, run, params, dataset));
   const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
   const evaluator = await Evaluator.create(model, weights, params.threads, backend);

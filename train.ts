@@ -13,7 +13,15 @@ import { loadBatches, lookingAhead } from './model/data/loader';
 import { isStopped } from './model/early_stopping';
 import { accumulated, epochMetrics } from './model/epoch';
 import { allOf, Evaluator } from './model/evaluation';
-import { checkpointPath, initialWeights, needsTeacher, restoredWeights, studentOf } from './model/experiment';
+import {
+  checkpointPath,
+  initialFile,
+  initialWeights,
+  needsTeacher,
+  normalizationNotice,
+  restoredWeights,
+  studentOf,
+} from './model/experiment';
 import { Guard, statesIn } from './model/guard';
 import { microBatch } from './model/micro_batches';
 import { partitionOf, predictLogits, validationImages } from './model/predictions';
@@ -29,6 +37,7 @@ import { shortage } from './model/shortage';
 import { inWords } from './model/describe';
 import { plannedRuns } from './model/stages';
 import { loadTeacher, type Teacher } from './model/teachers';
+import { reportAgreement } from './model/teachers/agreement';
 import { teacherCacheOf } from './model/teachers/teacher_cache';
 import { Trainer } from './model/trainer';
 import { unusedInWords, unusedKeys } from './model/unused_keys';
@@ -188,6 +197,7 @@ async function train(
   const remarks: [level: keyof Log, line: string][] = [];
   let tell = (...remark: [keyof Log, string]): void => void remarks.push(remark);
   const say: typeof tell = (...remark) => tell(...remark);
+  const sayInfo = (line: string) => say('info', line);
   const cache = teacherCacheOf(params, {
     shared: args.teacher_cache,
     own: run.file('.teacher_cache'),
@@ -211,8 +221,11 @@ async function train(
   let restored: NamedArrays | undefined;
   const found = last && statesIn(last.tensors);
   if (last) restored = fitWeights(last.path, found!.state, state.shapes);
-  else if (weights !== undefined) restored = await restoredWeights(weights, model);
-  else if (params.init) restored = await initialWeights(params.init, model, state.shapes);
+  else if (weights !== undefined) restored = await restoredWeights(weights, model, sayInfo);
+  else if (params.init) restored = await initialWeights(params.init, model, state.shapes, sayInfo);
+  const taken = last ? undefined : (weights ?? (params.init && initialFile(params.init.checkpoint)));
+  const notice = taken === undefined ? undefined : normalizationNotice(taken, run, params, dataset);
+  if (notice !== undefined) sayInfo(notice);
   if (restored) trainer.begin(restored);
 
   // From here on the directory is written.
@@ -271,7 +284,7 @@ async function train(
   const spentBefore = last ? run.secondsSpent() : 0;
   writeJson(run.file('run.json'), { ...description, seconds: spentBefore });
 
-  const events = new EventWriter(run.file('events'), startStep);
+  const events = new EventWriter(run.file('events'), startStep + 1);
   events.hparams(startStep, flatten(params));
   const interrupt = onInterrupt();
   const longest = 1000 * secondsOf(params.checkpoint_every);
@@ -291,6 +304,10 @@ async function train(
     ...guard.facts,
   });
   const teacherLogits = teacher && (await validationLogits(params, teacher, validation, dataset));
+  if (teacher) {
+    const train = { split: dataset.train, indices: parts.train };
+    await reportAgreement(params, teacher, dataset, { validation, train, logits: teacherLogits }, say);
+  }
   run.writeMetrics(history, selectedOn(params));
 
   const settle = () =>

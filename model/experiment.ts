@@ -1,25 +1,24 @@
 /** From the params of an experiment to its student: what the scripts share. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, extname } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { readOnnxWeights } from '../engine/onnx/weights';
 import { optimizers } from '../engine/optimizers';
 import { readBytes } from '../utils/binary';
-import { fitWeights, readWeights } from '../utils/checkpoints';
+import { fitWeights, parseWeights, readWeights } from '../utils/checkpoints';
 import { UserError } from '../utils/errors';
+import { isOnnx } from '../utils/file_kinds';
 import { isThere } from '../utils/files';
 import type { NamedArrays } from '../utils/ndarray';
 import { netOf, parseParams, readGivenParams, type Catalogue, type Params } from '../utils/params';
-import { matches } from '../utils/glob';
 import { RunDirectory } from '../utils/run_directory';
 import { datasetNames } from './data';
 import { augmentations } from './data/augmentation';
-import type { Dataset } from './data/dataset';
+import { checkNormalize, type Dataset } from './data/dataset';
 import { distillers } from './distillers';
 import { nets } from './nets';
 import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, shapesOf, type Model } from './programs';
 import { DISTILLER_PREFIX, type Method } from './training';
-import { refuseUnmatched } from './transfer';
 
 /** The names that params.json may use. */
 export const catalogue: Catalogue = {
@@ -31,17 +30,20 @@ export const catalogue: Catalogue = {
   searches: { kdparam: 'experiments/kdparam', allkd: 'experiments/allkd' },
 };
 
-/** The student of an experiment on the images of its data set. */
-export function studentOf(params: Params, dataset: Pick<Dataset, 'classes' | 'normalize' | 'shape'>): Model {
+/** The student of an experiment on the images of its data set. A normalisation of other channels is a UserError. */
+export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
+  const { build, aliases } = nets[netOf(params)]!;
+  checkNormalize('params.json', params.normalize, dataset);
   return {
-    net: nets[netOf(params)]!.build,
+    net: build,
+    aliases,
     options: {
       classes: dataset.classes.length,
       numChannels: params.num_channels,
       dropoutRate: params.dropout_rate,
       hiddenSizes: params.hidden_sizes,
     },
-    normalize: dataset.normalize,
+    normalize: params.normalize ?? dataset.normalize,
     input: dataset.shape,
   };
 }
@@ -105,9 +107,29 @@ export function checkpointPath(run: RunDirectory, name: string): string {
   return path;
 }
 
-/** The weights in a file, which must be those of the network. */
-export async function restoredWeights(path: string, model: Model): Promise<NamedArrays> {
-  return fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
+/** The weights in a file, which must be those of the network. `log` is told what is particular to the file. */
+export async function restoredWeights(path: string, model: Model, log?: (line: string) => void): Promise<NamedArrays> {
+  const { aliases } = model;
+  return fitWeights(path, await readWeights(path, { log }), shapesOf(evaluationGraph(model)), { aliases, log });
+}
+
+/**
+ * A line on weights that a run did not write, where its params.json does not say what they were trained with: images are
+ * normalised as is usual for the data set, and files of others often have other numbers.
+ */
+export function normalizationNotice(
+  path: string,
+  run: RunDirectory,
+  { normalize }: Params,
+  dataset: Dataset,
+): string | undefined {
+  const own = ['best', 'last', 'previous'].map((name) => resolve(run.file(`${name}.safetensors`)));
+  if (normalize || own.includes(resolve(path))) return undefined;
+  const { mean, std } = dataset.normalize;
+  return (
+    `${path} is not of this run, and is fed images with the mean [${mean.join(', ')}] and std [${std.join(', ')}] of ` +
+    `${dataset.name}; where it was trained with others, set "normalize" in params.json`
+  );
 }
 
 /**
@@ -115,21 +137,20 @@ export async function restoredWeights(path: string, model: Model): Promise<Named
  * the file has too. `shapes` are those of all its states.
  */
 export async function initialWeights(
-  { checkpoint, skip = [] }: NonNullable<Params['init']>,
+  { checkpoint, skip = [], key, rename }: NonNullable<Params['init']>,
   model: Model,
   shapes: ReadonlyMap<string, readonly number[]>,
+  log?: (line: string) => void,
 ): Promise<NamedArrays> {
   const path = initialFile(checkpoint);
-  const isKept = ([name]: readonly [string, unknown]) => !skip.some((pattern) => matches(pattern, name));
-  const expected = [...shapesOf(evaluationGraph(model))];
-  refuseUnmatched(
-    'init.skip',
-    skip,
-    expected.map(([name]) => name),
-  );
-  const weights = /\.onnx$/i.test(path) ? readOnnxWeights(readBytes(path), path) : await readWeights(path);
+  const expected = shapesOf(evaluationGraph(model));
+  const bytes = readBytes(path);
+  const weights = isOnnx(bytes) ? readOnnxWeights(bytes, path) : await parseWeights(bytes, path, { key, log });
   const beside = new Map([...weights].filter(([name]) => name.startsWith(DISTILLER_PREFIX)));
-  const student = new Map([...weights].filter(([name]) => !beside.has(name)).filter(isKept));
+  const student = new Map([...weights].filter(([name]) => !beside.has(name)));
   const kept = [...beside].filter(([name, { shape }]) => shapes.get(name)?.join() === shape.join());
-  return new Map([...fitWeights(path, student, new Map(expected.filter(isKept))), ...kept]);
+  return new Map([
+    ...fitWeights(path, student, expected, { skip, skipKey: 'init.skip', rename, aliases: model.aliases, log }),
+    ...kept,
+  ]);
 }

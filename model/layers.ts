@@ -5,6 +5,7 @@ import { batchNorm, batchNormEval, conv2d, linear, mul } from '../engine/ops';
 import { raw } from '../engine/ops/elementwise';
 import type { ConvOptions } from '../engine/ops/conv';
 import { formatShape, type Tensor } from '../engine/tensor';
+import { UserError } from '../utils/errors';
 import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../utils/ndarray';
 import { Random } from '../utils/random';
 
@@ -66,7 +67,7 @@ export class Layers {
     return this.graph.scope(this.fullName(name), () => linear(x, weight, bias));
   }
 
-  /** BatchNorm1d or 2d: weight 1, bias 0, momentum 0.1, eps 1e-5. */
+  /** BatchNorm1d or 2d: weight 1, bias 0, momentum 0.1, eps 1e-5. Training on one value per channel is a UserError. */
   batchNorm(name: string, x: Tensor): Tensor {
     const shape = [x.shape[1]!];
     const weight = this.parameter(`${name}.weight`, shape, constant(1));
@@ -78,6 +79,7 @@ export class Layers {
     const { mode, fixesNorm } = this.options;
     return this.graph.scope(this.fullName(name), () => {
       if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
+      if (sizeOf(x.shape) === x.shape[1]) throw new UserError(oneValue(this.fullName(name)));
       const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
       this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));
       return batchNorm(x, state);
@@ -122,4 +124,12 @@ export class Layers {
     if (!array) throw new Error(`layers: no weights for ${name} ${formatShape(shape)}`);
     return this.graph.constant(array);
   }
+}
+
+/** One value is its own mean: normalised it is 0, whatever the image. */
+function oneValue(name: string): string {
+  return (
+    `"batch_size": the BatchNorm "${name}" needs more than one value per channel when training, got a batch of 1 image; ` +
+    'raise it, and where the last batch of an epoch has 1 image, change it or "subset_percent"'
+  );
 }

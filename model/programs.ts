@@ -4,6 +4,7 @@ import { mul, oneHot } from '../engine/ops';
 import { raw } from '../engine/ops/elementwise';
 import type { Tensor } from '../engine/tensor';
 import { ndarray, sizeOf } from '../utils/ndarray';
+import type { ImageShape } from './data/dataset';
 import { crossEntropy } from './distillers/nokd';
 import { Layers } from './layers';
 import type { Net, NetOptions } from './nets';
@@ -20,8 +21,12 @@ export interface Model {
   readonly net: Net;
   readonly options: NetOptions;
   readonly normalize: Normalization;
-  /** Channels, height, width. */
-  readonly input: readonly [number, number, number];
+  /** Channels, height, width, as the network sees images. */
+  readonly input: ImageShape;
+  /** The same as they are stored, where that is another size: they are resized. */
+  readonly stored?: ImageShape;
+  /** What files of others call parts of its parameters' names, and what they are here. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -71,19 +76,27 @@ export function parameterCount(graph: Graph): number {
   return trained.reduce((total, { tensor }) => total + sizeOf(tensor.shape), 0);
 }
 
-/** (p / 255 − mean) / std of uint8 pixels p that are fed as `name` (N, C, H, W). */
+/**
+ * (p / 255 − mean) / std of uint8 pixels p that are fed as `name` (N, C, H, W), resized bilinearly between pixel centres
+ * without antialiasing, as torch.nn.functional.interpolate does, where they are stored at another size.
+ */
 export function normalizedImages(
   graph: Graph,
-  { input, normalize }: Pick<Model, 'input' | 'normalize'>,
+  { input, stored = input, normalize }: Pick<Model, 'input' | 'stored' | 'normalize'>,
   batchSize: number,
   name = 'images',
 ): Tensor {
-  const images = graph.input(name, 'uint8', [batchSize, ...input]);
+  const images = graph.input(name, 'uint8', [batchSize, ...stored]);
   const pixels = graph.emit('Cast', [images], images.shape, { dtype: 'float32', attributes: { to: 1 } });
   const perChannel = (values: readonly number[]) =>
     graph.constant(ndarray('float32', [1, values.length, 1, 1], Float32Array.from(values)));
   const centred = raw('Sub', raw('Div', pixels, graph.scalar(255)), perChannel(normalize.mean));
-  return raw('Div', centred, perChannel(normalize.std));
+  const normalized = raw('Div', centred, perChannel(normalize.std));
+  const [channels, height, width] = input;
+  if (stored[1] === height && stored[2] === width) return normalized;
+  const attributes = { mode: 'linear', coordinate_transformation_mode: 'half_pixel', axes: [2, 3] };
+  const inputs = [normalized, undefined, undefined, graph.integers([height, width])];
+  return graph.emit('Resize', inputs, [batchSize, channels, height, width], { attributes });
 }
 
 /** How many rows of logits have their maximum at the label; a tie counts as the first class. */

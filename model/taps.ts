@@ -21,6 +21,19 @@ export class Taps {
     return [...this.tensors.keys()];
   }
 
+  /** Is it an ONNX file or cached logits, which nothing else is known of? */
+  get hasOnlyLogits(): boolean {
+    return this.names.join() === 'logits';
+  }
+
+  /** What to do where a method needs more than logits, in a message. */
+  get needOfMaps(): string {
+    return (
+      `the ${this.owner} gives nothing but logits, as ONNX files and cached logits do: choose a method on logits, such as ` +
+      `"kd", or a "${this.owner}" that is a net with a checkpoint`
+    );
+  }
+
   /** (N, classes), before any softmax. */
   get logits(): Tensor {
     return this.tap('logits');
@@ -34,6 +47,7 @@ export class Taps {
   /** A tensor by name. One that is not there is a UserError that lists what is. */
   tap(name: string): Tensor {
     const tensor = this.tensors.get(name);
+    if (!tensor && this.hasOnlyLogits) throw new UserError(this.needOfMaps);
     if (!tensor) {
       throw new UserError(`the ${this.owner} has no output "${name}"; it has ${this.names.join(', ')}`);
     }

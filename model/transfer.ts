@@ -1,6 +1,6 @@
 /** Transfer learning: which of a student's parameters stay as they are, and which learn at rates of their own. */
 import { UserError } from '../utils/errors';
-import { matches, unmatched } from '../utils/glob';
+import { matches, refuseUnmatched } from '../utils/glob';
 import type { Params } from '../utils/params';
 
 /** What is particular to parameters, by their names. */
@@ -35,15 +35,4 @@ export function parameterRules(
       return group ? group[1] / base : 1;
     },
   };
-}
-
-/** A UserError that names the globs of a key that match no parameter, and what there is to match. */
-export function refuseUnmatched(key: string, patterns: readonly string[], parameters: readonly string[]): void {
-  const lost = unmatched(patterns, parameters);
-  if (lost.length === 0) return;
-  const layers = [...new Set(parameters.map((name) => name.split('.')[0]!))];
-  const known = layers.slice(0, 12).join(', ') + (layers.length > 12 ? ', …' : '');
-  throw new UserError(
-    `"${key}": ${JSON.stringify(lost[0])} matches no parameter of the network; they begin with ${known}`,
-  );
 }

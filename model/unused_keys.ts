@@ -97,5 +97,5 @@ function optimizerSettings({ learning_rate, momentum, nesterov, weight_decay }: 
 function onSmallImages(params: Params): Model {
   const classes = Array.from({ length: 10 }, String);
   const normalize = { mean: [0, 0, 0], std: [1, 1, 1] };
-  return studentOf(params, { classes, normalize, shape: [3, 32, 32] });
+  return studentOf({ ...params, normalize }, { name: 'small images', classes, normalize, shape: [3, 32, 32] });
 }

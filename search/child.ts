@@ -108,6 +108,15 @@ export function divergenceOf(directory: string): string | undefined {
   return isObject(run) && typeof run.diverged === 'string' ? run.diverged : undefined;
 }
 
+/** What the trainer's log says of its teachers: how often each agrees with the labels, and whether that is a warning. */
+export function teacherLines(directory: string): { teacher: string; isWarning: boolean; line: string }[] {
+  const path = join(directory, 'train.log');
+  const text = isFile(path) ? readText(path) : '';
+  return [...text.matchAll(/:(INFO|WARNING): ((Teacher .+): agrees with the labels of .*)$/gm)].map(
+    ([, level, line, teacher]) => ({ teacher: teacher!, isWarning: level === 'WARNING', line: line! }),
+  );
+}
+
 /** The last line of a child's stderr that is no part of a stack trace; '' where there is none. */
 export function lastWords(directory: string): string {
   const path = join(directory, LAUNCHER_LOG);

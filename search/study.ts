@@ -1,7 +1,7 @@
 /** What a search knows: its trials as the journal has them, their curves, what runs, and what that comes to. */
 import { join } from 'node:path';
 import { formatDuration } from '../utils/progress';
-import { curveOf } from './child';
+import { curveOf, teacherLines } from './child';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
 import { lostRepeat, withoutLost } from './lost_results';
@@ -37,6 +37,8 @@ export class Study {
   readonly failed = new Set<string>();
   /** What ends the search. */
   fault: Error | undefined;
+  /** Teachers of which it was said how often they agree with the labels. */
+  private readonly teachers = new Set<string>();
   private readonly pruner: Pruner;
   private readonly curves = new Map<string, readonly number[]>();
   private readonly durations: number[] = [];
@@ -48,6 +50,15 @@ export class Study {
     this.pruner = createPruner(settings.pruner, settings.seed);
     for (const trial of this.trials.values()) {
       if (this.isOver(trial)) this.curves.set(trial.name, curveOf(join(directory, trial.name), settings.metric));
+    }
+  }
+
+  /** Says once of each teacher how often it agrees with the labels, as the log of a run has it. */
+  tellOfTeachers(directory: string): void {
+    for (const { teacher, isWarning, line } of teacherLines(directory)) {
+      if (this.teachers.has(teacher)) continue;
+      this.teachers.add(teacher);
+      this.context.log[isWarning ? 'warn' : 'info'](line);
     }
   }
 

@@ -49,6 +49,7 @@ export async function supervise(
     if (study.isStopping) end('interrupt', 'SIGINT');
     else if (settings.timeout !== undefined && seconds > settings.timeout) end('timeout', 'SIGTERM');
     else if (repeat === 0 && study.prunes(name, asked)) end('pruned', 'SIGINT');
+    if (asked === 0 && epochs > 0) study.tellOfTeachers(directory);
     asked = curve.length;
   };
   let trouble: Error | undefined;

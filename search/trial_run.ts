@@ -44,6 +44,7 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
     }
     if (outcome === 'interrupted') return undefined;
     if (outcome === 'elsewhere') return run.directory;
+    study.tellOfTeachers(run.directory);
     study.record(outcome);
     if (outcome.event !== 'finished') break;
   }

@@ -6,6 +6,9 @@ import { join, relative } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Figures } from '../model/analysis';
 import { makeShapes } from '../model/data/shapes';
+import { allOf, Evaluator } from '../model/evaluation';
+import { nets } from '../model/nets';
+import { readSafetensors } from '../utils/safetensors';
 import { experiment, readJsonIn, runScript, snapshot, train, type Ended } from './helpers/train';
 
 interface Evaluation extends Figures {
@@ -34,10 +37,12 @@ describe('evaluate.ts', function () {
   async function evaluation(name: string, ...args: string[]): Promise<Evaluation> {
     const directory = args[0]!;
     const { exitCode, stderr } = await evaluate('--model_dir', ...args);
-    expect(stderr).to.equal('');
+    expect(withoutNotices(stderr)).to.equal('');
     expect(exitCode).to.equal(0);
     return readJsonIn<Evaluation>(join(directory, 'evaluation'), `evaluation_${name}.json`);
   }
+
+  const withoutNotices = (stderr: string) => stderr.replaceAll(/^notice: .*\n/gm, '');
 
   let trained: Record<string, string>;
   let evaluated: Record<string, string>;
@@ -173,8 +178,56 @@ describe('evaluate.ts', function () {
     const cached = experiment(join(scratch, 'cached'), params);
     copyFileSync(join(run, 'best.safetensors'), join(cached, 'best.safetensors'));
     expect(await evaluation('test_best', cached, '--split', 'test')).not.to.have.property('teacher');
-    const { stderr } = await evaluate('--model_dir', cached, '--split', 'val');
-    expect(stderr).to.equal('error: none.npy: no such file\n');
+  });
+
+  it('warns of a teacher that is gone, and evaluates without the comparison', async () => {
+    const teacher = { model: 'cnn', checkpoint: 'gone.pth', num_channels: 8 };
+    const alone = experiment(join(scratch, 'alone'), { ...changes, model_version: 'cnn_distill', teacher });
+    copyFileSync(join(run, 'best.safetensors'), join(alone, 'best.safetensors'));
+    const { stderr, exitCode } = await evaluate('--model_dir', alone, '--split', 'test');
+    expect(stderr).to.equal('warning: gone.pth: no such file; what compares with the teacher is left out\n');
+    expect(exitCode).to.equal(0);
+    const found = readJsonIn<Evaluation>(join(alone, 'evaluation'), 'evaluation_test_best.json');
+    expect(found).not.to.have.property('teacher');
+    expect(found.accuracy).to.equal(figures.accuracy);
+  });
+
+  it('normalises as "normalize" in params.json says', async () => {
+    const normalize = { mean: [0.1, 0.2, 0.3], std: [0.5, 0.5, 0.5] };
+    const other = experiment(join(scratch, 'other'), { ...changes, normalize });
+    copyFileSync(join(run, 'best.safetensors'), join(other, 'best.safetensors'));
+    const found = await evaluation('test_best', other, '--split', 'test');
+    const { test, classes, shape } = makeShapes({ train: 1, test: 110, seed: 0 });
+    const options = { classes: classes.length, numChannels: 8, dropoutRate: 0 };
+    const { tensors } = readSafetensors(join(run, 'best.safetensors'));
+    const model = { net: nets.cnn!.build, options, normalize, input: shape };
+    const evaluator = await Evaluator.create(model, tensors, 1);
+    const expected = await evaluator.evaluate(test, allOf(test));
+    await evaluator.release();
+    expect(found.loss).to.be.closeTo(expected.loss, 1e-5).and.not.closeTo(figures.loss, 1e-4);
+  });
+
+  it('says what weights are fed that the run did not write', async () => {
+    const file = join(scratch, 'weights.safetensors');
+    copyFileSync(join(run, 'best.safetensors'), file);
+    const plain = experiment(join(scratch, 'plain'), changes);
+    const { stderr } = await evaluate('--model_dir', plain, '--restore_file', file, '--split', 'test');
+    expect(stderr).to.match(
+      /^notice: .*weights\.safetensors is not of this run, and is fed images with the mean \[.*\n$/,
+    );
+    expect(stderr).to.match(/ of shapes; where it was trained with others, set "normalize" in params\.json\n$/);
+  });
+
+  it('feeds an ONNX file as the teacher that it is, or by the keys of one', async () => {
+    const teacher = { onnx: foreign, normalize: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } };
+    const directory = experiment(join(scratch, 'itself'), { ...changes, model_version: 'cnn_distill', teacher });
+    const same = await evaluation('test_open_batch', directory, '--split', 'test', '--onnx', foreign);
+    expect(same.teacher).to.include({ agreement: 1, kl_divergence: 0 });
+    const told = await evaluation('test_open_batch', directory, '--split', 'test', '--onnx', JSON.stringify(teacher));
+    expect(told).to.deep.equal(same);
+    const other = { ...teacher, normalize: { mean: [0, 0, 0], std: [1, 1, 1] } };
+    const fed = await evaluation('test_open_batch', directory, '--split', 'test', '--onnx', JSON.stringify(other));
+    expect(fed.teacher!.kl_divergence).to.be.greaterThan(0);
   });
 
   it('evaluates an ONNX file of any maker, fed as the data set is normalised', async () => {
@@ -222,6 +275,18 @@ describe('evaluate.ts', function () {
         2,
       ],
       [
+        'for an ONNX file whose keys are not those of a teacher',
+        () => ['--model_dir', run, '--onnx', '{"onnx": "a.onnx", "layout": "HWC"}'],
+        '--onnx: "layout" must be one of "NCHW", "NHWC", got "HWC"',
+        2,
+      ],
+      [
+        'for a checkpoint in place of an ONNX file',
+        () => ['--model_dir', run, '--onnx', join(run, 'best.safetensors')],
+        `${join(run, 'best.safetensors')}: not an ONNX model: it is a safetensors file, which is named with its network`,
+        1,
+      ],
+      [
         'for a missing checkpoint',
         () => ['--model_dir', run, '--restore_file', 'first.pth'],
         'first.pth: no such file',
@@ -261,8 +326,9 @@ describe('evaluate.ts', function () {
     cases.forEach(([name, , message, code], i) => {
       it(name, () => {
         const { exitCode, stderr } = endings[i]!;
-        expect(stderr.startsWith(`error: ${message}`), stderr).to.equal(true);
-        expect(stderr.match(/\n/g), stderr).to.have.length(1);
+        const lines = withoutNotices(stderr);
+        expect(lines.startsWith(`error: ${message}`), stderr).to.equal(true);
+        expect(lines.match(/\n/g), stderr).to.have.length(1);
         expect(exitCode).to.equal(code);
       });
     });

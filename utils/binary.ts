@@ -13,7 +13,7 @@ export interface Encoding {
   decode(shape: readonly number[], bytes: Uint8Array): NdArray;
 }
 
-/** The encodings that can be read, by their names in safetensors; half precision becomes float32. */
+/** The encodings that can be read, by their names in safetensors; half precision becomes float32, int16 int32. */
 export const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding>([
   ['F64', { bytesPerElement: 8, decode: (shape, bytes) => arrayFromBytes('float64', shape, bytes) }],
   ['F32', { bytesPerElement: 4, decode: (shape, bytes) => arrayFromBytes('float32', shape, bytes) }],
@@ -21,6 +21,7 @@ export const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding
   ['BF16', { bytesPerElement: 2, decode: (shape, bytes) => ndarray('float32', shape, bfloat16ToFloat32(bytes)) }],
   ['I64', { bytesPerElement: 8, decode: (shape, bytes) => arrayFromBytes('int64', shape, bytes) }],
   ['I32', { bytesPerElement: 4, decode: (shape, bytes) => arrayFromBytes('int32', shape, bytes) }],
+  ['I16', { bytesPerElement: 2, decode: (shape, bytes) => ndarray('int32', shape, int16ToInt32(bytes)) }],
   ['I8', { bytesPerElement: 1, decode: (shape, bytes) => arrayFromBytes('int8', shape, bytes) }],
   ['U8', { bytesPerElement: 1, decode: (shape, bytes) => arrayFromBytes('uint8', shape, bytes) }],
   ['BOOL', { bytesPerElement: 1, decode: (shape, bytes) => arrayFromBytes('bool', shape, bytes) }],
@@ -37,22 +38,40 @@ export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 }
 
+/** Little-endian words of 16 bits. */
+function wordsOf(bytes: Uint8Array): Uint16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
+  return new Uint16Array(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.length >> 1);
+}
+
+function int16ToInt32(bytes: Uint8Array): Int32Array {
+  return Int32Array.from(wordsOf(bytes), (word) => (word << 16) >> 16);
+}
+
+/** The number of each of the 65,536 words of binary16, made when the first is asked for. */
+let halves: Float32Array | undefined;
+
 /** Little-endian IEEE 754 binary16 to float32; exact, as every half-precision number is a single-precision one. */
 export function float16ToFloat32(bytes: Uint8Array): Float32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Float32Array.from({ length: bytes.length / 2 }, (_, i) => {
-    const bits = view.getUint16(2 * i, true);
-    const sign = bits >> 15 === 0 ? 1 : -1;
-    const exponent = (bits >> 10) & 0x1f;
-    const fraction = (bits & 0x3ff) / 0x400;
-    if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-    return exponent === 0 ? sign * fraction * 2 ** -14 : sign * (1 + fraction) * 2 ** (exponent - 15);
-  });
+  const numbers = (halves ??= Float32Array.from({ length: 2 ** 16 }, (_, word) => halfOf(word)));
+  const words = wordsOf(bytes);
+  const floats = new Float32Array(words.length);
+  for (let i = 0; i < words.length; i++) floats[i] = numbers[words[i]!]!;
+  return floats;
+}
+
+function halfOf(bits: number): number {
+  const sign = bits >> 15 === 0 ? 1 : -1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = (bits & 0x3ff) / 0x400;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -14 : sign * (1 + fraction) * 2 ** (exponent - 15);
 }
 
 /** Little-endian bfloat16 to float32; exact, as it is the upper half of a single-precision number. */
 export function bfloat16ToFloat32(bytes: Uint8Array): Float32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const bits = Uint32Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true) << 16);
+  const words = wordsOf(bytes);
+  const bits = new Uint32Array(words.length);
+  for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16;
   return new Float32Array(bits.buffer);
 }

@@ -64,6 +64,11 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   }
 }
 
+/** Says on stderr what is worth knowing and no warning; nothing where there is no line. */
+export function notice(line: string | undefined): void {
+  if (line !== undefined) process.stderr.write(`notice: ${line}\n`);
+}
+
 /** A reader that stops reading, such as `head`, is no error; a file on a full disk is. */
 function endUnlessClosed({ code, message }: NodeJS.ErrnoException): void {
   if (code === 'EPIPE') return;

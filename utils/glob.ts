@@ -1,4 +1,5 @@
 /** Patterns over names whose parts are joined by dots, as those of parameters: `conv1`, `layer*`, `*.bias`. */
+import { UserError } from './errors';
 
 /**
  * Does a pattern match a name, or its beginning up to a dot? `*` stands for any characters, dots too, `?` for any one.
@@ -34,4 +35,15 @@ function matchesWhole(pattern: string, name: string): boolean {
   }
   while (pattern[at] === '*') at++;
   return at === pattern.length;
+}
+
+/** A UserError that names the globs of a key that match no parameter, and what there is to match. */
+export function refuseUnmatched(key: string, patterns: readonly string[], parameters: readonly string[]): void {
+  const lost = unmatched(patterns, parameters);
+  if (lost.length === 0) return;
+  const layers = [...new Set(parameters.map((name) => name.split('.')[0]!))];
+  const known = layers.slice(0, 12).join(', ') + (layers.length > 12 ? ', …' : '');
+  throw new UserError(
+    `"${key}": ${JSON.stringify(lost[0])} matches no parameter of the network; they begin with ${known}`,
+  );
 }

@@ -50,14 +50,26 @@ export type DatasetParams =
   | { name: 'shapes'; train: number; test: number; seed: number }
   | FolderParams;
 
-/** Statistics of the pixels, in [0, 1], that a teacher was trained with, a value per channel. */
+/** Statistics of the pixels, in [0, 1], that a network was trained with, a value per channel. */
 export type NormalizeParams = { mean: number[]; std: number[] };
 
+/** Which weights of a file are meant, and what they are called. */
+export interface WeightsParams {
+  /** Path of the state dict in the file, or what its names begin with; the usual places where absent. */
+  key?: string;
+  /** Parts of names in the file, and what the network calls them. */
+  rename?: Record<string, string>;
+  /** Globs of the network's parameters that are not taken from the file: they begin at random. */
+  skip?: string[];
+}
+
 /** A net with a checkpoint. */
-export interface CheckpointTeacherParams {
+export interface CheckpointTeacherParams extends WeightsParams {
   model: string;
   /** Path of its weights; the best ones of experiments/base_<model> where absent. */
   checkpoint?: string;
+  /** Side of its images in pixels; that of the student's where absent. */
+  size?: number;
   /** The student's where absent. */
   normalize?: NormalizeParams;
   num_channels: number;
@@ -108,13 +120,15 @@ export interface Params {
   /** What is minimised: the sum of the losses of these. */
   method: MethodParams[];
   /** Where the student's weights come from, a file or the directory of a run, but for those that `skip` matches; random ones where absent. */
-  init?: { checkpoint: string; skip?: string[] };
+  init?: { checkpoint: string } & WeightsParams;
   /** Globs of the student's parameters that are not trained, and how BatchNorms among them normalise; "eval" where absent. */
   freeze?: string[];
   freeze_batch_norm?: 'eval' | 'train';
   /** Learning rates, before any schedule, of the parameters that a glob matches. */
   learning_rates?: Record<string, number>;
   dataset: DatasetParams;
+  /** Of the pixels as the student sees them; what is usual for the data set where absent. */
+  normalize?: NormalizeParams;
   data_dir: string;
   /** Part of the training set that is used, in (0, 1]. */
   subset_percent: number;
@@ -391,6 +405,34 @@ const globs: Schema = {
   description: `an array of 1 to ${MAX_GLOBS} globs such as "layer*"`,
 };
 
+/** Which weights of a file are meant, for `init` and `teacher`. */
+const weightsSchema = {
+  skip: globs,
+  key: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 200,
+    description: 'a key such as "model_ema", of 1 to 200 characters',
+  },
+  rename: {
+    type: 'object',
+    propertyNames: { minLength: 1, maxLength: 200, description: 'parts of names, of 1 to 200 characters' },
+    additionalProperties: { type: 'string', maxLength: 200 },
+    minProperties: 1,
+    maxProperties: MAX_GLOBS,
+    description: `an object such as {"shortcut": "downsample"}, of 1 to ${MAX_GLOBS} parts of names`,
+  },
+};
+
+const perChannel = (range: Schema): Schema => ({
+  type: 'array',
+  items: number(range),
+  minItems: 1,
+  maxItems: 3,
+  description: 'an array of 1 or 3 numbers, one for each channel of the images',
+});
+const normalizeSchema = object({ mean: perChannel({}), std: perChannel(positive) }, ['mean', 'std']);
+
 /**
  * The schema for one file. Where a key has several forms, the form that the file uses is picked here, so that a
  * message is about that form and defaults can be filled inside it.
@@ -404,7 +446,7 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
   const properties = {
     model_version: oneOf(names.flatMap((name) => [name, `${name}_distill`])),
     method: namedSchema(file.method, methods, 'a method or a list of some, each named once'),
-    init: object({ checkpoint: { type: 'string' }, skip: globs }, ['checkpoint']),
+    init: object({ checkpoint: { type: 'string' }, ...weightsSchema }, ['checkpoint']),
     freeze: globs,
     freeze_batch_norm: oneOf(['eval', 'train']),
     learning_rates: {
@@ -427,6 +469,7 @@ function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema 
     early_stopping: object({ patience: integer(1), min_delta: number(fromZero, 0) }, ['patience']),
     on_nan: oneOf(['stop', 'skip', 'restore']),
     dataset: datasetSchema(file.dataset, datasets),
+    normalize: normalizeSchema,
     data_dir: { type: 'string', default: dataDirectory(file.dataset) },
     subset_percent: number(partOrAll, 1),
     augmentation: Array.isArray(file.augmentation)
@@ -556,39 +599,45 @@ function teacherSchema(teacher: unknown, nets: readonly string[]): Schema {
   return { type: 'array', items, minItems: items.length, additionalItems: false };
 }
 
+const path: Schema = { type: 'string' };
+const imageSide: Schema = { ...integer(1), maximum: 8192 };
+const onnxForm: Readonly<Record<string, Schema>> = {
+  onnx: path,
+  layout: oneOf(['NCHW', 'NHWC'], 'NCHW'),
+  size: imageSide,
+  normalize: normalizeSchema,
+  output: oneOf(['logits', 'probabilities'], 'logits'),
+};
+const onnxSchema = object(onnxForm, ['onnx']);
+
 /** The form of a teacher is told by the one key that all its kind have. */
 function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): Schema {
-  const perChannel = (range: Schema): Schema => ({
-    type: 'array',
-    items: number(range),
-    minItems: 1,
-    maxItems: 3,
-    description: 'an array of 1 or 3 numbers, one for each channel of the images',
-  });
-  const normalize = object({ mean: perChannel({}), std: perChannel(positive) }, ['mean', 'std']);
-  const path = { type: 'string' };
   const forms: Record<string, Schema> = {
     model: {
       model: oneOf(nets),
       checkpoint: path,
-      normalize,
+      ...weightsSchema,
+      size: imageSide,
+      normalize: normalizeSchema,
       num_channels: widthOf(32),
       hidden_sizes: widths(),
       dropout_rate: number(belowOne),
     },
-    onnx: {
-      onnx: path,
-      layout: oneOf(['NCHW', 'NHWC'], 'NCHW'),
-      size: { ...integer(1), maximum: 8192 },
-      normalize,
-      output: oneOf(['logits', 'probabilities'], 'logits'),
-    },
+    onnx: onnxForm,
     logits: { logits: path },
   };
   const keys = Object.keys(forms);
   const [key, ...others] = keys.filter((name) => Object.hasOwn(teacher, name));
   if (key !== undefined && others.length === 0) return object(forms[key]!, [key]);
   return { not: {}, description: `an object with one of the keys ${keys.map(show).join(', ')}` };
+}
+
+/** Checks a teacher that is an ONNX file, as `teacher` in params.json; `source` names it in the lines of the UserError. */
+export function parseOnnxTeacher(content: unknown, source: string): OnnxTeacherParams {
+  const teacher = isObject(content) ? { ...content } : content;
+  const lines = mistakes(onnxSchema, teacher);
+  if (lines.length > 0) throw new UserError(lines.map((line) => `${source}: ${line}`).join('\n'), 2);
+  return teacher as OnnxTeacherParams;
 }
 
 function scheduleSchema(schedule: unknown, base: unknown): Schema {

@@ -4,8 +4,11 @@ import { dirname, join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { quoted, readBytes } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
+import { foreignKind, isOnnx } from '../../utils/file_kinds';
 import { isFile, isThere } from '../../utils/files';
 import { sizeOf, type NdArray } from '../../utils/ndarray';
+import { isTorchCheckpoint } from '../../utils/pytorch';
+import { isSafetensors } from '../../utils/safetensors';
 import { executionProviders, fromOrt, toOrt, type Provider } from '../backends/onnxruntime';
 import { ModelProto } from './proto';
 import { readModel, type OnnxModel, type OnnxValue } from './read';
@@ -34,6 +37,8 @@ export class ForeignModel {
     provider: Provider = 'cpu',
   ): Promise<ForeignModel> {
     const bytes = readBytes(path);
+    const kind = isOnnx(bytes) ? undefined : weightsKind(bytes);
+    if (kind !== undefined) throw new UserError(`${path}: not an ONNX model: ${kind}`);
     const model = readModel(bytes, path);
     for (const { file } of model.initializers.values()) {
       if (file === undefined || isFile(join(dirname(path), file))) continue;
@@ -112,4 +117,15 @@ function firstLine(error: unknown): string {
     .trim()
     .split(/\p{Cc}/u);
   return line!.slice(0, 400);
+}
+
+/** What a file is that is no model but weights, or nothing of the kind; undefined where that is not known. */
+function weightsKind(bytes: Uint8Array): string | undefined {
+  const title = isSafetensors(bytes)
+    ? 'a safetensors file'
+    : isTorchCheckpoint(bytes)
+      ? 'a PyTorch checkpoint'
+      : undefined;
+  if (title === undefined) return foreignKind(bytes);
+  return `it is ${title}, which is named with its network: "teacher": { "model": …, "checkpoint": FILE }`;
 }

@@ -1,5 +1,7 @@
 /** What a dataset is: labelled images of one size, in a training and a test part. */
 
+import { UserError } from '../../utils/errors';
+
 /** Channels, height, width. */
 export type ImageShape = readonly [channels: number, height: number, width: number];
 
@@ -51,6 +53,22 @@ export interface Dataset<S extends Split = Split> {
 }
 
 export type StoredDataset = Dataset<StoredSplit>;
+
+/** Refuses a normalisation that has no value for each channel of the images; `owner` says in a message whose it is. */
+export function checkNormalize(
+  owner: string,
+  normalize: Dataset['normalize'] | undefined,
+  { name, shape: [channels] }: Pick<Dataset, 'name' | 'shape'>,
+): void {
+  for (const [key, values] of Object.entries(normalize ?? {})) {
+    if (values.length !== channels) {
+      throw new UserError(
+        `${owner}: "normalize.${key}" is [${values.join(', ')}], accepted is an array of ${channels}, ` +
+          `a number for each channel of the images of ${name}`,
+      );
+    }
+  }
+}
 
 /** Pixels of the examples as they are seen in evaluation. */
 export async function pixelsOf(split: Split, examples: Uint32Array, shape: ImageShape): Promise<Uint8Array> {

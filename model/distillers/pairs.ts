@@ -40,6 +40,7 @@ export function layerNames(
   const count = Math.min(mine.length, theirs.length, most);
   if (count === 0) {
     const empty = mine.length === 0 ? student : teacher;
+    if (empty.hasOnlyLogits) throw new UserError(empty.needOfMaps);
     throw new UserError(
       `"layers" is needed: the ${mine.length === 0 ? 'student' : 'teacher'} has no stages, but ${empty.names.join(', ')}`,
     );

@@ -12,7 +12,7 @@ import { cifarResnet, classicResnet, classicResnetProjected } from './resnet';
 import { resnext } from './resnext';
 import { senet18 } from './senet';
 import { shufflenet, shufflenetV2 } from './shufflenet';
-import { simplenet } from './simplenet';
+import { cifarNet, simplenet } from './simplenet';
 import { narrowStageResnet, wideStageResnet } from './stage_resnet';
 import { vgg } from './vgg';
 import { wideResnet, type WideResnetNames } from './wide_resnet';
@@ -23,6 +23,8 @@ export interface NetEntry {
   readonly build: Net;
   /** What the network is trained with where params.json does not say. */
   readonly recipe: NetDefaults;
+  /** What files of others call parts of its parameters' names, and what they are here. */
+  readonly aliases?: Readonly<Record<string, string>>;
 }
 
 const adamRecipe: NetDefaults = {
@@ -150,12 +152,15 @@ export const nets: Readonly<Record<string, NetEntry>> = {
 
   // Of depthwise convolutions.
   mobilenet: sgd(mobilenet),
-  mobilenetv2: sgd(mobilenetV2),
+  mobilenetv2: sgd(mobilenetV2([1, 2, 3, 4, 3, 3, 1])),
+  mobilenetv2_short: sgd(mobilenetV2([1, 1, 3, 4, 3, 3, 1])),
   shufflenetg2: sgd(shufflenet(2)),
   shufflenetg3: sgd(shufflenet(3)),
   shufflenetv2: sgd(shufflenetV2),
 
-  simplenet: sgd(simplenet),
+  // Small ones with two 5×5 convolutions: LeNet-5 with BatchNorm, and the network of PyTorch's CIFAR-10 tutorial.
+  simplenet: { ...sgd(simplenet), aliases: { batchnoorm1: 'bn1', batchnoorm2: 'bn2' } },
+  cifar_net: sgd(cifarNet),
 
   // Perceptrons: of any hidden layers, and the teacher and student of MNIST.
   mlp: perceptron(mlp(), 0),

@@ -1,7 +1,8 @@
 /**
  * MobileNets for 32×32 images: depthwise 3×3 convolutions filter, 1×1 convolutions mix the channels.
  *   mobilenet   – Howard et al. 2017; 3,217,226 parameters for 10 classes
- *   mobilenetV2 – Sandler et al. 2018, with ReLU in place of ReLU6; 2,296,922 parameters for 10 classes
+ *   mobilenetV2 – Sandler et al. 2018, with ReLU in place of ReLU6; 2,296,922 parameters for 10 classes, 2,288,090 with
+ *                 one block of 24 channels, as HtutLynn/Knowledge_Distillation_Pytorch has it
  * Features: `stem`, `stage1`, … for each size of the map, and `head` of the second net, after ReLU; `.preact` before.
  * Blocks of the second net end without ReLU: that of its stages is one that no other layer sees.
  */
@@ -31,41 +32,45 @@ export const mobilenet: Net = (layers, x, { classes }) => {
   return { logits: layers.linear('linear', pooled, classes), pooled, features };
 };
 
-/** Of the blocks of each stage: by how much they widen inside, width, and how many there are. */
-const groups: readonly (readonly (readonly [number, number, number])[])[] = [
+/** Of the groups of blocks of each stage: by how much they widen inside, and width. */
+const groups: readonly (readonly (readonly [expansion: number, width: number])[])[] = [
   [
-    [1, 16, 1],
-    [6, 24, 2],
+    [1, 16],
+    [6, 24],
   ],
-  [[6, 32, 3]],
+  [[6, 32]],
   [
-    [6, 64, 4],
-    [6, 96, 3],
+    [6, 64],
+    [6, 96],
   ],
   [
-    [6, 160, 3],
-    [6, 320, 1],
+    [6, 160],
+    [6, 320],
   ],
 ];
 
-export const mobilenetV2: Net = (layers, x, { classes }) => {
-  const features: Features = {};
-  let y = reluFeature(features, 'stem', layers.batchNorm('bn1', conv(layers, 'conv1', x, 32, 3)));
-  let index = 0;
-  groups.forEach((stage, i) => {
-    let stride = i > 0 ? 2 : 1;
-    for (const [expansion, width, count] of stage) {
-      for (let block = 0; block < count; block++) {
-        y = invertedResidual(layers, `layers.${index++}`, y, { expansion, width, stride });
-        stride = 1;
+/** `counts` are how many blocks each group has: in the paper 1, 2, 3, 4, 3, 3, 1. */
+export function mobilenetV2(counts: readonly number[]): Net {
+  return (layers, x, { classes }) => {
+    const features: Features = {};
+    let y = reluFeature(features, 'stem', layers.batchNorm('bn1', conv(layers, 'conv1', x, 32, 3)));
+    let [group, index] = [0, 0];
+    groups.forEach((stage, i) => {
+      let stride = i > 0 ? 2 : 1;
+      for (const [expansion, width] of stage) {
+        const count = counts[group++]!;
+        for (let block = 0; block < count; block++) {
+          y = invertedResidual(layers, `layers.${index++}`, y, { expansion, width, stride });
+          stride = 1;
+        }
       }
-    }
-    keepFeature(features, `stage${i + 1}`, y, relu(y));
-  });
-  y = reluFeature(features, 'head', layers.batchNorm('bn2', conv(layers, 'conv2', y, 1280, 1)));
-  const pooled = globalAvgPool(y);
-  return { logits: layers.linear('linear', pooled, classes), pooled, features };
-};
+      keepFeature(features, `stage${i + 1}`, y, relu(y));
+    });
+    y = reluFeature(features, 'head', layers.batchNorm('bn2', conv(layers, 'conv2', y, 1280, 1)));
+    const pooled = globalAvgPool(y);
+    return { logits: layers.linear('linear', pooled, classes), pooled, features };
+  };
+}
 
 /** 1×1 to `expansion` times the channels, depthwise 3×3, 1×1 to the width; a shortcut unless the map shrinks. */
 function invertedResidual(

@@ -4,14 +4,10 @@ import { ndarray } from '../../utils/ndarray';
 import { readNpy } from '../../utils/npy';
 import type { CachedTeacherParams } from '../../utils/params';
 import type { Dataset } from '../data/dataset';
-import { brokenRow, logitsTeacher, reportAgreement, type Teacher, type TeacherContext } from './teacher';
+import { brokenRow, logitsTeacher, type Teacher } from './teacher';
 
 /** Reads the logits from a .npy file, float32 or float64. They are those of the images as they are stored. */
-export function cachedTeacher(
-  { logits: path }: CachedTeacherParams,
-  dataset: Dataset,
-  { log }: TeacherContext,
-): Teacher {
+export function cachedTeacher({ logits: path }: CachedTeacherParams, dataset: Dataset): Teacher {
   const array = readNpy(path);
   const { train, classes, name } = dataset;
   const [rows, columns] = [train.size, classes.length];
@@ -27,7 +23,6 @@ export function cachedTeacher(
   const stored = ndarray('float32', array.shape, Float32Array.from(array.data as Float32Array));
   const broken = brokenRow(stored);
   if (broken >= 0) throw new UserError(`${path}: row ${broken} has a value that is not finite in float32`);
-  reportAgreement(log, path, stored, train.labels, `that rows and columns are in the order of ${name}`);
   return logitsTeacher(columns, {
     logits: ({ indices, size }) => {
       const chosen = ndarray('float32', [size, columns]);

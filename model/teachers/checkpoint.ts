@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { writeModel } from '../../engine/onnx/write';
-import { Session } from '../../engine/session';
+import { Session, State } from '../../engine/session';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
@@ -17,10 +17,13 @@ import type { Teacher, TeacherContext } from './teacher';
 export async function checkpointTeacher(
   teacher: CheckpointTeacherParams,
   student: Model,
-  context: Pick<TeacherContext, 'threads' | 'backend' | 'profile'>,
+  context: Pick<TeacherContext, 'threads' | 'backend' | 'profile' | 'log'>,
 ): Promise<Teacher> {
+  const { build, aliases } = nets[teacher.model]!;
+  const { size, skip, key, rename } = teacher;
   const model: Model = {
-    net: nets[teacher.model]!.build,
+    net: build,
+    aliases,
     options: {
       classes: student.options.classes,
       numChannels: teacher.num_channels,
@@ -28,10 +31,22 @@ export async function checkpointTeacher(
       hiddenSizes: teacher.hidden_sizes,
     },
     normalize: teacher.normalize ?? student.normalize,
-    input: student.input,
+    input: size === undefined ? student.input : [student.input[0], size, size],
+    stored: student.input,
   };
   const path = checkpointOf(teacher);
-  const weights = fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
+  const log = (line: string) => context.log('info', line);
+  const graph = evaluationGraph(model);
+  const expected = shapesOf(graph);
+  const found = await readWeights(path, { key, log });
+  const fitting = fitWeights(path, found, expected, { skip, skipKey: 'teacher.skip', rename, aliases, log });
+  const random = State.initial(graph).arrays();
+  const weights: NamedArrays = new Map(
+    [...expected.keys()].map((name) => [name, fitting.get(name) ?? random.get(name)!]),
+  );
+  if (weights.size > fitting.size) {
+    log(`Teacher ${path}: ${weights.size - fitting.size} of its ${weights.size} tensors are random, as "skip" says`);
+  }
   for (const [name, { data }] of weights) {
     if (data instanceof Float32Array && !data.every(Number.isFinite)) {
       throw new UserError(`${path}: ${name} has a value that is not finite`);
@@ -42,16 +57,18 @@ export async function checkpointTeacher(
 
 class CheckpointTeacher implements Teacher {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  readonly network: NonNullable<Teacher['network']>;
+  /** Absent where it sees images at another size than the student, which cannot be asked through it. */
+  readonly network?: NonNullable<Teacher['network']>;
   /** One for each set of outputs that was asked for. */
   private readonly sessions = new Map<string, Promise<Session>>();
 
   constructor(
-    model: Model,
-    weights: NamedArrays,
+    private readonly model: Model,
+    private readonly weights: NamedArrays,
     private readonly context: Pick<TeacherContext, 'threads' | 'backend' | 'profile'>,
   ) {
-    this.network = { model, weights };
+    const { input, stored = input } = model;
+    if (input.join() === stored.join()) this.network = { model, weights };
     this.shapes = outputShapes(model);
   }
 
@@ -60,19 +77,19 @@ class CheckpointTeacher implements Teacher {
   }
 
   async outputs({ images, size }: Batch, names: readonly string[]): Promise<Record<string, NdArray>> {
-    const { model, weights } = this.network;
+    const { model, weights } = this;
     const { threads, backend, profile } = this.context;
     const key = names.join();
     const session =
       this.sessions.get(key) ??
       Session.create(outputsGraph(model, names), { threads, backend, profile, frozen: weights, dynamicBatch: true });
     this.sessions.set(key, session);
-    return (await session).run({ images: ndarray('uint8', [size, ...model.input], images) });
+    return (await session).run({ images: ndarray('uint8', [size, ...(model.stored ?? model.input)], images) });
   }
 
   /** Of the graph and of the weights in it. */
   identity(names: readonly string[]): string {
-    const { model, weights } = this.network;
+    const { model, weights } = this;
     const digest = createHash('sha256').update(writeModel(outputsGraph(model, names), { dynamicBatch: true }));
     for (const [name, array] of weights) digest.update(`${name}${array.shape.join()}`).update(bytesOf(array));
     return digest.digest('hex');

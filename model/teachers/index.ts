@@ -1,7 +1,6 @@
 /** The kinds of teachers: a network with a checkpoint, any ONNX file, cached logits, several of them. */
-import { UserError } from '../../utils/errors';
-import type { CheckpointTeacherParams, OnnxTeacherParams, TeacherParams } from '../../utils/params';
-import type { Dataset } from '../data/dataset';
+import type { TeacherParams } from '../../utils/params';
+import { checkNormalize, type Dataset } from '../data/dataset';
 import type { Model } from '../programs';
 import { cachedTeacher } from './cached';
 import { checkpointTeacher } from './checkpoint';
@@ -26,26 +25,13 @@ export async function loadTeacher(
     }
     return ensemble(members);
   }
-  if (!('logits' in teacher)) checkNormalize(teacher, dataset);
-  if ('logits' in teacher) return cachedTeacher(teacher, dataset, context);
+  if (!('logits' in teacher)) {
+    checkNormalize(`the teacher ${'onnx' in teacher ? teacher.onnx : teacher.model}`, teacher.normalize, dataset);
+  }
+  if ('logits' in teacher) return cachedTeacher(teacher, dataset);
   const loaded =
     'onnx' in teacher
       ? await onnxTeacher(teacher, student, dataset, context)
       : await checkpointTeacher(teacher, student, context);
   return context.cache?.around(loaded) ?? loaded;
-}
-
-/** A normalisation of a teacher's own has a value for each channel of the images. */
-function checkNormalize(
-  teacher: CheckpointTeacherParams | OnnxTeacherParams,
-  { name, shape: [channels] }: Dataset,
-): void {
-  for (const [key, values] of Object.entries(teacher.normalize ?? {})) {
-    if (values.length !== channels) {
-      throw new UserError(
-        `the teacher ${'onnx' in teacher ? teacher.onnx : teacher.model}: "normalize.${key}" is [${values.join(', ')}], ` +
-          `accepted is an array of ${channels}, a number for each channel of the images of ${name}`,
-      );
-    }
-  }
 }

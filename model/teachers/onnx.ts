@@ -15,9 +15,9 @@ import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
 import type { OnnxTeacherParams } from '../../utils/params';
 import type { Batch } from '../data/loader';
 import { INPUT_RANGE } from '../deployment';
-import { pixelsOf, type Dataset, type ImageShape } from '../data/dataset';
+import { checkNormalize, pixelsOf, type Dataset, type ImageShape } from '../data/dataset';
 import { normalizedImages, type Model } from '../programs';
-import { brokenRow, reportAgreement, type Teacher, type TeacherContext } from './teacher';
+import { brokenRow, type Teacher, type TeacherContext } from './teacher';
 
 /** The model computes at most as many input values at a time where it leaves the batch size open, … */
 const PIECE = 2 ** 24;
@@ -50,6 +50,14 @@ export async function onnxTeacher(
   const output = outputOf(model, dataset);
   const normalizesItself = model.metadata.get(INPUT_RANGE.key) === INPUT_RANGE.value;
   const normalize = params.normalize ?? (normalizesItself ? asItIs(dataset.shape) : student.normalize);
+  if (!params.normalize && !normalizesItself) {
+    const { mean, std } = normalize;
+    log(
+      'info',
+      `${params.onnx}: fed images with the mean [${mean.join(', ')}] and std [${std.join(', ')}] of the student's`,
+    );
+  }
+  checkNormalize(`the teacher ${params.onnx}`, params.normalize, dataset);
   const graph = preparation({ input: student.input, normalize }, params.layout, input);
   const session = await Session.create(graph, { threads, backend, dynamicBatch: true });
   const teacher = new OnnxTeacher(model, session, input, output, student, { ...params, normalize });
@@ -62,8 +70,6 @@ export async function onnxTeacher(
   );
   const sample = await teacher.answers({ images, size });
   checkOutput(params, sample);
-  const check = '"layout", "normalize" and the order of its classes';
-  reportAgreement(log, params.onnx, sample, dataset.train.labels, check);
   return teacher;
 }
 
@@ -148,23 +154,16 @@ class OnnxTeacher implements Teacher {
   }
 }
 
-/**
- * From stored pixels (N, C, H, W) to what the model is fed: (p / 255 − mean) / std, then resized bilinearly between
- * pixel centres without antialiasing, as torch.nn.functional.interpolate does, then in the layout asked for.
- */
+/** From stored pixels (N, C, H, W) to what the model is fed: normalised, resized, in the layout asked for. */
 export function preparation(
   source: Pick<Model, 'input' | 'normalize'>,
   layout: OnnxTeacherParams['layout'],
   { height, width }: Pick<Input, 'height' | 'width'>,
 ): Graph {
   const graph = new Graph();
-  const [channels, ...size] = source.input;
-  let x = normalizedImages(graph, source, 1);
-  if (size[0] !== height || size[1] !== width) {
-    const attributes = { mode: 'linear', coordinate_transformation_mode: 'half_pixel', axes: [2, 3] };
-    const sizes = graph.integers([height, width]);
-    x = graph.emit('Resize', [x, undefined, undefined, sizes], [1, channels, height, width], { attributes });
-  }
+  const [channels] = source.input;
+  const { normalize } = source;
+  let x = normalizedImages(graph, { input: [channels, height, width], stored: source.input, normalize }, 1);
   if (layout === 'NHWC') {
     x = graph.emit('Transpose', [x], [1, height, width, channels], { attributes: { perm: [0, 2, 3, 1] } });
   }

@@ -35,6 +35,7 @@ import { readJournal } from '../../search/journal';
 import { Proposals } from '../../search/proposals';
 import { parseSettings, readSettings } from '../../search/settings';
 import { stateOf, trialsOf, valueOf } from '../../search/trials';
+import { parseWeights } from '../../utils/checkpoints';
 import { UserError } from '../../utils/errors';
 import { matches } from '../../utils/glob';
 import { acquireLock, lockHolder, lockState } from '../../utils/lock';
@@ -42,10 +43,10 @@ import { formatMetrics } from '../../utils/logger';
 import { ndarray } from '../../utils/ndarray';
 import { readNpy } from '../../utils/npy';
 import { readPredictions } from '../../utils/predictions';
-import { parseTorchCheckpoint } from '../../utils/pytorch';
 import { RunDirectory } from '../../utils/run_directory';
 import { parseSafetensors } from '../../utils/safetensors';
 import { SharedCache } from '../../utils/shared_cache';
+import { fittingNames } from '../../utils/weight_names';
 import { fakeRecords } from '../model/data/fakeCifar10';
 import {
   fakeCifar100Records,
@@ -285,13 +286,17 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
   },
 
   'PyTorch checkpoints': () => ({
-    inputs: mutants(
-      readdirSync(join(fixtures, 'torch'))
+    inputs: mutants([
+      ...readdirSync(join(fixtures, 'torch'))
         .filter((name) => /^(kinds|checkpoint|cycle|names|attack4?|whole_module|protocol4|overlap)\./.test(name))
         .map((name) => readFileSync(join(fixtures, 'torch', name))),
-    ),
+      ...readdirSync(join(fixtures, 'checkpoints'))
+        .filter((name) => !name.endsWith('.json'))
+        .map((name) => readFileSync(join(fixtures, 'checkpoints', name))),
+    ]),
     read: async (input) => {
-      const tensors = await parseTorchCheckpoint(input as Uint8Array, 'x');
+      const tensors = await parseWeights(input as Uint8Array, 'x', { log: () => {} });
+      fittingNames('x', tensors, new Set(['conv1.weight', 'fc.bias']), { rename: { 'features.0': 'conv1' } });
       const total = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
       expect(total).to.be.at.most(16 * input.length);
     },

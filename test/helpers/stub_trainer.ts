@@ -5,7 +5,7 @@
  *
  * params.json: `alpha` is the accuracy of the last epoch; `behaviour` one of good (also where absent), fail, fail_once,
  * hang, hang_hard (deaf to all signals but SIGKILL), diverge (after its first epoch, as run.json then says), be_killed (by
- * itself, as by a system that is short of memory).
+ * itself, as by a system that is short of memory). `teacher` is a line on its teacher for `train.log`.
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ interface Params {
   readonly epoch_ms: number;
   readonly seed?: number;
   readonly behaviour?: string;
+  readonly teacher?: string;
 }
 
 const directory = process.argv.at(-1)!;
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
     if (existsSync(file('metrics_test_best_weights.json'))) return;
     const isFirst = !existsSync(file('starts.txt'));
     appendFileSync(file('starts.txt'), `${process.pid}\n`);
+    if (params.teacher !== undefined) appendFileSync(file('train.log'), `2026-01-02 03:04:05,678:${params.teacher}\n`);
     if (behaviour === 'fail' || (behaviour === 'fail_once' && isFirst)) {
       throw new UserError(`behaviour is ${behaviour}\nthe last word`);
     }

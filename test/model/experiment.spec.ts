@@ -1,10 +1,10 @@
 /** The weights that a run starts from. */
 import { expect } from 'chai';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { State } from '../../engine/session';
-import { initialWeights } from '../../model/experiment';
+import { initialWeights, restoredWeights } from '../../model/experiment';
 import { nets } from '../../model/nets';
 import { evaluationGraph, shapesOf, type Model } from '../../model/programs';
 import { UserError } from '../../utils/errors';
@@ -68,6 +68,37 @@ describe('initialWeights', () => {
       message = (error as UserError).message;
     });
     expect(message).to.match(/^"init\.skip": "head" matches no parameter of the network; they begin with /);
+  });
+
+  it('are those under a key, under the names of the network, and what the file is told', async () => {
+    const other = [...student].map(([name, array]) => [`ema.${name.replace('fc2', 'head')}`, array] as const);
+    writeSafetensors(path, new Map(other));
+    const found = await initialWeights({ checkpoint: path, key: 'ema', rename: { head: 'fc2' } }, model, shapes);
+    for (const name of ofStudent) expect(found.get(name), name).to.deep.equal(student.get(name));
+    const lines: string[] = [];
+    const skip = ['fc2'];
+    const rest = await initialWeights({ checkpoint: path, skip: [...skip, 'head'] }, model, shapes, (line) =>
+      lines.push(line),
+    );
+    expect([...rest.keys()]).to.have.members(ofStudent.filter((name) => !name.startsWith('fc2')));
+    expect(lines).to.deep.equal([`${path}: names are taken without "ema." in front`]);
+  });
+
+  it('are told by their content where they are in an ONNX file', async () => {
+    const onnx = join(folder, 'weights.bin');
+    copyFileSync('test/fixtures/torch_export_weights.onnx', onnx);
+    const error: unknown = await initialWeights({ checkpoint: onnx }, model, shapes).catch((thrown: unknown) => thrown);
+    expect((error as UserError).message).to.match(/weights\.bin: does not fit the network: /);
+  });
+
+  it('may be called as files of others call them', async () => {
+    const own = { ...model, net: nets.simplenet!.build, aliases: nets.simplenet!.aliases };
+    const weights = State.initial(evaluationGraph(own)).arrays();
+    const others = [...weights].map(([name, array]) => [name.replace(/^bn/, 'batchnoorm'), array] as const);
+    writeSafetensors(path, new Map(others));
+    expect([...others.map(([name]) => name)]).to.include('batchnoorm2.running_var');
+    const found = await restoredWeights(path, own);
+    expect([...found]).to.deep.equal([...weights]);
   });
 
   it('are the best ones where a run is named by its directory', async () => {

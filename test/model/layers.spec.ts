@@ -6,6 +6,7 @@ import { relu, sum } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { Layers, type LayersOptions } from '../../model/layers';
+import { UserError } from '../../utils/errors';
 import type { NdArray } from '../../utils/ndarray';
 import { expectClose, float32 } from '../helpers/engine';
 import { draw } from '../helpers/nets';
@@ -41,6 +42,29 @@ describe('Layers', () => {
     expect([...prefixed!.rules.keys()]).to.deep.equal(['peer.drop.mask']);
     const weight = (graph: Graph, name: string) => [...graph.states.get(name)!.initial().data];
     expect(weight(prefixed!, 'peer.conv.weight')).not.to.deep.equal(weight(plain!, 'conv.weight'));
+  });
+
+  it('refuse a BatchNorm that trains on one value per channel, as PyTorch does', () => {
+    const norm = (shape: number[], options: Partial<LayersOptions> = {}) => {
+      const graph = new Graph();
+      const layers = new Layers(graph, { mode: 'train', seed: 3, ...options });
+      return () => layers.batchNorm('fcbn1', graph.input('x', 'float32', shape));
+    };
+    const message =
+      /^"batch_size": the BatchNorm "fcbn1" needs more than one value per channel when training, got a batch/;
+    for (const shape of [
+      [1, 4],
+      [1, 4, 1, 1],
+    ]) {
+      expect(norm(shape)).to.throw(UserError, message);
+      expect(norm(shape, { mode: 'eval' })).not.to.throw();
+      expect(norm(shape, { fixesNorm: () => true })).not.to.throw();
+    }
+    for (const shape of [
+      [2, 4],
+      [1, 4, 1, 2],
+    ])
+      expect(norm(shape)).not.to.throw();
   });
 
   it('refuse to build the same layer twice but in a further pass', () => {

@@ -55,6 +55,24 @@ describe('a search', function () {
     expect(failure).to.include({ name: 'behaviour_fail', repeat: 0, reason: 'error: the last word' });
   });
 
+  it('says once how often a teacher agrees with the labels', async () => {
+    const said = (teacher: string, share: string) =>
+      `Teacher ${teacher}: agrees with the labels of ${share} % of 512 images`;
+    const teachers = [
+      `INFO: ${said('a.pth', '80.1')}`,
+      `WARNING: ${said('b.pth', '24.0')}`,
+      `INFO: ${said('a.pth', '79.9')}`,
+    ];
+    const directory = prepare({ space: { teacher: teachers, alpha: [0.1, 0.5] }, parallel: 1 }, { num_epochs: 1 });
+    const { error, lines } = await runSearch(directory);
+    expect(error).to.equal(undefined);
+    const told = lines.filter((line) => line.startsWith('Teacher '));
+    expect(told).to.have.lengthOf(2);
+    expect(told)
+      .to.include(said('b.pth', '24.0'))
+      .and.to.satisfy((all: string[]) => all.some((line) => line.includes('a.pth')));
+  });
+
   it('starts a trial again that was killed', async () => {
     const directory = prepare({ space: { alpha: [0.5] } }, { num_epochs: 4, epoch_ms: 150 });
     let victim: number | undefined;

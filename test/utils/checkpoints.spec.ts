@@ -87,12 +87,12 @@ describe('fitWeights', () => {
 
   it('names what is of another type', async () => {
     const weights: NamedArrays = new Map<string, NdArray>([
-      ['conv1.weight', ndarray('float64', [16, 3, 3, 3])],
-      ['bn1.num_batches_tracked', ndarray('float32', [])],
+      ['conv1.weight', ndarray('int32', [16, 3, 3, 3])],
+      ['bn1.num_batches_tracked', ndarray('float32', [], Float32Array.of(0.5))],
       ['fc.bias', ndarray('float32', [10])],
     ]);
     expect(await complaintOf('x', () => fitWeights('x', weights, expected))).to.equal(
-      'does not fit the network: 2 of another type (conv1.weight: file float64, network float32, ' +
+      'does not fit the network: 2 of another type (conv1.weight: file int32, network float32, ' +
         'bn1.num_batches_tracked: file float32, network int64)',
     );
   });

@@ -3,6 +3,9 @@ import { FormatError } from '../binary';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Bytes of the longest integer. */
+const MAX_LONG = 2 ** 16;
+
 /** Numbers are little-endian but for float64, as in Python's pickles. Reading beyond the end throws a FormatError. */
 export class Cursor {
   private readonly view: DataView;
@@ -12,11 +15,6 @@ export class Cursor {
     public position: number,
   ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** The byte at a distance from here, without moving; undefined beyond the end. */
-  peek(distance: number): number | undefined {
-    return this.bytes[this.position + distance];
   }
 
   /** Moves on by `length` bytes and returns where they start. */
@@ -48,14 +46,20 @@ export class Cursor {
     return this.view.getInt32(this.skip(4), true);
   }
 
+  /** A length of 8 bytes; one beyond 2^53 is beyond any end. */
+  length64(): number {
+    return Number(this.view.getBigUint64(this.skip(8), true));
+  }
+
   float64(): number {
     return this.view.getFloat64(this.skip(8));
   }
 
   /** A two's complement integer; a bigint where a number would not hold it. */
   long(length: number): number | bigint {
-    const unsigned = this.slice(length).reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
-    const signed = BigInt.asIntN(8 * length, unsigned);
+    if (length > MAX_LONG) throw new FormatError(`the pickle has an integer of ${length} bytes`);
+    const digits = Buffer.from(this.slice(length)).reverse().toString('hex');
+    const signed = BigInt.asIntN(8 * length, BigInt(`0x0${digits}`));
     return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
   }
 
@@ -65,6 +69,11 @@ export class Cursor {
     const text = this.text((end < 0 ? this.bytes.length : end) - this.position);
     this.skip(1);
     return text;
+  }
+
+  /** `length` bytes of a string of Python 2, which has no encoding: each byte is a character. */
+  latin1(length: number): string {
+    return Buffer.from(this.slice(length)).toString('latin1');
   }
 
   /** `length` bytes of UTF-8. */

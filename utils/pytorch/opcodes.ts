@@ -1,11 +1,13 @@
 /** Opcodes of Python's pickle machine, by their names in Lib/pickletools.py. */
 
-/** The allow-list: what makes plain data, calls a function, or sets an object's state. */
+/** The allow-list: what makes plain data, names something, or says how an object is made of it. */
 export const op = {
   PROTO: 0x80,
   FRAME: 0x95,
   STOP: 0x2e,
   MARK: 0x28,
+  POP: 0x30,
+  POP_MARK: 0x31,
   BINPUT: 0x71,
   LONG_BINPUT: 0x72,
   MEMOIZE: 0x94,
@@ -18,11 +20,17 @@ export const op = {
   BININT1: 0x4b,
   BININT2: 0x4d,
   LONG1: 0x8a,
+  LONG4: 0x8b,
   BINFLOAT: 0x47,
   BINUNICODE: 0x58,
   SHORT_BINUNICODE: 0x8c,
+  BINUNICODE8: 0x8d,
+  BINSTRING: 0x54,
+  SHORT_BINSTRING: 0x55,
   BINBYTES: 0x42,
   SHORT_BINBYTES: 0x43,
+  BINBYTES8: 0x8e,
+  BYTEARRAY8: 0x96,
   EMPTY_TUPLE: 0x29,
   EMPTY_LIST: 0x5d,
   TUPLE1: 0x85,
@@ -34,12 +42,14 @@ export const op = {
   EMPTY_DICT: 0x7d,
   SETITEM: 0x73,
   SETITEMS: 0x75,
+  EMPTY_SET: 0x8f,
+  ADDITEMS: 0x90,
+  FROZENSET: 0x91,
   GLOBAL: 0x63,
   STACK_GLOBAL: 0x93,
   REDUCE: 0x52,
+  NEWOBJ: 0x81,
+  NEWOBJ_EX: 0x92,
   BUILD: 0x62,
   BINPERSID: 0x51,
 } as const;
-
-/** Makes an object of a class: not on the list, named here for a better message. */
-export const NEWOBJ = 0x81;

@@ -1,12 +1,13 @@
 /**
  * A reader of Python pickles that runs nothing (https://docs.python.org/3/library/pickle.html, Lib/pickletools.py).
- * It knows the opcodes of plain data, and the globals that its caller allows; everything else is refused by name.
+ * It knows the opcodes of plain data, and the globals that its caller allows; whatever else a pickle names becomes an
+ * `Inert`, which stands in its place and does nothing.
  */
-import { FormatError, quoted } from '../binary';
+import { FormatError } from '../binary';
 import { Cursor } from './cursor';
-import { op, NEWOBJ } from './opcodes';
+import { op } from './opcodes';
 
-/** The file is whole, but asks for something that no state dict needs. */
+/** The file is whole, but asks for something that is not read. */
 export class Refusal extends Error {}
 
 /** A function that a pickle may call; it must be free of side effects. */
@@ -14,6 +15,20 @@ export type PickleFunction = (args: readonly unknown[]) => unknown;
 
 /** What pickles may name: "module.name" to a `PickleFunction`, or to any value that is only passed along. */
 export type AllowedGlobals = ReadonlyMap<string, unknown>;
+
+/** What a pickle names beyond that, or an object that it would make by calling it: nothing is imported or called. */
+export class Inert {
+  /** What is set on it by keys, as on an object of a class derived from dict. */
+  items?: Map<unknown, unknown>;
+  /** Its attributes, where the pickle sets some. */
+  state: unknown;
+
+  /** `global` is "module.name"; `args` are absent for the name itself. */
+  constructor(
+    readonly global: string,
+    readonly args?: readonly unknown[],
+  ) {}
+}
 
 /** Enough for 25,000 tensors; keeps the memory that a hostile file of a few MB can claim below some 400 MB. */
 const maxOpcodes = 1_000_000;
@@ -67,6 +82,13 @@ class Unpickler {
         this.stack = [];
         break;
 
+      case op.POP:
+        this.pop();
+        break;
+      case op.POP_MARK:
+        this.popToMark();
+        break;
+
       case op.BINPUT:
         this.memo.set(this.input.uint8(), this.top());
         break;
@@ -104,6 +126,9 @@ class Unpickler {
       case op.LONG1:
         this.stack.push(this.input.long(this.input.uint8()));
         break;
+      case op.LONG4:
+        this.stack.push(this.input.long(this.input.uint32()));
+        break;
       case op.BINFLOAT:
         this.stack.push(this.input.float64());
         break;
@@ -113,11 +138,24 @@ class Unpickler {
       case op.SHORT_BINUNICODE:
         this.stack.push(this.input.text(this.input.uint8()));
         break;
+      case op.BINUNICODE8:
+        this.stack.push(this.input.text(this.input.length64()));
+        break;
+      case op.BINSTRING:
+        this.stack.push(this.input.latin1(this.input.uint32()));
+        break;
+      case op.SHORT_BINSTRING:
+        this.stack.push(this.input.latin1(this.input.uint8()));
+        break;
       case op.BINBYTES:
         this.stack.push(this.input.slice(this.input.uint32()));
         break;
       case op.SHORT_BINBYTES:
         this.stack.push(this.input.slice(this.input.uint8()));
+        break;
+      case op.BINBYTES8:
+      case op.BYTEARRAY8:
+        this.stack.push(this.input.slice(this.input.length64()));
         break;
 
       case op.EMPTY_TUPLE:
@@ -152,6 +190,20 @@ class Unpickler {
         this.setItems(this.popToMark());
         break;
 
+      case op.EMPTY_SET:
+        this.stack.push(new Set());
+        break;
+      case op.ADDITEMS: {
+        const items = this.popToMark();
+        this.addItems(items);
+        break;
+      }
+      case op.FROZENSET: {
+        const items = this.popToMark();
+        this.stack.push(new Set(items));
+        break;
+      }
+
       case op.GLOBAL: {
         const module = this.input.line();
         this.global(module, this.input.line());
@@ -162,24 +214,32 @@ class Unpickler {
         this.global(this.pop(), name);
         break;
       }
-      case op.REDUCE: {
+      case op.REDUCE:
+      case op.NEWOBJ: {
         const args = this.pop();
-        const callee = this.pop();
-        if (typeof callee !== 'function' || !Array.isArray(args)) throw new FormatError('the pickle calls no function');
-        this.stack.push((callee as PickleFunction)(args));
+        this.call(this.pop(), args);
         break;
       }
-      case op.BUILD: // sets attributes, which plain data do not have
-        this.pop();
-        this.top();
+      case op.NEWOBJ_EX: {
+        this.pop(); // arguments by name
+        const args = this.pop();
+        this.call(this.pop(), args);
         break;
+      }
+      case op.BUILD: {
+        // sets attributes, which plain data do not have
+        const state = this.pop();
+        const object = this.top();
+        if (object instanceof Inert) object.state = state;
+        break;
+      }
       case op.BINPERSID:
         this.stack.push(this.persistent(this.pop()));
         break;
 
       default: {
         const code = `0x${opcode.toString(16).padStart(2, '0')}`;
-        throw new Refusal(`the pickle has opcode ${code}, which is not on the allow-list of a state dict`);
+        throw new Refusal(`the pickle has opcode ${code}, which torch.save does not write`);
       }
     }
     return false;
@@ -215,12 +275,21 @@ class Unpickler {
 
   private append(items: readonly unknown[]): void {
     const list = this.top();
+    if (list instanceof Inert) return;
     if (!Array.isArray(list)) throw new FormatError('the pickle appends to what is not a list');
     for (const item of items) list.push(item);
   }
 
+  private addItems(items: readonly unknown[]): void {
+    const set = this.top();
+    if (set instanceof Inert) return;
+    if (!(set instanceof Set)) throw new FormatError('the pickle adds to what is not a set');
+    for (const item of items) set.add(item);
+  }
+
   private setItems(items: readonly unknown[]): void {
-    const dict = this.top();
+    const object = this.top();
+    const dict = object instanceof Inert ? (object.items ??= new Map()) : object;
     if (!(dict instanceof Map) || items.length % 2 !== 0) throw new FormatError('the pickle sets items of no dict');
     for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
@@ -228,27 +297,13 @@ class Unpickler {
   private global(module: unknown, name: unknown): void {
     if (typeof module !== 'string' || typeof name !== 'string') throw new FormatError('the pickle asks for no name');
     const qualified = `${module}.${name}`;
-    if (!this.allowed.has(qualified)) {
-      const hint = this.isClassOfObject() ? '; it holds an object: save model.state_dict() instead' : '';
-      throw new Refusal(
-        `the pickle asks for ${quoted(qualified)}, which is not on the allow-list of a state dict${hint}`,
-      );
-    }
-    this.stack.push(this.allowed.get(qualified));
+    this.stack.push(this.allowed.has(qualified) ? this.allowed.get(qualified) : new Inert(qualified));
   }
 
-  /**
-   * Whether the global just read is the class of a pickled object: an empty tuple and NEWOBJ follow (behind a
-   * possible memo opcode), or it is part of the ("module", class, file, source) with which old files announce a module.
-   */
-  private isClassOfObject(): boolean {
-    const memoLengths = new Map<number | undefined, number>([
-      [op.BINPUT, 2],
-      [op.LONG_BINPUT, 5],
-      [op.MEMOIZE, 1],
-    ]);
-    const next = memoLengths.get(this.input.peek(0)) ?? 0;
-    const isNew = this.input.peek(next) === op.EMPTY_TUPLE && this.input.peek(next + 1) === NEWOBJ;
-    return isNew || this.stack.at(-1) === 'module';
+  private call(callee: unknown, args: unknown): void {
+    if (!Array.isArray(args)) throw new FormatError('the pickle calls no function');
+    if (callee instanceof Inert) this.stack.push(new Inert(callee.global, args as unknown[]));
+    else if (typeof callee === 'function') this.stack.push((callee as PickleFunction)(args as unknown[]));
+    else throw new FormatError('the pickle calls no function');
   }
 }

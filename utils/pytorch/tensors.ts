@@ -1,12 +1,12 @@
 /** Tensors as torch.save pickles them: a storage, and a strided view of it (torch/_tensor.py, torch/_utils.py). */
 import { encodings, FormatError, quoted, type Encoding } from '../binary';
 import { sizeOf, type NdArray } from '../ndarray';
-import { type AllowedGlobals } from './pickle';
+import { Inert, Refusal, type AllowedGlobals } from './pickle';
 
 /** Flat memory that tensors share; its bytes lie elsewhere in the file, under `key`. */
 export interface Storage {
   readonly key: string;
-  readonly encoding: Encoding;
+  readonly encoding: StorageEncoding;
   /** Number of elements. */
   readonly length: number;
 }
@@ -27,6 +27,14 @@ export interface TorchArchive {
   readonly storages: ReadonlyMap<string, Uint8Array>;
 }
 
+/** How a storage holds its elements; those of some kinds are not read. */
+interface StorageEncoding {
+  readonly bytesPerElement: number;
+  readonly decode: Encoding['decode'];
+  /** What the elements are, where they are not read. */
+  readonly unread?: string;
+}
+
 const storageEncodings = {
   DoubleStorage: 'F64',
   FloatStorage: 'F32',
@@ -34,37 +42,64 @@ const storageEncodings = {
   BFloat16Storage: 'BF16',
   LongStorage: 'I64',
   IntStorage: 'I32',
+  ShortStorage: 'I16',
+  CharStorage: 'I8',
   ByteStorage: 'U8',
   BoolStorage: 'BOOL',
 };
 
-/** Values that stand beside state dicts in checkpoints, such as a best accuracy from numpy; they are skipped. */
-const skipped = [
-  'torch.Size',
-  'torch.device',
-  'numpy.dtype',
-  'numpy.core.multiarray.scalar',
-  'numpy._core.multiarray.scalar',
-  '_codecs.encode',
-];
+/** Bytes of an element of the storages whose tensors are not read, and what they hold. */
+const notRead: Readonly<Record<string, readonly [bytesPerElement: number, what: string]>> = {
+  ComplexFloatStorage: [8, 'complex numbers'],
+  ComplexDoubleStorage: [16, 'complex numbers'],
+  QInt8Storage: [1, 'quantised numbers'],
+  QUInt8Storage: [1, 'quantised numbers'],
+  QInt32Storage: [4, 'quantised numbers'],
+  QUInt4x2Storage: [1, 'quantised numbers'],
+  QUInt2x4Storage: [1, 'quantised numbers'],
+  UntypedStorage: [1, 'bytes without a type'],
+};
 
-/** All that the pickle of a state dict may name. */
+const encodingsByGlobal: ReadonlyMap<string, StorageEncoding> = new Map([
+  ...Object.entries(storageEncodings).map(([name, code]) => [`torch.${name}`, encodings.get(code)!] as const),
+  ...Object.entries(notRead).flatMap(([name, [bytesPerElement, what]]) => {
+    const decode = () => {
+      throw new Error(`pytorch: ${what} cannot be decoded`);
+    };
+    return ['torch', 'torch.storage'].map(
+      (module) => [`${module}.${name}`, { bytesPerElement, decode, unread: what }] as const,
+    );
+  }),
+]);
+const storageTypes: ReadonlySet<unknown> = new Set(encodingsByGlobal.values());
+
+/** Classes whose tensors are plain ones with attributes of their own. */
+const plainClasses = ['torch.Tensor', 'torch.nn.parameter.Parameter', 'torch.nn.parameter.Buffer'];
+
+/** All that the pickle of a state dict needs to name; anything else that a pickle names is not looked at. */
 export const stateDictGlobals: AllowedGlobals = new Map<string, unknown>([
   ['collections.OrderedDict', orderedDict],
+  ['collections.defaultdict', () => new Map()],
   ['torch._utils._rebuild_tensor', rebuildTensor],
   ['torch._utils._rebuild_tensor_v2', rebuildTensor],
   ['torch._utils._rebuild_parameter', rebuildParameter],
-  ...Object.entries(storageEncodings).map(([name, code]) => [`torch.${name}`, encodings.get(code)] as const),
-  ...skipped.map((name) => [name, () => undefined] as const),
+  ['torch._utils._rebuild_parameter_with_state', rebuildParameter],
+  ['torch._tensor._rebuild_from_type_v2', rebuildFromType],
+  ...encodingsByGlobal,
 ]);
 
 /**
  * A reader of the persistent ids by which pickles name storages: ("storage", type, key, device, number of elements),
- * to which the legacy format adds a None. It keeps what it has seen in `storages`, by key.
+ * to which the legacy format adds a None. It keeps what it has seen in `storages`, by key. The legacy format announces
+ * classes of modules as ("module", class, file, source) too.
  */
-export function storageReader(storages: Map<string, Storage>): (id: unknown) => Storage {
+export function storageReader(storages: Map<string, Storage>): (id: unknown) => unknown {
   return (id) => {
     const [kind, encoding, key, , length, view = null] = Array.isArray(id) ? (id as unknown[]) : [];
+    if (kind === 'module') return encoding;
+    if (kind === 'storage' && encoding instanceof Inert) {
+      throw new Refusal(`it has tensors of the type ${quoted(encoding.global)}, which is not known`);
+    }
     const valid =
       kind === 'storage' && isEncoding(encoding) && typeof key === 'string' && isSize(length) && view === null;
     if (!valid) throw new FormatError('a storage is not described as torch.save does');
@@ -86,7 +121,8 @@ export function byteLengthOf(view: TensorView): number {
 /** Copies a tensor out of its storage into row-major order. `name` is for messages. */
 export function toArray(name: string, view: TensorView, storages: TorchArchive['storages']): NdArray {
   const { storage, offset, shape, strides } = view;
-  const { bytesPerElement } = storage.encoding;
+  const { bytesPerElement, unread } = storage.encoding;
+  if (unread) throw new Refusal(`${quoted(name)} holds ${unread}, accepted are real ones: save tensor.float() instead`);
   const bytes = storages.get(storage.key);
   if (bytes?.length !== storage.length * bytesPerElement) {
     throw new FormatError(`the data of ${quoted(name)} is not there or has another length`);
@@ -112,30 +148,45 @@ function isContiguous({ shape, strides }: TensorView): boolean {
   return true;
 }
 
-/** The bytes of the view's elements in row-major order. */
+/** The bytes of the view's elements in row-major order, copied in the largest words that make up an element. */
 function gather(bytes: Uint8Array, view: TensorView): Uint8Array {
-  const { shape, strides } = view;
   const { bytesPerElement } = view.storage.encoding;
   const gathered = new Uint8Array(byteLengthOf(view));
-  const index = shape.map(() => 0);
-  let from = view.offset;
-  for (let to = 0; to < gathered.length; to += bytesPerElement) {
-    for (let i = 0; i < bytesPerElement; i++) gathered[to + i] = bytes[from * bytesPerElement + i]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += strides[axis]!;
-      index[axis]! += 1;
-      if (index[axis]! < shape[axis]!) break;
-      from -= shape[axis]! * strides[axis]!;
-      index[axis] = 0;
-    }
-  }
+  const Words = bytesPerElement % 4 === 0 ? Uint32Array : bytesPerElement === 2 ? Uint16Array : Uint8Array;
+  const size = Words.BYTES_PER_ELEMENT;
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  const from = new Words(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.length / size);
+  gatherWords(from, new Words(gathered.buffer), view, bytesPerElement / size);
   return gathered;
 }
 
-/** `OrderedDict()`; its items follow in the pickle. */
+type Words = Uint32Array | Uint16Array | Uint8Array;
+
+/** `count` words make an element. */
+function gatherWords(words: Words, gathered: Words, { offset, shape, strides }: TensorView, count: number): void {
+  const index = shape.map(() => 0);
+  const steps = strides.map((stride) => stride * count);
+  let from = offset * count;
+  for (let to = 0; to < gathered.length; to += count) {
+    for (let i = 0; i < count; i++) gathered[to + i] = words[from + i]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += steps[axis]!;
+      index[axis]! += 1;
+      if (index[axis]! < shape[axis]!) break;
+      from -= shape[axis]! * steps[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+/** `OrderedDict()`, whose items follow in the pickle; Python 2 gives them as an argument. */
 function orderedDict(args: readonly unknown[]): Map<unknown, unknown> {
-  if (args.length > 0) throw new FormatError('an OrderedDict is not described as torch.save does');
-  return new Map();
+  const [items = []] = args;
+  const isPair = (item: unknown): item is [unknown, unknown] => Array.isArray(item) && item.length === 2;
+  if (args.length > 1 || !Array.isArray(items) || !items.every(isPair)) {
+    throw new FormatError('an OrderedDict is not described as torch.save does');
+  }
+  return new Map(items);
 }
 
 /** `_rebuild_tensor(storage, storage_offset, size, stride)`; v2 adds requires_grad and backward_hooks. */
@@ -153,6 +204,17 @@ function rebuildParameter([data]: readonly unknown[]): TensorView {
   return data;
 }
 
+/** `_rebuild_from_type_v2(function, class, its arguments, state)`. */
+function rebuildFromType(args: readonly unknown[]): unknown {
+  const [rebuild, kind, own] = args;
+  const isPlain = kind instanceof Inert && plainClasses.includes(kind.global);
+  if (isPlain && Array.isArray(own)) {
+    if (rebuild === rebuildTensor) return rebuildTensor(own);
+    if (rebuild === rebuildParameter) return rebuildParameter(own);
+  }
+  return new Inert('torch._tensor._rebuild_from_type_v2', args);
+}
+
 function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
@@ -162,8 +224,8 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= 64 && value.every(isSize);
 }
 
-function isEncoding(value: unknown): value is Encoding {
-  return [...encodings.values()].includes(value as Encoding);
+function isEncoding(value: unknown): value is StorageEncoding {
+  return storageTypes.has(value);
 }
 
 function isStorage(value: unknown): value is Storage {

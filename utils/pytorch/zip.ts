@@ -10,13 +10,13 @@ import { stateDictGlobals, storageReader, type Storage, type TorchArchive } from
 
 /** Takes a zip file apart; the storages are views of `bytes`. Throws FormatError and Refusal. */
 export async function openZip(bytes: Uint8Array): Promise<TorchArchive> {
-  const files = await readEntries(bytes);
+  const entries = await listEntries(bytes);
+  const program = programIn(entries.map(({ name }) => name));
+  if (program !== undefined) throw new Refusal(program);
+  const files = readEntries(bytes, entries);
   const folder = [...files.keys()].flatMap((name) => /^([^/]+\/)data\.pkl$/.exec(name)?.[1] ?? []);
   const pickle = files.get(`${folder[0]}data.pkl`);
   if (!pickle) throw new FormatError('it is a zip file, but torch.save did not make it: it has no data.pkl');
-  if (files.has(`${folder[0]}constants.pkl`)) {
-    throw new Refusal('it is a TorchScript program: save model.state_dict() instead');
-  }
   const byteOrder = files.get(`${folder[0]}byteorder`);
   if (byteOrder && Buffer.from(byteOrder).toString() !== 'little') throw new FormatError('it is not little-endian');
 
@@ -30,11 +30,28 @@ export async function openZip(bytes: Uint8Array): Promise<TorchArchive> {
   return { root, storages };
 }
 
+/** What other programs keep in zip files, in words with advice; undefined for what torch.save makes. */
+function programIn(names: readonly string[]): string | undefined {
+  const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  if (has(/(^|\/)constants\.pkl$/)) {
+    return 'it is a TorchScript program: in Python, save torch.jit.load(FILE).state_dict() instead';
+  }
+  if (has(/(^|\/)(archive_format|serialized_exported_program\.json)$/)) {
+    return 'it is a program of torch.export: in Python, save torch.export.load(FILE).state_dict instead';
+  }
+  if (has(/\.npy$/))
+    return 'it holds arrays of NumPy: save torch tensors, or name logits as "teacher": { "logits": FILE }';
+  if (has(/^model\.weights\.h5$/))
+    return 'it is a model of Keras: convert it to ONNX (tf2onnx), which a teacher may be';
+  if (has(/\.(pth?|th|tar|safetensors|onnx)$/)) return 'it is an archive with a model in it: unzip it first';
+  return undefined;
+}
+
 /** The entries by name, checked; they are views of `bytes`, and together not larger. */
-async function readEntries(bytes: Uint8Array): Promise<Map<string, Uint8Array>> {
+function readEntries(bytes: Uint8Array, entries: readonly Entry[]): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   let total = 0;
-  for (const { name, begin, length, checksum, stored } of await listEntries(bytes)) {
+  for (const { name, begin, length, checksum, stored } of entries) {
     if (!stored) throw new FormatError(`${quoted(name)} in it is compressed, which torch.save never does`);
     if (files.has(name)) throw new FormatError(`${quoted(name)} is in it twice`);
     total += length;

@@ -11,9 +11,14 @@ import { Layers } from '../../../model/layers';
 import { nets } from '../../../model/nets';
 import { normalizedImages, type Model } from '../../../model/programs';
 import { tensorsOf } from '../../../model/taps';
+import { distillers } from '../../../model/distillers';
 import { loadTeacher, type Teacher } from '../../../model/teachers';
 import { ensemble } from '../../../model/teachers/ensemble';
 import { logitsTeacher } from '../../../model/teachers/teacher';
+import { Trainer } from '../../../model/trainer';
+import { adam } from '../../../engine/optimizers';
+import { UserError } from '../../../utils/errors';
+import { mistakes } from '../../../utils/schema';
 import { ndarray, type NdArray } from '../../../utils/ndarray';
 import type { CheckpointTeacherParams } from '../../../utils/params';
 import { expectClose, float32 } from '../../helpers/engine';
@@ -108,5 +113,37 @@ describe('outputs of teachers', () => {
     expect(asked).to.equal(1);
     expect(Object.keys(await both.outputs(batch, ['0/stage1']))).to.deep.equal(['0/stage1']);
     expect(asked, 'a member of which nothing is wanted is not asked').to.equal(1);
+  });
+
+  it('that are logits alone are refused by a method that needs more, with what to choose', () => {
+    const alone = logitsTeacher(10, { logits: () => Promise.reject(new Error()), release: () => Promise.resolve() });
+    const needy: string[] = [];
+    for (const [name, distiller] of Object.entries(distillers)) {
+      if (!distiller.needsTeacher || name === 'multikd') continue;
+      const options = {};
+      expect(mistakes({ type: 'object', properties: distiller.options }, options), name).to.deep.equal([]);
+      const create = () =>
+        Trainer.create(student, [6], {
+          seed: 0,
+          methods: [{ name, distiller, options }],
+          teacher: alone,
+          examples: 12,
+          optimizer: adam(),
+          alpha: 0.9,
+          temperature: 4,
+          klReduction: 'batchmean',
+          threads: 1,
+        });
+      try {
+        create();
+      } catch (error) {
+        expect(error, name).to.be.instanceOf(UserError);
+        expect((error as Error).message, name).to.match(
+          /^the teacher gives nothing but logits, as ONNX files and .* do: choose a method on logits, such as "kd", or a "teacher" that is a net with a checkpoint$|^"teacher" must be a net with a checkpoint/,
+        );
+        needy.push(name);
+      }
+    }
+    expect(needy).to.include.members(['at', 'fitnet', 'fsp', 'rkd', 'crd', 'ab']).and.not.include('kd');
   });
 });

@@ -1,0 +1,80 @@
+/** Whether teachers agree with the labels: where one does not, its files or what it is fed are likely to be mistaken. */
+import type { Params, TeacherParams } from '../../utils/params';
+import { topAccuracy } from '../analysis';
+import type { Dataset, Split } from '../data/dataset';
+import { predictLogits } from '../predictions';
+import { checkpointOf } from './checkpoint';
+import type { Teacher, TeacherContext } from './teacher';
+
+/** Images that are looked at. */
+const SAMPLE = 512;
+/** Below this share of agreement something is likely to be out of order. */
+const EXPECTED = 0.5;
+
+/** Some images of a split. */
+interface Images {
+  readonly split: Split;
+  readonly indices: Uint32Array;
+}
+
+/** Images that a teacher can be asked about: those that are held out, and those that are trained on. */
+interface Sources {
+  readonly validation: Images;
+  readonly train: Images;
+  /** The teacher's logits on all validation images, where they are known. */
+  readonly logits?: Float32Array | undefined;
+}
+
+/**
+ * Logs, for each teacher that params.json names, how often it agrees with the labels of some validation images, and warns
+ * where that is seldom. Cached logits, which are known of training images only, are judged by those where it must be.
+ */
+export async function reportAgreement(
+  params: Pick<Params, 'teacher' | 'dataset'>,
+  teacher: Teacher,
+  dataset: Dataset,
+  { validation, train, logits }: Sources,
+  log: TeacherContext['log'],
+): Promise<void> {
+  const named = [params.teacher].flat().filter((one) => one !== 'none');
+  const isUnlabeled = 'train' in params.dataset && params.dataset.train === 'unlabeled';
+  const members = teacher.members ?? [teacher];
+  for (const [i, one] of named.entries()) {
+    const isCached = 'logits' in one && validation.split !== dataset.train;
+    if (isCached && isUnlabeled) continue;
+    const { split, indices } = isCached || validation.indices.length === 0 ? train : validation;
+    const places = spread(indices.length);
+    const chosen = places.map((place) => indices[place]!);
+    const labels = Int32Array.from(chosen, (index) => split.labels[index]!);
+    const known = logits && !teacher.members && split === validation.split ? logits : undefined;
+    const own = known
+      ? rowsOf(known, places, dataset.classes.length)
+      : await predictLogits(members[i]!, split, chosen, dataset);
+    const share = topAccuracy({ logits: own, labels, classes: dataset.classes.length }, 1);
+    const line = `Teacher ${fileOf(one)}: agrees with the labels of ${(100 * share).toFixed(1)} % of ${labels.length} images`;
+    if (share >= EXPECTED) log('info', line);
+    else log('warn', `${line}; so little suggests a mistake: check ${whatToCheck(one, dataset)}`);
+  }
+}
+
+/** Places evenly spread over `count` ones: sets are often sorted by class. */
+function spread(count: number): Uint32Array {
+  const size = Math.min(SAMPLE, count);
+  return Uint32Array.from({ length: size }, (_, i) => Math.floor((i * count) / size));
+}
+
+function rowsOf(logits: Float32Array, places: Uint32Array, classes: number): Float32Array {
+  const rows = new Float32Array(places.length * classes);
+  places.forEach((place, i) => rows.set(logits.subarray(place * classes, (place + 1) * classes), i * classes));
+  return rows;
+}
+
+function fileOf(teacher: TeacherParams): string {
+  if ('logits' in teacher) return teacher.logits;
+  return 'onnx' in teacher ? teacher.onnx : checkpointOf(teacher);
+}
+
+function whatToCheck(teacher: TeacherParams, { name }: Dataset): string {
+  if ('logits' in teacher) return `that rows and columns are in the order of ${name}`;
+  return `${'onnx' in teacher ? '"layout", ' : ''}"normalize" and the order of its classes`;
+}
