@@ -34,9 +34,11 @@ describe('a search', function () {
     expect(Math.max(...snapshots.map(({ running }) => running.length))).to.equal(2);
     expect(snapshots.at(-1)!.best!.name).to.match(/^alpha_0.9/);
     expect(snapshots.at(-1)!.counts).to.deep.equal({ complete: 6, pruned: 0, failed: 0, running: 0 });
-    // The first slow trial ran on while its neighbours came and went.
-    const order = journalOf(directory).flatMap((one) => (one.event === 'finished' ? [one.name] : []));
-    expect(order.indexOf('alpha_0.9_epoch_ms_20')).to.be.below(order.indexOf('alpha_0.1_epoch_ms_700'));
+    // A trial takes the place of one that has ended while the first slow one runs on.
+    const order = journalOf(directory).map((one) => ('name' in one ? `${one.event} ${one.name}` : one.event));
+    expect(order.indexOf('started alpha_0.9_epoch_ms_20')).to.be.below(
+      order.indexOf('finished alpha_0.1_epoch_ms_700'),
+    );
   });
 
   it('starts a failed trial again, and records one that fails for good with its last words', async () => {
