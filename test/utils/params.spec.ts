@@ -322,6 +322,28 @@ describe('params', () => {
     expect(parse({ ...distilled, teacher: ['wrn'] }).teacher).to.deep.equal([{ model: 'wrn', num_channels: 32 }]);
   });
 
+  it('says which weights of a file are meant, for a teacher and for the beginning, and what the student is fed', () => {
+    const which = { key: 'model_ema', rename: { shortcut: 'downsample', extra: '' }, skip: ['fc'] };
+    const teacher = { model: 'wrn', checkpoint: 'a.pth', ...which, size: 64, num_channels: 32 };
+    expect(parse({ ...distilled, teacher }).teacher).to.deep.equal(teacher);
+    const init = { checkpoint: 'a.pth', ...which };
+    const normalize = { mean: [0.5], std: [0.5] };
+    expect(parse({ ...plain, init, normalize })).to.deep.include({ init, normalize });
+    expect(parse(plain)).not.to.have.property('normalize');
+    expect(linesOf({ ...plain, init: { checkpoint: 'a', key: '', rename: {}, skip: [] } })).to.deep.equal([
+      '"init.skip" must be an array of 1 to 200 globs such as "layer*", got an array of 0',
+      '"init.key" must be a key such as "model_ema", of 1 to 200 characters, got ""',
+      '"init.rename" must be an object such as {"shortcut": "downsample"}, of 1 to 200 parts of names, got an object',
+    ]);
+    expect(linesOf({ ...distilled, teacher: { model: 'wrn', size: 0, rename: { a: 1 } } })).to.deep.equal([
+      '"teacher.rename.a" must be a string, got 1',
+      '"teacher.size" must be >= 1, got 0',
+    ]);
+    expect(linesOf({ ...plain, normalize: { mean: [0.5], std: [0] } })).to.deep.equal([
+      '"normalize.std.0" must be > 0, got 0',
+    ]);
+  });
+
   it('names what is wrong with a teacher by the form that it has', () => {
     const lines = (teacher: unknown) => linesOf({ ...distilled, augmentation: 'no', teacher });
     const forms = '"teacher" must be an object with one of the keys "model", "onnx", "logits", got an object';
