@@ -1,6 +1,6 @@
 /** Every kind of checkpoint that people have, read with the numbers of torch.load or refused with the line that helps. */
 import { expect } from 'chai';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { UserError } from '../../utils/errors';
@@ -43,6 +43,9 @@ function expectRow(array: NamedArrays extends Map<string, infer A> ? A : never, 
 }
 
 describe('checkpoints of others', () => {
+  // What two of them would make, if anything in them was executed.
+  after(() => expect(existsSync('torch-fixture-was-executed')).to.equal(false));
+
   for (const entry of files) {
     const { file, what, read, refused, log, skip = [] } = entry;
     const given = (['key', 'rename', 'skip'] as const).flatMap((name) => (entry[name] ? [`"${name}"`] : []));
