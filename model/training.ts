@@ -207,7 +207,11 @@ export class Step {
 
   teacherOn(images: Tensor): Taps {
     const { network } = this.teacherSource;
-    if (!network) throw new UserError('"teacher" must be a net with a checkpoint, of the student's "size": gradients flow through it');
+    if (!network) {
+      throw new UserError(
+        '"teacher" must be a net with a checkpoint, on images of its student: gradients flow through it',
+      );
+    }
     const frozen = new Layers(this.graph, { mode: 'eval', seed: 0, frozen: network.weights });
     return Taps.of('teacher', network.model.net(frozen, images, network.model.options));
   }
