@@ -15,8 +15,10 @@ import { changedParams, isFinished } from './child';
 import { Journal, readJournal, type Event } from './journal';
 import { canonical } from './json';
 import { localLauncher } from './launchers/local';
-import { requireSlurm, slurmLauncher } from './launchers/slurm';
+import { slurmLauncher } from './launchers/slurm';
+import { Cluster, requireSlurm } from './launchers/slurm_cluster';
 import { withoutLost } from './lost_results';
+import { mostAtATime } from './parallelism';
 import { Proposals } from './proposals';
 import { samplers, type SamplerName } from './samplers';
 import { Search } from './scheduler';
@@ -131,7 +133,7 @@ async function search(
   const { unused, ...rest } = given;
   const { settings, events } = rest;
   const { space, metric, threads_per_trial: threads } = settings;
-  const parallel = settings.parallel ?? mostAtATime(settings);
+  const { parallel, why } = mostAtATime(settings, availableParallelism());
   const pollMs = 1000;
   const view = openView(Math.min(parallel, settings.trials), metric);
   const interrupt = onInterrupt(view.announce);
@@ -145,7 +147,7 @@ async function search(
     resolve: trainer.resolve,
     launcher:
       settings.launcher === 'slurm'
-        ? slurmLauncher(child, settings.slurm, threads, pollMs)
+        ? slurmLauncher(child, settings.slurm, threads, new Cluster(log, () => interrupt.requested, pollMs))
         : localLauncher(child, pollMs),
     log,
     interrupt,
@@ -162,6 +164,7 @@ async function search(
     `Searching with ${settings.sampler.name}, ${parallel} at a time: ${done()} of ${settings.trials} trials done` +
       (failed > 0 ? `, ${failed} that failed before are tried again` : ''),
   );
+  if (why !== undefined) log.info(why);
   for (const dimension of space) log.info(`${dimension.path}: ${describe(dimension)}`);
   for (const path of unused) log.warn(`${path}: no training uses it`);
   try {
@@ -184,12 +187,6 @@ async function search(
   rmSync(teacherCache, { recursive: true, force: true });
   if (counts.complete === 0) throw new UserError(`${parent}: no trial is complete: ${failures ?? 'all were pruned'}`);
   if (!best) throw new UserError(`${parent}: no trial has a ${metric} in its metrics.jsonl`);
-}
-
-/** As many trials as the cores have threads for; a cluster sees to that itself. */
-function mostAtATime({ launcher, slurm, trials, threads_per_trial: threads }: Settings): number {
-  if (launcher === 'slurm') return slurm.array_limit ?? trials;
-  return Math.max(1, Math.floor(availableParallelism() / threads));
 }
 
 function describe(dimension: Dimension): string {

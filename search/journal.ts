@@ -16,12 +16,22 @@ interface Outcome {
   readonly epochs: number;
 }
 
+/** The running time of a job, and of all jobs of a repeat, in seconds; time in which they wait or are suspended does not count. */
+export interface JobTime {
+  readonly repeat: number;
+  readonly job: string;
+  readonly seconds: number;
+  readonly total: number;
+}
+
 /** Trials are told by the names of their directories. */
 export type Event =
   | { readonly event: 'search'; readonly settings: Settings; readonly params: Record<string, unknown> }
   /** `trial`: the number for which the sampler gave the point. */
   | { readonly event: 'proposed'; readonly name: string; readonly trial: number; readonly point: Point }
   | { readonly event: 'started'; readonly name: string; readonly repeat: number }
+  /** What trains a repeat (a Slurm job, a process), how long it has run so far, and how long the repeat was trained in all. */
+  | ({ readonly event: 'job'; readonly name: string } & JobTime)
   | ({ readonly event: 'finished' } & Outcome)
   /** `reason`: of a training that the trainer gave up. */
   | ({ readonly event: 'pruned'; readonly reason?: string } & Outcome)
@@ -34,6 +44,7 @@ const count = { type: 'integer', minimum: 0 };
 const ofRepeat = { name, repeat: count };
 const outcome = { ...ofRepeat, value: { type: 'number', nullable: true }, epochs: count };
 const number = { type: 'number' };
+const seconds = { type: 'number', minimum: 0 };
 const dimension = (kind: string, own: Schema, optional: Schema = {}): Schema => ({
   type: 'object',
   properties: {
@@ -60,6 +71,7 @@ const forms: Readonly<Record<string, Schema>> = {
   search: { settings: { type: 'object', properties: { space }, required: ['space'] }, params: { type: 'object' } },
   proposed: { name, trial: count, point: { type: 'object', propertyNames: { pattern: PATH } } },
   started: ofRepeat,
+  job: { ...ofRepeat, job: { type: 'string' }, seconds, total: seconds },
   finished: outcome,
   pruned: { ...outcome, reason },
   failed: { ...ofRepeat, reason },

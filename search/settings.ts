@@ -19,7 +19,19 @@ export interface SlurmSettings {
   readonly gres?: string;
   readonly cpus?: number;
   readonly memory?: string;
-  /** Tasks of an array that run at a time. */
+  /** What a job that found too little memory asks for in the next start, in parts of what it asked for. */
+  readonly memory_factor?: number;
+  readonly account?: string;
+  readonly qos?: string;
+  readonly constraint?: string;
+  readonly nodes_exclude?: string;
+  /** What the trainer gets so many seconds before its time is up, as in `TERM@120`. */
+  readonly signal?: string;
+  /** Lines of the batch script before the trainer. */
+  readonly setup?: readonly string[];
+  /** Further options of sbatch. */
+  readonly options?: readonly string[];
+  /** Jobs that are submitted at a time. */
   readonly array_limit?: number;
 }
 
@@ -68,6 +80,7 @@ export function parseSettings(content: unknown, source: string): Settings {
   };
   if (!isObject(content)) check(mistakes({ type: 'object' }, content));
   const file = expanded(content as Record<string, unknown>);
+  const hasThreads = file.threads_per_trial !== undefined;
   check([...pathMistakes(file.space), ...mistakes(schemaFor(file), file)]);
 
   const { space, mistakes: lines } = parseSpace(file.space as SpaceInFile);
@@ -85,8 +98,10 @@ export function parseSettings(content: unknown, source: string): Settings {
     check([`"space" has ${defaults.trials} points: "trials" must say how many of them, up to ${MAX_TRIALS}`]);
   }
   const timeout = typeof file.timeout === 'string' ? { timeout: secondsOf(file.timeout) } : {};
+  const { launcher, slurm } = file as unknown as Settings;
+  const threads = launcher === 'slurm' && !hasThreads && slurm.cpus ? { threads_per_trial: slurm.cpus } : {};
   delete file.$schema;
-  return { ...defaults, ...file, space, ...timeout } as unknown as Settings;
+  return { ...defaults, ...file, space, ...timeout, ...threads } as unknown as Settings;
 }
 
 /** A copy whose objects are its own, with the long form of a sampler and a pruner that are given by their names. */

@@ -74,6 +74,11 @@ function anyPlugin(plugins: Plugins): Schema {
   return { anyOf: [{ enum: names }, ...names.map((name) => pluginForm(plugins, name))] };
 }
 
+/** Options of sbatch that the launcher sets itself, and those that have keys of their own. */
+const ownOptions =
+  'parsable|job-name|chdir|output|error|open-mode|comment|wrap|array|ntasks|wait|test-only|' +
+  'partition|time|gres|cpus-per-task|mem|account|qos|constraint|exclude|signal';
+
 const slurm = object(
   {
     partition: text('^[A-Za-z0-9_.,-]+$', 'the name of a partition'),
@@ -81,7 +86,36 @@ const slurm = object(
     gres: text('^[A-Za-z0-9_.:,-]+$', 'generic resources, as in "gpu:1"'),
     cpus: integer(1),
     memory: text('^[0-9]+[KMGT]?$', 'an amount of memory, as in "8G"'),
-    array_limit: integer(1),
+    memory_factor: {
+      type: 'number',
+      minimum: 1,
+      maximum: 16,
+      title: 'A trial that ran out of memory asks for so many times as much at its next start; without it 1.5.',
+    },
+    account: text('^[A-Za-z0-9_.@-]+$', 'the name of an account'),
+    qos: text('^[A-Za-z0-9_.@-]+$', 'the name of a quality of service'),
+    constraint: text('^[A-Za-z0-9_.,:=&|!*()[\\]-]+$', 'features of nodes, as in "a100|h100"'),
+    nodes_exclude: text('^[A-Za-z0-9_.,[\\]-]+$', 'names of nodes, as in "node7" or "gpu[01-04]"'),
+    signal: {
+      ...text('^(TERM|INT)@[1-9][0-9]{0,4}$', 'a signal and seconds, as in "TERM@120"'),
+      title: 'The trainer saves and ends so many seconds before its time is up.',
+    },
+    setup: {
+      type: 'array',
+      items: text('^[^\\n\\r\\0]*$', 'a line of a shell script'),
+      title: 'Lines of the batch script before the trainer, as in "module load cuda".',
+    },
+    options: {
+      type: 'array',
+      items: text(
+        `^--(?!(${ownOptions})(=|$))[a-z][a-z0-9-]*(=[^\\n\\r\\0]*)?$`,
+        'an option of sbatch that neither has a key here nor is set by the launcher, as in "--reservation=course"',
+      ),
+      title: 'Further options of sbatch, one each.',
+    },
+    array_limit: integer(1, {
+      title: 'Jobs at a time; without it all, or a tenth of the trials where later ones depend on earlier ones.',
+    }),
   },
   [],
   { title: 'What a trial asks of Slurm.', default: {} },

@@ -14,6 +14,8 @@ export interface Running {
   readonly epochs: number;
   readonly plannedEpochs: number;
   readonly seconds: number;
+  /** Why it does not run, as its launcher says; absent while it does. */
+  readonly waiting?: string;
   /** The metric after the last epoch; NaN before the first. */
   readonly value: number;
 }

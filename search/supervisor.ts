@@ -1,7 +1,9 @@
 /** Watches a run of a search until it is gone, and ends it where there is reason to. */
 import { curveOf, refuseLinks } from './child';
 import type { SearchContext } from './context';
+import type { JobTime } from './journal';
 import type { Ending, Job } from './launchers/launcher';
+import { RunningTime } from './running_time';
 import type { Study } from './study';
 
 /** Why a run was told to end. */
@@ -16,6 +18,9 @@ export interface Run {
   readonly directory: string;
 }
 
+/** The running time of a job is recorded again after this part of the time limit. */
+const TIME_STEP = 0.01;
+
 /** Settles when the job is gone; after `asked` epochs it has been seen whether the trial has prospects. */
 export async function supervise(
   job: Job,
@@ -24,7 +29,8 @@ export async function supervise(
   study: Study,
   { directory: parent, settings, pollMs, graceMs }: SearchContext,
 ): Promise<{ stop: Stop | undefined; ending: Ending }> {
-  let began = performance.now();
+  const time = new RunningTime(repeat, study.trials.get(name)!.job);
+  let recorded: JobTime | undefined;
   let stop: Stop | undefined;
   let stoppedAt = 0;
   let isKilled = false;
@@ -32,14 +38,28 @@ export async function supervise(
     [stop, stoppedAt] = [why, performance.now()];
     job.signal(signal);
   };
+  /** Seconds for which the repeat was trained; the journal keeps them where they matter. */
+  const takeTime = (isLast: boolean) => {
+    const { id, seconds } = job.status();
+    if (id === undefined) return time.total;
+    const now = time.add(id, seconds);
+    const step = settings.timeout === undefined ? Infinity : TIME_STEP * settings.timeout;
+    const isDue = recorded?.job !== id || now.total - recorded.total >= step || (isLast && now.total > recorded.total);
+    if (isDue && (settings.timeout !== undefined || settings.launcher === 'slurm')) {
+      study.record({ event: 'job', name, ...now });
+      recorded = now;
+    }
+    return now.total;
+  };
   const look = () => {
     refuseLinks(parent, label);
     const curve = curveOf(directory, settings.metric);
-    if (job.isWaiting()) began = performance.now();
-    const seconds = (performance.now() - began) / 1000;
+    const { waiting } = job.status();
+    const seconds = takeTime(false);
     const epochs = curve.length;
     const value = curve.at(-1) ?? NaN;
-    study.running.set(name, { label, epochs, plannedEpochs: study.plannedEpochs(name), seconds, value });
+    const plannedEpochs = study.plannedEpochs(name);
+    study.running.set(name, { label, epochs, plannedEpochs, seconds, value, ...(waiting && { waiting }) });
     if (repeat === 0) study.setCurve(name, curve);
     if (stop === 'timeout' && !isKilled && performance.now() - stoppedAt > graceMs) {
       isKilled = true;
@@ -68,5 +88,6 @@ export async function supervise(
     study.running.delete(name);
   });
   if (trouble !== undefined) throw trouble;
+  takeTime(true);
   return { stop, ending };
 }

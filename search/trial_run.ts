@@ -7,7 +7,9 @@ import { curveOf, divergenceOf, isFinished, labelOf, lastWords, prepareChild, re
 import { childParams } from './child_params';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
+import { LauncherFault } from './launchers/launcher';
 import { lostRepeat } from './lost_results';
+import { hasAdvanced, positionsOf } from './positions';
 import type { Settings } from './settings';
 import type { Study } from './study';
 import { supervise, type Run } from './supervisor';
@@ -37,6 +39,7 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
       isPrepared = true;
       outcome = await runRepeat(run, study, context);
     } catch (error) {
+      if (error instanceof LauncherFault) throw error;
       const isOfTrial = error instanceof UserError || isSystemError(error);
       if (!isOfTrial || study.fault !== undefined) throw error;
       const reason = isPrepared && !existsSync(run.directory) ? REMOVED : messageOf(error);
@@ -59,6 +62,7 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
   for (let attempt = 0; ;) {
     if (isFinished(child)) return finished(run, study, settings.metric);
     const asked = curveOf(child, settings.metric).length;
+    const before = positionsOf(child);
     const left = await launcher.resume(child);
     if (left === undefined && lockState(child) === 'held') return 'elsewhere';
     study.record({ event: 'started', name, repeat });
@@ -74,13 +78,16 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
     }
     if (stop === 'timeout') return { event: 'failed', name, repeat, reason: `timeout after ${settings.timeout} s` };
     // A process that began before had the lock, or one that we only watched has gone: look again.
-    if (left || lockState(child) === 'held') continue;
+    if (left || ending.isUnseen || lockState(child) === 'held') continue;
     const diverged = divergenceOf(child);
     if (diverged !== undefined) {
       const { epochs } = lastOf(curveOf(child, settings.metric));
       return { event: 'pruned', name, repeat, value: null, epochs, reason: diverged };
     }
-    if (ending.isCutShort && curveOf(child, settings.metric).length > asked) continue;
+    if (ending.isCutShort && hasAdvanced(before, positionsOf(child))) {
+      log.info(`${ending.how}; going on from the checkpoint: ${child}`);
+      continue;
+    }
     const reason = (!ending.isKilled && lastWords(child)) || ending.how;
     if (study.isStopping) return 'interrupted';
     if (attempt++ >= settings.retries) return { event: 'failed', name, repeat, reason };

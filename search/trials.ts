@@ -1,5 +1,5 @@
 /** The trials of a search as its journal tells them. */
-import type { Event } from './journal';
+import type { Event, JobTime } from './journal';
 import type { Point } from './space';
 
 export type TrialState = 'running' | 'complete' | 'pruned' | 'failed';
@@ -15,6 +15,8 @@ export interface Trial {
   readonly early?: { readonly state: 'pruned' | 'failed'; readonly value: number; readonly reason: string };
   /** Epochs of the repeat that ended last. */
   readonly epochs: number;
+  /** The last job, where that was recorded, and for how long it and those before it have trained the repeat. */
+  readonly job?: JobTime;
 }
 
 export type Trials = ReadonlyMap<string, Trial>;
@@ -43,11 +45,19 @@ function add(trials: Map<string, Trial>, event: Event): void {
 }
 
 function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'proposed' }>): Trial {
-  const { name, trial: draw, point, values } = trial;
-  const rest = { name, trial: draw, point, values, epochs: trial.epochs };
-  // A repeat that is started again, as its results were lost, and those after it count no more.
-  if (event.event === 'started') return { ...rest, values: values.slice(0, event.repeat) };
-  if (event.event === 'failed') return { ...rest, early: { state: 'failed', value: NaN, reason: event.reason } };
+  const { name, trial: draw, point, values, job } = trial;
+  const anew = { name, trial: draw, point, values, epochs: trial.epochs };
+  // The time of the jobs counts until the trial has failed for good, or its results were lost.
+  const rest = { ...anew, ...(job && { job }) };
+  if (event.event === 'started') {
+    // A repeat that is started again, as its results were lost, and those after it count no more.
+    return values.length > event.repeat ? { ...anew, values: values.slice(0, event.repeat) } : rest;
+  }
+  if (event.event === 'job') {
+    const { repeat, job, seconds, total } = event;
+    return { ...trial, job: { repeat, job, seconds, total } };
+  }
+  if (event.event === 'failed') return { ...anew, early: { state: 'failed', value: NaN, reason: event.reason } };
   const { epochs } = event;
   const value = event.value ?? NaN;
   if (event.event === 'pruned')

@@ -52,9 +52,11 @@ export function openView(parallel: number, metric: string, stream = process.stde
 export function viewLines(snapshot: Snapshot, metric: string, width: number, height: number): string[] {
   const { running, counts, elsewhere = 0, total, best, secondsLeft } = snapshot;
   const done = counts.complete + counts.pruned + counts.failed;
+  const waiting = running.filter((run) => run.waiting !== undefined).length;
   const facts = [
     `${done}/${total} trials`,
-    `${counts.running} running`,
+    `${counts.running - waiting} running`,
+    ...(waiting > 0 ? [`${waiting} waiting`] : []),
     ...(elsewhere > 0 ? [`${elsewhere} in use elsewhere`] : []),
     ...(counts.pruned > 0 ? [`${counts.pruned} pruned`] : []),
     ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
@@ -71,8 +73,9 @@ export function viewLines(snapshot: Snapshot, metric: string, width: number, hei
   return [facts.join(', '), ...lines, ...rest].slice(0, height).map((line) => line.slice(0, width - 1));
 }
 
-/** ` 45%|████    | 9/20 [01:23<01:42, val_accuracy=0.612]` */
-function formatRun({ epochs, plannedEpochs, seconds, value }: Running, metric: string, width: number): string {
+/** ` 45%|████    | 9/20 [01:23<01:42, val_accuracy=0.612]`, or `pending (Resources)`, with what was done before. */
+function formatRun({ epochs, plannedEpochs, seconds, value, waiting }: Running, metric: string, width: number): string {
+  if (waiting !== undefined) return epochs > 0 ? `${epochs}/${plannedEpochs}, ${waiting}` : waiting;
   const part = plannedEpochs > 0 ? Math.min(1, epochs / plannedEpochs) : 0;
   const left = part > 0 ? formatDuration(seconds / part - seconds) : '?';
   const score = Number.isNaN(value) ? '' : `, ${metric}=${value.toFixed(3)}`;

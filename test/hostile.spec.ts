@@ -24,6 +24,7 @@ import { collectRuns } from '../report/collect';
 import { curveOf } from '../search/child';
 import { readJournal } from '../search/journal';
 import { slurmLauncher } from '../search/launchers/slurm';
+import { Cluster } from '../search/launchers/slurm_cluster';
 import { parseSettings } from '../search/settings';
 import { UserError } from '../utils/errors';
 import { readJson, writeFileAtomic } from '../utils/files';
@@ -80,7 +81,10 @@ describe('hostile names', function () {
     mkdirSync(bin);
     for (const name of ['sbatch', 'squeue', 'scancel']) {
       const path = join(bin, name);
-      writeFileSync(path, `#!/bin/sh\nprintf '%s\\0' "$@" >> '${scratch}/${name}.args'\necho 'COMPLETED|'\n`);
+      writeFileSync(
+        path,
+        `#!/bin/sh\nprintf '%s\\0' "$@" >> '${scratch}/${name}.args'\necho '7 COMPLETED 0 0:00 None'\n`,
+      );
       chmodSync(path, 0o755);
     }
     const saw = (name: string) => {
@@ -92,12 +96,13 @@ describe('hostile names', function () {
     try {
       const directory = join(scratch, 'a $(touch executed)\n"b"', 'alpha_0.5');
       mkdirSync(directory, { recursive: true });
-      const launcher = slurmLauncher(['node', '$(touch executed)', "'x'"], {}, 1, 10);
-      const job = await launcher.launch(directory);
+      const silent = { info() {}, warn() {}, error() {} };
+      const launcher = slurmLauncher(['node', '$(touch executed)', "'x'"], {}, 1, new Cluster(silent, () => false, 10));
+      const ending = await (await launcher.launch(directory)).ended;
       const args = saw('sbatch');
       expect(args.slice(-5)).to.deep.equal(['node', '$(touch executed)', "'x'", '--model_dir', directory]);
       expect(args).to.include(`--error=${join(directory, 'launcher.log')}`);
-      expect((await job.ended).how).to.match(/COMPLETED/);
+      expect(ending.how).to.match(/COMPLETED/);
       const script = args.at(-6)!;
       const said = execFileSync('sh', [script, 'printf', '%s|', '$(touch executed)', 'a b', '"\n\'', '*'], {
         encoding: 'utf8',
@@ -109,7 +114,7 @@ describe('hostile names', function () {
         rmSync(join(scratch, 'squeue.args'), { force: true });
         writeFileSync(join(directory, 'slurm.job'), text);
         expect(await launcher.resume(directory), text).to.equal(undefined);
-        expect(saw('squeue'), text).to.deep.equal([]);
+        expect(saw('squeue'), text).to.deep.equal(['-h', '--me', '-O', 'JobID:20,Comment:200']);
       }
       writeFileSync(join(directory, 'slurm.job'), '7');
       await launcher.resume(directory);

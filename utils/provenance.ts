@@ -24,6 +24,8 @@ export interface RunDescription {
   /** Bytes. */
   memory: number;
   host: string;
+  /** The Slurm job that it runs in; absent outside of one. */
+  slurm_job?: string;
   /** ISO 8601. */
   started: string;
 }
@@ -31,8 +33,9 @@ export interface RunDescription {
 /** Version of this package. */
 export const packageVersion = version;
 
-/** Describes this process and its machine. The environment is left out, as it may hold secrets. */
+/** Describes this process and its machine. The rest of the environment is left out, as it may hold secrets. */
 export function describeRun(argv: readonly string[]): RunDescription {
+  const { SLURM_JOB_ID: slurmJob } = process.env;
   return {
     command: argv,
     version,
@@ -44,6 +47,7 @@ export function describeRun(argv: readonly string[]): RunDescription {
     cores: availableParallelism(),
     memory: totalmem(),
     host: hostname(),
+    ...(slurmJob !== undefined && { slurm_job: slurmJob }),
     started: new Date().toISOString(),
   };
 }

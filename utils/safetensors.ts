@@ -6,9 +6,10 @@
  * counts with zeros in place of the hash.
  */
 import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { encodings, FormatError, quoted, readBytes, type Encoding } from './binary';
 import { UserError } from './errors';
-import { writeFileAtomic } from './files';
+import { reading, writeFileAtomic } from './files';
 import { isObject } from './json';
 import { bytesOf, sizeOf, type DType, type NamedArrays } from './ndarray';
 
@@ -53,6 +54,24 @@ export function parseSafetensors(bytes: Uint8Array, path: string): Safetensors {
   }
 }
 
+/** The metadata of a file, but for our hash: only its header is read, and whether the data is as it was written is not checked. */
+export function readMetadata(path: string): Record<string, string> {
+  return reading(path, () => {
+    const file = openSync(path, 'r');
+    const read = (from: number, count: number) => {
+      const bytes = Buffer.alloc(count);
+      return bytes.subarray(0, readSync(file, bytes, 0, count, from));
+    };
+    try {
+      const length = headerLength(read(0, 8), fstatSync(file).size);
+      const metadata = metadataOf(parseHeader(read(8, length)));
+      return Object.fromEntries(Object.entries(metadata).filter(([name]) => name !== HASH));
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
 /**
  * Writes a file, atomically; the same tensors in the same order give the same bytes. Where `keep` names a file, it becomes
  * what was there before.
@@ -89,19 +108,11 @@ interface Entry {
 }
 
 function parse(bytes: Uint8Array): Safetensors {
-  if (bytes.length < 8) throw new FormatError(`it has ${bytes.length} bytes, the length of its header alone takes 8`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (length > BigInt(bytes.length - 8)) {
-    throw new FormatError(`its header should have ${length} bytes, but only ${bytes.length - 8} follow`);
-  }
-  const text = bytes.subarray(8, 8 + Number(length));
+  const length = headerLength(bytes, bytes.length);
+  const text = bytes.subarray(8, 8 + length);
   const header = parseHeader(text);
-  const data = bytes.subarray(8 + Number(length));
-
-  const metadata = header.get('__metadata__') ?? {};
-  if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
-    throw new FormatError('__metadata__ is not an object of strings');
-  }
+  const data = bytes.subarray(8 + length);
+  const metadata = metadataOf(header);
   header.delete('__metadata__');
 
   const entries = [...header].map(([name, value]) => parseEntry(name, value));
@@ -118,11 +129,29 @@ function parse(bytes: Uint8Array): Safetensors {
   if (position !== data.length) {
     throw new FormatError(`its tensors take ${position} bytes, but ${data.length} bytes of data are there`);
   }
-  const { [HASH]: hash, ...rest } = metadata as Record<string, string>;
+  const { [HASH]: hash, ...rest } = metadata;
   if (hash !== undefined && hash !== hashOf(withHash(text, zeros), data)) {
     throw new FormatError('it is damaged: its content is not what its hash was made of');
   }
   return { tensors, metadata: rest };
+}
+
+/** The length of a header, as the first bytes of a file of that size say. */
+function headerLength(bytes: Uint8Array, size: number): number {
+  if (bytes.length < 8) throw new FormatError(`it has ${bytes.length} bytes, the length of its header alone takes 8`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  if (length > BigInt(size - 8)) {
+    throw new FormatError(`its header should have ${length} bytes, but only ${size - 8} follow`);
+  }
+  return Number(length);
+}
+
+function metadataOf(header: ReadonlyMap<string, unknown>): Record<string, string> {
+  const metadata = header.get('__metadata__') ?? {};
+  if (!isObject(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw new FormatError('__metadata__ is not an object of strings');
+  }
+  return metadata as Record<string, string>;
 }
 
 /** A header with another hash in the place of its own. */

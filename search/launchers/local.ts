@@ -1,11 +1,10 @@
 /** Children as processes of this machine. */
 import { spawn } from 'node:child_process';
-import { closeSync, ftruncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { openToAppend, writing } from '../../utils/files';
-import { lockHolder } from '../../utils/lock';
-import { LAUNCHER_LOG } from '../child';
+import { lockHolder, lockOwner } from '../../utils/lock';
+import { newLog } from './launcher_log';
 import type { Ending, Job, Launcher, Signal } from './launcher';
 
 /**
@@ -16,21 +15,24 @@ export function localLauncher(trainer: readonly string[], pollMs: number): Launc
   const [program, ...args] = trainer;
   return {
     launch(directory) {
-      const log = join(directory, LAUNCHER_LOG);
+      const log = newLog(directory);
       const stderr = writing(log, () => openToAppend(log));
-      ftruncateSync(stderr);
       const child = spawn(program!, [...args, '--model_dir', directory], {
         stdio: ['ignore', 'ignore', stderr],
         detached: true,
         windowsHide: true,
       });
       closeSync(stderr);
+      const began = performance.now();
       return Promise.resolve({
         ended: new Promise((resolve) => {
           child.on('error', ({ message }) => resolve({ how: message }));
           child.on('exit', (code, signal) => resolve(endingOf(code, signal)));
         }),
-        isWaiting: () => false,
+        status: () => ({
+          ...(child.pid !== undefined && { id: String(child.pid) }),
+          seconds: (performance.now() - began) / 1000,
+        }),
         signal: (signal) => void child.kill(signal),
       });
     },
@@ -54,7 +56,13 @@ export function adopt(directory: string, pollMs: number): Job | undefined {
     return holder !== undefined && obeys(holder, signal);
   };
   if (!send(0)) return undefined;
-  return { ended: leaving(directory, pollMs), isWaiting: () => false, signal: (signal) => void send(signal) };
+  const since = Date.parse(lockOwner(directory)?.since ?? '');
+  const id = lockHolder(directory);
+  return {
+    ended: leaving(directory, pollMs),
+    status: () => ({ ...(id && { id: String(id) }), seconds: Math.max(0, Date.now() - since || 0) / 1000 }),
+    signal: (signal) => void send(signal),
+  };
 }
 
 /** Whether a signal reaches a process; 0 only asks. It does not where the process has just ended, or is another user's. */
@@ -68,5 +76,5 @@ function obeys(pid: number, signal: Signal | 0): boolean {
 
 async function leaving(directory: string, pollMs: number): Promise<Ending> {
   while (lockHolder(directory) !== undefined) await wait(pollMs);
-  return { how: 'ended unseen' };
+  return { how: 'ended unseen', isUnseen: true };
 }

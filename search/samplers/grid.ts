@@ -7,6 +7,7 @@ import type { NoOptions, Sampler, SamplerKind } from './sampler';
 const MOST_CASES = 10_000;
 
 export const grid: SamplerKind<NoOptions> = {
+  learns: false,
   options: {},
   mistakes(space) {
     const looked = space.filter(({ path }) => space.some((one) => dependsOn(one, path)));

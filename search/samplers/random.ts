@@ -4,6 +4,7 @@ import { fromUnit, makePoint, type Space } from '../space';
 import type { NoOptions, Sampler, SamplerKind } from './sampler';
 
 export const random: SamplerKind<NoOptions> = {
+  learns: false,
   options: {},
   mistakes: () => [],
   create: createRandom,

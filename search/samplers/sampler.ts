@@ -25,6 +25,8 @@ export interface Sampler {
 export interface SamplerKind<Options> {
   /** The schemas of its options, all with defaults. */
   readonly options: Readonly<Record<keyof Options, Schema>>;
+  /** Whether its points depend on how the trials before went. */
+  readonly learns: boolean;
   /** Lines on what it cannot do with a space. */
   mistakes(space: Space): string[];
   create(space: Space, seed: number, options: Options): Sampler;

@@ -9,6 +9,7 @@ import { fromUnit, makePoint } from '../space';
 import type { NoOptions, SamplerKind } from './sampler';
 
 export const sobol: SamplerKind<NoOptions> = {
+  learns: false,
   options: {},
   mistakes: (space) =>
     space.length <= SOBOL_DIMENSIONS

@@ -20,6 +20,7 @@ export type TpeOptions = {
 };
 
 export const tpe: SamplerKind<TpeOptions> = {
+  learns: true,
   options: {
     startup_trials: { type: 'integer', minimum: 1, default: 10 },
     candidates: { type: 'integer', minimum: 1, default: 24 },

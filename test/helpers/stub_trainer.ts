@@ -5,20 +5,25 @@
  *
  * params.json: `alpha` is the accuracy of the last epoch; `behaviour` one of good (also where absent), fail, fail_once,
  * hang, hang_hard (deaf to all signals but SIGKILL), diverge (after its first epoch, as run.json then says), be_killed (by
- * itself, as by a system that is short of memory). `teacher` is a line on its teacher for `train.log`.
+ * itself, as by a system that is short of memory). `teacher` is a line on its teacher for `train.log`. `later_epoch_ms` counts in
+ * starts after the first. `steps` (1) are those of an epoch. Each changes the `weights`, a number that the results have: it tells
+ * whether every step was done once. They are saved after an epoch and at an orderly end.
  */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { UserError } from '../../utils/errors';
 import { readJson, writeFileAtomic, writeJson } from '../../utils/files';
 import { runMain } from '../../utils/cli';
 import { acquireLock } from '../../utils/lock';
+import { readMetadata, writeSafetensors } from '../../utils/safetensors';
 
 interface Params {
   readonly alpha?: number;
   readonly num_epochs: number;
   readonly epoch_ms: number;
+  readonly steps?: number;
+  readonly later_epoch_ms?: number;
   readonly seed?: number;
   readonly behaviour?: string;
   readonly teacher?: string;
@@ -29,11 +34,17 @@ const file = (name: string) => join(directory, name);
 
 async function main(): Promise<void> {
   const params = readJson(file('params.json')) as Params;
-  const { alpha = 0.5, num_epochs: epochs, behaviour = 'good' } = params;
+  const { alpha = 0.5, num_epochs: epochs, steps = 1, behaviour = 'good' } = params;
   const lock = acquireLock(directory);
+  let state = { epoch: 0, step: 0, weights: Math.round(1000 * alpha) };
+  const checkpoint = file('last.safetensors');
+  if (existsSync(checkpoint)) state = JSON.parse(readMetadata(checkpoint).position!) as typeof state;
+  const save = () => writeSafetensors(checkpoint, new Map(), { position: JSON.stringify(state) });
   for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
     process.on(signal, () => {
       if (behaviour === 'hang_hard') return;
+      process.stderr.write('\nSaving; once more ends at once.\n');
+      if (existsSync(directory)) save();
       lock.release();
       process.exit(code);
     });
@@ -46,18 +57,22 @@ async function main(): Promise<void> {
     if (behaviour === 'fail' || (behaviour === 'fail_once' && isFirst)) {
       throw new UserError(`behaviour is ${behaviour}\nthe last word`);
     }
-    const lines = existsSync(file('metrics.jsonl')) ? readFileSync(file('metrics.jsonl'), 'utf8').split('\n') : [];
-    const history = lines.filter(Boolean);
+    const epochMs = isFirst ? params.epoch_ms : (params.later_epoch_ms ?? params.epoch_ms);
     const value = (epoch: number) => ({
       accuracy: (alpha * epoch) / epochs + ((params.seed ?? 230) - 230) / 100,
       loss: 1 - (alpha * epoch) / epochs,
     });
-    while (history.length < epochs) {
-      await wait(behaviour.startsWith('hang') ? 1e6 : params.epoch_ms);
+    const line = (epoch: number) => `${JSON.stringify({ epoch, train: value(epoch), val: value(epoch) })}\n`;
+    while (state.epoch < epochs) {
+      for (; state.step < steps; state.step++) {
+        await wait(behaviour.startsWith('hang') ? 1e6 : epochMs / steps);
+        state.weights = (Math.imul(state.weights, 1664525) + 1013904223) >>> 0;
+      }
       lock.assertHeld();
-      const epoch = history.length + 1;
-      history.push(JSON.stringify({ epoch, train: value(epoch), val: value(epoch) }));
-      writeFileAtomic(file('metrics.jsonl'), history.map((line) => `${line}\n`).join(''));
+      const epoch = state.epoch + 1;
+      state = { ...state, epoch, step: 0 };
+      save();
+      writeFileAtomic(file('metrics.jsonl'), Array.from({ length: epoch }, (_, i) => line(i + 1)).join(''));
       if (behaviour === 'be_killed') {
         process.stderr.write(' 50%| 1/2 [00:30<00:30, 0 images/s]\n');
         process.kill(process.pid, 'SIGKILL');
@@ -68,9 +83,10 @@ async function main(): Promise<void> {
       }
     }
     lock.assertHeld();
-    writeJson(file('metrics_val_best_weights.json'), { ...value(epochs), epoch: epochs });
+    const { weights } = state;
+    writeJson(file('metrics_val_best_weights.json'), { ...value(epochs), epoch: epochs, weights });
     appendFileSync(file('ends.txt'), `${process.pid}\n`);
-    writeJson(file('metrics_test_best_weights.json'), { ...value(epochs), epoch: epochs });
+    writeJson(file('metrics_test_best_weights.json'), { ...value(epochs), epoch: epochs, weights });
   } finally {
     lock.release();
   }

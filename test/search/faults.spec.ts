@@ -24,7 +24,7 @@ function launcherOf(work: (directory: string) => void): Launcher {
       soundly(() => work(directory));
       return Promise.resolve({
         ended: Promise.resolve({ how: 'exit code 0' }),
-        isWaiting: () => false,
+        status: () => ({ seconds: 0 }),
         signal: () => {},
       });
     },
