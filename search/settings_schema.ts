@@ -90,6 +90,7 @@ const slurm = object(
       type: 'number',
       minimum: 1,
       maximum: 16,
+      description: 'a number from 1 to 16',
       title: 'A trial that ran out of memory asks for so many times as much at its next start; without it 1.5.',
     },
     account: text('^[A-Za-z0-9_.@-]+$', 'the name of an account'),

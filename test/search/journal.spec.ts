@@ -119,6 +119,12 @@ describe('trials', () => {
     const failed: Event = { event: 'failed', name: 'a', repeat: 0, reason: 'out of memory' };
     const started: Event = { event: 'started', name: 'a', repeat: 0 };
     expect(stateOf(a(started, failed), 1)).to.equal('failed');
+    const job = { repeat: 0, job: '7', seconds: 4, total: 11 };
+    const ran: Event = { event: 'job', name: 'a', ...job };
+    expect(a(started, ran, started).job).to.deep.equal(job);
+    expect(stateOf(a(started, ran, started), 1)).to.equal('running');
+    // The next chance of a trial that failed has all of its time.
+    expect(a(started, ran, failed).job).to.equal(undefined);
     expect(a(started, failed).early?.reason).to.equal('out of memory');
     expect(stateOf(a(started, failed, started), 1)).to.equal('running');
     expect(stateOf(a(started, failed, started, finished(0, 1)), 1)).to.equal('complete');

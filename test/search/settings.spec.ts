@@ -65,7 +65,12 @@ describe('search.json', () => {
       retries: 0,
       timeout: '1h30m',
       launcher: 'slurm',
-      slurm: { partition: 'gpu', time: '1-12:00:00', gres: 'gpu:a100:1', cpus: 4, memory: '8G', array_limit: 5 },
+      slurm: {
+        ...{ partition: 'gpu', time: '1-12:00:00', gres: 'gpu:a100:1', cpus: 4, memory: '8G', memory_factor: 1.25 },
+        ...{ account: 'vision', qos: 'long', constraint: '[a100*2&ib]|h100', nodes_exclude: 'gpu[01-04],n7' },
+        ...{ signal: 'TERM@120', setup: ['module load cuda; export A="b"', ''], array_limit: 5 },
+        ...{ options: ['--mail-type=END', '--exclusive', '--nodelist=n[1-2]'] },
+      },
       names: 'classic',
     };
     const { $schema, ...rest } = content;
@@ -183,6 +188,21 @@ describe('search.json', () => {
       [
         { slurm: { gres: 'gpu:1\n#SBATCH' } },
         '"slurm.gres" must be generic resources, as in "gpu:1", got "gpu:1\\n#SBATCH"',
+      ],
+      [{ slurm: { account: '--x y' } }, '"slurm.account" must be the name of an account, got "--x y"'],
+      [{ slurm: { qos: '' } }, '"slurm.qos" must be the name of a quality of service, got ""'],
+      [{ slurm: { constraint: 'a b' } }, '"slurm.constraint" must be features of nodes, as in "a100|h100", got "a b"'],
+      [
+        { slurm: { nodes_exclude: 'n1 n2' } },
+        '"slurm.nodes_exclude" must be names of nodes, as in "node7" or "gpu[01-04]", got "n1 n2"',
+      ],
+      [{ slurm: { signal: 'KILL@9' } }, '"slurm.signal" must be a signal and seconds, as in "TERM@120", got "KILL@9"'],
+      [{ slurm: { memory_factor: 0.5 } }, '"slurm.memory_factor" must be a number from 1 to 16, got 0.5'],
+      [{ slurm: { setup: ['a\nb'] } }, '"slurm.setup.0" must be a line of a shell script, got "a\\nb"'],
+      [
+        { slurm: { options: ['--exclusive', '--wrap=true'] } },
+        '"slurm.options.1" must be an option of sbatch that neither has a key here nor is set by the launcher, as in ' +
+          '"--reservation=course", got "--wrap=true"',
       ],
       [{ slurm: { cpu: 1 } }, '"slurm.cpu" is not a key; did you mean "slurm.cpus"?'],
       [{ space: { seed: [1, 2] }, repeats: 2 }, '"repeats" must be 1 where "space" has "seed", got 2'],

@@ -23,6 +23,15 @@ describe('the view of a search', () => {
     );
   });
 
+  it('says why a trial does not run', () => {
+    const running = [{ ...run, waiting: 'pending (Resources)' }, { ...run, epochs: 0, waiting: 'suspended' }, run];
+    const counts = { ...snapshot.counts, running: 3 };
+    const [all, pending, suspended] = viewLines({ ...snapshot, running, counts }, 'val_accuracy', 110, 4);
+    expect(all).to.match(/^4\/10 trials, 1 running, 2 waiting, /);
+    expect(pending).to.equal('alpha_0.5 1/4, pending (Resources)');
+    expect(suspended).to.equal('alpha_0.5 suspended');
+  });
+
   it('fits a narrow terminal', () => {
     for (const line of viewLines(snapshot, 'val_accuracy', 40, 3)) expect(line).to.have.lengthOf.at.most(39);
   });

@@ -26,7 +26,19 @@ describe('provenance', () => {
     expect(JSON.parse(JSON.stringify(run))).to.deep.equal(run);
   });
 
-  it('records nothing of the environment', () => {
+  it('names the Slurm job, where there is one', () => {
+    const before = process.env.SLURM_JOB_ID;
+    process.env.SLURM_JOB_ID = '4711';
+    try {
+      expect(describeRun([]).slurm_job).to.equal('4711');
+      delete process.env.SLURM_JOB_ID;
+      expect(describeRun([])).not.to.have.property('slurm_job');
+    } finally {
+      if (before !== undefined) process.env.SLURM_JOB_ID = before;
+    }
+  });
+
+  it('records nothing else of the environment', () => {
     process.env.KD_SECRET = 'hush-7Qz';
     try {
       expect(JSON.stringify(describeRun([]))).not.to.contain('hush-7Qz');
