@@ -11,7 +11,7 @@ import { adopt } from './local';
 import { Full, type Cluster } from './slurm_cluster';
 import { SlurmJob, type Submission } from './slurm_job';
 import { commentOf, memoryAfter, sbatchOptions, writeScript } from './slurm_options';
-import { isOver } from './slurm_states';
+import { FORGOTTEN, isOver } from './slurm_states';
 
 /** The number of the job that works on a directory. */
 const JOB_FILE = 'slurm.job';
@@ -38,13 +38,13 @@ export function slurmLauncher(
   };
 
   /** Jobs that may work on a directory: the one on file, the owner of the lock, one that was submitted by a search that died then. */
-  const candidates = async (directory: string) => {
+  const candidates = (directory: string, own: ReadonlyMap<string, string>) => {
     const path = join(directory, JOB_FILE);
     const comment = commentOf(directory);
     const ids = [
       existsSync(path) ? readText(path) : undefined,
       lockOwner(directory)?.job,
-      await cluster.jobOf((other) => other.startsWith(comment)),
+      ...[...own].flatMap(([id, other]) => (other.startsWith(comment) ? [id] : [])),
     ];
     return new Set(ids.filter((id) => id !== undefined && /^\d+$/.test(id)) as string[]);
   };
@@ -81,11 +81,13 @@ export function slurmLauncher(
       return Promise.resolve(learning(new SlurmJob(directory, start, cluster), directory));
     },
     async resume(directory) {
-      for (const id of await candidates(directory)) {
-        if (!isOver(await cluster.look(id, true))) return learning(new SlurmJob(directory, id, cluster), directory);
+      const own = await cluster.ownJobs();
+      for (const id of candidates(directory, own)) {
+        const state = await cluster.look(id, true);
+        if (!isOver(state) && own.has(id)) return learning(new SlurmJob(directory, id, cluster), directory);
         cluster.forget(id);
-        // What Slurm says counts, not what the lock says.
-        removeLockOf(directory, id);
+        // What Slurm says counts, not what the lock says. A job of nobody here may be one of another cluster.
+        if (isOver(state) && state !== FORGOTTEN) removeLockOf(directory, id);
       }
       return adopt(directory, cluster.pollMs);
     },

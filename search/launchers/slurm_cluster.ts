@@ -77,8 +77,8 @@ export class Cluster {
   async submit(args: readonly string[], comment: string): Promise<string> {
     for (let mayBeThere = false; ;) {
       if (mayBeThere) {
-        const id = await this.jobOf((other) => other === comment, 'all');
-        if (id !== undefined) return id;
+        const found = [...(await this.ownJobs('all'))].find(([, other]) => other === comment);
+        if (found !== undefined) return found[0];
       }
       try {
         const output = await this.attempt('sbatch', [`--comment=${comment}`, ...args]);
@@ -92,12 +92,12 @@ export class Cluster {
     }
   }
 
-  /** The number of a job that has such a comment; of those that are not over, or of all. */
-  async jobOf(hasComment: (comment: string) => boolean, states?: 'all'): Promise<string | undefined> {
+  /** This user's jobs that are not over, or all, by their numbers, with their comments. */
+  async ownJobs(states?: 'all'): Promise<Map<string, string>> {
     const filter = states === undefined ? [] : ['-t', states];
     const output = await this.run('squeue', ['-h', '--me', ...filter, '-O', 'JobID:20,Comment:200']);
     const jobs = output.split('\n').map((line) => line.trim().split(/\s+/));
-    return jobs.find(([, comment = '']) => hasComment(comment))?.[0];
+    return new Map(jobs.filter(([id]) => id).map(([id, comment = '']) => [id!, comment]));
   }
 
   /** Lets the time pass in which no job is submitted, as there is no place: until one of ours has ended, or half a minute. */

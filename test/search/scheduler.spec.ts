@@ -116,6 +116,19 @@ describe('a search', function () {
     expect(lockState(join(directory, 'behaviour_hang_hard'))).to.equal('stale');
   });
 
+  it('counts the time of all starts against the limit', async () => {
+    const directory = prepare({ space: { alpha: [0.5] }, timeout: '3s' }, { num_epochs: 200, epoch_ms: 50 });
+    await runSearch(directory, ({ running }) => (running[0]?.seconds ?? 0) >= 1.5);
+    expect(statesIn(directory)).to.deep.equal({ 'alpha_0.5': 'running' });
+    await runSearch(directory);
+    const jobs = journalOf(directory).flatMap((event) => (event.event === 'job' ? [event] : []));
+    expect(new Set(jobs.map(({ job }) => job))).to.have.lengthOf(2);
+    const { seconds, total } = jobs.at(-1)!;
+    expect(total).to.be.above(3);
+    expect(total - seconds).to.be.at.least(1.5);
+    expect(ofKind(directory, 'failed')[0]).to.include({ reason: 'timeout after 3 s' });
+  });
+
   it('repeats a point with other seeds and compares the mean', async () => {
     const directory = prepare({ space: { alpha: [0.5] }, repeats: 3 }, { seed: 240 });
     const { snapshots } = await runSearch(directory);

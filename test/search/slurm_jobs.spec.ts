@@ -300,6 +300,27 @@ describe('a Slurm that is not as it should be', function () {
     expect(lockState(directory)).to.equal('free');
   });
 
+  it('leaves the lock of a job that is of another user, or of another cluster', async () => {
+    const lock = {
+      pid: 1,
+      host: 'node7',
+      started: null,
+      since: new Date().toISOString(),
+      job: '7',
+      restarts: 0,
+      heartbeat: 10,
+    };
+    writeFileSync(join(directory, '.lock'), JSON.stringify(lock));
+    commands.answer('squeue', '7 RUNNING 0 0:07 None');
+    commands.answer('squeue', '', { call: 1 });
+    expect(await launcherFor().resume(directory)).to.equal(undefined);
+    expect(lockState(directory)).to.equal('held');
+    commands.answer('squeue', 'slurm_load_jobs error: Invalid job id specified', { fails: true });
+    commands.answer('squeue', '', { call: 3 });
+    expect(await launcherFor().resume(directory)).to.equal(undefined);
+    expect(lockState(directory)).to.equal('held');
+  });
+
   it('may have forgotten a job: how it ended is asked of the accounting, or not known', async () => {
     commands.answer('sbatch', '7');
     commands.answer('squeue', 'slurm_load_jobs error: Invalid job id specified', { fails: true });
