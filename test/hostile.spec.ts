@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { gzipSync } from 'node:zlib';
 import { loadCifar10 } from '../model/data/cifar10';
 import { loadMnist } from '../model/data/mnist';
@@ -114,7 +114,7 @@ describe('hostile names', function () {
         rmSync(join(scratch, 'squeue.args'), { force: true });
         writeFileSync(join(directory, 'slurm.job'), text);
         expect(await launcher.resume(directory), text).to.equal(undefined);
-        expect(saw('squeue'), text).to.deep.equal(['-h', '--me', '-O', 'JobID:20,Comment:200']);
+        expect(saw('squeue'), text).to.deep.equal(['-h', `--user=${userInfo().uid}`, '-O', 'JobID:20,Comment:200']);
       }
       writeFileSync(join(directory, 'slurm.job'), '7');
       await launcher.resume(directory);

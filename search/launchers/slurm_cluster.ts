@@ -1,7 +1,9 @@
 /** Slurm as all jobs of a search see it: its commands, which wait for a controller that is away, and one look at all jobs. */
 import { execFile } from 'node:child_process';
+import { userInfo } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { quoted } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
 import type { Log } from '../../utils/logger';
 import { formatDuration } from '../../utils/progress';
@@ -23,6 +25,8 @@ const away =
 const full = /MaxSubmit|GrpSubmit|MaxJobCount|temporarily unable to accept|Resource temporarily unavailable/;
 /** What sbatch says of any limit; which one is in another line, unless the site leaves that out. */
 const policy = /Job violates accounting\/QOS policy/;
+
+const UNKNOWN_JOB = 'Invalid job id';
 
 /** Throws a UserError where this machine has no Slurm. */
 export async function requireSlurm(): Promise<void> {
@@ -62,7 +66,7 @@ export class Cluster {
     const age = Math.max(this.pollMs, Math.min(10 * this.pollMs, (performance.now() - this.changedAt) / 10));
     if (isNew || (!this.isAsking && performance.now() - this.askedAt >= (isUrgent ? 0 : age - 1))) {
       this.asked = new Set(this.watched);
-      this.latest = this.ask([...this.asked]);
+      this.latest = this.statesOf([...this.asked]);
     }
     return (await this.latest).get(id) ?? this.remembered(id);
   }
@@ -83,7 +87,9 @@ export class Cluster {
       try {
         const output = await this.attempt('sbatch', [`--comment=${comment}`, ...args]);
         this.changedAt = performance.now();
-        return /^\d+/.exec(output.trim())![0];
+        const id = /^\d+/.exec(output.trim())?.[0];
+        if (id === undefined) throw new UserError(`sbatch: printed no job number but ${quoted(output)}`);
+        return id;
       } catch (error) {
         if (!(error instanceof Away)) throw this.refusal(error as Error);
         mayBeThere = true;
@@ -95,7 +101,8 @@ export class Cluster {
   /** This user's jobs that are not over, or all, by their numbers, with their comments. */
   async ownJobs(states?: 'all'): Promise<Map<string, string>> {
     const filter = states === undefined ? [] : ['-t', states];
-    const output = await this.run('squeue', ['-h', '--me', ...filter, '-O', 'JobID:20,Comment:200']);
+    const user = `--user=${userInfo().uid}`;
+    const output = await this.ask(['-h', user, ...filter, '-O', 'JobID:20,Comment:200']);
     const jobs = output.split('\n').map((line) => line.trim().split(/\s+/));
     return new Map(jobs.filter(([id]) => id).map(([id, comment = '']) => [id!, comment]));
   }
@@ -118,14 +125,14 @@ export class Cluster {
     }
   }
 
-  /** What a command prints. Waits, with a line, where the controller does not answer. */
-  private async run(program: string, args: readonly string[]): Promise<string> {
+  /** What squeue prints. Waits, with a line, where it does not answer, for whatever reason: that is no job's fault. */
+  private async ask(args: readonly string[]): Promise<string> {
     for (;;) {
       try {
-        return await this.attempt(program, args);
+        return await this.attempt('squeue', args);
       } catch (error) {
-        if (!(error instanceof Away)) throw error;
-        await this.waitForController(error.message);
+        if (error instanceof LauncherFault || messageOf(error).includes(UNKNOWN_JOB)) throw error;
+        await this.waitForController(messageOf(error));
       }
     }
   }
@@ -156,27 +163,21 @@ export class Cluster {
     await wait(Math.min(10 * this.pollMs, Math.max(this.pollMs, (now - this.awaySince) / 10)));
   }
 
-  private async ask(ids: readonly string[]): Promise<ReadonlyMap<string, JobState>> {
+  private async statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, JobState>> {
     this.isAsking = true;
     try {
-      const states = await this.statesOf(ids);
+      const states = parseStates(await this.ask(['-h', '-t', 'all', '-j', ids.join(','), '-O', STATE_FORMAT]));
       if ([...states].some(([id, { state }]) => this.known.get(id)?.state !== state))
         this.changedAt = performance.now();
       this.known = states;
       return states;
+    } catch (error) {
+      // With one number that it does not know squeue fails, with several it leaves it out.
+      if (messageOf(error).includes(UNKNOWN_JOB)) return new Map();
+      throw error;
     } finally {
       this.isAsking = false;
       this.askedAt = performance.now();
-    }
-  }
-
-  private async statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, JobState>> {
-    try {
-      return parseStates(await this.run('squeue', ['-h', '-t', 'all', '-j', ids.join(','), '-O', STATE_FORMAT]));
-    } catch (error) {
-      // With one number that it does not know squeue fails, with several it leaves it out.
-      if (messageOf(error).includes('Invalid job id')) return new Map();
-      throw error;
     }
   }
 

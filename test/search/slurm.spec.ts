@@ -121,11 +121,7 @@ describe('a search on Slurm', function () {
     expect(Object.values(statesIn(directory))).to.deep.equal(Array(3).fill('complete'));
     const params = JSON.parse(readFileSync(join(directory, 'alpha_0.1', 'params.json'), 'utf8')) as object;
     expect(params).to.include({ threads: 2 });
-    expect(
-      childrenOf(directory)
-        .map((name) => countOf('starts', directory, name))
-        .sort(),
-    ).to.deep.equal([1, 2, 2]);
+    for (const name of childrenOf(directory)) expect(countOf('ends', directory, name), name).to.equal(1);
   });
 
   it('says that a job can never start, shows why one waits, and what Slurm refuses', async () => {
@@ -157,27 +153,27 @@ describe('a search on Slurm', function () {
   });
 
   it('counts the training time of all jobs against "timeout", not the time in which they are suspended', async () => {
-    const directory = prepare({ space: { alpha: [0.5] }, timeout: '6s' }, { num_epochs: 100, epoch_ms: 200 });
+    const directory = prepare({ space: { alpha: [0.5] }, timeout: '4s' }, { num_epochs: 100, epoch_ms: 200 });
     const child = join(directory, 'alpha_0.5');
     const end = ended(startSearch(['--parent_dir', directory]));
     await until(() => existsSync(join(child, 'last.safetensors')));
     slurm('scontrol', 'suspend', jobOf(child));
-    await wait(8000);
+    await wait(5000);
     expect(stateOf(child)).to.equal('SUSPENDED');
     slurm('scontrol', 'resume', jobOf(child));
     // A new job begins at zero, the time of the trial does not.
     await wait(1000);
     slurm('scancel', '--batch', '--signal=TERM', jobOf(child));
-    expect((await end).stdout).to.include('alpha_0.5: failed: timeout after 6 s');
+    expect((await end).stdout).to.include('alpha_0.5: failed: timeout after 4 s');
     const times = eventsIn(directory).flatMap((event) => (event.event === 'job' ? [event] : []));
     expect(new Set(times.map(({ job }) => job))).to.have.lengthOf(2);
-    expect(times.at(-1)!.total).to.be.within(6, 10);
+    expect(times.at(-1)!.total).to.be.within(4, 9);
     expect(times.at(-1)!.seconds).to.be.below(times.at(-1)!.total);
   });
 
   it('does 12 trials once each, whatever is killed meanwhile, with the results of a local search', async () => {
     const space = { alpha: Array.from({ length: 12 }, (_, i) => (i + 1) / 16) };
-    const directory = prepare({ space, slurm: { partition: 'limited' } }, { num_epochs: 3, steps: 10, epoch_ms: 2500 });
+    const directory = prepare({ space, slurm: { partition: 'limited' } }, { num_epochs: 3, steps: 10, epoch_ms: 2000 });
     const names = space.alpha.map((alpha) => `alpha_${alpha}`);
     const queue = () =>
       slurm('squeue', '-h', '-p', 'limited', '-O', 'JobID:20,State:20,NodeList:20,Name:60').split('\n');

@@ -202,7 +202,7 @@ describe('a Slurm that is not as it should be', function () {
     commands.answer('sbatch', '7');
     commands.answer('squeue', done(7));
     commands.answer('squeue', unreachable, { call: 1, fails: true });
-    commands.answer('squeue', unreachable, { call: 2, fails: true });
+    commands.answer('squeue', 'squeue: error: Munge encode failed', { call: 2, fails: true });
     writeFileSync(join(directory, 'slurm.job'), '7');
     expect(await launcherFor().resume(directory)).to.equal(undefined);
     expect(lines).to.have.lengthOf(2);
