@@ -220,13 +220,14 @@ async function train(
   const weights = startsFrom === undefined ? undefined : checkpointPath(run, startsFrom);
   let restored: NamedArrays | undefined;
   const found = last && statesIn(last.tensors);
-  if (last) restored = fitWeights(last.path, found!.state, state.shapes);
+  if (last) restored = fitWeights(last.path, found!.state, state.specs);
   else if (weights !== undefined) restored = await restoredWeights(weights, model, sayInfo);
-  else if (params.init) restored = await initialWeights(params.init, model, state.shapes, sayInfo);
+  else if (params.init) restored = await initialWeights(params.init, model, state.specs, sayInfo);
   const taken = last ? undefined : (weights ?? (params.init && initialFile(params.init.checkpoint)));
   const notice = taken === undefined ? undefined : normalizationNotice(taken, run, params, dataset);
   if (notice !== undefined) sayInfo(notice);
   if (restored) trainer.begin(restored);
+  const epochStart = last && found?.start && fitWeights(last.path, found.start, state.specs);
 
   // From here on the directory is written.
   if (last?.warning !== undefined) run.putDamagedAside();
@@ -291,7 +292,7 @@ async function train(
   let saved = performance.now();
   const policy = params.on_nan ?? 'stop';
   const guarding = { policy, debug: args.debug_nan, batches: stepsPerEpoch, accumulate, log };
-  const guard = new Guard(trainer, guarding, position.trouble, found?.start);
+  const guard = new Guard(trainer, guarding, position.trouble, epochStart);
   const history = [...position.history];
   const seconds: number[] = [];
   const spent = () => ({

@@ -1,5 +1,5 @@
 /** A compiled graph on a device: state and feeds go in, the new state and the named results come out. */
-import { type NamedArrays, type NdArray } from '../utils/ndarray';
+import type { NamedArrays, NdArray, TensorSpec } from '../utils/ndarray';
 import { onnxRuntime, type Backend, type CompileOptions, type Program, type Results } from './backends';
 import type { Graph } from './graph';
 import { formatShape, sameShape } from './tensor';
@@ -11,7 +11,7 @@ export type { Results } from './backends';
  * fails leaves it as it was.
  */
 export class State {
-  private readonly kinds = new Map<string, Pick<NdArray, 'dtype' | 'shape'>>();
+  private readonly known = new Map<string, TensorSpec>();
   /** What is known on the host: all that was set or fetched and not updated since. */
   private readonly host = new Map<string, NdArray>();
   private backend: Backend | undefined;
@@ -25,18 +25,18 @@ export class State {
   static initial(...graphs: readonly Graph[]): State {
     const state = new State();
     for (const { states } of graphs) {
-      for (const [name, { initial }] of states) if (!state.kinds.has(name)) state.set(name, initial());
+      for (const [name, { initial }] of states) if (!state.known.has(name)) state.set(name, initial());
     }
     return state;
   }
 
   get names(): string[] {
-    return [...this.kinds.keys()];
+    return [...this.known.keys()];
   }
 
-  /** The shape of each state. */
-  get shapes(): Map<string, readonly number[]> {
-    return new Map([...this.kinds].map(([name, { shape }]) => [name, shape]));
+  /** Element type and shape of each state. */
+  get specs(): ReadonlyMap<string, TensorSpec> {
+    return this.known;
   }
 
   /**
@@ -44,7 +44,7 @@ export class State {
    * its own, `fetch` has to bring it first.
    */
   get(name: string): NdArray {
-    if (!this.kinds.has(name)) throw new Error(`state: no "${name}"`);
+    if (!this.known.has(name)) throw new Error(`state: no "${name}"`);
     const array = this.host.get(name) ?? this.backend?.view?.(this.values.get(name));
     if (!array) throw new Error(`state: "${name}" is on the device, and was not fetched since the last step`);
     return array;
@@ -52,14 +52,14 @@ export class State {
 
   /** Sets a state to a copy of `array`. */
   set(name: string, array: NdArray): void {
-    const known = this.kinds.get(name);
+    const known = this.known.get(name);
     if (known && (!sameShape(known.shape, array.shape) || known.dtype !== array.dtype)) {
       throw new Error(
         `state: "${name}" is ${known.dtype} ${formatShape(known.shape)}, got ${array.dtype} ${formatShape(array.shape)}`,
       );
     }
     const { dtype, shape } = array;
-    this.kinds.set(name, { dtype, shape });
+    this.known.set(name, { dtype, shape });
     this.host.set(name, { dtype, shape, data: array.data.slice() });
     this.discard(name);
   }

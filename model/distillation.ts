@@ -147,12 +147,10 @@ export class Distillation {
   restore(path: string, which?: (name: string) => boolean): void {
     const { tensors, metadata } = readSafetensors(path);
     const { state } = this.trainer;
-    if (which) {
-      for (const [name, array] of tensors) if (which(name)) state.set(name, array);
-      return;
-    }
-    for (const [name, array] of fitWeights(path, tensors, state.shapes)) state.set(name, array);
-    this.epoch = Number(metadata.epoch ?? 0);
+    const wanted = which ? new Map([...tensors].filter(([name]) => which(name))) : tensors;
+    const expected = which ? new Map([...state.specs].filter(([name]) => wanted.has(name))) : state.specs;
+    for (const [name, array] of fitWeights(path, wanted, expected)) state.set(name, array);
+    if (!which) this.epoch = Number(metadata.epoch ?? 0);
   }
 
   release(): Promise<void> {

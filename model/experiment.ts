@@ -8,7 +8,7 @@ import { fitWeights, parseWeights, readWeights } from '../utils/checkpoints';
 import { UserError } from '../utils/errors';
 import { isOnnx } from '../utils/file_kinds';
 import { isThere } from '../utils/files';
-import type { NamedArrays } from '../utils/ndarray';
+import type { NamedArrays, TensorSpec } from '../utils/ndarray';
 import { netOf, parseParams, readGivenParams, type Catalogue, type Params } from '../utils/params';
 import { RunDirectory } from '../utils/run_directory';
 import { datasetNames } from './data';
@@ -17,8 +17,8 @@ import { checkNormalize, type Dataset } from './data/dataset';
 import { distillers } from './distillers';
 import { nets } from './nets';
 import { isPath, loadMethod } from './own_methods';
-import { evaluationGraph, shapesOf, type Model } from './programs';
-import { DISTILLER_PREFIX, type Method } from './training';
+import { evaluationGraph, specsOf, type Model } from './programs';
+import { DISTILLER_PREFIX, ofStudent, type Method } from './training';
 
 /** The names that params.json may use. */
 export const catalogue: Catalogue = {
@@ -107,10 +107,16 @@ export function checkpointPath(run: RunDirectory, name: string): string {
   return path;
 }
 
-/** The weights in a file, which must be those of the network. `log` is told what is particular to the file. */
+/**
+ * The weights of the network in a file, which must be all of them; what was trained beside it is left out. `log` is told what
+ * is particular to the file.
+ */
 export async function restoredWeights(path: string, model: Model, log?: (line: string) => void): Promise<NamedArrays> {
   const { aliases } = model;
-  return fitWeights(path, await readWeights(path, { log }), shapesOf(evaluationGraph(model)), { aliases, log });
+  return fitWeights(path, ofStudent(await readWeights(path, { log })), specsOf(evaluationGraph(model)), {
+    aliases,
+    log,
+  });
 }
 
 /**
@@ -134,21 +140,25 @@ export function normalizationNotice(
 
 /**
  * The weights that a run starts from: those of the network that `skip` does not match, and those of layers beside it that
- * the file has too. `shapes` are those of all its states.
+ * the file has too. `specs` are those of all its states.
  */
 export async function initialWeights(
   { checkpoint, skip = [], key, rename }: NonNullable<Params['init']>,
   model: Model,
-  shapes: ReadonlyMap<string, readonly number[]>,
+  specs: ReadonlyMap<string, TensorSpec>,
   log?: (line: string) => void,
 ): Promise<NamedArrays> {
   const path = initialFile(checkpoint);
-  const expected = shapesOf(evaluationGraph(model));
+  const expected = specsOf(evaluationGraph(model));
   const bytes = readBytes(path);
   const weights = isOnnx(bytes) ? readOnnxWeights(bytes, path) : await parseWeights(bytes, path, { key, log });
   const beside = new Map([...weights].filter(([name]) => name.startsWith(DISTILLER_PREFIX)));
   const student = new Map([...weights].filter(([name]) => !beside.has(name)));
-  const kept = [...beside].filter(([name, { shape }]) => shapes.get(name)?.join() === shape.join());
+  const fits = (name: string, { dtype, shape }: TensorSpec) => {
+    const spec = specs.get(name);
+    return spec?.dtype === dtype && spec.shape.join() === shape.join();
+  };
+  const kept = [...beside].filter(([name, array]) => fits(name, array));
   return new Map([
     ...fitWeights(path, student, expected, { skip, skipKey: 'init.skip', rename, aliases: model.aliases, log }),
     ...kept,

@@ -3,7 +3,7 @@ import { Graph } from '../engine/graph';
 import { mul, oneHot } from '../engine/ops';
 import { raw } from '../engine/ops/elementwise';
 import type { Tensor } from '../engine/tensor';
-import { ndarray, sizeOf } from '../utils/ndarray';
+import { ndarray, sizeOf, type TensorSpec } from '../utils/ndarray';
 import type { ImageShape } from './data/dataset';
 import { crossEntropy } from './distillers/nokd';
 import { Layers } from './layers';
@@ -65,9 +65,9 @@ function evaluated(graph: Graph, model: Model): Map<string, Tensor> {
   return tensorsOf(model.net(layers, normalizedImages(graph, model, 1), model.options));
 }
 
-/** Names and shapes of a graph's parameters and buffers, in PyTorch's order. */
-export function shapesOf(graph: Graph): Map<string, readonly number[]> {
-  return new Map([...graph.states].map(([name, { tensor }]) => [name, tensor.shape]));
+/** Names, element types and shapes of a graph's parameters and buffers, in PyTorch's order. */
+export function specsOf(graph: Graph): Map<string, TensorSpec> {
+  return new Map([...graph.states].map(([name, { tensor }]) => [name, tensor]));
 }
 
 /** How many values of a network are trained. */

@@ -103,7 +103,7 @@ export class Trainer {
     for (const [name, array] of values) {
       this.state.set(name, array);
       const average = AVERAGE_PREFIX + name;
-      if (this.state.shapes.has(average) && !values.has(average)) this.state.set(average, array);
+      if (this.state.specs.has(average) && !values.has(average)) this.state.set(average, array);
     }
   }
 

@@ -14,6 +14,7 @@ import {
 import { add, mul, oneHot, reshape, sub } from '../engine/ops';
 import type { Tensor } from '../engine/tensor';
 import { UserError } from '../utils/errors';
+import type { NamedArrays } from '../utils/ndarray';
 import type { Params } from '../utils/params';
 import type { Distiller, Losses, Phase, Setting } from './distillers';
 import { weightedCrossEntropy } from './distillers/nokd';
@@ -111,6 +112,11 @@ export function trainingGraph(
 /** Is a state the student's own, and not the optimizer's or of layers beside it? */
 export function isOfStudent(name: string): boolean {
   return !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(DISTILLER_PREFIX);
+}
+
+/** The weights of the student alone. */
+export function ofStudent(weights: NamedArrays): NamedArrays {
+  return new Map([...weights].filter(([name]) => isOfStudent(name)));
 }
 
 /** What the methods of a step share; everything is built when it is first asked for. */

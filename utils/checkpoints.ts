@@ -3,7 +3,7 @@ import { quoted, readBytes } from './binary';
 import { UserError } from './errors';
 import { foreignKind, isOnnx } from './file_kinds';
 import { matches, refuseUnmatched } from './glob';
-import { ndarray, sizeOf, type NamedArrays, type NdArray } from './ndarray';
+import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray, type TensorSpec } from './ndarray';
 import { isTorchCheckpoint, parseTorchCheckpoint, type StateDictOptions } from './pytorch';
 import { namesUnder, unwrapped } from './pytorch/state_dict';
 import { isSafetensors, parseSafetensors } from './safetensors';
@@ -59,15 +59,15 @@ export interface FitOptions extends NameOptions {
 }
 
 /**
- * The tensors that a network expects (name to shape), in its order; names are brought to those of the network first
- * (weight_names.ts). BatchNorm's counters `num_batches_tracked` become int64 and may be missing (files older than
- * PyTorch 0.4.1 lack them; they are then 0) or surplus; all others are float32, to which float64 is rounded. Anything
- * else that is missing, unexpected or of another shape or type is a UserError that names up to three of each.
+ * The tensors that a network expects, in its order; names are brought to those of the network first (weight_names.ts).
+ * BatchNorm's counters `num_batches_tracked` may be of any type and missing (files older than PyTorch 0.4.1 lack them; they
+ * are then 0) or surplus; where float32 is expected, float64 is rounded to it. Anything else that is missing, unexpected or
+ * of another shape or type is a UserError that names up to three of each.
  */
 export function fitWeights(
   path: string,
   weights: NamedArrays,
-  expected: ReadonlyMap<string, readonly number[]>,
+  expected: ReadonlyMap<string, TensorSpec>,
   { skip = [], skipKey = 'skip', ...naming }: FitOptions = {},
 ): NamedArrays {
   const isKept = (name: string) => !skip.some((pattern) => matches(pattern, name));
@@ -79,18 +79,18 @@ export function fitWeights(
   const reshaped: string[] = [];
   const retyped: string[] = [];
   const fitting: NamedArrays = new Map();
-  for (const [name, shape] of wanted) {
+  for (const [name, { dtype, shape }] of wanted) {
     const array = named.get(name);
     if (!array) {
-      if (isCounter(name)) fitting.set(name, ndarray('int64', shape));
+      if (isCounter(name)) fitting.set(name, ndarray(dtype, shape));
       continue;
     }
-    const converted = isCounter(name) ? asCounter(array, shape) : asFloat32(array);
+    const converted = isCounter(name) ? asCounter(array, shape) : asType(array, dtype);
     const isShaped = shape.length === array.shape.length && shape.every((length, axis) => length === array.shape[axis]);
     if (!isShaped && !isCounter(name)) {
       reshaped.push(`${name}: file [${array.shape.join(',')}], network [${shape.join(',')}]`);
     } else if (!converted) {
-      retyped.push(`${name}: file ${array.dtype}, network ${isCounter(name) ? 'int64' : 'float32'}`);
+      retyped.push(`${name}: file ${array.dtype}, network ${dtype}`);
     } else fitting.set(name, converted);
   }
 
@@ -104,10 +104,10 @@ export function fitWeights(
   return fitting;
 }
 
-/** Float64 is rounded to float32; integers are no weights. */
-function asFloat32(array: NdArray): NdArray | undefined {
-  if (array.dtype === 'float32') return array;
-  if (array.dtype !== 'float64') return undefined;
+/** Float64 is rounded to float32; all else is taken as it is, or not. */
+function asType(array: NdArray, dtype: DType): NdArray | undefined {
+  if (array.dtype === dtype) return array;
+  if (array.dtype !== 'float64' || dtype !== 'float32') return undefined;
   return ndarray('float32', array.shape, Float32Array.from(array.data as Float64Array));
 }
 

@@ -18,6 +18,9 @@ export interface NdArray<D extends DType = DType> {
   readonly data: TypedArrays[D];
 }
 
+/** What an array is, but for its elements. */
+export type TensorSpec = Pick<NdArray, 'dtype' | 'shape'>;
+
 /** Tensors by name, in the order in which they were declared. */
 export type NamedArrays = Map<string, NdArray>;
 

@@ -10,7 +10,8 @@ import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../utils/nd
 import type { CheckpointTeacherParams } from '../../utils/params';
 import type { Batch } from '../data/loader';
 import { nets } from '../nets';
-import { evaluationGraph, outputsGraph, outputShapes, shapesOf, type Model } from '../programs';
+import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model } from '../programs';
+import { ofStudent } from '../training';
 import type { Teacher, TeacherContext } from './teacher';
 
 /** Loads the weights for the classes and images of `student`; the normalisation is the teacher's own where given. */
@@ -37,8 +38,8 @@ export async function checkpointTeacher(
   const path = checkpointOf(teacher);
   const log = (line: string) => context.log('info', line);
   const graph = evaluationGraph(model);
-  const expected = shapesOf(graph);
-  const found = await readWeights(path, { key, log });
+  const expected = specsOf(graph);
+  const found = ofStudent(await readWeights(path, { key, log }));
   const fitting = fitWeights(path, found, expected, { skip, skipKey: 'teacher.skip', rename, aliases, log });
   const random = State.initial(graph).arrays();
   const weights: NamedArrays = new Map(

@@ -166,7 +166,7 @@ describe('State', () => {
       ['a', 2],
       ['b', 3],
     ]);
-    expect([...state.shapes]).to.deep.equal(state.names.map((name) => [name, [1]]));
+    expect([...state.specs]).to.deep.equal(state.names.map((name) => [name, { dtype: 'float32', shape: [1] }]));
     const sessions = await Promise.all(graphs.map((graph) => Session.create(graph, { threads: 1 })));
     for (const turn of [0, 1, 1, 0]) await sessions[turn]!.run({}, state);
     expect(values()).to.deep.equal([

@@ -11,7 +11,7 @@ import { inWords } from '../../model/describe';
 import { distillers } from '../../model/distillers';
 import { methodsOf } from '../../model/experiment';
 import { nets } from '../../model/nets';
-import { evaluationGraph, shapesOf, type Model } from '../../model/programs';
+import { evaluationGraph, specsOf, type Model } from '../../model/programs';
 import { plannedRuns, type PlannedRun } from '../../model/stages';
 import { loadTeacher, type Teacher } from '../../model/teachers';
 import { Trainer } from '../../model/trainer';
@@ -110,7 +110,7 @@ describe('every distillation method', function () {
             const mean = (from: number) => losses.slice(from, from + 4).reduce((sum, { loss }) => sum + loss!, 0) / 4;
             expect(mean(12), 'loss of the last pass over the images').to.be.below(mean(0));
           }
-          expect([...trainer.weights().keys()]).to.have.members([...shapesOf(evaluationGraph(model)).keys()]);
+          expect([...trainer.weights().keys()]).to.have.members([...specsOf(evaluationGraph(model)).keys()]);
           await trainer.release();
         }
       });

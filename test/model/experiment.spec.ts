@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { State } from '../../engine/session';
 import { initialWeights, restoredWeights } from '../../model/experiment';
 import { nets } from '../../model/nets';
-import { evaluationGraph, shapesOf, type Model } from '../../model/programs';
+import { evaluationGraph, specsOf, type Model } from '../../model/programs';
 import { UserError } from '../../utils/errors';
-import type { NamedArrays } from '../../utils/ndarray';
+import type { NamedArrays, TensorSpec } from '../../utils/ndarray';
 import { writeSafetensors } from '../../utils/safetensors';
 import { float32 } from '../helpers/engine';
 
@@ -29,11 +29,12 @@ describe('initialWeights', () => {
   after(() => rmSync(folder, { recursive: true }));
 
   const student = State.initial(evaluationGraph(model)).arrays();
-  const shapes = new Map([
-    ...shapesOf(evaluationGraph(model)),
-    ['distiller.ft.conv.weight', [4, 2]],
-    ['distiller.ft.other.weight', [3]],
-    ['optimizer.exp_avg.conv1.weight', [2, 3, 3, 3]],
+  const specs = new Map<string, TensorSpec>([
+    ...specsOf(evaluationGraph(model)),
+    ['distiller.ft.conv.weight', { dtype: 'float32', shape: [4, 2] }],
+    ['distiller.ft.other.weight', { dtype: 'float32', shape: [3] }],
+    ['distiller.crd.labels', { dtype: 'int32', shape: [2] }],
+    ['optimizer.exp_avg.conv1.weight', { dtype: 'float32', shape: [2, 3, 3, 3] }],
   ]);
   const write = (beside: [string, ReturnType<typeof float32>][], weights: NamedArrays = student) =>
     writeSafetensors(path, new Map([...weights, ...beside]));
@@ -44,9 +45,10 @@ describe('initialWeights', () => {
     write([
       ['distiller.ft.conv.weight', kept],
       ['distiller.ft.other.weight', float32([2], [1, 2])],
+      ['distiller.crd.labels', float32([2], [1, 2])],
       ['distiller.kd.conv.weight', float32([2], [1, 2])],
     ]);
-    const found = await initialWeights({ checkpoint: path }, model, shapes);
+    const found = await initialWeights({ checkpoint: path }, model, specs);
     expect([...found.keys()]).to.have.members([...ofStudent, 'distiller.ft.conv.weight']);
     expect(found.get('distiller.ft.conv.weight')).to.deep.equal(kept);
     for (const name of ofStudent) expect(found.get(name), name).to.deep.equal(student.get(name));
@@ -54,17 +56,17 @@ describe('initialWeights', () => {
 
   it('leave out what an optimizer kept', async () => {
     write([['optimizer.exp_avg.conv1.weight', float32([2, 3, 3, 3], new Float32Array(54))]]);
-    expect([...(await initialWeights({ checkpoint: path }, model, shapes)).keys()]).to.have.members(ofStudent);
+    expect([...(await initialWeights({ checkpoint: path }, model, specs)).keys()]).to.have.members(ofStudent);
   });
 
   it('leave out what is to be skipped, whatever the file has there', async () => {
     const weights = new Map(student).set('fc2.weight', float32([7, 7], new Float32Array(49)));
     weights.set('fc2.extra', float32([1], [1]));
     write([], weights);
-    const found = await initialWeights({ checkpoint: path, skip: ['fc2'] }, model, shapes);
+    const found = await initialWeights({ checkpoint: path, skip: ['fc2'] }, model, specs);
     expect([...found.keys()]).to.have.members(ofStudent.filter((name) => !name.startsWith('fc2.')));
     let message = '';
-    await initialWeights({ checkpoint: path, skip: ['head'] }, model, shapes).catch((error: unknown) => {
+    await initialWeights({ checkpoint: path, skip: ['head'] }, model, specs).catch((error: unknown) => {
       message = (error as UserError).message;
     });
     expect(message).to.match(/^"init\.skip": "head" matches no parameter of the network; they begin with /);
@@ -73,11 +75,11 @@ describe('initialWeights', () => {
   it('are those under a key, under the names of the network, and what the file is told', async () => {
     const other = [...student].map(([name, array]) => [`ema.${name.replace('fc2', 'head')}`, array] as const);
     writeSafetensors(path, new Map(other));
-    const found = await initialWeights({ checkpoint: path, key: 'ema', rename: { head: 'fc2' } }, model, shapes);
+    const found = await initialWeights({ checkpoint: path, key: 'ema', rename: { head: 'fc2' } }, model, specs);
     for (const name of ofStudent) expect(found.get(name), name).to.deep.equal(student.get(name));
     const lines: string[] = [];
     const skip = ['fc2'];
-    const rest = await initialWeights({ checkpoint: path, skip: [...skip, 'head'] }, model, shapes, (line) =>
+    const rest = await initialWeights({ checkpoint: path, skip: [...skip, 'head'] }, model, specs, (line) =>
       lines.push(line),
     );
     expect([...rest.keys()]).to.have.members(ofStudent.filter((name) => !name.startsWith('fc2')));
@@ -87,7 +89,7 @@ describe('initialWeights', () => {
   it('are told by their content where they are in an ONNX file', async () => {
     const onnx = join(folder, 'weights.bin');
     copyFileSync('test/fixtures/torch_export_weights.onnx', onnx);
-    const error: unknown = await initialWeights({ checkpoint: onnx }, model, shapes).catch((thrown: unknown) => thrown);
+    const error: unknown = await initialWeights({ checkpoint: onnx }, model, specs).catch((thrown: unknown) => thrown);
     expect((error as UserError).message).to.match(/weights\.bin: does not fit the network: /);
   });
 
@@ -105,8 +107,13 @@ describe('initialWeights', () => {
     const run = join(folder, 'run');
     mkdirSync(run);
     writeSafetensors(join(run, 'best.safetensors'), student);
-    const found = await initialWeights({ checkpoint: run }, model, shapes);
+    const found = await initialWeights({ checkpoint: run }, model, specs);
     for (const name of ofStudent) expect(found.get(name), name).to.deep.equal(student.get(name));
+  });
+
+  it('of a run to be evaluated are those of the student alone', async () => {
+    write([['distiller.ft.conv.weight', float32([4, 2], new Float32Array(8))]]);
+    expect([...(await restoredWeights(path, model))]).to.deep.equal([...student]);
   });
 
   it('must be those of the student', async () => {
@@ -114,7 +121,7 @@ describe('initialWeights', () => {
     weights.delete('fc2.bias');
     write([], weights);
     let message = '';
-    await initialWeights({ checkpoint: path }, model, shapes).catch((error: unknown) => {
+    await initialWeights({ checkpoint: path }, model, specs).catch((error: unknown) => {
       expect(error).to.be.instanceOf(UserError);
       message = (error as UserError).message;
     });

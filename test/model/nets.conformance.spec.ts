@@ -11,7 +11,7 @@ import { crossEntropy } from '../../model/distillers/nokd';
 import { Evaluator } from '../../model/evaluation';
 import { Layers } from '../../model/layers';
 import { nets } from '../../model/nets';
-import { evaluationGraph, parameterCount, shapesOf } from '../../model/programs';
+import { evaluationGraph, parameterCount, specsOf } from '../../model/programs';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { ndarray, type NdArray } from '../../utils/ndarray';
 import { writeSafetensors } from '../../utils/safetensors';
@@ -70,7 +70,7 @@ describe('every network', function () {
         normalize: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
         input: SHAPE,
       };
-      const expected = shapesOf(evaluationGraph(model));
+      const expected = specsOf(evaluationGraph(model));
       const states = [...graph.states.keys()].filter((key) => !key.startsWith(OPTIMIZER_PREFIX));
       expect([...expected.keys()]).to.deep.equal(states);
       if (parameterCount(graph) > LARGEST.parameters || graph.nodes.length > LARGEST.nodes) return;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { loadCifar10 } from '../../model/data/cifar10';
 import { Evaluator } from '../../model/evaluation';
 import { nets } from '../../model/nets';
-import { evaluationGraph, shapesOf, type Model } from '../../model/programs';
+import { evaluationGraph, specsOf, type Model } from '../../model/programs';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { sizeOf } from '../../utils/ndarray';
 import oracle from '../fixtures/teacher_predictions.json';
@@ -26,7 +26,7 @@ describe('published checkpoints predict as in PyTorch', function () {
       const { test, shape } = loadCifar10(folder);
       const options = { classes: CLASSES, numChannels: 32, dropoutRate: 0 };
       const model: Model = { net: nets[net]!.build, options, normalize, input: shape };
-      const weights = fitWeights(path, await readWeights(path), shapesOf(evaluationGraph(model)));
+      const weights = fitWeights(path, await readWeights(path), specsOf(evaluationGraph(model)));
       const evaluator = await Evaluator.create(model, weights, 1);
       let predicted = '';
       for (let start = 0; start < test.size; start += BATCH) {

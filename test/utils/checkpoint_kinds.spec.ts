@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
 import { UserError } from '../../utils/errors';
 import { matches } from '../../utils/glob';
-import type { NamedArrays } from '../../utils/ndarray';
+import type { DType, NamedArrays } from '../../utils/ndarray';
 import list from '../fixtures/checkpoints/list.json';
 
 interface Entry {
@@ -28,7 +28,9 @@ const files = list.files as Entry[];
 const states = list.states as unknown as Record<string, Row>[];
 
 /** The network that all of them are, or should be, of. */
-const network = new Map(Object.entries(states[0]!).map(([name, [, shape]]) => [name, shape]));
+const network = new Map(
+  Object.entries(states[0]!).map(([name, [dtype, shape]]) => [name, { dtype: dtype as DType, shape }]),
+);
 
 async function weightsOf({ file, key, ...options }: Entry, log: (line: string) => void): Promise<NamedArrays> {
   const path = join(folder, file);

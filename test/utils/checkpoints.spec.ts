@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fitWeights, readWeights } from '../../utils/checkpoints';
-import { ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
+import { ndarray, type NamedArrays, type NdArray, type TensorSpec } from '../../utils/ndarray';
 import { readTorchCheckpoint } from '../../utils/pytorch';
 import { readSafetensors, writeSafetensors } from '../../utils/safetensors';
 import { damage } from '../helpers/runs';
@@ -62,11 +62,20 @@ describe('readWeights', () => {
 });
 
 describe('fitWeights', () => {
-  const expected = new Map([
-    ['conv1.weight', [16, 3, 3, 3]],
-    ['bn1.num_batches_tracked', []],
-    ['fc.bias', [10]],
+  const expected = new Map<string, TensorSpec>([
+    ['conv1.weight', { dtype: 'float32', shape: [16, 3, 3, 3] }],
+    ['bn1.num_batches_tracked', { dtype: 'int64', shape: [] }],
+    ['fc.bias', { dtype: 'float32', shape: [10] }],
   ]);
+
+  it('goes by the types of the network, whatever they are', () => {
+    const weights: NamedArrays = new Map<string, NdArray>([
+      ['labels', ndarray('int32', [4])],
+      ['shares', ndarray('float64', [4])],
+      ['isKnown', ndarray('bool', [4])],
+    ]);
+    expect([...fitWeights('x', weights, new Map(weights))]).to.deep.equal([...weights]);
+  });
 
   it('gives the tensors of the network in its order', () => {
     const weights = zeros({ 'fc.bias': [10], 'bn1.num_batches_tracked': [], 'conv1.weight': [16, 3, 3, 3] });
@@ -99,10 +108,10 @@ describe('fitWeights', () => {
 
   it('names what is missing, unexpected and of another shape', async () => {
     const weights = zeros({ 'linear.weight': [1], 'linear.bias': [1], 'conv1.weight': [16, 3, 3, 3] });
-    const network = new Map([
-      ['conv1.weight', [32, 3, 3, 3]],
-      ...['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias'].map((name) => [name, [1]] as [string, number[]]),
-    ]);
+    const network = zeros({
+      'conv1.weight': [32, 3, 3, 3],
+      ...Object.fromEntries(['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias'].map((name) => [name, [1]])),
+    });
     expect(await complaintOf('a.pt', () => fitWeights('a.pt', weights, network))).to.equal(
       'does not fit the network: 4 missing (fc1.weight, fc1.bias, fc2.weight, …), ' +
         '2 unexpected (linear.weight, linear.bias), ' +
@@ -112,7 +121,7 @@ describe('fitWeights', () => {
 
   it('compares shapes, not numbers of elements or leading axes', async () => {
     for (const shape of [[], [10, 1], [1, 10], [2, 5]]) {
-      const complaint = await complaintOf('x', () => fitWeights('x', zeros({ a: shape }), new Map([['a', [10]]])));
+      const complaint = await complaintOf('x', () => fitWeights('x', zeros({ a: shape }), zeros({ a: [10] })));
       expect(complaint).to.contain(`1 of another shape (a: file [${shape.join(',')}], network [10])`);
     }
   });
