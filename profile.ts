@@ -13,6 +13,7 @@ import { loadBatches } from './model/data/loader';
 import { methodsOf, needsTeacher, studentOf } from './model/experiment';
 import { partitionOf } from './model/predictions';
 import { recipeOf } from './model/recipe';
+import { located } from './model/own_paths';
 import { plannedRuns } from './model/stages';
 import { loadTeacher } from './model/teachers';
 import { Trainer } from './model/trainer';
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
   const { model_dir: directory, steps, phase } = parseArguments(process.argv.slice(2), command);
   if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
   if (!Number.isInteger(steps) || steps < 1) throw new UserError(`--steps must be an integer from 1, got ${steps}`, 2);
-  const { params } = plannedRuns(directory).at(-1)!;
+  const params = located(plannedRuns(directory).at(-1)!.params, directory);
   const scratch = mkdtempSync(join(tmpdir(), 'profile-'));
   try {
     const { times, batchSize } = await profiledSteps(params, { steps, phase, scratch, source: directory });

@@ -35,6 +35,7 @@ import { planRepetition } from './model/repetition';
 import { compareRuns, comparisonInWords } from './model/run_comparison';
 import { shortage } from './model/shortage';
 import { inWords } from './model/describe';
+import { located } from './model/own_paths';
 import { plannedRuns } from './model/stages';
 import { loadTeacher, type Teacher } from './model/teachers';
 import { reportAgreement } from './model/teachers/agreement';
@@ -188,7 +189,8 @@ async function train(
   const device = await openDevice(args.device ?? params.device ?? 'auto', params.precision);
   const { backend, precision } = device;
   const { threads } = params;
-  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset }, loadingBar());
+  const here = located(params, run.path);
+  const dataset = await loadDataset({ dir: here.data_dir, ...here.dataset }, loadingBar());
   const model = studentOf(params, dataset);
   const parts = partitionOf(params, dataset);
   const validation = validationImages(params, dataset, parts);
@@ -206,10 +208,10 @@ async function train(
   });
   const context = { threads, backend, cache, log: say };
   const teacher =
-    needsTeacher(params) && params.teacher !== 'none'
-      ? await loadTeacher(params.teacher, model, dataset, context)
+    needsTeacher(params) && here.teacher !== 'none'
+      ? await loadTeacher(here.teacher, model, dataset, context)
       : undefined;
-  const ingredients = ingredientsOf(params, dataset, last && run.facts());
+  const ingredients = ingredientsOf(here, dataset, run.path, last && run.facts());
   if (last) refuseOthers(run, otherIngredients(run.facts(), ingredients, moved));
   const fullBatch = Math.min(params.batch_size, parts.train.length);
   const remainder = parts.train.length % fullBatch;
@@ -222,8 +224,10 @@ async function train(
   const found = last && statesIn(last.tensors);
   if (last) restored = fitWeights(last.path, found!.state, state.specs);
   else if (weights !== undefined) restored = await restoredWeights(weights, model, sayInfo);
-  else if (params.init) restored = await initialWeights(params.init, model, state.specs, sayInfo);
-  const taken = last ? undefined : (weights ?? (params.init && initialFile(params.init.checkpoint)));
+  else if (here.init) restored = await initialWeights(here.init, model, state.specs, sayInfo);
+  // A stage before it was fed the same images.
+  const foreign = here.init?.checkpoint === params.init?.checkpoint ? here.init : undefined;
+  const taken = last ? undefined : (weights ?? (foreign && initialFile(foreign.checkpoint)));
   const notice = taken === undefined ? undefined : normalizationNotice(taken, run, params, dataset);
   if (notice !== undefined) sayInfo(notice);
   if (restored) trainer.begin(restored);

@@ -1,6 +1,6 @@
 /** From the params of an experiment to its student: what the scripts share. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { readOnnxWeights } from '../engine/onnx/weights';
 import { optimizers } from '../engine/optimizers';
 import { readBytes } from '../utils/binary';
@@ -17,6 +17,7 @@ import { checkNormalize, type Dataset } from './data/dataset';
 import { distillers } from './distillers';
 import { nets } from './nets';
 import { isPath, loadMethod } from './own_methods';
+import { located } from './own_paths';
 import { evaluationGraph, specsOf, type Model } from './programs';
 import { DISTILLER_PREFIX, ofStudent, type Method } from './training';
 
@@ -56,6 +57,12 @@ export interface Experiment {
 
 /** Reads, once, and checks an experiment's params.json, whose methods may be modules of its own. Errors are UserErrors. */
 export function readExperiment(path: string): Experiment {
+  const { given, params } = readAsWritten(path);
+  return { given, params: located(params, dirname(path)) };
+}
+
+/** The same, with paths within the directory as they are written. */
+export function readAsWritten(path: string): Experiment {
   const given = readGivenParams(path);
   return { given, params: parseParams(given, path, catalogueFor(given)) };
 }

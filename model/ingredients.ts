@@ -5,6 +5,7 @@ import { digestOfFile } from '../utils/provenance';
 import type { Params } from '../utils/params';
 import type { Dataset, Split } from './data/dataset';
 import { initialFile, methodFiles, needsTeacher } from './experiment';
+import { keptPath } from './own_paths';
 import { checkpointOf } from './teachers/checkpoint';
 
 export interface Ingredient {
@@ -30,18 +31,23 @@ export interface Ingredients {
 /** A file of the directory `run` whose files were put into the folder `aside`, where there is one, or any other. */
 export function kept(path: string, run: string, aside: string | undefined): Ingredient {
   const isMoved = aside !== undefined && resolve(dirname(path)) === resolve(run);
-  return ingredient(isMoved ? join(aside, basename(path)) : path);
+  return ingredient(isMoved ? join(aside, basename(path)) : path, run);
 }
 
-/** Weights that a run started from are not read again when it goes on: `before` has their digest. */
-export function ingredientsOf(params: Params, dataset: Dataset, before?: Partial<Ingredients>): Ingredients {
+/** Those of a run in the directory `run`. Weights that it started from are not read again when it goes on: `before` has their digest. */
+export function ingredientsOf(
+  params: Params,
+  dataset: Dataset,
+  run: string,
+  before?: Partial<Ingredients>,
+): Ingredients {
   const { train, test } = dataset;
   const paths = Object.entries(filesOf(before ? { ...params, init: undefined } : params));
   const init = before?.files?.init;
   return {
     data: { train: train.size, test: test.size, sha256: digestOf([train, test]), ...filesDigest(dataset) },
     files: {
-      ...Object.fromEntries(paths.map(([name, path]) => [name, ingredient(path)])),
+      ...Object.fromEntries(paths.map(([name, path]) => [name, ingredient(path, run)])),
       ...(init && { init }),
     },
   };
@@ -49,9 +55,7 @@ export function ingredientsOf(params: Params, dataset: Dataset, before?: Partial
 
 /** Keys of params.json that say where something lies, and not what it is. */
 export function isPathKey(key: string): boolean {
-  return /^(data_dir|dataset\.(dir|test_dir)|teacher\.(\d+\.)?(checkpoint|onnx|logits)|init\.checkpoint)$/.test(
-    key,
-  );
+  return /^(data_dir|dataset\.(dir|test_dir)|teacher\.(\d+\.)?(checkpoint|onnx|logits)|init\.checkpoint)$/.test(key);
 }
 
 /**
@@ -73,8 +77,8 @@ export function otherIngredients(before: Partial<Ingredients>, now: Ingredients,
   ];
 }
 
-function ingredient(path: string): Ingredient {
-  return { path, sha256: digestOfFile(path) };
+function ingredient(path: string, run: string): Ingredient {
+  return { path: keptPath(path, run), sha256: digestOfFile(path) };
 }
 
 function filesOf(

@@ -6,6 +6,7 @@ import { isFile, isThere, makeDirectory, readJson, writeJson } from '../utils/fi
 import { isObject } from '../utils/json';
 import { digestOfFile } from '../utils/provenance';
 import { RunDirectory } from '../utils/run_directory';
+import { located } from './own_paths';
 import { plansIn, type Plan } from './plans';
 
 export interface Repetition {
@@ -45,7 +46,7 @@ export function planRepetition(path: string, target: string | undefined): Repeti
     throw new UserError(`${file}: is of another run; name a directory that is not there yet`);
   }
   const hasBegun = isThere(join(directory, 'last.safetensors'));
-  const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(source, origin, known);
+  const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(run, origin, known);
   return { original: run.path, directory, cwd: known, startsFrom, plans: plansIn(run.facts()) };
 }
 
@@ -62,10 +63,10 @@ function isFinished(path: string): boolean {
 }
 
 /** The path of a file whose digest is known, if it still is that file. */
-function sameFile(source: string, origin: unknown, cwd: string): string {
+function sameFile(run: RunDirectory, origin: unknown, cwd: string): string {
   const { path, sha256 } = isObject(origin) ? origin : {};
-  if (typeof path !== 'string') throw new UserError(`${source}: "started_from" must name a file`);
-  const file = resolve(cwd, path);
+  if (typeof path !== 'string') throw new UserError(`${run.file('run.json')}: "started_from" must name a file`);
+  const file = resolve(cwd, located(path, run.path));
   if (digestOfFile(file) !== sha256) throw new UserError(`${file}: no longer the file that the run started from`);
   return file;
 }

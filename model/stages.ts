@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { UserError } from '../utils/errors';
 import { parseParams, type Params } from '../utils/params';
-import { catalogueFor, methodsOf, readExperiment } from './experiment';
+import { catalogueFor, methodsOf, readAsWritten } from './experiment';
+import { ownPath } from './own_paths';
 
 export interface PlannedRun {
   readonly directory: string;
+  /** With paths within `directory` as `ownPath` writes them. */
   readonly params: Params;
   /** The content of its params.json. */
   readonly given: Readonly<Record<string, unknown>>;
@@ -16,7 +18,7 @@ export interface PlannedRun {
 /** Reads params.json in `directory`. Errors are UserErrors. */
 export function plannedRuns(directory: string): PlannedRun[] {
   const path = join(directory, 'params.json');
-  const { given, params } = readExperiment(path);
+  const { given, params } = readAsWritten(path);
   const staged = methodsOf(params)
     .map(({ name, distiller, options }) => ({ name, stages: distiller.stages?.(options, params) ?? [] }))
     .filter(({ stages }) => stages.length > 0);
@@ -26,12 +28,13 @@ export function plannedRuns(directory: string): PlannedRun[] {
     throw new UserError(`${path}: "method": ${first.name} and ${second.name} both train in stages; choose one`);
   const { stages } = first;
 
-  let before: string | undefined;
+  const folders = stages.slice(0, -1).map(({ name }, i) => `${i + 1}_${name}`);
   return stages.map((stage, i) => {
+    const isStage = i < folders.length;
+    const before = i === 0 ? undefined : ownPath(isStage ? '..' : 'stages', folders[i - 1]!);
     const content = { ...given, ...stage.changes(before) };
-    const isStage = i < stages.length - 1;
-    before = isStage ? join(directory, 'stages', `${i + 1}_${stage.name}`) : directory;
     const parsed = parseParams(content, isStage ? `${path}, stage "${stage.name}"` : path, catalogueFor(content));
-    return { directory: before, params: parsed, given: isStage ? content : given, isStage };
+    if (!isStage) return { directory, params: parsed, given, isStage };
+    return { directory: join(directory, 'stages', folders[i]!), params: parsed, given: content, isStage };
   });
 }

@@ -1,6 +1,6 @@
 /** train.ts --repeat: a run that is trained once more, and compared. */
 import { expect } from 'chai';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectRuns } from '../report/collect';
@@ -164,12 +164,16 @@ describe('train.ts --repeat', function () {
   it('starts from the weights that the run started from, where they are now', async () => {
     const path = copy('from_best');
     await finish('--model_dir', path, '--restore_file', 'best');
-    const origin = join(path, 'before_1', 'best.safetensors');
-    expect(readJsonIn<object>(path, 'run.json')).to.have.nested.property('started_from.path', origin);
+    const kept = '{model_dir}/before_1/best.safetensors';
+    expect(readJsonIn<object>(path, 'run.json')).to.have.nested.property('started_from.path', kept);
     expect(results(path)).not.to.deep.equal(results(original));
     expect(compared(await finish('--repeat', path))).to.deep.equal(SAME);
+    const moved = join(scratch, 'from_best_moved');
+    renameSync(path, moved);
+    expect(compared(await finish('--repeat', moved))).to.deep.equal(SAME);
+    const origin = join(moved, 'before_1', 'best.safetensors');
     rewrite(origin, (text) => `${text} `);
-    const { error } = await fail('--repeat', path);
+    const { error } = await fail('--repeat', moved);
     expect(messageOf(error)).to.equal(`${origin}: no longer the file that the run started from`);
   });
 

@@ -62,7 +62,7 @@ export interface Phase<Options extends object = object> {
 
 /**
  * A run of its own that comes before: in stages/<n>_<name> of the run's directory, with the keys of params.json changed
- * as `changes` says; `before` is the directory of the stage before it. The last stage of a method is the run itself.
+ * as `changes` says; `before` is the directory of the stage before it, as params write it. The last stage of a method is the run itself.
  */
 export interface Stage {
   readonly name: string;

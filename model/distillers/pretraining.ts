@@ -1,5 +1,4 @@
 /** The stages of methods that train the student on features first and distil into it then. */
-import { join } from 'node:path';
 import type { Params } from '../../utils/params';
 import type { Stage } from './distiller';
 
@@ -26,5 +25,5 @@ export function pretraining(
 
 /** The key of params.json by which a run starts from the last weights of the run before it. */
 export function startsFrom(before: string | undefined): { init: { checkpoint: string } } {
-  return { init: { checkpoint: join(before!, 'last.safetensors') } };
+  return { init: { checkpoint: `${before}/last.safetensors` } };
 }

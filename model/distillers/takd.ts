@@ -1,5 +1,4 @@
 /** Teacher assistants (Mirzadeh et al. 2020, "Improved knowledge distillation via teacher assistant"). */
-import { join } from 'node:path';
 import { nets } from '../nets';
 import type { Distiller } from './distiller';
 import { kd, type KdOptions } from './kd';
@@ -44,7 +43,7 @@ export const takd: Distiller<TakdOptions> = {
         ...(before !== undefined && {
           teacher: {
             model: assistants[i - 1],
-            checkpoint: join(before, 'best.safetensors'),
+            checkpoint: `${before}/best.safetensors`,
             num_channels,
             hidden_sizes,
           },

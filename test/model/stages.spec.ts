@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { located } from '../../model/own_paths';
 import { plannedRuns } from '../../model/stages';
 import { UserError } from '../../utils/errors';
 import { writeJson } from '../../utils/files';
@@ -51,12 +52,16 @@ describe('plannedRuns', () => {
     const directories = ['stages/1_part0', 'stages/2_part1', ''].map((path) => join(folder, path));
     expect(runs.map(({ directory }) => directory)).to.deep.equal([...directories.slice(0, 2), folder]);
     const early = { ...plain, seed: 7, num_epochs: 5, method: { name, stage: 'early' } };
-    const init = (i: number) => ({ init: { checkpoint: `${directories[i]}/last.safetensors` } });
+    const [first, second] = ['../1_part0', 'stages/2_part1'].map((before) => ({
+      init: { checkpoint: `{model_dir}/${before}/last.safetensors` },
+    }));
     const itself = { ...plain, seed: 7, method: { name } };
-    expect(runs.map(({ given }) => given)).to.deep.equal([early, { ...early, ...init(0) }, itself]);
+    expect(runs.map(({ given }) => given)).to.deep.equal([early, { ...early, ...first }, itself]);
     expect(runs.map(({ isStage }) => isStage)).to.deep.equal([true, true, false]);
     expect(runs.map(({ params }) => params.num_epochs)).to.deep.equal([5, 5, 2]);
-    expect(runs.map(({ params }) => params.init)).to.deep.equal([undefined, init(0).init, init(1).init]);
+    expect(runs.map(({ params }) => params.init)).to.deep.equal([undefined, first!.init, second!.init]);
+    const found = runs.map(({ params, directory }) => located(params, directory).init?.checkpoint);
+    expect(found).to.deep.equal([undefined, ...directories.slice(0, 2).map((path) => join(path, 'last.safetensors'))]);
     expect(runs.map(({ params }) => params.seed)).to.deep.equal([7, 7, 7]);
     expect(runs.map(({ params }) => params.method[0]!.stage)).to.deep.equal(['early', 'early', undefined]);
   });
