@@ -23,6 +23,7 @@ import { terminalOf, toTerminal } from './report/terminal';
 import { oneOf, parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
 import { removeDrafts, writeFileAtomic } from './utils/files';
+import { onEnding } from './utils/interrupt';
 import { printable } from './utils/printable';
 
 const command = {
@@ -107,12 +108,9 @@ function tabulate({ parent_dir: parent, ...args }: TableArguments): {
   return { table: makeTable(rows, options), baseline, runs: runs.length };
 }
 
-/** Waits for Ctrl-C or SIGTERM; the exit code that shells report for it. */
+/** Waits for Ctrl-C, SIGTERM or a closed terminal; the exit code that shells report for it. */
 function interruption(): Promise<number> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve(128 + 2));
-    process.once('SIGTERM', () => resolve(128 + 15));
-  });
+  return new Promise((resolve) => onEnding((_, exitCode) => resolve(exitCode)));
 }
 
 /** All runs, with those of the baseline where it lies elsewhere, and its directory as they name it. */

@@ -1,12 +1,14 @@
 /** train.ts as a process that is killed, interrupted, started twice, or short of disk, and then started again. */
 import { expect } from 'chai';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { FaultName } from './helpers/faults';
 import { experiment, results, type Ended } from './helpers/train';
+import { lockState } from '../utils/lock';
 import { Random } from '../utils/random';
 
 const root = join(__dirname, '..');
@@ -44,7 +46,7 @@ describe('a process of train.ts', function () {
     const look = () => {
       if (!isDue || !said.stdout.includes((moment as { after: string }).after)) return;
       isDue = false;
-      setTimeout(() => signals.forEach((one) => child.kill(one)), (moment as { ms: number }).ms);
+      void wait((moment as { ms: number }).ms).then(() => signals.forEach((one) => child.kill(one)));
     };
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -99,6 +101,39 @@ describe('a process of train.ts', function () {
     expect(exitCode).to.equal(143);
     expect(stdout).to.match(/\nInterrupted in epoch \d+ after step \d+; the same command goes on from there\n$/);
     await finish(path);
+  });
+
+  it('whose terminal is closed saves, however often it is told, and goes on', async () => {
+    const path = directory('hung_up');
+    const { exitCode, stdout } = await start(path, { after: 'Epoch 2/', ms: 0 }, ['SIGHUP', 'SIGHUP']);
+    expect(exitCode).to.equal(129);
+    expect(stdout).to.match(/\nInterrupted in epoch \d+ after step \d+; the same command goes on from there\n$/);
+    await finish(path);
+  });
+
+  it('that writes to a terminal as it is closed does the same', async function () {
+    if (spawnSync('script', ['--version']).error) return this.skip();
+    const inTerminal = async (path: string, command: string) => {
+      const terminal = spawn('script', ['-qc', command, '/dev/null'], { cwd: root });
+      const log = join(path, 'train.log');
+      while (!existsSync(log) || !readFileSync(log, 'utf8').includes('Epoch 1/')) await wait(10);
+      terminal.kill('SIGKILL');
+      while (lockState(path) === 'held') await wait(10);
+      return readFileSync(log, 'utf8');
+    };
+    const run = (path: string) => `${process.execPath} -r ts-node/register train.ts --model_dir ${path}`;
+    const path = directory('terminal');
+    const log = await inTerminal(path, `exec ${run(path)}`);
+    expect(log).to.match(/:WARNING: Interrupted in epoch \d+ after step .*\n$/);
+    await finish(path);
+
+    // A shell that stays has no signal sent to what it runs.
+    const other = directory('terminal_without_signal');
+    const code = join(other, 'exit_code');
+    const rest = await inTerminal(other, `trap '' HUP; ${run(other)}; echo $? > ${code}`);
+    expect(rest).to.match(/:INFO: - Test metrics of epoch \d: .*\n$/);
+    while (!existsSync(code) || readFileSync(code, 'utf8') === '') await wait(10);
+    expect(readFileSync(code, 'utf8')).to.equal('0\n');
   });
 
   it('that gets a second signal ends at once, and goes on', async () => {

@@ -1,6 +1,7 @@
 /** The command line of a script: flags in, exit code out. */
 import { parseArgs } from 'node:util';
 import { isSystemError, messageOf, UserError } from './errors';
+import { leaveTerminal } from './interrupt';
 import { isOutOfMemory } from './memory';
 import { nearest } from './nearest';
 import { printable } from './printable';
@@ -69,9 +70,13 @@ export function notice(line: string | undefined): void {
   if (line !== undefined) process.stderr.write(`notice: ${line}\n`);
 }
 
-/** A reader that stops reading, such as `head`, is no error; a file on a full disk is. */
-function endUnlessClosed({ code, message }: NodeJS.ErrnoException): void {
+/** A reader that stops reading, such as `head`, is no error, nor is a terminal that was closed; a file on a full disk is. */
+function endUnlessClosed(this: NodeJS.WriteStream, { code, message }: NodeJS.ErrnoException): void {
   if (code === 'EPIPE') return;
+  if (code === 'EIO' && this.isTTY) {
+    leaveTerminal();
+    return;
+  }
   process.stderr.write(`error: the output cannot be written: ${message}\n`);
   process.exit(1);
 }

@@ -1,4 +1,8 @@
-/** Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends the process at once. */
+/**
+ * Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first asks for an orderly end. A second Ctrl-C or SIGTERM ends the
+ * process at once; a SIGHUP never does, as shell and system both send one.
+ */
+import { closeSync } from 'node:fs';
 
 export interface Interrupt {
   readonly requested: boolean;
@@ -6,20 +10,47 @@ export interface Interrupt {
   readonly exitCode: number;
 }
 
-const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Starts to listen. `announce` shows a line, on stderr unless it is given. */
 export function onInterrupt(
   announce: (line: string) => void = (line) => void process.stderr.write(`\n${line}\n`),
 ): Interrupt {
   const interrupt = { requested: false, exitCode: 0 };
-  for (const [signal, number] of Object.entries(numbers)) {
-    process.on(signal, () => {
-      if (interrupt.requested) process.exit(128 + number);
-      interrupt.requested = true;
-      interrupt.exitCode = 128 + number;
-      announce('Saving; once more ends at once.');
-    });
-  }
+  let isAsked = false;
+  onEnding((signal, exitCode) => {
+    if (isAsked && signal !== 'SIGHUP') process.exit(exitCode);
+    isAsked ||= signal !== 'SIGHUP';
+    if (interrupt.requested) return;
+    interrupt.requested = true;
+    interrupt.exitCode = exitCode;
+    announce('Saving; once more ends at once.');
+  });
   return interrupt;
+}
+
+/** Calls `handle` with each signal that asks for an end, and the exit code that shells report for it. */
+export function onEnding(handle: (signal: keyof typeof numbers, exitCode: number) => void): void {
+  process.once('SIGHUP', leaveTerminal);
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => handle(signal, 128 + numbers[signal]));
+  }
+}
+
+let hasLeft = false;
+
+/** Is told that the terminal may be gone: Node aborts at its end where there is one that it cannot reset. */
+export function leaveTerminal(): void {
+  if (!hasLeft) process.once('exit', closeTerminal);
+  hasLeft = true;
+}
+
+function closeTerminal(): void {
+  for (const stream of [0, 1, 2]) {
+    try {
+      closeSync(stream);
+    } catch {
+      // It is closed already.
+    }
+  }
 }

@@ -11,7 +11,8 @@ export async function trainHere(args: readonly string[]): Promise<{ stdout: stri
   const said = { stdout: '', stderr: '' };
   const { argv } = process;
   const writers = [process.stdout, process.stderr].map((stream) => [stream, stream.write.bind(stream)] as const);
-  const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => [signal, process.listeners(signal)] as const);
+  const events: NodeJS.EventEmitter = process;
+  const listeners = ['SIGHUP', 'SIGINT', 'SIGTERM', 'exit'].map((name) => [name, events.listeners(name)] as const);
   let running: Promise<void> | undefined;
   const module = require.cache[cliPath]!;
   const { exports } = module as { exports: unknown };
@@ -31,8 +32,9 @@ export async function trainHere(args: readonly string[]): Promise<{ stdout: stri
     module.exports = exports;
     process.argv = argv;
     for (const [stream, write] of writers) stream.write = write;
-    for (const [signal, before] of listeners) {
-      for (const one of process.listeners(signal)) if (!before.includes(one)) process.removeListener(signal, one);
+    for (const [name, before] of listeners) {
+      for (const one of events.listeners(name) as (() => void)[])
+        if (!before.includes(one)) events.removeListener(name, one);
     }
   }
 }

@@ -80,6 +80,20 @@ describe('search_hyperparams.ts', function () {
     expect(stdout).to.include('\ntemperature: no training uses it\n').and.not.to.include('alpha: no training');
   });
 
+  it('saves when its terminal is closed, however often it is told', async () => {
+    const directory = prepare({ space: { alpha: [0.1] } }, { num_epochs: 100, epoch_ms: 50 });
+    const search = startSearch(['--parent_dir', directory]);
+    const end = ended(search);
+    while (childrenOf(directory).every((name) => countOf('starts', directory, name) === 0)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    search.kill('SIGHUP');
+    search.kill('SIGHUP');
+    const { exitCode, stdout } = await end;
+    expect(exitCode).to.equal(129);
+    expect(stdout).to.match(/Interrupted after 0 of 1 trials; the same command goes on\n$/);
+  });
+
   it('saves on Ctrl-C and says how to go on', async () => {
     const directory = prepare({ space: { alpha: [0.1, 0.2] }, parallel: 2 }, { num_epochs: 100, epoch_ms: 50 });
     const search = startSearch(['--parent_dir', directory]);
