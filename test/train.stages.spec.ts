@@ -1,10 +1,11 @@
 /** train.ts with a method of several runs: an assistant first, then the student. */
 import { expect } from 'chai';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { experiment, readJsonIn, results, snapshot, train, writeInitialWeights, type Kill } from './helpers/train';
-import { readSafetensors } from '../utils/safetensors';
+import { readSafetensors, writeSafetensors } from '../utils/safetensors';
+import { trainDisturbed } from './helpers/disturbances';
 
 describe('a run in stages', function () {
   this.timeout(120_000);
@@ -56,11 +57,55 @@ describe('a run in stages', function () {
     expect(code).to.equal(0);
     expect(stdout).to.match(/\nGoing on after epoch 1, step \d\n/);
     expect(ended(path)).to.deep.equal([8, 8]);
-    // The params in `last` name the assistant's checkpoint, which is where the run is.
-    const last = (of: string) => readSafetensors(join(of, 'last.safetensors')).tensors;
-    expect(last(path)).to.deep.equal(last(whole));
-    const others = (of: string) => ({ ...results(of), 'last.safetensors': undefined });
-    expect(others(path)).to.deep.equal(others(whole));
+    expect(results(path)).to.deep.equal(results(whole));
     expect(results(stage(path))).to.deep.equal(results(stage(whole)));
+  });
+
+  /** A run that is interrupted in its second stage. */
+  async function interrupted(name: string): Promise<string> {
+    const path = directory(name);
+    const { counts, exitCode } = await trainDisturbed(['--model_dir', path], {
+      place: 'step',
+      at: 11,
+      what: 'SIGTERM',
+    });
+    expect([counts.step, exitCode]).to.deep.equal([11, 143]);
+    expect(ended(path)).to.deep.equal([8, 6]);
+    return path;
+  }
+
+  const finish = async (path: string) => {
+    const { error, stderr } = await trainDisturbed(['--model_dir', path]);
+    expect([error, stderr]).to.deep.equal([undefined, '']);
+    expect(results(path)).to.deep.equal(results(whole));
+    expect(results(stage(path))).to.deep.equal(results(stage(whole)));
+  };
+
+  const spellings: Record<string, (path: string) => string> = {
+    'with a slash at its end': (path) => `${path}/`,
+    'from the working directory': (path) => `./${relative(process.cwd(), path)}`,
+    'through a link': (path) => {
+      symlinkSync(path, `${path}_link`);
+      return `${path}_link`;
+    },
+    'after a move': (path) => {
+      renameSync(path, `${path}_moved`);
+      return `${path}_moved`;
+    },
+  };
+  for (const [name, spelt] of Object.entries(spellings)) {
+    it(`goes on where its directory is given ${name}, and ends with the same bytes`, async () => {
+      await finish(spelt(await interrupted(name.replaceAll(' ', '_'))));
+    });
+  }
+
+  it('goes on from a checkpoint of an earlier version, which had the path of the stage as it was given', async () => {
+    const path = await interrupted('earlier');
+    const file = join(path, 'last.safetensors');
+    const { tensors, metadata } = readSafetensors(file);
+    const params = metadata.params!.replace('{model_dir}', 'experiments/earlier');
+    expect(params).to.contain('"experiments/earlier/stages/1_cnn/best.safetensors"');
+    writeSafetensors(file, tensors, { ...metadata, params });
+    await finish(path);
   });
 });

@@ -1,0 +1,17 @@
+/** Methods and options that are interrupted at all kinds of moments: a sample of test/soak/resume.soak.ts. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expectSameBytes } from './helpers/disturbances';
+import { sampleIn, writeWeights } from './helpers/resume_matrix';
+
+describe('a run of train.ts that goes on', function () {
+  this.timeout(60_000);
+  const scratch = mkdtempSync(join(tmpdir(), 'train-matrix-'));
+  after(() => rmSync(scratch, { recursive: true }));
+  writeWeights(scratch);
+
+  sampleIn(scratch, 25).forEach(({ title, params }, i) => {
+    it(`ends with the same bytes with ${title}`, () => expectSameBytes(scratch, params, i));
+  });
+});
