@@ -36,6 +36,8 @@ import { parseJson } from './utils/json';
 import { parseOnnxTeacher, type OnnxTeacherParams, type Params } from './utils/params';
 import { progressBar } from './utils/progress';
 import { RunDirectory } from './utils/run_directory';
+import { threadsHere } from './utils/threads';
+import { counted } from './utils/words';
 
 const command = {
   name: 'evaluate.ts',
@@ -85,7 +87,7 @@ async function main(): Promise<void> {
   const { split, indices } = imagesOf(part, params, dataset);
   const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
-  const { threads } = params;
+  const threads = threadsHere(params.threads);
   const context: TeacherContext = { threads, backend, log: (_, line) => notice(line) };
   if (!onnx) notice(normalizationNotice(path, run, params, dataset));
   const student = onnx
@@ -242,7 +244,7 @@ interface Size {
 function summary({ teacher, loss_split, ...figures }: Figures, { bytes, parameters, flops_per_image }: Size): string {
   const groups = Object.entries(loss_split).map(([name, { count, mean, total }]) => [
     `loss of the ${name}`,
-    `${count} images, mean ${mean?.toFixed(4) ?? '–'}, total ${total.toFixed(2)}`,
+    `${counted(count, 'image')}, mean ${mean?.toFixed(4) ?? '–'}, total ${total.toFixed(2)}`,
   ]);
   return bordered([
     ['accuracy', percent(figures.accuracy)],

@@ -25,6 +25,7 @@ import { refuseUnwritable, writeFileAtomic, writeJson } from './utils/files';
 import { printable } from './utils/printable';
 import { describeRun, packageVersion } from './utils/provenance';
 import { RunDirectory } from './utils/run_directory';
+import { threadsHere } from './utils/threads';
 
 const command = {
   name: 'export.ts',
@@ -73,7 +74,8 @@ async function main(): Promise<void> {
   const model = studentOf(params, dataset);
   const weights = await restoredWeights(checkpoint, model, notice);
   notice(normalizationNotice(checkpoint, run, params, dataset));
-  const evaluator = await Evaluator.create(model, weights, params.threads);
+  const threads = threadsHere(params.threads);
+  const evaluator = await Evaluator.create(model, weights, threads);
   const reference = await predictLogits(evaluator, dataset.test, allOf(dataset.test), dataset);
   await evaluator.release();
 
@@ -81,7 +83,7 @@ async function main(): Promise<void> {
   const graphs: Record<string, Graph> = { float32: deploymentGraph(model, weights) };
   if (precision === 'int8') {
     const { indices } = imagesOf('train', params, dataset);
-    const ranges = await activationRanges(graphs.float32!, calibrationFeeds(dataset, indices), params.threads);
+    const ranges = await activationRanges(graphs.float32!, calibrationFeeds(dataset, indices), threads);
     graphs.int8 = quantize(graphs.float32!, ranges);
   }
   const properties = {
@@ -97,7 +99,7 @@ async function main(): Promise<void> {
       deployedModel(graph, { ...properties, precision: name }),
       dataset,
       reference,
-      params.threads,
+      threads,
     );
   }
   const largest = reference.reduce((most, z) => Math.max(most, Math.abs(z)), 0);
@@ -118,7 +120,7 @@ async function main(): Promise<void> {
     precision,
     checkpoint,
     test_images: dataset.test.size,
-    threads: params.threads,
+    threads,
     ...measurements,
   };
   try {

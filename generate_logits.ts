@@ -18,6 +18,7 @@ import { ndarray } from './utils/ndarray';
 import { writeNpy } from './utils/npy';
 import { progressBar } from './utils/progress';
 import { RunDirectory } from './utils/run_directory';
+import { threadsHere } from './utils/threads';
 
 const command = {
   name: 'generate_logits.ts',
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
   notice(normalizationNotice(checkpoint, run, params, dataset));
   const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
-  const evaluator = await Evaluator.create(model, weights, params.threads, backend);
+  const evaluator = await Evaluator.create(model, weights, threadsHere(params.threads), backend);
   makeWritable(out);
   for (const part of ['train', 'test'] as const) {
     const split = dataset[part];

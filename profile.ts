@@ -11,9 +11,9 @@ import { byLayer, byOperator, operatorTime, parseProfile, runTime, type Run } fr
 import { loadDataset } from './model/data';
 import { loadBatches } from './model/data/loader';
 import { methodsOf, needsTeacher, studentOf } from './model/experiment';
-import { partitionOf } from './model/predictions';
-import { recipeOf } from './model/recipe';
 import { located } from './model/own_paths';
+import { partitionOf } from './model/predictions';
+import { ofFile, recipeOf } from './model/recipe';
 import { plannedRuns } from './model/stages';
 import { loadTeacher } from './model/teachers';
 import { Trainer } from './model/trainer';
@@ -22,6 +22,8 @@ import { oneOf, parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
 import { median } from './utils/median';
 import type { Params } from './utils/params';
+import { threadsWarning } from './utils/threads';
+import { counted } from './utils/words';
 
 const command = {
   name: 'profile.ts',
@@ -49,6 +51,8 @@ async function main(): Promise<void> {
   if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
   if (!Number.isInteger(steps) || steps < 1) throw new UserError(`--steps must be an integer from 1, got ${steps}`, 2);
   const params = located(plannedRuns(directory).at(-1)!.params, directory);
+  const crowded = threadsWarning(`${join(directory, 'params.json')}: "threads"`, params.threads);
+  if (crowded !== undefined) process.stderr.write(`warning: ${crowded}\n`);
   const scratch = mkdtempSync(join(tmpdir(), 'profile-'));
   try {
     const { times, batchSize } = await profiledSteps(params, { steps, phase, scratch, source: directory });
@@ -59,7 +63,7 @@ async function main(): Promise<void> {
         .map((file) => parseProfile(readFileSync(join(scratch, file), 'utf8')).slice(-steps));
     const threads = params.threads || availableParallelism();
     const [runs = []] = runsOf('step');
-    const title = `A step of ${params.model_version}, batch ${batchSize}, ${threads} thread(s)`;
+    const title = `A step of ${params.model_version}, batch ${batchSize}, ${counted(threads, 'thread')}`;
     process.stdout.write(`${title}: medians of ${steps}, in ms, with ONNX Runtime's profiler at work\n`);
     process.stdout.write(stepTable(times, runs));
     process.stdout.write(`By operator\n${operatorTable(runs)}`);
@@ -96,7 +100,9 @@ async function profiledSteps(
       : undefined;
   const batchSize = Math.min(params.batch_size, train.length);
   const recipe = recipeOf(params, model, dataset, train, join(source, 'params.json'));
-  const trainer = Trainer.create(model, [batchSize], { ...recipe.step, teacher, profile: join(scratch, 'step') });
+  const trainer = ofFile(join(source, 'params.json'), () =>
+    Trainer.create(model, [batchSize], { ...recipe.step, teacher, profile: join(scratch, 'step') }),
+  );
 
   const waits: number[] = [];
   const pass = { shape: dataset.shape, batchSize, seed, shuffle: true, augment: recipe.augment, views: trainer.views };

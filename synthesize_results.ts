@@ -25,6 +25,7 @@ import { UserError } from './utils/errors';
 import { removeDrafts, writeFileAtomic } from './utils/files';
 import { onEnding } from './utils/interrupt';
 import { printable } from './utils/printable';
+import { counted } from './utils/words';
 
 const command = {
   name: 'synthesize_results.ts',
@@ -66,7 +67,7 @@ async function main(): Promise<void> {
   try {
     removeDrafts(dirname(path));
     writeFileAtomic(path, writer(table, baseline, parent));
-    process.stdout.write(`${runs} runs; the table is kept in ${path}\n`);
+    process.stdout.write(`${counted(runs, 'run')}; the table is kept in ${path}\n`);
     if (format === 'html') await keepPictures(join(dirname(path), 'report'), pageData(table, parent));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -26,7 +26,7 @@ import { Guard, statesIn } from './model/guard';
 import { microBatch } from './model/micro_batches';
 import { partitionOf, predictLogits, validationImages } from './model/predictions';
 import { evaluationGraph, parameterCount } from './model/programs';
-import { recipeOf } from './model/recipe';
+import { ofFile, recipeOf } from './model/recipe';
 import { resolvedParams, withImplied } from './model/resolved';
 import { learningRate } from './model/schedules';
 import { ingredientsOf, isPathKey, kept, otherIngredients } from './model/ingredients';
@@ -67,6 +67,8 @@ import {
   type Position,
 } from './utils/run_directory';
 import { EventWriter } from './utils/tensorboard';
+import { threadsWarning } from './utils/threads';
+import { counted } from './utils/words';
 
 const command = {
   name: 'train.ts',
@@ -181,7 +183,7 @@ async function train(
     epochs.length >= params.num_epochs || (stopping !== undefined && isStopped(epochs, stopping));
   if (isOver(position.history) && run.hasTestScore(position.history)) {
     const advice = position.epoch < params.num_epochs ? 'by "early_stopping"' : 'raise "num_epochs" to go on';
-    process.stdout.write(`${run.path}: finished after ${position.epoch} epoch(s); ${advice}\n`);
+    process.stdout.write(`${run.path}: finished after ${counted(position.epoch, 'epoch')}; ${advice}\n`);
     return true;
   }
 
@@ -189,6 +191,7 @@ async function train(
   const device = await openDevice(args.device ?? params.device ?? 'auto', params.precision);
   const { backend, precision } = device;
   const { threads } = params;
+  const crowded = threadsWarning(`${run.file('params.json')}: "threads"`, threads);
   const here = located(params, run.path);
   const dataset = await loadDataset({ dir: here.data_dir, ...here.dataset }, loadingBar());
   const model = studentOf(params, dataset);
@@ -200,6 +203,13 @@ async function train(
   let tell = (...remark: [keyof Log, string]): void => void remarks.push(remark);
   const say: typeof tell = (...remark) => tell(...remark);
   const sayInfo = (line: string) => say('info', line);
+  if (crowded !== undefined) say('warn', crowded);
+  if (params.batch_size > parts.train.length) {
+    say(
+      'warn',
+      `"batch_size" is ${params.batch_size}: a step takes all of the ${counted(parts.train.length, 'image')}`,
+    );
+  }
   const cache = teacherCacheOf(params, {
     shared: args.teacher_cache,
     own: run.file('.teacher_cache'),
@@ -217,7 +227,9 @@ async function train(
   const remainder = parts.train.length % fullBatch;
   const recipe = recipeOf(params, model, dataset, parts.train, run.file('params.json'));
   const batchSizes = [fullBatch, ...(remainder > 0 ? [remainder] : [])];
-  const trainer = Trainer.create(model, batchSizes, { ...recipe.step, teacher, backend, precision });
+  const trainer = ofFile(run.file('params.json'), () =>
+    Trainer.create(model, batchSizes, { ...recipe.step, teacher, backend, precision }),
+  );
   const { state } = trainer;
   const weights = startsFrom === undefined ? undefined : checkpointPath(run, startsFrom);
   let restored: NamedArrays | undefined;
@@ -238,7 +250,7 @@ async function train(
   const aside = last ? undefined : run.putAside();
   const log = openLog(run.file('train.log'));
   if (aside !== undefined) log.info(`Earlier results are kept in ${aside}`);
-  log.info(`Loading the datasets: ${dataset.name}, ${parts.train.length} images to train on`);
+  log.info(`Loading the datasets: ${dataset.name}, ${counted(parts.train.length, 'image')} to train on`);
   log.info('- done.');
   if (teacher) log.info(`Experiment - model version: ${params.model_version}`);
   const unused = unusedInWords(unusedKeys(args.given, params, model), params);
@@ -255,7 +267,7 @@ async function train(
   }
   const needed = backend.name === 'cpu' ? trainer.neededBytes : 0;
   if (needed > availableBytes()) log.warn(shortage(fullBatch, needed, availableBytes()));
-  log.info(`Starting training for ${params.num_epochs} epoch(s)`);
+  log.info(`Starting training for ${counted(params.num_epochs, 'epoch')}`);
   if (startsFrom !== undefined) log.info(`Restoring parameters from ${startsFrom}`);
   if (last) log.info(`Going on after epoch ${position.epoch}, step ${position.step}`);
 
@@ -411,7 +423,7 @@ async function train(
   }
 
   if (history.length < params.num_epochs) {
-    log.info(`Stopped after epoch ${history.length}: no better accuracy for ${stopping!.patience} epoch(s)`);
+    log.info(`Stopped after epoch ${history.length}: no better accuracy for ${counted(stopping!.patience, 'epoch')}`);
     writeJson(run.file('run.json'), { ...description, ...spent() });
   }
 

@@ -5,6 +5,7 @@ import { State } from '../engine/session';
 import { oneOf } from '../utils/cli';
 import { sizeOf } from '../utils/ndarray';
 import { mistakes, type Schema } from '../utils/schema';
+import { counted } from '../utils/words';
 import { distillers, type Distiller } from './distillers';
 import { nets } from './nets';
 import { isPath, loadMethod } from './own_methods';
@@ -78,7 +79,7 @@ function facts(name: string, distiller: Distiller): string[] {
       ({ trainable, tensor }) => trainable && tensor.name.startsWith(DISTILLER_PREFIX),
     );
     const values = trained.reduce((total, { tensor }) => total + sizeOf(tensor.shape), 0);
-    if (phase) lines.push(`phase ${phase.name}, ${phase.steps} step(s) in turn:`);
+    if (phase) lines.push(`phase ${phase.name}, ${counted(phase.steps, 'step')} in turn:`);
     lines.push(`losses: ${losses.join(', ')}`);
     if (step.seesImages) lines.push(`student: ${[...step.student.asked].join(', ')}`);
     if (taught.length > 0) lines.push(`teacher: ${taught.map((one) => one.slice(TEACHER_PREFIX.length)).join(', ')}`);

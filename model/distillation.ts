@@ -20,6 +20,7 @@ import { loadTeacher, type Teacher } from './teachers';
 import type { Method } from './training';
 import { Trainer } from './trainer';
 import type { Sums } from '../utils/run_directory';
+import { threadsWarning } from '../utils/threads';
 
 /** A method by its name or as an object, alone or with options. */
 export type MethodChoice = string | Distiller | { readonly method: string | Distiller; readonly options: object };
@@ -79,6 +80,7 @@ export class Distillation {
     const parts = partition(dataset.train.size, { validation, subset: 1, seed });
     refuseUnknown('device', device, DEVICES);
     const { backend } = await openDevice(device);
+    threadsWarning('distill: threads', threads);
     const context = { threads, backend, log: () => {} };
     const { teacher } = options;
     const asked =

@@ -12,6 +12,7 @@ import type { Log } from '../utils/logger';
 import type { NamedArrays } from '../utils/ndarray';
 import type { OnNan } from '../utils/params';
 import type { EpochRecord, Position, Score, Trouble } from '../utils/run_directory';
+import { ordinal } from '../utils/words';
 import type { Batch } from './data/loader';
 import { allOutputs, firstNonFinite, layerOutputs, layerTable } from './diagnosis';
 import { NonFiniteStep, type Trainer } from './trainer';
@@ -163,7 +164,7 @@ export class Guard {
   /** Why a run that may skip or go back does not. */
   private limit(): string {
     const { inARow, restored } = this.trouble;
-    if (this.policy === 'skip') return `, the ${inARow}th in a row`;
+    if (this.policy === 'skip') return `, the ${ordinal(inARow)} in a row`;
     if (this.policy === 'stop') return '';
     return restored === MOST_RESTORED ? `, after going back ${restored} times` : ', and no state to go back to';
   }

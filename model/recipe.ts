@@ -31,35 +31,40 @@ export function recipeOf(params: Params, model: Model, dataset: Dataset, indices
   const { momentum, nesterov, weight_decay: weightDecay } = params;
   const augment = augmentationSteps(params.augmentation, dataset.augmentation);
   const isRuled = params.freeze !== undefined || params.learning_rates !== undefined;
+  return ofFile(source, () => ({
+    split: share === 0 ? train : withLabels(train, labels),
+    examples: (epoch) => (params.sampling === 'balanced' ? balanced(indices, labels, { seed, epoch }) : indices),
+    augment,
+    step: {
+      seed,
+      methods: methodsOf(params),
+      examples: train.size,
+      mixes: mixesLabels(augment),
+      optimizer: optimizers[params.optimizer]!({
+        learningRate: params.learning_rate,
+        momentum,
+        nesterov,
+        weightDecay,
+      }),
+      alpha: params.alpha,
+      temperature: params.temperature,
+      klReduction: params.kl_reduction,
+      threads: params.threads,
+      classWeights: weights && classWeights(weights, indices, labels, classes),
+      labelSmoothing: params.label_smoothing,
+      rules: isRuled ? parameterRules(params, parametersOf(model)) : undefined,
+      clipNorm: params.clip_norm,
+      averageDecay: params.ema,
+      accumulates: accumulate > 1,
+      scalesLoss: params.precision === 'float16',
+    },
+  }));
+}
+
+/** What is made of a file; a UserError gets its name in front. */
+export function ofFile<T>(source: string, make: () => T): T {
   try {
-    return {
-      split: share === 0 ? train : withLabels(train, labels),
-      examples: (epoch) => (params.sampling === 'balanced' ? balanced(indices, labels, { seed, epoch }) : indices),
-      augment,
-      step: {
-        seed,
-        methods: methodsOf(params),
-        examples: train.size,
-        mixes: mixesLabels(augment),
-        optimizer: optimizers[params.optimizer]!({
-          learningRate: params.learning_rate,
-          momentum,
-          nesterov,
-          weightDecay,
-        }),
-        alpha: params.alpha,
-        temperature: params.temperature,
-        klReduction: params.kl_reduction,
-        threads: params.threads,
-        classWeights: weights && classWeights(weights, indices, labels, classes),
-        labelSmoothing: params.label_smoothing,
-        rules: isRuled ? parameterRules(params, parametersOf(model)) : undefined,
-        clipNorm: params.clip_norm,
-        averageDecay: params.ema,
-        accumulates: accumulate > 1,
-        scalesLoss: params.precision === 'float16',
-      },
-    };
+    return make();
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${source}: ${error.message}`) : error;
   }

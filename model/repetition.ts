@@ -6,6 +6,7 @@ import { isFile, isThere, makeDirectory, readJson, writeJson } from '../utils/fi
 import { isObject } from '../utils/json';
 import { digestOfFile } from '../utils/provenance';
 import { RunDirectory } from '../utils/run_directory';
+import { mostThreads } from '../utils/threads';
 import { located } from './own_paths';
 import { plansIn, type Plan } from './plans';
 
@@ -23,7 +24,7 @@ export interface Repetition {
 
 /**
  * Prepares the directory `target`, or a folder `again_<n>` in that of the run: params.json as the run had it, with as many
- * threads and on the same device. One that is begun is gone on with. A UserError where the run is not finished or the
+ * threads, where this machine takes them, and on the same device. One that is begun is gone on with. A UserError where the run is not finished or the
  * weights that it started from are no longer there.
  */
 export function planRepetition(path: string, target: string | undefined): Repetition {
@@ -37,7 +38,7 @@ export function planRepetition(path: string, target: string | undefined): Repeti
     throw new UserError(`--model_dir must be another directory than --repeat, got ${path}`, 2);
   const known = existsSync(cwd) ? cwd : process.cwd();
 
-  const content = { ...params, threads: threads || cores, device };
+  const content = { ...params, threads: Math.min(Number(threads || cores) || 0, mostThreads()), device };
   const file = join(directory, 'params.json');
   if (!isThere(file)) {
     makeDirectory(directory);

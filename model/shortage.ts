@@ -1,5 +1,6 @@
 /** What to do about a step that is too large for the memory. */
 import { gigabytes } from '../utils/memory';
+import { counted } from '../utils/words';
 
 /**
  * One line of advice on steps of `batchSize` images that take `needed` of `present` bytes; where these are not known, half
@@ -8,7 +9,7 @@ import { gigabytes } from '../utils/memory';
 export function shortage(batchSize: number, needed?: number, present?: number): string {
   const isKnown = needed !== undefined && present !== undefined;
   const amounts = isKnown ? `about ${gigabytes(needed)}, where ${gigabytes(present)} are to be had` : 'too much memory';
-  const line = `steps on ${batchSize} image${batchSize === 1 ? '' : 's'} take ${amounts}`;
+  const line = `steps on ${counted(batchSize, 'image')} take ${amounts}`;
   if (batchSize === 1) return `${line}; take a smaller network`;
   let parts = 2;
   while (isKnown && needed / parts > present && 2 * parts <= batchSize) parts *= 2;

@@ -10,6 +10,7 @@ import { onInterrupt } from '../utils/interrupt';
 import { isObject } from '../utils/json';
 import { acquireLock } from '../utils/lock';
 import { openLog } from '../utils/logger';
+import { threadsWarning } from '../utils/threads';
 import { settingsChanges } from './changes';
 import { changedParams, isFinished } from './child';
 import { Journal, readJournal, type Event } from './journal';
@@ -69,6 +70,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
     return;
   }
   if (settings.launcher === 'slurm') await requireSlurm();
+  const crowded = crowd(parent, settings);
   const lock = acquireLock(parent);
   try {
     const events = readJournal(journal);
@@ -79,7 +81,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
       writer.append(event);
     };
     if (isNew) append({ event: 'search', settings, params });
-    await search(parent, { params, settings, events, append, unused }, trainer);
+    await search(parent, { params, settings, events, append, unused, crowded }, trainer);
   } finally {
     lock.release();
   }
@@ -127,10 +129,13 @@ function refuseChanges(
 
 async function search(
   parent: string,
-  given: Pick<SearchContext, 'params' | 'settings' | 'events' | 'append'> & { readonly unused: readonly string[] },
+  given: Pick<SearchContext, 'params' | 'settings' | 'events' | 'append'> & {
+    readonly unused: readonly string[];
+    readonly crowded: string | undefined;
+  },
   trainer: Trainer,
 ): Promise<void> {
-  const { unused, ...rest } = given;
+  const { unused, crowded, ...rest } = given;
   const { settings, events } = rest;
   const { space, metric, threads_per_trial: threads } = settings;
   const { parallel, why } = mostAtATime(settings, availableParallelism());
@@ -165,6 +170,7 @@ async function search(
       (failed > 0 ? `, ${failed} that failed before are tried again` : ''),
   );
   if (why !== undefined) log.info(why);
+  if (crowded !== undefined) log.warn(crowded);
   for (const dimension of space) log.info(`${dimension.path}: ${describe(dimension)}`);
   for (const path of unused) log.warn(`${path}: no training uses it`);
   try {
@@ -187,6 +193,15 @@ async function search(
   rmSync(teacherCache, { recursive: true, force: true });
   if (counts.complete === 0) throw new UserError(`${parent}: no trial is complete: ${failures ?? 'all were pruned'}`);
   if (!best) throw new UserError(`${parent}: no trial has a ${metric} in its metrics.jsonl`);
+}
+
+/** A line where the trials here have more threads together than there are cores; far more are a UserError. */
+function crowd(parent: string, settings: Settings): string | undefined {
+  const { launcher, space, threads_per_trial: threads } = settings;
+  // A trial sees to it itself where it is on another machine, or the number is searched.
+  if (launcher === 'slurm' || space.some(({ path }) => path === 'threads')) return undefined;
+  const what = `${join(parent, 'search.json')}: "parallel" times "threads_per_trial"`;
+  return threadsWarning(what, mostAtATime(settings, availableParallelism()).parallel * threads);
 }
 
 function describe(dimension: Dimension): string {

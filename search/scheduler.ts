@@ -1,5 +1,6 @@
 /** Runs a search: proposes trials, keeps as many running as may run, and goes on where it was. */
 import { UserError } from '../utils/errors';
+import { counted } from '../utils/words';
 import type { SearchContext } from './context';
 import { Elsewhere } from './elsewhere';
 import { failuresOf, mostFrequentReason } from './failures';
@@ -41,7 +42,7 @@ export class Search {
     const failed = [...this.study.failed].map((name) => this.study.trials.get(name)!);
     if (failed.length > settings.max_failures) {
       throw new UserError(
-        `${directory}: ${failed.length} trials failed, "max_failures" is ${settings.max_failures}; ` +
+        `${directory}: ${counted(failed.length, 'trial')} failed, "max_failures" is ${settings.max_failures}; ` +
           `${mostFrequentReason(failed)}; fix the cause and run the same command to go on`,
       );
     }

@@ -1,6 +1,7 @@
 /** What a search knows: its trials as the journal has them, their curves, what runs, and what that comes to. */
 import { join } from 'node:path';
 import { formatDuration } from '../utils/progress';
+import { counted } from '../utils/words';
 import { curveOf, teacherLines } from './child';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
@@ -144,7 +145,7 @@ export class Study {
     const done = counts.complete + counts.pruned + counts.failed;
     const result = {
       complete: `${settings.metric} ${valueOf(trial).toFixed(4)}`,
-      pruned: `pruned after ${trial.epochs} epochs, ${trial.early?.reason || `${settings.metric} ${valueOf(trial).toFixed(4)}`}`,
+      pruned: `pruned after ${counted(trial.epochs, 'epoch')}, ${trial.early?.reason || `${settings.metric} ${valueOf(trial).toFixed(4)}`}`,
       failed: `failed: ${trial.early?.reason}`,
       running: 'goes on',
     }[state];

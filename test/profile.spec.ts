@@ -45,7 +45,7 @@ describe('profile.ts', function () {
 
     const [step = '', operators = '', layers = '', teachers = '', ...rest] = stdout.split(/\n(?=By |A pass)/);
     expect(rest).to.deep.equal([]);
-    expect(step).to.match(/^A step of cnn_distill, batch 64, 1 thread\(s\): medians of 4/);
+    expect(step).to.match(/^A step of cnn_distill, batch 64, 1 thread: medians of 4/);
     const share = ([, , cell]: string[]) => parseFloat(cell!);
     const parts = rows(step, /^(the|what|operators|ONNX|session)/).map(share);
     expect(parts).to.have.lengthOf(5);

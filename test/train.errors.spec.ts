@@ -115,6 +115,12 @@ const settings: Mistake[] = [
     says: [join('DIR', 'params.json: "model_version" must be one of "cnn", '), 'got "resnet21"'],
   },
   {
+    title: 'far more threads than cores',
+    params: { threads: 1000 },
+    args: fresh,
+    says: [join('DIR', 'params.json: "threads" must be at most '), ', 4 for each core, got 1000'],
+  },
+  {
     title: 'distillation without a teacher',
     params: { model_version: 'cnn_distill' },
     says: [join('DIR', 'params.json: "teacher" must name a net where "method" is "kd", got "none"')],
@@ -255,6 +261,16 @@ const teachers: Mistake[] = [
   })),
 ];
 
+const methods: Mistake[] = [
+  {
+    title: 'more negatives than images',
+    params: { ...taughtBy('teacher.safetensors'), method: { name: 'crd', negatives: 5000 } },
+    prepare: (_, cwd) => void writeInitialWeights(join(cwd, 'teacher.safetensors'), 'cnn', 4),
+    args: fresh,
+    says: [join('DIR', 'params.json: "negatives" of "crd" must be at most 4096 with 400 training images, got 5000')],
+  },
+];
+
 const checkpoints: Mistake[] = [
   {
     title: 'a truncated checkpoint of its own',
@@ -362,7 +378,7 @@ describe('train.ts on wrong input', function () {
     return { directory, ended, before, after };
   }
 
-  const groups = { commands, settings, data, teachers, checkpoints, directories };
+  const groups = { commands, settings, data, teachers, methods, checkpoints, directories };
   for (const [group, mistakes] of Object.entries(groups)) {
     describe(group, () => {
       const outcomes = new Map<Mistake, Outcome>();

@@ -69,13 +69,11 @@ describe('train.ts', function () {
       early_stopping: { patience: 2 },
     });
     const said = await finish(path);
-    expect(said)
-      .to.contain('\nStopped after epoch 3: no better accuracy for 2 epoch(s)\n')
-      .and.contain('- Test metrics');
+    expect(said).to.contain('\nStopped after epoch 3: no better accuracy for 2 epochs\n').and.contain('- Test metrics');
     expect(readFileSync(join(path, 'metrics.jsonl'), 'utf8').trim().split('\n')).to.have.length(3);
     expect(readJsonIn<object>(path, 'run.json')).to.include({ stopped_after: 3 });
     expect(collectRuns(path).map(({ status }) => status)).to.deep.equal(['finished']);
-    expect(await finish(path)).to.equal(`${path}: finished after 3 epoch(s); by "early_stopping"\n`);
+    expect(await finish(path)).to.equal(`${path}: finished after 3 epochs; by "early_stopping"\n`);
     await finish(experiment(join(scratch, 'warm'), { init: { checkpoint: path }, learning_rate: 1e-12 }));
     const of = (run: string) => readSafetensors(join(run, 'best.safetensors')).tensors.get('fc2.weight')!.data;
     const [before, after] = [of(path), of(join(scratch, 'warm'))];

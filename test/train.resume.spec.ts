@@ -104,7 +104,7 @@ describe('a run of train.ts', function () {
   it('that is finished says so and touches nothing', async () => {
     const before = snapshot(uninterrupted);
     expect(await finish(uninterrupted)).to.equal(
-      `${uninterrupted}: finished after ${epochs} epoch(s); raise "num_epochs" to go on\n`,
+      `${uninterrupted}: finished after ${epochs} epochs; raise "num_epochs" to go on\n`,
     );
     expect(snapshot(uninterrupted)).to.deep.equal(before);
   });

@@ -141,7 +141,7 @@ describe('train.ts', function () {
         'Loading the datasets: shapes, 360 images to train on',
         '- done.',
         `Device: ${described.device_description}`,
-        'Starting training for 3 epoch(s)',
+        'Starting training for 3 epochs',
         ...epochs,
         `- Test metrics of epoch ${epoch}: ${formatMetrics({ accuracy, loss })}`,
         '',

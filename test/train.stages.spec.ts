@@ -43,7 +43,7 @@ describe('a run in stages', function () {
     const before = snapshot(whole);
     const { exitCode, stdout } = await start(whole);
     expect(exitCode).to.equal(0);
-    const line = (path: string) => `${path}: finished after 2 epoch(s); raise "num_epochs" to go on\n`;
+    const line = (path: string) => `${path}: finished after 2 epochs; raise "num_epochs" to go on\n`;
     expect(stdout).to.equal(line(stage(whole)) + line(whole));
     expect(snapshot(whole)).to.deep.equal(before);
   });

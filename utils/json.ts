@@ -3,10 +3,14 @@
 /** Levels of lists and objects; no file of ours has more than ten. */
 const MAX_LEVELS = 100;
 
-/** The value of a JSON text. Throws an Error of one line where it is none, or is nested too deeply. */
+/**
+ * The value of a JSON text, which may begin with a byte order mark, as editors on Windows write one. Throws an Error of one
+ * line where it is none, or is nested too deeply.
+ */
 export function parseJson(text: string): unknown {
+  if (text.includes('\0')) throw new Error('it is not UTF-8 text');
   refuseDepth(text);
-  return JSON.parse(text);
+  return JSON.parse(text.replace(/^\uFEFF/, ''));
 }
 
 /**

@@ -2,6 +2,7 @@
 import { quoted } from './binary';
 import { UserError } from './errors';
 import type { NamedArrays, NdArray } from './ndarray';
+import { counted } from './words';
 
 export interface NameOptions {
   /** Parts of names in the file, one or more components, and what the network calls them; '' takes them off. */
@@ -41,7 +42,7 @@ export function fittingNames(
   }
   const inside = [...named].filter(([name]) => name.startsWith(prefix));
   const beside = named.size - inside.length;
-  const rest = beside === 0 ? '' : `; ${beside} other tensor(s) are left out`;
+  const rest = beside === 0 ? '' : `; ${counted(beside, 'other tensor')} left out`;
   log?.(`${path}: names are taken without ${quoted(prefix)} in front${rest}`);
   return new Map(inside.map(([name, array]) => [name.slice(prefix.length), array]));
 }

@@ -7,6 +7,7 @@ import { extname, join } from 'node:path';
 import { UserError } from '../../utils/errors';
 import type { FolderParams } from '../../utils/params';
 import { Random } from '../../utils/random';
+import { counted } from '../../utils/words';
 import { channelsFirst } from './channels_first';
 import type { Dataset, FileSplit, Region } from './dataset';
 import { decode, failure, readRegion, type Picture } from './image_file';
@@ -56,7 +57,7 @@ export async function loadFolder(
     return 'reason' in verdict ? [`${join(dir, file)}: ${verdict.reason}`] : [];
   });
   if (bad.length > 0 && onBadImage === 'refuse') {
-    const more = bad.length > 1 ? `, and ${bad.length - 1} more bad image(s)` : '';
+    const more = bad.length > 1 ? `, and ${counted(bad.length - 1, 'more bad image')}` : '';
     throw new UserError(`${bad[0]}${more}; remove what is bad, or set "dataset.on_bad_image" to "skip"`);
   }
   const splitOf = (part: Part): FileSplit => {
@@ -127,7 +128,7 @@ function filesOf({ dir, test, seed }: FolderParams): { classes: string[]; files:
   const classes = foldersOf(join(dir, root));
   if (classes.length < 2) {
     throw new UserError(
-      `${join(dir, root)}: ${classes.length} folder(s) in it, but a folder is needed for each of two classes or more`,
+      `${join(dir, root)}: ${counted(classes.length, 'folder')} in it, but a folder is needed for each of two classes or more`,
     );
   }
   const found = (part: Part, folder: string): LabelledFile[] =>

@@ -3,8 +3,10 @@ import { uniform } from '../../engine/initializers';
 import { add, log, matmulTransposed, mul, oneHot, relu, softplus, sub, sum } from '../../engine/ops';
 import { rawRows, rawWithRows } from '../../engine/ops/shape';
 import type { Tensor } from '../../engine/tensor';
+import { UserError } from '../../utils/errors';
 import { ndarray } from '../../utils/ndarray';
 import { Random } from '../../utils/random';
+import { counted } from '../../utils/words';
 import type { Distiller, Setting } from './distiller';
 import { unit } from './vectors';
 
@@ -15,6 +17,9 @@ interface CrdOptions {
   readonly tau: number;
   readonly momentum: number;
 }
+
+/** What there may be of them whatever the training set. */
+const NEGATIVES = 4096;
 
 const ROW = { axes: [1], keepDims: true };
 
@@ -34,8 +39,17 @@ export function contrastiveLoss(anchors: Tensor, positives: Tensor, negatives: T
   return mul(add(sum(ofPositives), sum(ofNegatives)), 1 / batch);
 }
 
-/** Numbers of `count` training examples, drawn anew at every step. */
+/**
+ * Numbers of `count` training examples, drawn anew at every step; some come twice, as with the authors where there are few.
+ * More than there are would be of no use.
+ */
 function drawn({ layers: { graph }, examples }: Setting, count: number): Tensor {
+  const most = Math.max(examples, NEGATIVES);
+  if (count > most) {
+    throw new UserError(
+      `"negatives" of "crd" must be at most ${most} with ${counted(examples, 'training image')}, got ${count}`,
+    );
+  }
   const name = 'distiller.crd.negatives';
   return graph.ruled(name, 'int32', [count], ({ seed, step }) => {
     const values = new Float32Array(count);
@@ -87,7 +101,7 @@ export const crd: Distiller<CrdOptions> = {
   options: {
     weight: { type: 'number', minimum: 0, default: 0.8, title: 'β' },
     dim: { type: 'integer', minimum: 1, default: 128, title: 'length of the embeddings' },
-    negatives: { type: 'integer', minimum: 1, default: 4096, title: 'examples drawn at each step' },
+    negatives: { type: 'integer', minimum: 1, default: NEGATIVES, title: 'examples drawn at each step' },
     tau: { type: 'number', exclusiveMinimum: 0, default: 0.07, title: 'τ, by which products are divided' },
     momentum: {
       type: 'number',

@@ -2,6 +2,7 @@
 import { add, mul } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
+import { counted } from '../../utils/words';
 import type { Distiller } from './distiller';
 import { kdLoss } from './kd';
 
@@ -39,7 +40,7 @@ export const multikd: Distiller<MultiKdOptions> = {
     const { weights = teachers.map(() => 1 / teachers.length) } = options;
     if (weights.length !== teachers.length) {
       throw new UserError(
-        `multikd: "weights" must have one for each of the ${teachers.length} teacher(s), got ${weights.length}`,
+        `multikd: "weights" must have one for each of the ${counted(teachers.length, 'teacher')}, got ${weights.length}`,
       );
     }
     const logits = teachers.map((teacher) => teacher.logits);

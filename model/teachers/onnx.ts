@@ -13,6 +13,7 @@ import { quoted, readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
 import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
 import type { OnnxTeacherParams } from '../../utils/params';
+import { counted } from '../../utils/words';
 import type { Batch } from '../data/loader';
 import { INPUT_RANGE } from '../deployment';
 import { checkNormalize, pixelsOf, type Dataset, type ImageShape } from '../data/dataset';
@@ -143,11 +144,11 @@ class OnnxTeacher implements Teacher {
   private async run(images: NdArray, expected: number): Promise<Float32Array> {
     const { prepared } = await this.preparation.run({ images });
     const { shape, data } = await this.model.run({ [this.input.name]: prepared! }, this.output);
-    const [rows] = images.shape;
+    const [rows = 0] = images.shape;
     if (data.length !== expected || shape[0] !== rows) {
       throw new UserError(
-        `${this.model.path}: gives ${quoted(this.output)} of shape [${shape.join(', ')}] for ${rows} image(s), ` +
-          `accepted is [${rows}, ${expected / rows!}]`,
+        `${this.model.path}: gives ${quoted(this.output)} of shape [${shape.join(', ')}] for ${counted(rows, 'image')}, ` +
+          `accepted is [${rows}, ${expected / rows}]`,
       );
     }
     return data as Float32Array;

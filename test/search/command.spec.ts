@@ -205,6 +205,13 @@ describe('search_hyperparams.ts', function () {
       2,
       /^--sampler must be one of grid, random/,
     ],
+    [
+      'far more threads than cores',
+      { space, parallel: 1000 },
+      ['--parent_dir', 'DIR'],
+      1,
+      /^DIR\/search\.json: "parallel" times "threads_per_trial" must be at most \d+, 4 for each core, got 1000$/,
+    ],
     ['a wrong search.json', { space: {} }, ['--parent_dir', 'DIR'], 1, /^DIR\/search.json: "space" must be/],
   ];
   for (const [title, search, args, exitCode, says] of mistakes) {

@@ -31,7 +31,7 @@ describe('a trial', function () {
     const reason = 'epoch 2: the loss is NaN';
     const pruned = eventsIn(directory).filter((event) => event.event === 'pruned');
     for (const event of pruned) expect(event).to.include({ repeat: 0, value: null, epochs: 1, reason });
-    expect(lines.filter((line) => line.includes(`: pruned after 1 epochs, ${reason} (`))).to.have.lengthOf(3);
+    expect(lines.filter((line) => line.includes(`: pruned after 1 epoch, ${reason} (`))).to.have.lengthOf(3);
 
     const runs = collectRuns(directory).filter(({ directory: name }) => names.includes(name));
     expect(runs.map(({ status }) => status)).to.deep.equal(Array(3).fill('pruned'));

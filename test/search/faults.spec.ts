@@ -130,7 +130,7 @@ describe('a search in a directory that fails', function () {
         if (!name.startsWith('killed') && error !== undefined) {
           expect(error, what).to.be.instanceOf(UserError);
           const { message } = error as UserError;
-          expect(message, what).to.match(/^[^\n]*(: cannot be (written|locked): E| trials failed, )[^\n]*$/);
+          expect(message, what).to.match(/^[^\n]*(: cannot be (written|locked): E| trials? failed, )[^\n]*$/);
         }
         if (existsSync(join(directory, '.lock'))) abandonLock(directory);
         expect(await attempt(directory), what).to.equal(undefined);

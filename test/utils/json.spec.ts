@@ -14,6 +14,13 @@ describe('parseJson', () => {
     );
   });
 
+  it('accepts a byte order mark, and says so of what is no UTF-8', () => {
+    for (const parse of [parseJson, parseEditedJson]) expect(parse('\uFEFF{"a": 1}')).to.deep.equal({ a: 1 });
+    expect(() => parseJson('\uFEFF\uFEFF1')).to.throw(SyntaxError);
+    const utf16 = Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from('{"a": 1}', 'utf16le')]);
+    expect(() => parseJson(utf16.toString())).to.throw(Error, 'it is not UTF-8 text');
+  });
+
   it('counts brackets but for those in strings', () => {
     const text = JSON.stringify({ a: '['.repeat(500), b: '\\"[{'.repeat(200), ['{'.repeat(300)]: '\\' });
     expect(parseJson(text)).to.deep.equal(JSON.parse(text));

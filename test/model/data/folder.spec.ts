@@ -221,7 +221,7 @@ describe('a folder of images', () => {
   it('says what is missing', async () => {
     expect(await refusal()).to.equal(`${dir}: not a folder`);
     mkdirSync(join(dir, 'train', 'a'), { recursive: true });
-    expect(await refusal()).to.include(`${join(dir, 'train')}: 1 folder(s) in it, but a folder is needed for each`);
+    expect(await refusal()).to.include(`${join(dir, 'train')}: 1 folder in it, but a folder is needed for each`);
     mkdirSync(join(dir, 'train', 'b'));
     mkdirSync(join(dir, 'val'));
     expect(await refusal()).to.equal(`${dir}: no image to train on in it`);
@@ -278,9 +278,7 @@ describe('bad images', () => {
     const message = await refusal();
     expect(message).to.match(reasons[0]!);
     expect(message.startsWith(`${join(dir, 'train', 'a', names[0]!)}: `)).to.equal(true);
-    expect(message).to.include(
-      ', and 7 more bad image(s); remove what is bad, or set "dataset.on_bad_image" to "skip"',
-    );
+    expect(message).to.include(', and 7 more bad images; remove what is bad, or set "dataset.on_bad_image" to "skip"');
     // What is known already is said again.
     expect(await refusal()).to.equal(message);
   });

@@ -204,7 +204,7 @@ describe('wrong uses', () => {
   it('multikd with weights for another number of teachers', () =>
     refused(
       { method: 'multikd', student: { logits: [8, 5] }, teachers: two, options: { weights: [1, 2, 3] } },
-      'multikd: "weights" must have one for each of the 2 teacher(s), got 3',
+      'multikd: "weights" must have one for each of the 2 teachers, got 3',
     ));
 
   it('softmax_hint of layers of different widths', () =>

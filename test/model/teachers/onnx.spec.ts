@@ -393,7 +393,7 @@ describe('an ONNX teacher', () => {
     expect(await complaintOf(path, () => load(path))).to.match(/^ONNX Runtime cannot run it: .*Reshape/);
     writeFileSync(path, madeModel({ reshape: [10, -1] }));
     expect(await complaintOf(path, () => load(path))).to.equal(
-      'gives "logits" of shape [10, 5] for 5 image(s), accepted is [5, 10]',
+      'gives "logits" of shape [10, 5] for 5 images, accepted is [5, 10]',
     );
   });
 
