@@ -1,6 +1,6 @@
 /** Trials as jobs of a real Slurm of two nodes, where one is installed. */
 import { expect } from 'chai';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -117,6 +117,8 @@ describe('a search on Slurm', function () {
     expect(stdout).to.include(`${join(directory, suspended)}: Slurm job`);
     expect(slurm('squeue', '-h', '-n', 'alpha_0.1,alpha_0.2,alpha_0.3')).to.equal('');
     for (const name of childrenOf(directory)) expect(lockState(join(directory, name)), name).to.equal('free');
+    // The one that waited would take its time at its first start.
+    for (const name of childrenOf(directory)) appendFileSync(join(directory, name, 'starts.txt'), '');
     expect((await ended(startSearch(['--parent_dir', directory]))).exitCode).to.equal(0);
     expect(Object.values(statesIn(directory))).to.deep.equal(Array(3).fill('complete'));
     const params = JSON.parse(readFileSync(join(directory, 'alpha_0.1', 'params.json'), 'utf8')) as object;

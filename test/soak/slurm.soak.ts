@@ -28,7 +28,12 @@ describe('a search of trainings on a Slurm that fails', function () {
 
   const prepare = (name: string, search: object) => {
     const teacher = { model: 'cnn', num_channels: 8, checkpoint: join(scratch, 'teacher', 'best.safetensors') };
-    const params = { dataset: { name: 'shapes', train: 3000, test: 200 }, num_epochs: 4, checkpoint_every: '1s', teacher };
+    const params = {
+      dataset: { name: 'shapes', train: 3000, test: 200 },
+      num_epochs: 4,
+      checkpoint_every: '1s',
+      teacher,
+    };
     const directory = experiment(join(scratch, name), { ...params, model_version: 'cnn_distill', temperature: 4 });
     writeFileSync(join(directory, 'search.json'), JSON.stringify({ space: { alpha: [0.1, 0.5, 0.9] }, ...search }));
     return directory;
