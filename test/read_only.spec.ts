@@ -32,7 +32,7 @@ describe('a directory that is only read', function () {
     expect((await trainHere(['--model_dir', run])).error).to.equal(undefined);
     writeRun(join(shared, 'other'), finished({ alpha: 1 }, 0.5));
     writeFileSync(join(shared, 'params.json'), readFileSync(join(run, 'params.json')));
-    writeFileSync(join(shared, 'search.json'), '{"space": {"alpha": [0.1, 0.5]}}');
+    writeFileSync(join(shared, 'search.json'), '{"space": {"learning_rate": [0.1, 0.5]}}');
     mount('-o', 'remount,ro');
   });
   after(() => {
