@@ -190,12 +190,17 @@ describe('special files', function () {
       ],
       ['run.json', () => divergenceOf(directory)],
       ['launcher.log', () => lastWords(directory)],
-      ['launcher.log', () => localLauncher(['true'], 10).launch(directory)],
     ];
     for (const [name, action] of named) {
       const path = at(name);
       expect(await complaint(() => action(path)), name).to.match(/: cannot be (read|written): not a regular file$/);
     }
+    // The log of the start before moves aside, whatever it is.
+    at('launcher.log');
+    await (
+      await localLauncher(['true'], 10).launch(directory)
+    ).ended;
+    expect(lstatSync(join(directory, 'launcher.1.log')).isFIFO()).to.equal(true);
     at('metrics_test_best_weights.json');
     expect(isFinished(directory)).to.equal(false);
     // A search.json that is away is not the search that is made where there is none.
