@@ -1,5 +1,6 @@
 /** Pipes, devices and links that lead nowhere where a file should be: one line that names them, and nobody waits. */
 import { expect } from 'chai';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -259,6 +260,16 @@ describe('special files', function () {
       symlinkSync('nowhere', link);
       expect(await complaint(load)).to.equal(`${link}: a link that leads nowhere`);
     });
+  });
+
+  it('in place of a lock hold up no process at its end', () => {
+    const path = join(newFolderMade(), '.lock');
+    execFileSync('mkfifo', [path]);
+    const heartbeat = JSON.stringify(join(__dirname, '..', 'utils', 'heartbeat'));
+    const code = `require(${heartbeat}).startHeartbeat(${JSON.stringify(path)}, '{}', 0.02); setTimeout(() => {}, 500)`;
+    const argv = ['-r', 'ts-node/register', '-e', code];
+    const { status, signal, stderr } = spawnSync(process.execPath, argv, { timeout: 20_000, encoding: 'utf8' });
+    expect({ status, signal, stderr }).to.deep.equal({ status: 0, signal: null, stderr: '' });
   });
 
   it('in a cache are as good as none', () => {

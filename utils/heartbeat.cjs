@@ -2,7 +2,7 @@
  * A thread of its own, so that long steps do not hold it up: renews the time stamps of lock files by writing the same bytes
  * again. A file that says something else is no longer ours and is left alone.
  */
-const { closeSync, openSync, readFileSync, writeSync } = require('node:fs');
+const { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } = require('node:fs');
 const { parentPort, workerData } = require('node:worker_threads');
 
 const locks = new Map();
@@ -15,9 +15,10 @@ parentPort.on('message', ({ path, content }) => {
 setInterval(() => {
   for (const [path, content] of locks) {
     try {
-      const file = openSync(path, 'r+');
+      // A pipe in its place would hold this thread, and with it the end of the process.
+      const file = openSync(path, constants.O_RDWR | (constants.O_NONBLOCK ?? 0));
       try {
-        if (readFileSync(file, 'utf8') === content) writeSync(file, content, 0);
+        if (fstatSync(file).isFile() && readFileSync(file, 'utf8') === content) writeSync(file, content, 0);
       } finally {
         closeSync(file);
       }
