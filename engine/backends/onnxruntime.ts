@@ -8,7 +8,7 @@
  * into the buffers of the ones before the last.
  */
 import { availableParallelism } from 'node:os';
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, OrtTensor } from '../onnx_runtime';
 import { ndarray, type DType, type NamedArrays, type NdArray } from '../../utils/ndarray';
 import { Graph } from '../graph';
 import { inHalfPrecision } from '../half_precision';

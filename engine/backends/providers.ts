@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname, join } from 'node:path';
-import { listSupportedBackends } from 'onnxruntime-node';
+import { listSupportedBackends } from '../onnx_runtime';
 import { version } from 'onnxruntime-node/package.json';
 import type { Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';

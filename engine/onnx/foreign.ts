@@ -1,7 +1,7 @@
 /** An ONNX model that another program made: what it is fed and gives, and its results. */
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { InferenceSession } from 'onnxruntime-node';
+import { InferenceSession } from '../onnx_runtime';
 import { quoted, readBytes } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
 import { foreignKind, isOnnx } from '../../utils/file_kinds';

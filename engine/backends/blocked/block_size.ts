@@ -1,5 +1,5 @@
 /** How many channels ONNX Runtime's CPU kernels keep beside each other in its blocked layout, found by trying. */
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { InferenceSession, OrtTensor } from '../../onnx_runtime';
 import { Graph } from '../../graph';
 import { writeModel } from '../../onnx/write';
 import { BLOCKED_DOMAIN } from './values';
