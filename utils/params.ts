@@ -23,21 +23,29 @@ export type Schedule =
       min_learning_rate: number;
     };
 
-/** Folders of images. */
-export interface FolderParams {
-  name: 'folder';
-  dir: string;
-  /** Side of the images in pixels, as the network sees them. */
-  size: number;
+/** How images of many sizes are brought to one, checked and kept. */
+export interface ImageSetParams {
   /** Their shorter side before they are cropped; 8/7 of `size` where absent. */
   resize?: number;
-  /** Part of a folder without `val` and `test` that is held out to test on, drawn by `seed`. */
+  /** What becomes of the colour profile in an image; "ignore" where absent, as torchvision does. */
+  icc?: 'ignore' | 'convert';
+  /** Part of a set without images to test on that is held out for it, drawn by `seed`. */
   test: number;
   seed: number;
   on_bad_image: 'refuse' | 'skip';
   /** Directory of decoded images, and the most of them that are kept there. */
   cache: string;
   cache_gigabytes: number;
+}
+
+/** Folders of images. */
+export interface FolderParams extends ImageSetParams {
+  name: 'folder';
+  dir: string;
+  /** Side of the images in pixels, as the network sees them. */
+  size: number;
+  /** Lists of the classes of images that lie in no folder of a class; of one, also which columns are what. */
+  labels?: string | string[] | { file: string; image?: string; label?: string; split?: string };
 }
 
 /** The images: a set that is read from files, or a generated one of a given size. */
@@ -544,15 +552,20 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   const drawn = { ...integer(0, 0), maximum: MAX_SEED };
   const padding = { ...integer(0, 0), maximum: 64 };
   const shapes = { train: integer(1, 20000), test: integer(1, 2000), seed: drawn };
-  const folder = {
-    dir: { type: 'string' },
-    size: { ...integer(8, 224), maximum: 4096 },
+  const imageSet = {
     resize: { ...integer(Number.isInteger(size) ? Number(size) : 224), maximum: 8192 },
+    icc: oneOf(['ignore', 'convert']),
     test: number({ ...positive, exclusiveMaximum: 1 }, 0.2),
     seed: drawn,
     on_bad_image: oneOf(['refuse', 'skip'], 'refuse'),
     cache: { type: 'string', default: 'data/cache' },
     cache_gigabytes: number(fromZero, 20),
+  };
+  const folder = {
+    dir: { type: 'string' },
+    size: { ...integer(8, 224), maximum: 4096 },
+    labels: listSchema(isObject(dataset) ? dataset.labels : undefined),
+    ...imageSet,
   };
   const forms: Readonly<Record<string, Schema>> = {
     cifar100: { labels: oneOf(['fine', 'coarse'], 'fine') },
@@ -567,6 +580,14 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   const form = isKnown ? (forms[String(name)] ?? {}) : shapes;
   const needed = isKnown && name === 'folder' ? ['name', 'dir'] : ['name'];
   return { ...object({ name: oneOf(datasets), ...form }, needed), default: standard };
+}
+
+/** A list of classes by its path, several, or one with the names of its columns. */
+function listSchema(labels: unknown): Schema {
+  const text: Schema = { type: 'string', minLength: 1 };
+  if (isObject(labels)) return object({ file: text, image: text, label: text, split: text }, ['file']);
+  if (Array.isArray(labels)) return { type: 'array', items: text, minItems: 1, maxItems: 10 };
+  return { ...text, description: 'the path of a list, a list of such, or an object with "file"' };
 }
 
 /** Where the files of a data set are where params.json does not say. */

@@ -1,6 +1,6 @@
 /**
- * What is known of the images of a folder: whether they can be decoded, and how large they are then. It is kept beside a
- * cache of the decoded and resized images, and is looked up as long as a file has the same size and time of change.
+ * What is known of the images of a set: whether they can be decoded, and how large they are then. It is kept beside a cache
+ * of the decoded and resized images, and is looked up as long as an image has the same size and time of change.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, realpathSync, renameSync, rmSync, type Stats } from 'node:fs';
@@ -10,13 +10,22 @@ import pLimit from 'p-limit';
 import { UserError } from '../../utils/errors';
 import { draftOf, makeDirectory, readText, removeDrafts, writeFileAtomic } from '../../utils/files';
 import { isObject, parseJson } from '../../utils/json';
-import { decode, decodeInto, DECODER, failure } from './image_file';
+import { decode, decodeInto, DECODER, failure, type DecodeOptions, type ImageSource } from './image_file';
 
-export interface FoundFile {
-  /** Path below the folder. */
+export interface FoundImage {
+  /** Path below the folder of the set; of an image inside a larger file what names it there. */
   readonly file: string;
-  /** Undefined where a link leads nowhere. */
-  readonly stats: Stats | undefined;
+  /** Of an image inside a larger file its own size and the time when that file changed. Undefined where a link leads nowhere. */
+  readonly stats: Pick<Stats, 'size' | 'mtimeMs' | 'isFile'> | undefined;
+  /** Reads what an image inside a larger file holds. */
+  readonly content?: () => Promise<Uint8Array>;
+  /** Why there is no such image, where that is known. */
+  readonly reason?: string;
+}
+
+/** What is to be decoded. */
+export async function sourceOf(dir: string, { file, content }: FoundImage): Promise<ImageSource> {
+  return content ? content() : join(dir, file);
 }
 
 /** An image that was decoded, or the reason why it could not be. */
@@ -29,9 +38,7 @@ interface Entry {
   readonly verdict: Verdict;
 }
 
-export interface IndexOptions {
-  /** Shorter side in pixels of an image that lies ready. */
-  readonly side: number;
+export interface IndexOptions extends Required<DecodeOptions> {
   /** Directory of all caches. */
   readonly cache: string;
   /** The most bytes of images that are kept in this one. */
@@ -44,32 +51,34 @@ export class ImageIndex {
   private constructor(
     private readonly dir: string,
     private readonly folder: string,
-    readonly side: number,
+    /** How images are decoded that lie ready. */
+    readonly options: Required<DecodeOptions>,
   ) {}
 
   /** Looks up or decodes every file; returns the index, and what it says of each. */
   static async of(
     dir: string,
-    files: readonly FoundFile[],
-    { side, cache, maxBytes, onProgress }: IndexOptions,
+    files: readonly FoundImage[],
+    { side, icc, cache, maxBytes, onProgress }: IndexOptions,
   ): Promise<{ index: ImageIndex; verdicts: Verdict[] }> {
-    const key = [realpathSync(dir), side, DECODER].join('\0');
-    const index = new ImageIndex(dir, join(cache, `${basename(dir)}-${digest(key).slice(0, 12)}`), side);
+    const key = [realpathSync(dir), side, icc, DECODER].join('\0');
+    const index = new ImageIndex(dir, join(cache, `${basename(dir)}-${digest(key).slice(0, 12)}`), { side, icc });
     return { index, verdicts: await index.check(files, maxBytes, onProgress) };
   }
 
   /** Where an image lies decoded. */
-  cachePath(file: string, stats: Stats): string {
-    return join(this.folder, `${digest([file, stats.size, stats.mtimeMs].join('\0')).slice(0, 32)}.tif`);
+  cachePath({ file, stats }: FoundImage): string {
+    return join(this.folder, `${digest([file, stats!.size, stats!.mtimeMs].join('\0')).slice(0, 32)}.tif`);
   }
 
   private async check(
-    files: readonly FoundFile[],
+    files: readonly FoundImage[],
     maxBytes: number,
     onProgress: IndexOptions['onProgress'],
   ): Promise<Verdict[]> {
     const known = this.read();
-    const verdicts = files.map(({ file, stats }) => {
+    const verdicts = files.map(({ file, stats, reason }) => {
+      if (reason !== undefined) return { reason };
       if (!stats) return { reason: 'a link that leads nowhere' };
       if (!stats.isFile()) return { reason: 'not a file' };
       if (stats.size === 0) return { reason: 'an empty file' };
@@ -105,13 +114,12 @@ export class ImageIndex {
   }
 
   /** Decodes a file, into the cache where there is room for it. */
-  private async examined({ file, stats }: FoundFile, hasRoom: boolean): Promise<Verdict> {
-    const path = join(this.dir, file);
+  private async examined(image: FoundImage, hasRoom: boolean): Promise<Verdict> {
     if (hasRoom) {
-      const target = this.cachePath(file, stats!);
+      const target = this.cachePath(image);
       const temporary = draftOf(target);
       try {
-        const size = await decodeInto(path, this.side, temporary);
+        const size = await decodeInto(await sourceOf(this.dir, image), this.options, temporary);
         renameSync(temporary, target);
         return { ...size, cached: true };
       } catch {
@@ -120,7 +128,7 @@ export class ImageIndex {
       }
     }
     try {
-      const { height, width } = await decode(path, this.side);
+      const { height, width } = await decode(await sourceOf(this.dir, image), this.options);
       return { height, width, cached: false };
     } catch (error) {
       return { reason: failure(error) };
@@ -138,7 +146,7 @@ export class ImageIndex {
     }
   }
 
-  private write(files: readonly FoundFile[], verdicts: readonly (Verdict | undefined)[]): void {
+  private write(files: readonly FoundImage[], verdicts: readonly (Verdict | undefined)[]): void {
     const entries = files.flatMap(({ file, stats }, i): [string, Entry][] =>
       stats && verdicts[i] ? [[file, { bytes: stats.size, modified: stats.mtimeMs, verdict: verdicts[i] }]] : [],
     );
@@ -146,10 +154,10 @@ export class ImageIndex {
   }
 
   /** Deletes what was kept of files that have changed or are gone. */
-  private removeOthers(files: readonly FoundFile[], verdicts: readonly Verdict[]): void {
+  private removeOthers(files: readonly FoundImage[], verdicts: readonly Verdict[]): void {
     const kept = new Set([INDEX]);
-    files.forEach(({ file, stats }, i) => {
-      if (bytesOf(verdicts[i]) > 0) kept.add(basename(this.cachePath(file, stats!)));
+    files.forEach((image, i) => {
+      if (bytesOf(verdicts[i]) > 0) kept.add(basename(this.cachePath(image)));
     });
     removeDrafts(this.folder);
     for (const name of readdirSync(this.folder)) {

@@ -422,17 +422,50 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
       picture.clone().avif(),
     ];
     const originals = await Promise.all(kinds.map((kind) => kind.toBuffer()));
+    const others = readdirSync(join(fixtures, 'images')).filter((name) => /\.(bmp|p[bgp]m)$/.test(name));
+    originals.push(...others.map((name) => readFileSync(join(fixtures, 'images', name))));
     const drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
     return {
       inputs: mutants([...originals, Buffer.from(drawing)]),
       read: inFile(folder, 'a.jpg', async (path) => {
-        const { pixels, height, width } = await decode(path, 8).catch((error: unknown) => {
+        const { pixels, height, width } = await decode(path, { side: 8, icc: 'ignore' }).catch((error: unknown) => {
           // What the decoder says is an Error; a mistake of ours would be another.
           if (error instanceof TypeError || error instanceof RangeError) throw error;
           throw new UserError(failure(error));
         });
         expect(pixels).to.have.lengthOf(3 * height * width);
         expect(Math.min(height, width)).to.equal(8);
+      }),
+    };
+  },
+
+  'lists of images and their classes': async (folder) => {
+    const image = await sharp({ create: { width: 12, height: 20, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
+    for (let i = 0; i < 4; i++) writeFileSync(join(folder, `${i}.png`), image);
+    const lists = [
+      'path,label,split\n0.png,cat,train\n1.png,"dog",train\n2.png,cat,val\n3.png,dog,test\n',
+      '0.png 0\n1.png 1\n2.png 0\n',
+      'a;ClassId;Path\n1;2;images\\0.png\n1;3;1.png\n',
+      'cat\ndog\ncat\ndog\n',
+    ];
+    const params = {
+      name: 'folder',
+      dir: folder,
+      size: 8,
+      labels: 'labels.csv',
+      test: 0.5,
+      seed: 0,
+      on_bad_image: 'skip',
+      cache: join(folder, 'cache'),
+      cache_gigabytes: 1,
+    } as const;
+    return {
+      inputs: mutants(lists.map((list) => Buffer.from(list))),
+      read: inFile(folder, 'labels.csv', async () => {
+        const { train, classes } = await loadDataset(params);
+        for (const label of train.labels) expect(label).to.be.within(0, classes.length - 1);
       }),
     };
   },

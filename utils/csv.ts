@@ -1,0 +1,38 @@
+/** Reads tables in text files: a row a line, cells apart by one character, and in double quotes where they hold it. */
+
+/** The rows; blanks around cells, empty lines and a mark of the byte order do not count. */
+export function parseCsv(text: string, delimiter: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let cell = '';
+  let isQuoted = false;
+  const endCell = () => {
+    row.push(cell.trim());
+    cell = '';
+  };
+  const endRow = () => {
+    endCell();
+    if (row.length > 1 || row[0] !== '') rows.push(row);
+    row = [];
+  };
+  for (let i = text.startsWith('\ufeff') ? 1 : 0; i < text.length; i++) {
+    const character = text[i]!;
+    if (isQuoted) {
+      if (character !== '"') cell += character;
+      else if (text[i + 1] === '"') cell += text[i++];
+      else isQuoted = false;
+    } else if (character === '"' && cell.trim() === '') {
+      isQuoted = true;
+      cell = '';
+    } else if (character === delimiter) endCell();
+    else if (character === '\n') endRow();
+    else if (character !== '\r') cell += character;
+  }
+  endRow();
+  return rows;
+}
+
+/** What stands between the cells of a table whose first line this is: a tab, a comma, a semicolon, or a blank. */
+export function delimiterOf(line: string): string {
+  return ['\t', ',', ';'].find((delimiter) => line.includes(delimiter)) ?? ' ';
+}
