@@ -51,10 +51,12 @@ export interface FolderParams extends ImageSetParams {
 /** The images: a set that is read from files, or a generated one of a given size. */
 export type DatasetParams =
   | { name: 'cifar10' }
-  | { name: 'mnist' | 'fashion_mnist'; pad: number }
+  | { name: 'mnist' | 'fashion_mnist' | 'kmnist' | 'qmnist'; pad: number }
+  | { name: 'emnist'; pad: number; split: 'balanced' | 'byclass' | 'bymerge' | 'letters' | 'digits' | 'mnist' }
   | { name: 'cifar100'; labels: 'fine' | 'coarse' }
   | { name: 'cifar10.1'; test_dir: string }
   | { name: 'stl10'; train: 'labeled' | 'unlabeled' }
+  | { name: 'svhn'; train: 'train' | 'train+extra' }
   | { name: 'shapes'; train: number; test: number; seed: number }
   | FolderParams;
 
@@ -572,7 +574,14 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
     'cifar10.1': { test_dir: { type: 'string', default: 'data/cifar-10.1' } },
     mnist: { pad: padding },
     fashion_mnist: { pad: padding },
+    kmnist: { pad: padding },
+    qmnist: { pad: padding },
+    emnist: {
+      pad: padding,
+      split: oneOf(['balanced', 'byclass', 'bymerge', 'letters', 'digits', 'mnist'], 'balanced'),
+    },
     stl10: { train: oneOf(['labeled', 'unlabeled'], 'labeled') },
+    svhn: { train: oneOf(['train', 'train+extra'], 'train') },
     shapes,
     folder,
   };
@@ -596,7 +605,11 @@ function dataDirectory(dataset: unknown): string {
     cifar100: 'data/cifar-100-binary',
     mnist: 'data/mnist',
     fashion_mnist: 'data/fashion-mnist',
+    kmnist: 'data/kmnist',
+    qmnist: 'data/qmnist',
+    emnist: 'data/emnist',
     stl10: 'data/stl10_binary',
+    svhn: 'data/svhn',
   };
   const name = isObject(dataset) ? dataset.name : dataset;
   const own = typeof name === 'string' && Object.hasOwn(directories, name) ? directories[name] : undefined;

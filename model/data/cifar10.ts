@@ -18,6 +18,7 @@ export const cifar10Source: Source = {
     },
   ],
   advice: 'put data_batch_*.bin and test_batch.bin of the CIFAR-10 binary version there, or set "data_dir"',
+  forms: [{ mark: /^data_batch_.*\.bin$/, folders: ['cifar-10-batches-bin'] }],
 };
 
 const format = 'the CIFAR-10 binary version';

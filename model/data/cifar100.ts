@@ -18,6 +18,7 @@ export const cifar100Source: Source = {
     },
   ],
   advice: 'put train.bin and test.bin of the CIFAR-100 binary version there, or set "data_dir"',
+  forms: [{ mark: /^(train|test)\.bin$/, folders: ['cifar-100-binary'] }],
 };
 
 const format = 'the CIFAR-100 binary version';

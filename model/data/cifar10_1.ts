@@ -19,6 +19,7 @@ export const cifar101Source: Source = {
     { url: url + labels, sha256: 'ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448' },
   ],
   advice: `put ${images} and ${labels} there, or set "test_dir"`,
+  forms: [],
 };
 
 /** CIFAR-10 of the folder `dir`, with the test images in `testDir` in place of its own. */

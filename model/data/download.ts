@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { extract } from 'tar';
 import { messageOf, UserError } from '../../utils/errors';
+import type { Form } from './places';
 
 /** Bytes received so far, and in all where the server tells. */
 export type DownloadProgress = (received: number, total: number | undefined) => void;
@@ -20,8 +21,11 @@ export interface RemoteFile {
 
 /** Where a data set comes from, and what to do where that can't be had. */
 export interface Source {
+  /** None where there is no archive that can be fetched. */
   readonly files: readonly RemoteFile[];
   readonly advice: string;
+  /** How it may lie on disk. */
+  readonly forms: readonly Form[];
 }
 
 /**
@@ -30,9 +34,10 @@ export interface Source {
  */
 export async function fetchDataset(
   dir: string,
-  { files, advice }: Source,
+  { files, advice }: Omit<Source, 'forms'>,
   onProgress?: DownloadProgress,
 ): Promise<void> {
+  if (files.length === 0) throw new UserError(`${dir}: not found: ${advice}`);
   let temporary: string | undefined;
   const abort = new AbortController();
   try {

@@ -8,8 +8,10 @@ import type { Dataset, StoredDataset } from './dataset';
 import { fetchDataset, type Source } from './download';
 import { loadFolder } from './folder';
 import { loadMnist, mnistSource } from './mnist';
+import { placeOf } from './places';
 import { makeShapes } from './shapes';
 import { loadStl10, stl10Source } from './stl10';
+import { loadSvhn, svhnSource } from './svhn';
 
 export const datasetNames = [
   'cifar10',
@@ -17,7 +19,11 @@ export const datasetNames = [
   'cifar10.1',
   'mnist',
   'fashion_mnist',
+  'kmnist',
+  'qmnist',
+  'emnist',
   'stl10',
+  'svhn',
   'shapes',
   'folder',
 ] as const;
@@ -36,7 +42,8 @@ export function loadDataset(
 export function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset>;
 export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset> {
   const from = async (dir: string, source: Source): Promise<string> => {
-    if (!isThere(dir)) await fetchDataset(dir, source, (done, total) => onProgress?.(done, total, 'bytes'));
+    if (!isThere(dir) && !placeOf(dir, source.forms))
+      await fetchDataset(dir, source, (done, total) => onProgress?.(done, total, 'bytes'));
     return dir;
   };
   switch (spec.name) {
@@ -48,9 +55,15 @@ export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress):
       return loadCifar101(await from(spec.dir, cifar10Source), await from(spec.test_dir, cifar101Source));
     case 'mnist':
     case 'fashion_mnist':
+    case 'kmnist':
+    case 'qmnist':
       return loadMnist(await from(spec.dir, mnistSource(spec.name)), spec.name, spec.pad);
+    case 'emnist':
+      return loadMnist(await from(spec.dir, mnistSource(spec.name, spec.split)), spec.name, spec.pad, spec.split);
     case 'stl10':
       return loadStl10(await from(spec.dir, stl10Source), spec.train);
+    case 'svhn':
+      return loadSvhn(await from(spec.dir, svhnSource(spec.train)), spec.train);
     case 'shapes':
       return makeShapes(spec);
     case 'folder':

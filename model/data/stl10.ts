@@ -7,6 +7,7 @@ import { readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
 import type { StoredDataset, StoredSplit } from './dataset';
 import type { Source } from './download';
+import { transposePlanes } from './planes';
 import { filesIn, readClasses, readLarge } from './records';
 
 export const stl10Source: Source = {
@@ -19,6 +20,7 @@ export const stl10Source: Source = {
   ],
   advice:
     'put train_X.bin, train_y.bin, test_X.bin and test_y.bin of the STL-10 binary version there, or set "data_dir"',
+  forms: [{ mark: /^train_X\.bin$/, folders: ['stl10_binary'] }],
 };
 
 const format = 'the STL-10 binary version';
@@ -72,16 +74,6 @@ function readImages(path: string): Uint8Array {
   if (images.length % imageBytes !== 0) {
     throw new UserError(`${path}: ${images.length} bytes is not a multiple of ${imageBytes}, the file is incomplete`);
   }
-  const plane = SIDE * SIDE;
-  for (let start = 0; start < images.length; start += plane) {
-    for (let y = 0; y < SIDE; y++) {
-      for (let x = 0; x < y; x++) {
-        const [here, there] = [start + y * SIDE + x, start + x * SIDE + y];
-        const value = images[here]!;
-        images[here] = images[there]!;
-        images[there] = value;
-      }
-    }
-  }
+  transposePlanes(images, SIDE);
   return images;
 }

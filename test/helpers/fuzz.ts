@@ -15,6 +15,7 @@ import { loadCifar101 } from '../../model/data/cifar10_1';
 import { decode, failure } from '../../model/data/image_file';
 import { loadMnist } from '../../model/data/mnist';
 import { loadStl10 } from '../../model/data/stl10';
+import { loadSvhn } from '../../model/data/svhn';
 import { planRepetition } from '../../model/repetition';
 import { compareRuns, comparisonInWords } from '../../model/run_comparison';
 import { plannedRuns } from '../../model/stages';
@@ -51,10 +52,15 @@ import { fakeRecords } from '../model/data/fakeCifar10';
 import {
   fakeCifar100Records,
   idx,
+  mat,
   npy,
+  svhn,
   writeFakeCifar100,
   writeFakeCifar101,
+  writeFakeEmnist,
   writeFakeMnist,
+  writeFakeQmnist,
+  writeFakeSvhn,
 } from '../model/data/fakes';
 import { jsonMutants, lineMutants, mutants } from './mutants';
 import { finished, writeHits, writeRun } from './runs';
@@ -407,6 +413,30 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
         writeFileSync(join(folder, 'test_X.bin'), isImages ? input : image);
         writeFileSync(join(folder, 'test_y.bin'), isImages ? Buffer.of(3) : input);
         loadStl10(folder, 'labeled');
+      },
+    };
+  },
+
+  'MATLAB files': (folder) => {
+    writeFakeSvhn(folder);
+    return {
+      inputs: mutants([svhn(2), svhn(1, false), mat({ X: [[2], Buffer.of(1, 2)], y: [[1, 1], Buffer.of(1)] }, false)]),
+      read: inFile(folder, 'test_32x32.mat', () => loadSvhn(folder)),
+    };
+  },
+
+  'EMNIST and QMNIST': (folder) => {
+    writeFakeEmnist(folder, 'letters', 26, 1);
+    writeFakeQmnist(folder);
+    const [images, labels] = [idx([2, 28, 28], (i) => i % 256), idx([12, 8], (i) => i % 10, 12)];
+    return {
+      inputs: mutants([images, labels]),
+      read: (input) => {
+        const isImages = input.length > 1000;
+        const name = isImages ? 'emnist-letters-test-images-idx3-ubyte' : 'qmnist-test-labels-idx2-int';
+        writeFileSync(join(folder, name), input);
+        if (isImages) loadMnist(folder, 'emnist', 0, 'letters');
+        else loadMnist(folder, 'qmnist');
       },
     };
   },

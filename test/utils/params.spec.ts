@@ -209,7 +209,19 @@ describe('params', () => {
   });
 
   describe('of further data sets', () => {
-    const datasets = ['cifar10', 'cifar100', 'cifar10.1', 'mnist', 'fashion_mnist', 'stl10', 'shapes', 'folder'];
+    const datasets = [
+      'cifar10',
+      'cifar100',
+      'cifar10.1',
+      'mnist',
+      'fashion_mnist',
+      'kmnist',
+      'qmnist',
+      'emnist',
+      'stl10',
+      'shapes',
+      'folder',
+    ];
     const wider = { ...catalogue, datasets };
     const read = (changes: object) => parseParams({ ...plain, ...changes }, 'params.json', wider);
     const refused = (changes: object) => {

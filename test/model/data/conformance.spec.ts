@@ -1,4 +1,4 @@
-/** What every dataset and every pass over it must keep to; each kind of dataset is tested by being listed. */
+/** What every dataset and every pass over it must keep to; each layout of each kind is tested by being listed. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,18 +9,34 @@ import { type Dataset, pixelsOf, type Split } from '../../../model/data/dataset'
 import { type BatchOptions, loadBatches, partition } from '../../../model/data/loader';
 import { allOf } from '../../../model/evaluation';
 import { writeFakeCifar10 } from './fakeCifar10';
-import { writeFakeCifar100, writeFakeCifar101, writeFakeFolder, writeFakeMnist, writeFakeStl10 } from './fakes';
+import {
+  writeFakeCifar100,
+  writeFakeCifar101,
+  writeFakeEmnist,
+  writeFakeFolder,
+  writeFakeMnist,
+  writeFakeQmnist,
+  writeFakeStl10,
+  writeFakeSvhn,
+} from './fakes';
 
 const folder = mkdtempSync(join(tmpdir(), 'datasets-'));
 const at = (name: string) => join(folder, name);
 const ofFolder = { size: 16, test: 0.2, seed: 0, on_bad_image: 'refuse', cache_gigabytes: 1 } as const;
-const specs: Record<(typeof datasetNames)[number], DatasetSpec> = {
+const specs: Readonly<Record<string, DatasetSpec>> = {
   cifar10: { name: 'cifar10', dir: at('cifar10') },
   cifar100: { name: 'cifar100', labels: 'fine', dir: at('cifar100') },
   'cifar10.1': { name: 'cifar10.1', dir: at('cifar10'), test_dir: at('cifar10.1') },
   mnist: { name: 'mnist', pad: 0, dir: at('mnist') },
   fashion_mnist: { name: 'fashion_mnist', pad: 2, dir: at('mnist') },
+  'mnist, as torchvision has it': { name: 'mnist', pad: 0, dir: at('root') },
+  kmnist: { name: 'kmnist', pad: 0, dir: at('root') },
+  qmnist: { name: 'qmnist', pad: 0, dir: at('root/QMNIST/raw') },
+  'emnist balanced': { name: 'emnist', split: 'balanced', pad: 0, dir: at('root') },
+  'emnist letters': { name: 'emnist', split: 'letters', pad: 2, dir: at('root') },
   stl10: { name: 'stl10', train: 'labeled', dir: at('stl10') },
+  svhn: { name: 'svhn', train: 'train', dir: at('svhn') },
+  'svhn with extra images': { name: 'svhn', train: 'train+extra', dir: at('svhn') },
   shapes: { name: 'shapes', train: 40, test: 20, seed: 1, dir: folder },
   folder: { name: 'folder', dir: at('folder'), cache: at('cache'), ...ofFolder },
 };
@@ -32,20 +48,29 @@ before(async () => {
   writeFakeCifar100(at('cifar100'));
   writeFakeCifar101(at('cifar10.1'));
   writeFakeMnist(at('mnist'));
+  for (const name of ['MNIST', 'KMNIST']) writeFakeMnist(at(`root/${name}/raw`));
+  writeFakeQmnist(at('root/QMNIST/raw'));
+  writeFakeEmnist(at('root/EMNIST/raw'), 'balanced', 47);
+  writeFakeEmnist(at('root/EMNIST/raw'), 'letters', 26, 1);
   writeFakeStl10(at('stl10'));
+  writeFakeSvhn(at('svhn'));
   await writeFakeFolder(at('folder'));
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-for (const name of datasetNames) {
-  describe(`dataset ${name}`, () => {
+it('each kind of dataset has a layout that is tested', () => {
+  expect(new Set(Object.values(specs).map(({ name }) => name))).to.deep.equal(new Set(datasetNames));
+});
+
+for (const [title, spec] of Object.entries(specs)) {
+  describe(`dataset ${title}`, () => {
     let dataset: Dataset;
     before(async () => {
-      dataset = await loadDataset(specs[name]);
+      dataset = await loadDataset(spec);
     });
 
     it('has images and labels of its sizes', async () => {
-      expect(dataset.name).to.equal(name);
+      expect(dataset.name).to.equal(spec.name);
       const imageSize = dataset.shape.reduce((product, length) => product * length, 1);
       for (const split of [dataset.train, dataset.test]) {
         expect(split.size).to.be.above(0);
@@ -65,7 +90,7 @@ for (const name of datasetNames) {
     });
 
     it('is the same when loaded again', async () => {
-      const again = await loadDataset(specs[name]);
+      const again = await loadDataset(spec);
       expect(again.classes).to.deep.equal(dataset.classes);
       expect(Buffer.compare(await pixels(again.train, again), await pixels(dataset.train, dataset))).to.equal(0);
       expect(Buffer.compare(await pixels(again.test, again), await pixels(dataset.test, dataset))).to.equal(0);

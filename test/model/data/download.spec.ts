@@ -155,7 +155,7 @@ describe('fetchDataset', () => {
 
   describe('of several files', () => {
     const digest = (name: string, algorithm: string) => createHash(algorithm).update(name).digest('hex');
-    const sourceOf = (second: string): Source => ({
+    const sourceOf = (second: string): Omit<Source, 'forms'> => ({
       files: [
         { url: `${new URL('a/one.npy', url).href}`, md5: digest('/a/one.npy', 'md5') },
         { url: `${new URL('a/two.npy', url).href}`, sha256: second },

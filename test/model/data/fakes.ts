@@ -1,7 +1,7 @@
 /** Tiny folders in the layouts of the data sets, for tests; pixels are those of `fakePixel`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { fakePixel } from './fakeCifar10';
 
@@ -22,13 +22,15 @@ export function writeFakeCifar100(dir: string): void {
   writeFileSync(join(dir, 'test.bin'), fakeCifar100Records(12));
 }
 
-/** An IDX file of unsigned bytes. */
-export function idx(lengths: readonly number[], byteAt: (i: number) => number): Buffer {
+/** An IDX file of unsigned bytes, or of integers of 32 bits. */
+export function idx(lengths: readonly number[], valueAt: (i: number) => number, type: 8 | 12 = 8): Buffer {
   const header = Buffer.alloc(4 + 4 * lengths.length);
-  header.set([0, 0, 8, lengths.length]);
+  header.set([0, 0, type, lengths.length]);
   lengths.forEach((length, axis) => header.writeUInt32BE(length, 4 + 4 * axis));
   const count = lengths.reduce((product, length) => product * length, 1);
-  return Buffer.concat([header, Buffer.from(Array.from({ length: count }, (_, i) => byteAt(i)))]);
+  const values = Array.from({ length: count }, (_, i) => valueAt(i));
+  const elements = type === 8 ? Buffer.from(values) : Buffer.from(Int32Array.from(values).buffer).swap32();
+  return Buffer.concat([header, elements]);
 }
 
 /** 30 training and 12 test images of 28 × 28; two of the files are compressed. */
@@ -42,6 +44,40 @@ export function writeFakeMnist(dir: string): void {
     join(dir, 't10k-labels-idx1-ubyte'),
     idx([12], (i) => (3 * i) % 10),
   );
+}
+
+/** EMNIST, whose images lie column by column, and whose letters count from 1. */
+export function writeFakeEmnist(dir: string, split: string, classes: number, first = 0): void {
+  mkdirSync(dir, { recursive: true });
+  const pixel = (i: number) => {
+    const [image, place] = [Math.floor(i / 784), i % 784];
+    return fakePixel(image, (place % 28) * 28 + Math.floor(place / 28));
+  };
+  for (const [part, size, step] of [
+    ['train', 30, 1],
+    ['test', 12, 3],
+  ] as const) {
+    const name = (kind: string) => join(dir, `emnist-${split}-${part}-${kind}-ubyte`);
+    writeFileSync(name('images-idx3'), idx([size, 28, 28], pixel));
+    writeFileSync(
+      name('labels-idx1'),
+      idx([size], (i) => first + ((step * i) % classes)),
+    );
+  }
+}
+
+/** QMNIST, whose labels are the first of eight numbers. */
+export function writeFakeQmnist(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  const pixel = (i: number) => fakePixel(Math.floor(i / 784), i % 784);
+  for (const [part, size] of [
+    ['train', 30],
+    ['test', 12],
+  ] as const) {
+    writeFileSync(join(dir, `qmnist-${part}-images-idx3-ubyte.gz`), gzipSync(idx([size, 28, 28], pixel)));
+    const labels = idx([size, 8], (i) => (i % 8 === 0 ? (i / 8) % 10 : 1000 + i), 12);
+    writeFileSync(join(dir, `qmnist-${part}-labels-idx2-int.gz`), gzipSync(labels));
+  }
 }
 
 /** STL-10: pixel (channel, row, column) of image i, which a file has column by column. */
@@ -69,6 +105,58 @@ export function writeFakeStl10(dir: string): void {
   writeFileSync(join(dir, 'test_X.bin'), stl10Images(5));
   writeFileSync(join(dir, 'test_y.bin'), Buffer.from([1, 2, 3, 10, 5]));
   writeFileSync(join(dir, 'unlabeled_X.bin'), stl10Images(7));
+}
+
+/** A MATLAB file of version 5 with arrays of unsigned bytes, column-major, each compressed or not. */
+export function mat(
+  arrays: Readonly<Record<string, readonly [shape: number[], bytes: Uint8Array]>>,
+  packed: boolean,
+): Buffer {
+  const element = (type: number, data: Uint8Array) => {
+    const tag = Buffer.alloc(8);
+    tag.writeUInt32LE(type, 0);
+    tag.writeUInt32LE(data.length, 4);
+    return Buffer.concat([tag, data, Buffer.alloc((8 - (data.length % 8)) % 8)]);
+  };
+  const matrices = Object.entries(arrays).map(([name, [shape, bytes]]) => {
+    const parts = [
+      element(6, Buffer.of(9, 0, 0, 0, 0, 0, 0, 0)),
+      element(5, Buffer.from(Int32Array.from(shape).buffer)),
+      // A short name stands in its tag.
+      Buffer.concat([Buffer.of(1, 0, name.length, 0), Buffer.from(name.padEnd(4, '\0'))]),
+      element(2, bytes),
+    ];
+    const matrix = element(14, Buffer.concat(parts));
+    if (!packed) return matrix;
+    const deflated = deflateSync(matrix);
+    const tag = Buffer.alloc(8);
+    tag.writeUInt32LE(15, 0);
+    tag.writeUInt32LE(deflated.length, 4);
+    return Buffer.concat([tag, deflated]);
+  });
+  const header = Buffer.alloc(128, ' ');
+  header.write('MATLAB 5.0 MAT-file');
+  header.writeUInt16LE(0x100, 124);
+  header.write('IM', 126);
+  return Buffer.concat([header, ...matrices]);
+}
+
+/** SVHN: images of which a file has the planes column by column, and labels 1 to 10. */
+export function svhn(size: number, packed = true): Buffer {
+  const pixels = Uint8Array.from({ length: size * 3072 }, (_, i) => {
+    const [image, place] = [Math.floor(i / 3072), i % 3072];
+    const [channel, column, row] = [Math.floor(place / 1024), Math.floor(place / 32) % 32, place % 32];
+    return fakePixel(image, channel * 1024 + row * 32 + column);
+  });
+  const labels = Uint8Array.from({ length: size }, (_, i) => 1 + (i % 10));
+  return mat({ X: [[32, 32, 3, size], pixels], y: [[size, 1], labels] }, packed);
+}
+
+export function writeFakeSvhn(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, 'train_32x32.mat'), svhn(30));
+  writeFileSync(join(dir, 'test_32x32.mat'), svhn(12, false));
+  writeFileSync(join(dir, 'extra_32x32.mat'), svhn(5));
 }
 
 /** A .npy file of version 1. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,17 +8,23 @@ import { loadCifar101 } from '../../../model/data/cifar10_1';
 import { loadMnist } from '../../../model/data/mnist';
 import { readLarge } from '../../../model/data/records';
 import { loadStl10 } from '../../../model/data/stl10';
+import { loadSvhn } from '../../../model/data/svhn';
 import { UserError } from '../../../utils/errors';
 import { fakePixel, writeFakeCifar10 } from './fakeCifar10';
 import {
   fakeCifar100Records,
   idx,
+  mat,
   npy,
   stl10Pixel,
+  svhn,
   writeFakeCifar100,
   writeFakeCifar101,
+  writeFakeEmnist,
   writeFakeMnist,
+  writeFakeQmnist,
   writeFakeStl10,
+  writeFakeSvhn,
 } from './fakes';
 
 let dir: string;
@@ -171,6 +177,72 @@ describe('loadMnist', () => {
   });
 });
 
+describe('the sets in the form of MNIST', () => {
+  const pixels = ({ images }: { images: Uint8Array }, image: number) => images.subarray(image * 784, (image + 1) * 784);
+  const fake = (image: number) => Uint8Array.from({ length: 784 }, (_, p) => fakePixel(image, p));
+
+  it('are found where torchvision has them, also beside the folder that is not there', () => {
+    writeFakeMnist(join(dir, 'FashionMNIST', 'raw'));
+    for (const place of ['.', 'FashionMNIST', 'FashionMNIST/raw', 'fashion-mnist']) {
+      const { train, remarks } = loadMnist(join(dir, place), 'fashion_mnist');
+      expect(pixels(train, 3)).to.deep.equal(fake(3));
+      const found = `Fashion-MNIST is read from ${join(dir, 'FashionMNIST', 'raw')}`;
+      expect(remarks).to.deep.equal(place === 'FashionMNIST/raw' ? [] : [found]);
+    }
+    expectRefusal(() => loadMnist(dir, 'kmnist'), `${dir}: no file of KMNIST in it`);
+    expectRefusal(() => loadMnist(join(dir, 'other'), 'kmnist'), `${join(dir, 'other')}: not a folder`);
+    writeFileSync(join(dir, 'kmnist.zip'), '');
+    expectRefusal(() => loadMnist(dir, 'kmnist'), `${dir}: no file of KMNIST in it: unpack kmnist.zip`);
+  });
+
+  it('may have a dot in the names of their files', () => {
+    writeFakeMnist(dir);
+    for (const name of ['train-images-idx3-ubyte', 't10k-labels-idx1-ubyte']) {
+      renameSync(join(dir, name), join(dir, name.replace('-idx', '.idx')));
+    }
+    expect([...loadMnist(dir, 'mnist').test.labels.slice(0, 5)]).to.deep.equal([0, 3, 6, 9, 2]);
+  });
+
+  it('KMNIST has its own classes', () => {
+    writeFakeMnist(dir);
+    expect(loadMnist(dir, 'kmnist').classes.join(' ')).to.equal('o ki su tsu na ha ma ya re wo');
+  });
+
+  it('EMNIST has upright images, labels from 0, and classes by its split', () => {
+    writeFakeEmnist(join(dir, 'gzip'), 'letters', 26, 1);
+    writeFakeEmnist(join(dir, 'gzip'), 'bymerge', 47);
+    const { classes, train, test } = loadMnist(dir, 'emnist', 0, 'letters');
+    expect([classes.length, classes[0], classes[25]]).to.deep.equal([26, 'a', 'z']);
+    expect([...train.labels.slice(24, 28)]).to.deep.equal([24, 25, 0, 1]);
+    expect([...test.labels.slice(0, 4)]).to.deep.equal([0, 3, 6, 9]);
+    expect(pixels(train, 5)).to.deep.equal(fake(5));
+    expect(loadMnist(dir, 'emnist', 0, 'bymerge').classes.slice(34).join('')).to.equal('YZabdefghnqrt');
+    expectRefusal(() => loadMnist(dir, 'emnist'), `${dir}: no file of EMNIST balanced in it`);
+    const labels = join(dir, 'gzip', 'emnist-letters-test-labels-idx1-ubyte');
+    writeFileSync(
+      labels,
+      idx([12], (i) => i),
+    );
+    expectRefusal(
+      () => loadMnist(dir, 'emnist', 0, 'letters'),
+      `${labels}: element 0 is the label 0, labels are 1 to 26`,
+    );
+  });
+
+  it('QMNIST has the class in front of what else is known of a digit', () => {
+    writeFakeQmnist(dir);
+    const { train, test } = loadMnist(dir, 'qmnist');
+    expect([...train.labels.slice(8, 12)]).to.deep.equal([8, 9, 0, 1]);
+    expect([train.size, test.size]).to.deep.equal([30, 12]);
+    const labels = join(dir, 'qmnist-test-labels-idx2-int');
+    writeFileSync(
+      labels,
+      idx([12, 8], () => 10, 12),
+    );
+    expectRefusal(() => loadMnist(dir, 'qmnist'), `${labels}: element 0 is the label 10, labels are 0 to 9`);
+  });
+});
+
 describe('loadStl10', () => {
   beforeEach(() => writeFakeStl10(dir));
 
@@ -203,6 +275,62 @@ describe('loadStl10', () => {
     expectRefusal(() => loadStl10(dir, 'labeled'), `${labels}: 2 labels for 5 images`);
     truncateSync(join(dir, 'train_X.bin'), 27647);
     expectRefusal(() => loadStl10(dir, 'labeled'), '27647 bytes is not a multiple of 27648');
+  });
+});
+
+describe('loadSvhn', () => {
+  beforeEach(() => writeFakeSvhn(dir));
+  const refusal = async (message: string | RegExp) => {
+    const error: unknown = await loadSvhn(dir).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(UserError);
+    if (typeof message === 'string') expect((error as Error).message).to.equal(message);
+    else expect((error as Error).message).to.match(message);
+  };
+
+  it('reads planes that lie column by column, and 10 as the digit 0', async () => {
+    const { train, test, shape, remarks } = await loadSvhn(dir);
+    expect([shape, train.size, test.size, remarks]).to.deep.equal([[3, 32, 32], 30, 12, []]);
+    expect([...train.labels.slice(0, 11)]).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+    for (const place of [0, 31, 32, 1023, 1024, 3071]) {
+      expect(train.images[29 * 3072 + place]).to.equal(fakePixel(29, place));
+      expect(test.images[11 * 3072 + place]).to.equal(fakePixel(11, place));
+    }
+    const all = await loadSvhn(dir, 'train+extra');
+    expect([all.train.size, all.train.labels[30]]).to.deep.equal([35, 1]);
+    expect(all.train.images[34 * 3072 + 77]).to.equal(fakePixel(4, 77));
+  });
+
+  it('refuses damaged files, and those of other versions', async () => {
+    const path = join(dir, 'test_32x32.mat');
+    const write = (content: Uint8Array | string) => writeFileSync(path, content);
+    write(svhn(12).subarray(0, 1500));
+    await refusal(`${path}: not a valid MATLAB file: it is cut off`);
+    const packed = svhn(12);
+    packed[400]! ^= 1;
+    write(packed);
+    await refusal(/^.*test_32x32\.mat: not a valid MATLAB file: (incorrect|invalid) /);
+    const labels = Buffer.alloc(12, 1);
+    const images = new Uint8Array(12 * 3072);
+    write(mat({ X: [[32, 32, 3, 12], images], y: [[11, 1], labels.subarray(0, 11)] }, true));
+    await refusal(`${path}: 11 labels for 12 images`);
+    labels[3] = 11;
+    write(mat({ X: [[32, 32, 3, 12], images], y: [[12, 1], labels] }, true));
+    await refusal(`${path}: element 3 of "y" is 11, labels are 1 to 10`);
+    write(mat({ X: [[12, 32, 32, 3], images] }, true));
+    await refusal(`${path}: no array "y" in it`);
+    write(mat({ X: [[12, 32, 32, 3], images], y: [[12, 1], labels] }, true));
+    await refusal(`${path}: "X" has the shape [12, 32, 32, 3], accepted is uint8 [32, 32, 3, N]`);
+    write(mat({ X: [[32, 32, 3, 13], images], y: [[12, 1], labels] }, true));
+    await refusal(`${path}: not a valid MATLAB file: "X" has the shape [32, 32, 3, 13], but 36864 bytes`);
+    write(`MATLAB 7.3 MAT-file${' '.repeat(200)}`);
+    await refusal(`${path}: of MATLAB's version 7.3 (HDF5), accepted is 5: save it with -v7`);
+    write(' '.repeat(200));
+    await refusal(`${path}: not a MATLAB file of version 5`);
+    rmSync(path);
+    await refusal(`${dir}: no test_32x32.mat of SVHN in it`);
   });
 });
 
