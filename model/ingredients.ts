@@ -55,7 +55,8 @@ export function ingredientsOf(
 
 /** Keys of params.json that say where something lies, and not what it is. */
 export function isPathKey(key: string): boolean {
-  return /^(data_dir|dataset\.(dir|test_dir)|teacher\.(\d+\.)?(checkpoint|onnx|logits)|init\.checkpoint)$/.test(key);
+  const ofData = /^(data_dir|dataset\.(dir|test_dir|file|classes|labels(\.\d+|\.file)?))$/;
+  return ofData.test(key) || /^(teacher\.(\d+\.)?(checkpoint|onnx|logits)|init\.checkpoint)$/.test(key);
 }
 
 /**

@@ -77,7 +77,8 @@ describe('the indexes', () => {
       expect(others).to.deep.equal([]);
     }
     for (const name of datasetNames) {
-      const dataset = name === 'folder' ? { name, dir: 'images' } : name;
+      const own = { folder: { dir: 'images' }, npz: { file: 'a.npz' } }[name as string];
+      const dataset = own ? { name, ...own } : name;
       expect(parse({ dataset }).dataset.name).to.equal(name);
     }
   });

@@ -11,7 +11,7 @@ const magic = Buffer.from('\x93NUMPY', 'latin1');
 
 /** The element types that are read, by NumPy's name, and their encoding. */
 const dtypes = new Map(
-  Object.entries({ '<f4': 'F32', '<f8': 'F64', '<i4': 'I32', '<i8': 'I64', '|u1': 'U8' }).map(
+  Object.entries({ '<f4': 'F32', '<f8': 'F64', '<i4': 'I32', '<i8': 'I64', '|u1': 'U8', '|i1': 'I8', '|b1': 'BOOL' }).map(
     ([descr, name]) => [descr, encodings.get(name)!] as const,
   ),
 );
@@ -25,11 +25,15 @@ const MAX_HEADER_LENGTH = 10_000;
  * missing or damaged, or holds elements of another kind.
  */
 export function readNpy(path: string): NdArray {
-  const bytes = readBytes(path);
+  return parseNpy(readBytes(path), path);
+}
+
+/** The same of what is in a file; `source` names it in messages. */
+export function parseNpy(bytes: Uint8Array, source: string): NdArray {
   try {
     return parse(bytes);
   } catch (error) {
-    if (error instanceof FormatError) throw new UserError(`${path}: not a valid .npy file: ${error.message}`);
+    if (error instanceof FormatError) throw new UserError(`${source}: not a valid .npy file: ${error.message}`);
     throw error;
   }
 }

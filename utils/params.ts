@@ -48,16 +48,28 @@ export interface FolderParams extends ImageSetParams {
   labels?: string | string[] | { file: string; image?: string; label?: string; split?: string };
 }
 
+/** Arrays of images and labels in a file of NumPy. */
+export interface NpzParams {
+  name: 'npz';
+  file: string;
+  /** The names of images and labels by part; the usual ones where absent. */
+  arrays?: { train: string[]; val?: string[]; test?: string[] };
+  /** Part of a set without images to test on that is held out for it, drawn by `seed`. */
+  test: number;
+  seed: number;
+}
+
 /** The images: a set that is read from files, or a generated one of a given size. */
 export type DatasetParams =
   | { name: 'cifar10' }
   | { name: 'mnist' | 'fashion_mnist' | 'kmnist' | 'qmnist'; pad: number }
   | { name: 'emnist'; pad: number; split: 'balanced' | 'byclass' | 'bymerge' | 'letters' | 'digits' | 'mnist' }
   | { name: 'cifar100'; labels: 'fine' | 'coarse' }
-  | { name: 'cifar10.1'; test_dir: string }
+  | { name: 'cifar10.1'; test_dir: string; version?: 'v4' | 'v6' }
   | { name: 'stl10'; train: 'labeled' | 'unlabeled' }
   | { name: 'svhn'; train: 'train' | 'train+extra' }
   | { name: 'shapes'; train: number; test: number; seed: number }
+  | NpzParams
   | FolderParams;
 
 /** Statistics of the pixels, in [0, 1], that a network was trained with, a value per channel. */
@@ -554,10 +566,11 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   const drawn = { ...integer(0, 0), maximum: MAX_SEED };
   const padding = { ...integer(0, 0), maximum: 64 };
   const shapes = { train: integer(1, 20000), test: integer(1, 2000), seed: drawn };
+  const heldOut = number({ ...positive, exclusiveMaximum: 1 }, 0.2);
   const imageSet = {
     resize: { ...integer(Number.isInteger(size) ? Number(size) : 224), maximum: 8192 },
     icc: oneOf(['ignore', 'convert']),
-    test: number({ ...positive, exclusiveMaximum: 1 }, 0.2),
+    test: heldOut,
     seed: drawn,
     on_bad_image: oneOf(['refuse', 'skip'], 'refuse'),
     cache: { type: 'string', default: 'data/cache' },
@@ -571,7 +584,7 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   };
   const forms: Readonly<Record<string, Schema>> = {
     cifar100: { labels: oneOf(['fine', 'coarse'], 'fine') },
-    'cifar10.1': { test_dir: { type: 'string', default: 'data/cifar-10.1' } },
+    'cifar10.1': { test_dir: { type: 'string', default: 'data/cifar-10.1' }, version: oneOf(['v4', 'v6']) },
     mnist: { pad: padding },
     fashion_mnist: { pad: padding },
     kmnist: { pad: padding },
@@ -583,13 +596,20 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
     stl10: { train: oneOf(['labeled', 'unlabeled'], 'labeled') },
     svhn: { train: oneOf(['train', 'train+extra'], 'train') },
     shapes,
+    npz: { file: { type: 'string' }, arrays: arraysSchema, test: heldOut, seed: drawn },
     folder,
   };
   const isKnown = datasets.some((known) => known === name);
   const form = isKnown ? (forms[String(name)] ?? {}) : shapes;
-  const needed = isKnown && name === 'folder' ? ['name', 'dir'] : ['name'];
+  const needed = isKnown ? ['name', ...({ folder: ['dir'], npz: ['file'] }[String(name)] ?? [])] : ['name'];
   return { ...object({ name: oneOf(datasets), ...form }, needed), default: standard };
 }
+
+/** The names of images and labels by part. */
+const arraysSchema: Schema = (() => {
+  const pair: Schema = { type: 'array', items: { type: 'string' }, minItems: 2, maxItems: 2 };
+  return object({ train: pair, val: pair, test: pair }, ['train']);
+})();
 
 /** A list of classes by its path, several, or one with the names of its columns. */
 function listSchema(labels: unknown): Schema {

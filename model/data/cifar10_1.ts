@@ -1,6 +1,7 @@
 /**
- * CIFAR-10.1 (Recht, Roelofs, Schmidt & Shankar, "Do CIFAR-10 classifiers generalize to CIFAR-10?", 2018), version 6: 2,000
- * new images for the classes of CIFAR-10, to test on. Training images are those of CIFAR-10.
+ * CIFAR-10.1 (Recht, Roelofs, Schmidt & Shankar, "Do CIFAR-10 classifiers generalize to CIFAR-10?", 2018): 2,000 new images
+ * for the classes of CIFAR-10, to test on, 200 of each class in version 6; 2,021 in version 4. Training images are those of
+ * CIFAR-10.
  */
 import { UserError } from '../../utils/errors';
 import { readNpy } from '../../utils/npy';
@@ -11,20 +12,29 @@ import type { Source } from './download';
 import { filesIn } from './records';
 
 const url = 'https://github.com/modestyachts/CIFAR-10.1/raw/master/datasets/';
-const [images, labels] = ['cifar10.1_v6_data.npy', 'cifar10.1_v6_labels.npy'] as const;
 
-export const cifar101Source: Source = {
-  files: [
-    { url: url + images, sha256: '2997188e5816f5bd545dc77771b6227828c28146049fcecf3fa10775474cacc6' },
-    { url: url + labels, sha256: 'ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448' },
-  ],
-  advice: `put ${images} and ${labels} there, or set "test_dir"`,
-  forms: [],
-};
+export type Cifar101Version = 'v4' | 'v6';
+
+const filesOf = (version: Cifar101Version) => ['data', 'labels'].map((kind) => `cifar10.1_${version}_${kind}.npy`);
+
+/** Only those of version 6 are known by their digests, and fetched. */
+const digests = [
+  '2997188e5816f5bd545dc77771b6227828c28146049fcecf3fa10775474cacc6',
+  'ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448',
+];
+
+export function cifar101Source(version: Cifar101Version = 'v6'): Source {
+  const names = filesOf(version);
+  return {
+    files: version === 'v6' ? names.map((name, i) => ({ url: url + name, sha256: digests[i]! })) : [],
+    advice: `put ${names.join(' and ')} there, or set "test_dir"`,
+    forms: [],
+  };
+}
 
 /** CIFAR-10 of the folder `dir`, with the test images in `testDir` in place of its own. */
-export function loadCifar101(dir: string, testDir: string): StoredDataset {
-  const [imageFile, labelFile] = filesIn(testDir, [images, labels], 'CIFAR-10.1');
+export function loadCifar101(dir: string, testDir: string, version: Cifar101Version = 'v6'): StoredDataset {
+  const [imageFile, labelFile] = filesIn(testDir, filesOf(version), 'CIFAR-10.1');
   return { ...loadCifar10(dir), name: 'cifar10.1', test: readArrays(imageFile!, labelFile!) };
 }
 

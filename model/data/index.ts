@@ -8,6 +8,7 @@ import type { Dataset, StoredDataset } from './dataset';
 import { fetchDataset, type Source } from './download';
 import { loadFolder } from './folder';
 import { loadMnist, mnistSource } from './mnist';
+import { loadNpz } from './npz';
 import { placeOf } from './places';
 import { makeShapes } from './shapes';
 import { loadStl10, stl10Source } from './stl10';
@@ -25,6 +26,7 @@ export const datasetNames = [
   'stl10',
   'svhn',
   'shapes',
+  'npz',
   'folder',
 ] as const;
 
@@ -52,7 +54,11 @@ export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress):
     case 'cifar100':
       return loadCifar100(await from(spec.dir, cifar100Source), spec.labels);
     case 'cifar10.1':
-      return loadCifar101(await from(spec.dir, cifar10Source), await from(spec.test_dir, cifar101Source));
+      return loadCifar101(
+        await from(spec.dir, cifar10Source),
+        await from(spec.test_dir, cifar101Source(spec.version)),
+        spec.version,
+      );
     case 'mnist':
     case 'fashion_mnist':
     case 'kmnist':
@@ -66,6 +72,8 @@ export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress):
       return loadSvhn(await from(spec.dir, svhnSource(spec.train)), spec.train);
     case 'shapes':
       return makeShapes(spec);
+    case 'npz':
+      return loadNpz(spec);
     case 'folder':
       return loadFolder(spec, (done, total) => onProgress?.(done, total, 'images'));
   }

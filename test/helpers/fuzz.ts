@@ -14,6 +14,7 @@ import { loadCifar100 } from '../../model/data/cifar100';
 import { loadCifar101 } from '../../model/data/cifar10_1';
 import { decode, failure } from '../../model/data/image_file';
 import { loadMnist } from '../../model/data/mnist';
+import { loadNpz } from '../../model/data/npz';
 import { loadStl10 } from '../../model/data/stl10';
 import { loadSvhn } from '../../model/data/svhn';
 import { planRepetition } from '../../model/repetition';
@@ -54,6 +55,7 @@ import {
   idx,
   mat,
   npy,
+  npzArrays,
   svhn,
   writeFakeCifar100,
   writeFakeCifar101,
@@ -61,6 +63,7 @@ import {
   writeFakeMnist,
   writeFakeQmnist,
   writeFakeSvhn,
+  zip,
 } from '../model/data/fakes';
 import { jsonMutants, lineMutants, mutants } from './mutants';
 import { finished, writeHits, writeRun } from './runs';
@@ -424,6 +427,15 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
       read: inFile(folder, 'test_32x32.mat', () => loadSvhn(folder)),
     };
   },
+
+  'archives of NumPy': (folder) => ({
+    inputs: mutants([
+      zip(npzArrays({ train: 2, test: 1 }, 1), true),
+      zip(npzArrays({ train: 2 }, 3), false),
+      zip({ 'x.npy': npy('|u1', [2, 1, 1], Buffer.of(1, 2)), 'y.npy': npy('|u1', [2], Buffer.of(0, 1)) }, false),
+    ]),
+    read: inFile(folder, 'a.npz', (file) => loadNpz({ name: 'npz', file, test: 0.5, seed: 0 })),
+  }),
 
   'EMNIST and QMNIST': (folder) => {
     writeFakeEmnist(folder, 'letters', 26, 1);

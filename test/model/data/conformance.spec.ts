@@ -1,5 +1,5 @@
 /** What every dataset and every pass over it must keep to; each layout of each kind is tested by being listed. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -18,15 +18,19 @@ import {
   writeFakeQmnist,
   writeFakeStl10,
   writeFakeSvhn,
+  npzArrays,
+  zip,
 } from './fakes';
 
 const folder = mkdtempSync(join(tmpdir(), 'datasets-'));
 const at = (name: string) => join(folder, name);
+const heldOut = { dir: folder, test: 0.2, seed: 0 };
 const ofFolder = { size: 16, test: 0.2, seed: 0, on_bad_image: 'refuse', cache_gigabytes: 1 } as const;
 const specs: Readonly<Record<string, DatasetSpec>> = {
   cifar10: { name: 'cifar10', dir: at('cifar10') },
   cifar100: { name: 'cifar100', labels: 'fine', dir: at('cifar100') },
   'cifar10.1': { name: 'cifar10.1', dir: at('cifar10'), test_dir: at('cifar10.1') },
+  'cifar10.1 of version 4': { name: 'cifar10.1', version: 'v4', dir: at('cifar10'), test_dir: at('cifar10.1') },
   mnist: { name: 'mnist', pad: 0, dir: at('mnist') },
   fashion_mnist: { name: 'fashion_mnist', pad: 2, dir: at('mnist') },
   'mnist, as torchvision has it': { name: 'mnist', pad: 0, dir: at('root') },
@@ -37,6 +41,13 @@ const specs: Readonly<Record<string, DatasetSpec>> = {
   stl10: { name: 'stl10', train: 'labeled', dir: at('stl10') },
   svhn: { name: 'svhn', train: 'train', dir: at('svhn') },
   'svhn with extra images': { name: 'svhn', train: 'train+extra', dir: at('svhn') },
+  'npz of MedMNIST': { name: 'npz', file: at('pathmnist.npz'), ...heldOut },
+  'npz that is not parted': {
+    name: 'npz',
+    file: at('digits.npz'),
+    arrays: { train: ['all_images', 'all_labels'] },
+    ...heldOut,
+  },
   shapes: { name: 'shapes', train: 40, test: 20, seed: 1, dir: folder },
   folder: { name: 'folder', dir: at('folder'), cache: at('cache'), ...ofFolder },
 };
@@ -46,7 +57,7 @@ const pixels = (split: Split, { shape }: Dataset) => pixelsOf(split, allOf(split
 before(async () => {
   writeFakeCifar10(at('cifar10'));
   writeFakeCifar100(at('cifar100'));
-  writeFakeCifar101(at('cifar10.1'));
+  for (const version of ['v4', 'v6']) writeFakeCifar101(at('cifar10.1'), version);
   writeFakeMnist(at('mnist'));
   for (const name of ['MNIST', 'KMNIST']) writeFakeMnist(at(`root/${name}/raw`));
   writeFakeQmnist(at('root/QMNIST/raw'));
@@ -54,6 +65,8 @@ before(async () => {
   writeFakeEmnist(at('root/EMNIST/raw'), 'letters', 26, 1);
   writeFakeStl10(at('stl10'));
   writeFakeSvhn(at('svhn'));
+  writeFileSync(at('pathmnist.npz'), zip(npzArrays({ train: 30, val: 5, test: 12 }, 3), true));
+  writeFileSync(at('digits.npz'), zip(npzArrays({ all: 40 }, 1), false));
   await writeFakeFolder(at('folder'));
 });
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 /** Tiny folders in the layouts of the data sets, for tests; pixels are those of `fakePixel`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { deflateSync, gzipSync } from 'node:zlib';
+import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { fakePixel } from './fakeCifar10';
 
@@ -166,13 +166,64 @@ export function npy(descr: string, shape: readonly number[], data: Uint8Array): 
   return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.of(118, 0), Buffer.from(header), data]);
 }
 
+/** A zip file, as NumPy writes it: with the sizes of an entry once more in an extra field of 64-bit numbers. */
+export function zip(entries: Readonly<Record<string, Uint8Array>>, packed: boolean): Buffer {
+  const parts: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let at = 0;
+  for (const [name, content] of Object.entries(entries)) {
+    const stored = packed ? deflateRawSync(content) : Buffer.from(content);
+    const fields = Buffer.alloc(26);
+    fields.writeUInt16LE(20, 0);
+    fields.writeUInt16LE(packed ? 8 : 0, 4);
+    fields.writeUInt32LE(crc32(content), 10);
+    fields.writeUInt32LE(stored.length, 14);
+    fields.writeUInt32LE(content.length, 18);
+    fields.writeUInt16LE(name.length, 22);
+    const local = Buffer.from(fields);
+    local.writeUInt32LE(0xffffffff, 14);
+    local.writeUInt32LE(0xffffffff, 18);
+    local.writeUInt16LE(20, 24);
+    const extra = Buffer.alloc(20);
+    extra.writeUInt16LE(1, 0);
+    extra.writeUInt16LE(16, 2);
+    extra.writeBigUInt64LE(BigInt(content.length), 4);
+    extra.writeBigUInt64LE(BigInt(stored.length), 12);
+    parts.push(Buffer.from('PK\x03\x04'), local, Buffer.from(name), extra, stored);
+    const tail = Buffer.alloc(14);
+    tail.writeUInt32LE(at, 10);
+    directory.push(Buffer.from('PK\x01\x02\x14\x03'), fields, tail, Buffer.from(name));
+    at += 30 + name.length + 20 + stored.length;
+  }
+  const list = Buffer.concat(directory);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(Object.keys(entries).length, 4);
+  end.writeUInt16LE(Object.keys(entries).length, 6);
+  end.writeUInt32LE(list.length, 8);
+  end.writeUInt32LE(at, 12);
+  return Buffer.concat([...parts, list, Buffer.from('PK\x05\x06'), end]);
+}
+
+/** Arrays of images of 28 × 28, grey or in colour with the colours side by side, and labels of 64 bits in a column. */
+export function npzArrays(sizes: Readonly<Record<string, number>>, channels: 1 | 3): Record<string, Uint8Array> {
+  const arrays: Record<string, Uint8Array> = {};
+  for (const [part, size] of Object.entries(sizes)) {
+    const bytes = 784 * channels;
+    const pixels = Uint8Array.from({ length: size * bytes }, (_, i) => fakePixel(Math.floor(i / bytes), i % bytes));
+    const labels = BigInt64Array.from({ length: size }, (_, i) => BigInt(i % 7));
+    arrays[`${part}_images.npy`] = npy('|u1', channels === 1 ? [size, 28, 28] : [size, 28, 28, 3], pixels);
+    arrays[`${part}_labels.npy`] = npy('<i8', [size, 1], new Uint8Array(labels.buffer));
+  }
+  return arrays;
+}
+
 /** CIFAR-10.1: 9 images with their colours side by side, labels 0 to 8. */
-export function writeFakeCifar101(dir: string): void {
+export function writeFakeCifar101(dir: string, version = 'v6'): void {
   mkdirSync(dir, { recursive: true });
   const pixels = Uint8Array.from({ length: 9 * 3072 }, (_, i) => fakePixel(Math.floor(i / 3072), i % 3072));
-  writeFileSync(join(dir, 'cifar10.1_v6_data.npy'), npy('|u1', [9, 32, 32, 3], pixels));
+  writeFileSync(join(dir, `cifar10.1_${version}_data.npy`), npy('|u1', [9, 32, 32, 3], pixels));
   const labels = new Uint8Array(Int32Array.from({ length: 9 }, (_, i) => i).buffer);
-  writeFileSync(join(dir, 'cifar10.1_v6_labels.npy'), npy('<i4', [9], labels));
+  writeFileSync(join(dir, `cifar10.1_${version}_labels.npy`), npy('<i4', [9], labels));
 }
 
 /** An image of one colour, with a black band on its left that is a quarter of its width. */
