@@ -77,7 +77,12 @@ describe('the indexes', () => {
       expect(others).to.deep.equal([]);
     }
     for (const name of datasetNames) {
-      const own = { folder: { dir: 'images' }, npz: { file: 'a.npz' } }[name as string];
+      const own = {
+        folder: { dir: 'images' },
+        npz: { file: 'a.npz' },
+        parquet: { dir: 'a' },
+        webdataset: { dir: 'a' },
+      }[name as string];
       const dataset = own ? { name, ...own } : name;
       expect(parse({ dataset }).dataset.name).to.equal(name);
     }

@@ -21,6 +21,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isSystemError, messageOf, reasonOf, UserError } from './errors';
@@ -194,6 +195,20 @@ export function isFile(path: string): boolean {
     return statSync(path).isFile();
   } catch {
     return false;
+  }
+}
+
+/** Fills `target` with what a file has from a position on. Throws an Error where it ends before. */
+export async function readRange(path: string, from: number, target: Uint8Array): Promise<void> {
+  const file = await open(path);
+  try {
+    for (let at = 0; at < target.length;) {
+      const { bytesRead } = await file.read(target, at, target.length - at, from + at);
+      if (bytesRead === 0) throw new Error('it is cut off');
+      at += bytesRead;
+    }
+  } finally {
+    await file.close();
   }
 }
 

@@ -11,9 +11,15 @@ const magic = Buffer.from('\x93NUMPY', 'latin1');
 
 /** The element types that are read, by NumPy's name, and their encoding. */
 const dtypes = new Map(
-  Object.entries({ '<f4': 'F32', '<f8': 'F64', '<i4': 'I32', '<i8': 'I64', '|u1': 'U8', '|i1': 'I8', '|b1': 'BOOL' }).map(
-    ([descr, name]) => [descr, encodings.get(name)!] as const,
-  ),
+  Object.entries({
+    '<f4': 'F32',
+    '<f8': 'F64',
+    '<i4': 'I32',
+    '<i8': 'I64',
+    '|u1': 'U8',
+    '|i1': 'I8',
+    '|b1': 'BOOL',
+  }).map(([descr, name]) => [descr, encodings.get(name)!] as const),
 );
 
 /** NumPy's own limits. */

@@ -48,6 +48,28 @@ export interface FolderParams extends ImageSetParams {
   labels?: string | string[] | { file: string; image?: string; label?: string; split?: string };
 }
 
+/** Encoded images inside larger files. */
+export interface PackedParams extends ImageSetParams {
+  dir: string;
+  /** Side of the images in pixels; where absent all have one size, and are kept in memory. */
+  size?: number;
+}
+
+/** Parquet files. */
+export interface ParquetParams extends PackedParams {
+  name: 'parquet';
+  /** The columns of images and labels; the usual ones where absent. */
+  image?: string;
+  label?: string;
+}
+
+/** Shards of WebDataset. */
+export interface WebDatasetParams extends PackedParams {
+  name: 'webdataset';
+  /** A list of the names of classes; that beside the shards where absent. */
+  classes?: string;
+}
+
 /** Arrays of images and labels in a file of NumPy. */
 export interface NpzParams {
   name: 'npz';
@@ -70,6 +92,8 @@ export type DatasetParams =
   | { name: 'svhn'; train: 'train' | 'train+extra' }
   | { name: 'shapes'; train: number; test: number; seed: number }
   | NpzParams
+  | ParquetParams
+  | WebDatasetParams
   | FolderParams;
 
 /** Statistics of the pixels, in [0, 1], that a network was trained with, a value per channel. */
@@ -582,6 +606,7 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
     labels: listSchema(isObject(dataset) ? dataset.labels : undefined),
     ...imageSet,
   };
+  const packed = { dir: { type: 'string' }, size: { ...integer(8), maximum: 4096 }, ...imageSet };
   const forms: Readonly<Record<string, Schema>> = {
     cifar100: { labels: oneOf(['fine', 'coarse'], 'fine') },
     'cifar10.1': { test_dir: { type: 'string', default: 'data/cifar-10.1' }, version: oneOf(['v4', 'v6']) },
@@ -597,11 +622,13 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
     svhn: { train: oneOf(['train', 'train+extra'], 'train') },
     shapes,
     npz: { file: { type: 'string' }, arrays: arraysSchema, test: heldOut, seed: drawn },
+    webdataset: { classes: { type: 'string' }, ...packed },
+    parquet: { image: { type: 'string' }, label: { type: 'string' }, ...packed },
     folder,
   };
   const isKnown = datasets.some((known) => known === name);
   const form = isKnown ? (forms[String(name)] ?? {}) : shapes;
-  const needed = isKnown ? ['name', ...({ folder: ['dir'], npz: ['file'] }[String(name)] ?? [])] : ['name'];
+  const needed = isKnown ? ['name', ...({ folder: ['dir'], npz: ['file'], parquet: ['dir'], webdataset: ['dir'] }[String(name)] ?? [])] : ['name'];
   return { ...object({ name: oneOf(datasets), ...form }, needed), default: standard };
 }
 

@@ -19,8 +19,8 @@ export type ImageSource = string | Uint8Array;
 export type Icc = 'ignore' | 'convert';
 
 export interface DecodeOptions {
-  /** Length of the shorter side; that of the file where absent. */
-  readonly side?: number;
+  /** Length of the shorter side. */
+  readonly side: number;
   readonly icc: Icc;
 }
 
@@ -40,10 +40,15 @@ sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** Decodes an image. Throws an Error with the reason where that fails. */
+/** An image of the size that it has, and whether it is a grey one. Throws an Error with the reason where that fails. */
+export async function decodeWhole(source: ImageSource, icc: Icc): Promise<Picture & { isGrey: boolean }> {
+  const { image, isGrey, pictureOf } = await open(source, icc);
+  return { ...(await pictureOf(image)), isGrey };
+}
+
+/** The same, its shorter side brought to a length. */
 export async function decode(source: ImageSource, { side, icc }: DecodeOptions): Promise<Picture> {
   const { image, width, height, pictureOf } = await open(source, icc);
-  if (side === undefined) return pictureOf(image);
   const longest = MAX_RELATION * Math.min(width, height);
   const kept = { width: Math.min(width, longest), height: Math.min(height, longest) };
   if (kept.width < width || kept.height < height) {
@@ -104,6 +109,7 @@ interface Opened {
   /** Once it is upright. */
   readonly width: number;
   readonly height: number;
+  readonly isGrey: boolean;
   /** The pixels of the image, whatever else is done to it. */
   readonly pictureOf: (image: Sharp) => Promise<Picture>;
 }
@@ -114,7 +120,7 @@ async function open(source: ImageSource, icc: Icc): Promise<Opened> {
   const own = decoderOf(source);
   if (own) {
     const picture = own(typeof source === 'string' ? readFileSync(source) : source);
-    return { ...picture, image: sharpOf(picture), pictureOf: rgbOf };
+    return { ...picture, image: sharpOf(picture), isGrey: false, pictureOf: rgbOf };
   }
   const image = sharp(source, { failOn: 'error', limitInputPixels: false, ignoreIcc: icc === 'ignore' });
   const { format, space, width, height, autoOrient } = await image.metadata();
@@ -124,10 +130,10 @@ async function open(source: ImageSource, icc: Icc): Promise<Opened> {
   image.autoOrient();
   if (space === 'cmyk' && icc === 'ignore') {
     image.pipelineColourspace('cmyk').toColourspace('cmyk');
-    return { image, ...autoOrient, pictureOf: cmykOf };
+    return { image, ...autoOrient, isGrey: false, pictureOf: cmykOf };
   }
   image.flatten({ background: 'white' }).toColourspace('srgb');
-  return { image, ...autoOrient, pictureOf: rgbOf };
+  return { image, ...autoOrient, isGrey: space === 'b-w' || space === 'grey16', pictureOf: rgbOf };
 }
 
 /** A pipe would hold one of the threads that read files for ever. */

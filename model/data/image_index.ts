@@ -15,7 +15,7 @@ import { decode, decodeInto, DECODER, failure, type DecodeOptions, type ImageSou
 export interface FoundImage {
   /** Path below the folder of the set; of an image inside a larger file what names it there. */
   readonly file: string;
-  /** Of an image inside a larger file its own size and the time when that file changed. Undefined where a link leads nowhere. */
+  /** Of an image inside a larger file those of that file. Undefined where a link leads nowhere. */
   readonly stats: Pick<Stats, 'size' | 'mtimeMs' | 'isFile'> | undefined;
   /** Reads what an image inside a larger file holds. */
   readonly content?: () => Promise<Uint8Array>;
@@ -38,7 +38,7 @@ interface Entry {
   readonly verdict: Verdict;
 }
 
-export interface IndexOptions extends Required<DecodeOptions> {
+export interface IndexOptions extends DecodeOptions {
   /** Directory of all caches. */
   readonly cache: string;
   /** The most bytes of images that are kept in this one. */
@@ -52,7 +52,7 @@ export class ImageIndex {
     private readonly dir: string,
     private readonly folder: string,
     /** How images are decoded that lie ready. */
-    readonly options: Required<DecodeOptions>,
+    readonly options: DecodeOptions,
   ) {}
 
   /** Looks up or decodes every file; returns the index, and what it says of each. */

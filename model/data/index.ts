@@ -9,10 +9,12 @@ import { fetchDataset, type Source } from './download';
 import { loadFolder } from './folder';
 import { loadMnist, mnistSource } from './mnist';
 import { loadNpz } from './npz';
+import { loadParquet } from './parquet';
 import { placeOf } from './places';
 import { makeShapes } from './shapes';
 import { loadStl10, stl10Source } from './stl10';
 import { loadSvhn, svhnSource } from './svhn';
+import { loadWebDataset } from './webdataset';
 
 export const datasetNames = [
   'cifar10',
@@ -27,6 +29,8 @@ export const datasetNames = [
   'svhn',
   'shapes',
   'npz',
+  'parquet',
+  'webdataset',
   'folder',
 ] as const;
 
@@ -38,7 +42,7 @@ export type LoadProgress = (done: number, total: number | undefined, unit: 'byte
 
 /** Loads or draws a dataset. An absent folder of a known one is downloaded. */
 export function loadDataset(
-  spec: Exclude<DatasetSpec, { name: 'folder' }>,
+  spec: Exclude<DatasetSpec, { name: 'folder' | 'parquet' | 'webdataset' }>,
   onProgress?: LoadProgress,
 ): Promise<StoredDataset>;
 export function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset>;
@@ -74,6 +78,10 @@ export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress):
       return makeShapes(spec);
     case 'npz':
       return loadNpz(spec);
+    case 'parquet':
+      return loadParquet(spec, (done, total) => onProgress?.(done, total, 'images'));
+    case 'webdataset':
+      return loadWebDataset(spec, (done, total) => onProgress?.(done, total, 'images'));
     case 'folder':
       return loadFolder(spec, (done, total) => onProgress?.(done, total, 'images'));
   }

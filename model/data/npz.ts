@@ -10,7 +10,7 @@ import type { NpzParams } from '../../utils/params';
 import { channelsFirst } from './channels_first';
 import type { ImageShape, StoredDataset, StoredSplit } from './dataset';
 import type { Part } from './parts';
-import { parted, statisticsOf } from './stored';
+import { storedDataset } from './stored';
 
 type Pair = readonly [images: string, labels: string];
 
@@ -60,16 +60,13 @@ export async function loadNpz({ file, arrays, test, seed }: NpzParams): Promise<
     }
     const { split: train, shape } = splits.get('train')!;
     const classes = [...splits.values()].reduce((most, { classes: own }) => Math.max(most, own), 0);
-    const ready = { train, val: splits.get('val')?.split, test: splits.get('test')?.split };
-    const tested = ready.test ?? ready.val;
-    return {
-      name: 'npz',
-      classes: Array.from({ length: classes }, (_, i) => String(i)),
-      shape,
-      normalize: statisticsOf(train, shape),
-      ...(tested ? { train, test: tested } : parted(train, classes, { test, seed })),
-      ...(ready.test && ready.val && { validation: ready.val }),
-    };
+    const names = Array.from({ length: classes }, (_, i) => String(i));
+    const [val, tested] = [splits.get('val')?.split, splits.get('test')?.split];
+    return storedDataset(
+      { name: 'npz', place: file, classes: names, shape },
+      { train, ...(val && { val }), ...(tested && { test: tested }) },
+      { test, seed },
+    );
   } finally {
     npz.close();
   }

@@ -1,10 +1,11 @@
 /** What sets whose images are in memory have in common. */
-import type { ImageShape, StoredSplit } from './dataset';
+import type { ImageShape, StoredDataset, StoredSplit } from './dataset';
+import { UserError } from '../../utils/errors';
 import { heldOut } from './image_set';
 import type { Part } from './parts';
 
 /** Mean and standard deviation of each channel's values in [0, 1]. */
-export function statisticsOf({ images, size }: StoredSplit, [channels, height, width]: ImageShape) {
+function statisticsOf({ images, size }: StoredSplit, [channels, height, width]: ImageShape) {
   const plane = height * width;
   const mean: number[] = [];
   const std: number[] = [];
@@ -24,13 +25,34 @@ export function statisticsOf({ images, size }: StoredSplit, [channels, height, w
   return { mean, std };
 }
 
+/**
+ * A data set of the parts that there are, normalised by its training images. Where there is nothing to test on, `val` is; where
+ * there is no `val` either, a share of the training images is held out.
+ */
+export function storedDataset(
+  { name, place, classes, shape }: { name: string; place: string; classes: readonly string[]; shape: ImageShape },
+  parts: Readonly<{ train: StoredSplit } & Partial<Record<'val' | 'test', StoredSplit>>>,
+  share: { test: number; seed: number },
+): StoredDataset {
+  const { val, test: tested = val } = parts;
+  const { train, test } = tested ? { train: parts.train, test: tested } : parted(parts.train, classes.length, share);
+  const empty = [train, test].findIndex(({ size }) => size === 0);
+  if (empty >= 0) throw new UserError(`${place}: no image to ${['train', 'test'][empty]} on in it`);
+  const normalize = statisticsOf(parts.train, shape);
+  return { name, classes, shape, normalize, train, test, ...(parts.test && val && { validation: val }) };
+}
+
 /** A training set parted in two: a share of each class is held out to test on, drawn by the seed. */
-export function parted(
+function parted(
   whole: StoredSplit,
   classes: number,
   share: { test: number; seed: number },
 ): Record<'train' | 'test', StoredSplit> {
-  const examples = Array.from(whole.labels, (label, example) => ({ label, example, part: 'train' }));
+  const examples: { label: number; example: number; part: Part }[] = Array.from(whole.labels, (label, example) => ({
+    label,
+    example,
+    part: 'train',
+  }));
   const drawn = heldOut(examples, classes, share);
   const bytes = whole.images.length / whole.size;
   const of = (part: Part): StoredSplit => {

@@ -15,8 +15,10 @@ import { loadCifar101 } from '../../model/data/cifar10_1';
 import { decode, failure } from '../../model/data/image_file';
 import { loadMnist } from '../../model/data/mnist';
 import { loadNpz } from '../../model/data/npz';
+import { loadParquet } from '../../model/data/parquet';
 import { loadStl10 } from '../../model/data/stl10';
 import { loadSvhn } from '../../model/data/svhn';
+import { loadWebDataset } from '../../model/data/webdataset';
 import { planRepetition } from '../../model/repetition';
 import { compareRuns, comparisonInWords } from '../../model/run_comparison';
 import { plannedRuns } from '../../model/stages';
@@ -56,7 +58,9 @@ import {
   mat,
   npy,
   npzArrays,
+  samples,
   svhn,
+  tar,
   writeFakeCifar100,
   writeFakeCifar101,
   writeFakeEmnist,
@@ -436,6 +440,38 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
     ]),
     read: inFile(folder, 'a.npz', (file) => loadNpz({ name: 'npz', file, test: 0.5, seed: 0 })),
   }),
+
+  'Parquet files': (folder) => {
+    const cases = join(fixtures, 'data', 'parquet_cases');
+    const files = readdirSync(cases).map((name) => readFileSync(join(cases, name)));
+    files.push(readFileSync(join(fixtures, 'data', 'parquet', 'data', 'test-00000-of-00001.parquet')));
+    const params = {
+      test: 0.5,
+      seed: 0,
+      on_bad_image: 'skip',
+      cache: join(folder, 'cache'),
+      cache_gigabytes: 0,
+    } as const;
+    return {
+      inputs: mutants(files),
+      read: inFile(folder, 'a.parquet', (dir) => loadParquet({ name: 'parquet', dir, ...params })),
+    };
+  },
+
+  'tar archives of WebDataset': async (folder) => {
+    const archive = tar([['1.json', '{"label": 1}'], ['1.txt', 'text'], ...(await samples(0, 3))]);
+    const params = {
+      test: 0.5,
+      seed: 0,
+      on_bad_image: 'skip',
+      cache: join(folder, 'cache'),
+      cache_gigabytes: 0,
+    } as const;
+    return {
+      inputs: mutants([archive, archive.subarray(0, 2048)]),
+      read: inFile(folder, 'a.tar', (dir) => loadWebDataset({ name: 'webdataset', dir, ...params })),
+    };
+  },
 
   'EMNIST and QMNIST': (folder) => {
     writeFakeEmnist(folder, 'letters', 26, 1);

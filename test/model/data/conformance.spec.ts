@@ -18,6 +18,7 @@ import {
   writeFakeQmnist,
   writeFakeStl10,
   writeFakeSvhn,
+  writeFakeWebDataset,
   npzArrays,
   zip,
 } from './fakes';
@@ -25,7 +26,9 @@ import {
 const folder = mkdtempSync(join(tmpdir(), 'datasets-'));
 const at = (name: string) => join(folder, name);
 const heldOut = { dir: folder, test: 0.2, seed: 0 };
-const ofFolder = { size: 16, test: 0.2, seed: 0, on_bad_image: 'refuse', cache_gigabytes: 1 } as const;
+const packed = { test: 0.2, seed: 0, on_bad_image: 'refuse', cache: at('cache'), cache_gigabytes: 1 } as const;
+const ofFolder = { ...packed, size: 16 };
+const fixtures = join(__dirname, '..', '..', 'fixtures', 'data');
 const specs: Readonly<Record<string, DatasetSpec>> = {
   cifar10: { name: 'cifar10', dir: at('cifar10') },
   cifar100: { name: 'cifar100', labels: 'fine', dir: at('cifar100') },
@@ -48,8 +51,12 @@ const specs: Readonly<Record<string, DatasetSpec>> = {
     arrays: { train: ['all_images', 'all_labels'] },
     ...heldOut,
   },
+  parquet: { name: 'parquet', ...packed, dir: join(fixtures, 'parquet') },
+  'parquet of larger images': { name: 'parquet', ...packed, dir: join(fixtures, 'parquet'), size: 8 },
+  webdataset: { name: 'webdataset', ...packed, dir: at('webdataset') },
+  'webdataset of larger images': { name: 'webdataset', ...packed, dir: at('webdataset'), size: 8 },
   shapes: { name: 'shapes', train: 40, test: 20, seed: 1, dir: folder },
-  folder: { name: 'folder', dir: at('folder'), cache: at('cache'), ...ofFolder },
+  folder: { name: 'folder', dir: at('folder'), ...ofFolder },
 };
 /** All pixels of a split. */
 const pixels = (split: Split, { shape }: Dataset) => pixelsOf(split, allOf(split), shape);
@@ -68,6 +75,7 @@ before(async () => {
   writeFileSync(at('pathmnist.npz'), zip(npzArrays({ train: 30, val: 5, test: 12 }, 3), true));
   writeFileSync(at('digits.npz'), zip(npzArrays({ all: 40 }, 1), false));
   await writeFakeFolder(at('folder'));
+  await writeFakeWebDataset(at('webdataset'));
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 

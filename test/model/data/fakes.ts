@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
+import { Header } from 'tar';
 import { fakePixel } from './fakeCifar10';
 
 /** Records of CIFAR-100: coarse label i mod 20, fine label i mod 100, 3072 pixel bytes. */
@@ -215,6 +216,46 @@ export function npzArrays(sizes: Readonly<Record<string, number>>, channels: 1 |
     arrays[`${part}_labels.npy`] = npy('<i8', [size, 1], new Uint8Array(labels.buffer));
   }
   return arrays;
+}
+
+/** A tar archive, with names of up to 100 characters. */
+export function tar(files: readonly (readonly [name: string, content: Uint8Array | string])[]): Buffer {
+  const blocks = files.flatMap(([name, content]) => {
+    const bytes = Buffer.from(content);
+    const header = Buffer.alloc(512);
+    new Header({ path: name, size: bytes.length, mode: 0o644, type: 'File', mtime: new Date(0) }).encode(header, 0);
+    return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+/** Samples of PNG images, from `first` on. */
+export async function samples(
+  first: number,
+  count: number,
+  side = 12,
+): Promise<(readonly [string, Uint8Array | string])[]> {
+  const all = Array.from({ length: count }, async (_, i) => {
+    const number = first + i;
+    const pixels = Uint8Array.from({ length: 3 * side * side }, (_, p) => fakePixel(number, p));
+    const image = await sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
+      .png()
+      .toBuffer();
+    const name = `a/${String(number).padStart(6, '0')}`;
+    return [
+      [`${name}.cls`, `${number % 3}\n`],
+      [`${name}.png`, image],
+    ] as const;
+  });
+  return (await Promise.all(all)).flat();
+}
+
+/** WebDataset: two shards of 20 and 15 training images and one of 12 test images. */
+export async function writeFakeWebDataset(dir: string): Promise<void> {
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, 'set-train-000000.tar'), tar(await samples(0, 20)));
+  writeFileSync(join(dir, 'set-train-000001.tar'), tar(await samples(20, 15)));
+  writeFileSync(join(dir, 'set-test-000000.tar'), tar(await samples(100, 12)));
 }
 
 /** CIFAR-10.1: 9 images with their colours side by side, labels 0 to 8. */
