@@ -111,7 +111,7 @@ function isShape(value: unknown): value is number[] {
 }
 
 /** C order, the last axis fastest, from an array whose elements lie in Fortran order, the first axis fastest. */
-function fromFortranOrder({ dtype, shape, data }: NdArray): NdArray {
+export function fromFortranOrder({ dtype, shape, data }: NdArray): NdArray {
   const result = ndarray(dtype, shape);
   const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)));
   for (let i = 0; i < data.length; i++) {

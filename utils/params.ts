@@ -628,7 +628,9 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   };
   const isKnown = datasets.some((known) => known === name);
   const form = isKnown ? (forms[String(name)] ?? {}) : shapes;
-  const needed = isKnown ? ['name', ...({ folder: ['dir'], npz: ['file'], parquet: ['dir'], webdataset: ['dir'] }[String(name)] ?? [])] : ['name'];
+  const needed = isKnown
+    ? ['name', ...({ folder: ['dir'], npz: ['file'], parquet: ['dir'], webdataset: ['dir'] }[String(name)] ?? [])]
+    : ['name'];
   return { ...object({ name: oneOf(datasets), ...form }, needed), default: standard };
 }
 

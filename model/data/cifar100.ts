@@ -1,13 +1,18 @@
 /**
- * CIFAR-100 (Krizhevsky 2009), binary version: a record is a byte with the coarse label (20 superclasses), one with the
+ * CIFAR-100 (Krizhevsky 2009). In the binary version a record is a byte with the coarse label (20 superclasses), one with the
  * fine label (100 classes), and 3072 pixel bytes as in CIFAR-10.
  */
 import { join } from 'node:path';
+import { readBatches, readClassNames } from './cifar_python';
 import type { StoredDataset } from './dataset';
 import type { Source } from './download';
+import { foundPlace } from './places';
 import { filesIn, readClasses, readRecords } from './records';
 
 export type Cifar100Labels = 'fine' | 'coarse';
+
+const binary = { title: 'train.bin', mark: /^train\.bin$/, folders: ['cifar-100-binary'] };
+const python = { title: 'train', mark: /^train$/, folders: ['cifar-100-python'] };
 
 export const cifar100Source: Source = {
   files: [
@@ -18,10 +23,8 @@ export const cifar100Source: Source = {
     },
   ],
   advice: 'put train.bin and test.bin of the CIFAR-100 binary version there, or set "data_dir"',
-  forms: [{ mark: /^(train|test)\.bin$/, folders: ['cifar-100-binary'] }],
+  forms: [binary, python],
 };
-
-const format = 'the CIFAR-100 binary version';
 
 /** In the order of their numbers, as the archive's two lists of names have them. */
 const standardClasses: Readonly<Record<Cifar100Labels, readonly string[]>> = {
@@ -42,26 +45,30 @@ const standardClasses: Readonly<Record<Cifar100Labels, readonly string[]>> = {
   ).split(' '),
 };
 
-/** Reads `train.bin` and `test.bin`; class names come from `<labels>_label_names.txt` where there is one. */
+/**
+ * Reads `train.bin` and `test.bin`, or the same of the python version, whose files have no ending; class names come from
+ * `<labels>_label_names.txt` or `meta` where there is one.
+ */
 export function loadCifar100(dir: string, labels: Cifar100Labels): StoredDataset {
-  const [train, test] = filesIn(dir, ['train.bin', 'test.bin'], format);
-  const classes = readClasses(
-    join(dir, `${labels}_label_names.txt`),
-    standardClasses[labels],
-    `CIFAR-100 with ${labels} labels`,
-  );
-  const layout = {
-    labelBytes: 2,
-    label: labels === 'coarse' ? 0 : 1,
-    pixelBytes: 3 * 32 * 32,
-    classes: classes.length,
+  const { dir: place, form, remarks } = foundPlace(dir, cifar100Source.forms, 'CIFAR-100');
+  const title = `CIFAR-100 with ${labels} labels`;
+  const standard = standardClasses[labels];
+  const read = (part: 'train' | 'test') => {
+    const [path] = filesIn(place, [form === binary ? `${part}.bin` : part], 'CIFAR-100');
+    if (form !== binary) return readBatches([path!], `${labels}_labels`, standard.length);
+    const label = labels === 'coarse' ? 0 : 1;
+    return readRecords([path!], { labelBytes: 2, label, pixelBytes: 3 * 32 * 32, classes: standard.length });
   };
   return {
     name: 'cifar100',
-    classes,
+    classes:
+      form === binary
+        ? readClasses(join(place, `${labels}_label_names.txt`), standard, title)
+        : readClassNames(join(place, 'meta'), `${labels}_label_names`, standard, title),
     shape: [3, 32, 32],
     normalize: { mean: [0.5071, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2762] },
-    train: readRecords([train!], layout),
-    test: readRecords([test!], layout),
+    train: read('train'),
+    test: read('test'),
+    remarks,
   };
 }

@@ -3,9 +3,9 @@
  * which a part is held out to test on. Classes are the names of folders, in the order of their characters; of images that
  * lie in none a list tells them.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../utils/errors';
+import { isFile } from '../../utils/files';
 import type { FolderParams } from '../../utils/params';
 import { counted } from '../../utils/words';
 import type { Dataset, FileSplit } from './dataset';
@@ -118,7 +118,7 @@ function imagesOfPart(
 ): LabelledImage[] | undefined {
   const path = join(dir, folder);
   const { folders } = entriesOf(path);
-  if (existsSync(join(path, TINY_LIST))) {
+  if (isFile(join(path, TINY_LIST))) {
     const candidates = imagesBelow(dir, folder, leftAlone).map((image): Candidate => ({ ...image, part }));
     return [...listedImages(dir, join(folder, TINY_LIST), candidates, classes).images];
   }

@@ -1,4 +1,5 @@
 /** The datasets there are. */
+import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
 import type { DatasetParams } from '../../utils/params';
 import { cifar10Source, loadCifar10 } from './cifar10';
@@ -83,6 +84,27 @@ export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress):
     case 'webdataset':
       return loadWebDataset(spec, (done, total) => onProgress?.(done, total, 'images'));
     case 'folder':
-      return loadFolder(spec, (done, total) => onProgress?.(done, total, 'images'));
+      try {
+        return await loadFolder(spec, (done, total) => onProgress?.(done, total, 'images'));
+      } catch (error) {
+        throw error instanceof UserError ? new UserError(`${error.message}${otherSet(spec.dir)}`) : error;
+      }
   }
+}
+
+/** Data sets that a folder may hold whose images are not files of their own. */
+const others: Readonly<Record<string, Source>> = {
+  cifar10: cifar10Source,
+  cifar100: cifar100Source,
+  stl10: stl10Source,
+  svhn: svhnSource('train'),
+  mnist: mnistSource('mnist'),
+  qmnist: mnistSource('qmnist'),
+  emnist: mnistSource('emnist'),
+};
+
+/** What to write instead where a folder of images is none, but a data set that is known. */
+function otherSet(dir: string): string {
+  const name = isThere(dir) ? Object.keys(others).find((one) => placeOf(dir, others[one]!.forms)) : undefined;
+  return name === undefined ? '' : `; this is ${name}: set "dataset" to "${name}" and "data_dir" to the folder`;
 }

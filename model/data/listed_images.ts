@@ -1,7 +1,7 @@
 /** Images whose classes a list tells: all of a set that has no folders for them, or those of parts that have none. */
-import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { UserError } from '../../utils/errors';
+import { isFile } from '../../utils/files';
 import { byCharacters } from './image_files';
 import type { FoundImage } from './image_index';
 import type { LabelledImage } from './image_set';
@@ -37,7 +37,7 @@ export function listedImages(
   const lists = specs.map((spec) => {
     const { file, ...columns } = typeof spec === 'string' ? { file: spec } : spec;
     const inside = join(dir, file);
-    const path = !isAbsolute(file) && existsSync(inside) ? inside : file;
+    const path = !isAbsolute(file) && isFile(inside) ? inside : file;
     return { path, rows: readLabelList({ file: path, ...columns }) };
   });
   const rows = lists.flatMap((list) => list.rows);

@@ -167,6 +167,7 @@ export function mnistSource(name: MnistName, split: EmnistSplit = 'balanced'): S
 /** As torchvision has them below its root, or unpacked from the archive of EMNIST. */
 function formOf({ folder, files: names }: Variant): Form {
   return {
+    title: names[0]!,
     mark: new RegExp(`^(${spellings(names[0]!).join('|')})$`),
     folders: ['raw', `${folder}/raw`, folder, 'gzip'],
   };

@@ -5,6 +5,8 @@ import { UserError } from '../../utils/errors';
 
 /** A form in which a data set is distributed. */
 export interface Form {
+  /** What it is called in messages: its first files. */
+  readonly title: string;
   /** Of its files, one that tells it from others. */
   readonly mark: RegExp;
   /** The folders below the one that is named, in which archives and torchvision have it; each is called after the set. */
@@ -22,7 +24,7 @@ export function placeOf<F extends Form>(dir: string, forms: readonly F[]): { dir
   const foldersOf = ({ folders, inside = [] }: F) => (isThere ? ['', ...inside, ...folders] : folders);
   for (const folder of new Set(forms.flatMap(foldersOf))) {
     const place = join(isThere ? dir : dirname(dir), folder);
-    const names = isFolder(place) ? readdirSync(place) : [];
+    const names = isFolder(place) ? filesOf(place) : [];
     const form = forms.find((one) => foldersOf(one).includes(folder) && names.some((name) => one.mark.test(name)));
     if (form) return { dir: place, form };
   }
@@ -39,7 +41,13 @@ export function foundPlace<F extends Form>(
   if (place) return { ...place, remarks: place.dir === join(dir) ? [] : [`${title} is read from ${place.dir}`] };
   if (!isFolder(dir)) throw new UserError(`${dir}: not a folder`);
   const archive = readdirSync(dir).find((name) => /\.(tar|tgz|tar\.gz|zip)$/.test(name));
-  throw new UserError(`${dir}: no file of ${title} in it${archive ? `: unpack ${archive}` : ''}`);
+  const files = forms.map((form) => form.title).join(' or ');
+  throw new UserError(`${dir}: no ${files} of ${title} in it${archive ? `: unpack ${archive}` : ''}`);
+}
+
+/** Links count as what they lead to. */
+function filesOf(path: string): string[] {
+  return readdirSync(path).filter((name) => statSync(join(path, name), { throwIfNoEntry: false })?.isFile());
 }
 
 function isFolder(path: string): boolean {

@@ -89,9 +89,22 @@ export function filesIn(dir: string, names: readonly string[], format: string): 
 /** The class names in a file, one a line, which must be as many as the standard ones; these where there is no file. */
 export function readClasses(path: string, standard: readonly string[], format: string): readonly string[] {
   if (!isThere(path)) return standard;
-  const classes = readText(path).split(/\s+/).filter(Boolean);
-  if (classes.length !== standard.length) {
-    throw new UserError(`${path}: ${classes.length} class names, but ${format} has ${standard.length}`);
-  }
-  return classes;
+  return checkedClasses(path, readText(path).split(/\s+/).filter(Boolean), standard, format);
+}
+
+/** Class names, which must be as many as the standard ones; a UserError says where they begin to differ. */
+export function checkedClasses(
+  path: string,
+  classes: readonly string[],
+  standard: readonly string[],
+  format: string,
+): readonly string[] {
+  if (classes.length === standard.length) return classes;
+  const first = Array.from(standard).findIndex((name, i) => classes[i] !== name);
+  const [own, expected] = [classes, standard].map((names) => JSON.stringify(names[first] ?? 'none'));
+  const difference =
+    first < 0
+      ? `behind the last is ${JSON.stringify(classes[standard.length])}`
+      : `number ${first} is ${own}, not ${expected}`;
+  throw new UserError(`${path}: ${classes.length} class names, but ${format} has ${standard.length}: ${difference}`);
 }

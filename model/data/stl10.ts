@@ -7,6 +7,7 @@ import { readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
 import type { StoredDataset, StoredSplit } from './dataset';
 import type { Source } from './download';
+import { foundPlace } from './places';
 import { transposePlanes } from './planes';
 import { filesIn, readClasses, readLarge } from './records';
 
@@ -20,7 +21,7 @@ export const stl10Source: Source = {
   ],
   advice:
     'put train_X.bin, train_y.bin, test_X.bin and test_y.bin of the STL-10 binary version there, or set "data_dir"',
-  forms: [{ mark: /^train_X\.bin$/, folders: ['stl10_binary'] }],
+  forms: [{ title: 'train_X.bin', mark: /^train_X\.bin$/, folders: ['stl10_binary'] }],
 };
 
 const format = 'the STL-10 binary version';
@@ -33,21 +34,23 @@ const standardClasses = 'airplane bird car cat deer dog horse monkey ship truck'
  * then the labelled ones are there to validate on.
  */
 export function loadStl10(dir: string, train: 'labeled' | 'unlabeled'): StoredDataset {
+  const { dir: place, remarks } = foundPlace(dir, stl10Source.forms, 'STL-10');
   const [trainImages, trainLabels, testImages, testLabels] = filesIn(
-    dir,
+    place,
     ['train_X.bin', 'train_y.bin', 'test_X.bin', 'test_y.bin'],
     format,
   );
   const labelled = readSplit(trainImages!, trainLabels!);
-  const unlabeled = train === 'unlabeled' ? readUnlabeled(filesIn(dir, ['unlabeled_X.bin'], format)[0]!) : undefined;
+  const unlabeled = train === 'unlabeled' ? readUnlabeled(filesIn(place, ['unlabeled_X.bin'], format)[0]!) : undefined;
   return {
     name: 'stl10',
-    classes: readClasses(join(dir, 'class_names.txt'), standardClasses, 'STL-10'),
+    classes: readClasses(join(place, 'class_names.txt'), standardClasses, 'STL-10'),
     shape: [3, SIDE, SIDE],
     normalize: { mean: [0.4467, 0.4398, 0.4066], std: [0.2603, 0.2566, 0.2713] },
     train: unlabeled ?? labelled,
     ...(unlabeled && { validation: labelled }),
     test: readSplit(testImages!, testLabels!),
+    remarks,
   };
 }
 

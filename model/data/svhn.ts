@@ -12,7 +12,7 @@ import { filesIn } from './records';
 
 const [trainFile, testFile, extraFile] = ['train_32x32.mat', 'test_32x32.mat', 'extra_32x32.mat'] as const;
 const url = 'http://ufldl.stanford.edu/housenumbers/';
-const forms: readonly Form[] = [{ mark: /^train_32x32\.mat$/, folders: ['svhn', 'SVHN'] }];
+const forms: readonly Form[] = [{ title: trainFile, mark: /^train_32x32\.mat$/, folders: ['svhn', 'SVHN'] }];
 
 export function svhnSource(train: 'train' | 'train+extra'): Source {
   return {

@@ -2,10 +2,10 @@
  * WebDataset's shards (github.com/webdataset/webdataset): tar archives in which files that follow one another and are called
  * alike up to the first dot are one sample: an image, and its class in `.cls` or under `label` in `.json`.
  */
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { UserError } from '../../utils/errors';
-import { readRange, readText } from '../../utils/files';
+import { isFile, readRange, readText } from '../../utils/files';
 import { isObject, parseJson } from '../../utils/json';
 import type { WebDatasetParams } from '../../utils/params';
 import { tarEntries, type TarEntry } from '../../utils/tar';
@@ -103,7 +103,7 @@ function labelIn(text: string): string | undefined {
 
 /** The names of classes: those of a list, or those that the samples have, or numbers. */
 function classesOf(dir: string, samples: readonly Sample[], list: string | undefined) {
-  const own = nameFiles.map((name) => join(dir, name)).find((path) => existsSync(path));
+  const own = nameFiles.map((name) => join(dir, name)).find((path) => isFile(path));
   const path = list ?? own;
   const isNumber = (label: string) => /^-?\d+$/.test(label);
   const texts = [...new Set(samples.map(({ label }) => label!))].filter((label) => !isNumber(label)).sort(byCharacters);

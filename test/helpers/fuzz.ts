@@ -389,6 +389,22 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
     };
   },
 
+  'CIFAR in pickles': (folder) => {
+    const published = join(fixtures, 'data', 'cifar-10-batches-py');
+    for (const name of readdirSync(published)) writeFileSync(join(folder, name), readFileSync(join(published, name)));
+    const batches = [1, 3, 4, 5].map((i) => readFileSync(join(published, `data_batch_${i}`)));
+    const names = readFileSync(join(published, 'batches.meta'));
+    return {
+      inputs: mutants([...batches, names]),
+      read: (input) => {
+        const isBatch = input.length > 1000;
+        writeFileSync(join(folder, 'data_batch_2'), isBatch ? input : batches[0]!);
+        writeFileSync(join(folder, 'batches.meta'), isBatch ? names : input);
+        loadCifar10(folder);
+      },
+    };
+  },
+
   'CIFAR-10.1': (folder) => {
     writeFakeCifar101(folder);
     writeFileSync(join(folder, 'data_batch_1.bin'), fakeRecords(0, 1));

@@ -42,7 +42,13 @@ describe('loadCifar10', () => {
     writeFileSync(join(dir, 'batches.meta.txt'), 'a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n');
     expect(loadCifar10(dir).classes.join('')).to.equal('abcdefghij');
     writeFileSync(join(dir, 'batches.meta.txt'), 'a\nb\n');
-    expectRefusal(`${join(dir, 'batches.meta.txt')}: 2 class names, but CIFAR-10 has 10`);
+    const path = join(dir, 'batches.meta.txt');
+    expectRefusal(`${path}: 2 class names, but CIFAR-10 has 10: number 0 is "a", not "airplane"`);
+    const standard = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
+    writeFileSync(path, standard.filter((name) => name !== 'deer').join('\n'));
+    expectRefusal(`${path}: 9 class names, but CIFAR-10 has 10: number 4 is "dog", not "deer"`);
+    writeFileSync(path, [...standard, 'van'].join('\n'));
+    expectRefusal(`${path}: 11 class names, but CIFAR-10 has 10: behind the last is "van"`);
   });
 
   it('refuses a folder without training or without test file, and what is no folder', () => {

@@ -12,6 +12,7 @@ import { writeFakeCifar10 } from './fakeCifar10';
 import {
   writeFakeCifar100,
   writeFakeCifar101,
+  writeFakeCifarPython,
   writeFakeEmnist,
   writeFakeFolder,
   writeFakeMnist,
@@ -32,6 +33,8 @@ const fixtures = join(__dirname, '..', '..', 'fixtures', 'data');
 const specs: Readonly<Record<string, DatasetSpec>> = {
   cifar10: { name: 'cifar10', dir: at('cifar10') },
   cifar100: { name: 'cifar100', labels: 'fine', dir: at('cifar100') },
+  'cifar10, python version': { name: 'cifar10', dir: at('root') },
+  'cifar100, python version': { name: 'cifar100', labels: 'coarse', dir: at('root/cifar-100-python') },
   'cifar10.1': { name: 'cifar10.1', dir: at('cifar10'), test_dir: at('cifar10.1') },
   'cifar10.1 of version 4': { name: 'cifar10.1', version: 'v4', dir: at('cifar10'), test_dir: at('cifar10.1') },
   mnist: { name: 'mnist', pad: 0, dir: at('mnist') },
@@ -66,6 +69,7 @@ before(async () => {
   writeFakeCifar100(at('cifar100'));
   for (const version of ['v4', 'v6']) writeFakeCifar101(at('cifar10.1'), version);
   writeFakeMnist(at('mnist'));
+  writeFakeCifarPython(at('root'));
   for (const name of ['MNIST', 'KMNIST']) writeFakeMnist(at(`root/${name}/raw`));
   writeFakeQmnist(at('root/QMNIST/raw'));
   writeFakeEmnist(at('root/EMNIST/raw'), 'balanced', 47);

@@ -23,6 +23,66 @@ export function writeFakeCifar100(dir: string): void {
   writeFileSync(join(dir, 'test.bin'), fakeCifar100Records(12));
 }
 
+/** A str as Python 2 pickles it. */
+function str(content: Uint8Array | string): Buffer {
+  const bytes = Buffer.from(content);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return bytes.length < 256
+    ? Buffer.concat([Buffer.of(0x55, bytes.length), bytes])
+    : Buffer.concat([Buffer.of(0x54), length, bytes]);
+}
+
+/** A batch of CIFAR's python version as Python 2 pickles it in protocol 2. */
+export function cifarBatch(labels: Readonly<Record<string, readonly number[]>>, pixels: Uint8Array): Buffer {
+  const rows = Buffer.alloc(4);
+  rows.writeInt32LE(pixels.length / 3072);
+  const lists = Object.entries(labels).map(([key, numbers]) =>
+    Buffer.concat([str(key), Buffer.from(']('), ...numbers.map((number) => Buffer.of(0x4b, number)), Buffer.from('e')]),
+  );
+  return Buffer.concat([
+    Buffer.from('\x80\x02}q\x01(', 'latin1'),
+    ...lists,
+    str('data'),
+    Buffer.from('cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85', 'latin1'),
+    str('b'),
+    Buffer.from('\x87R(K\x01J', 'latin1'),
+    rows,
+    Buffer.from('M\x00\x0c\x86cnumpy\ndtype\n', 'latin1'),
+    str('u1'),
+    Buffer.from('K\x00K\x01\x87R(K\x03', 'latin1'),
+    str('|'),
+    Buffer.from('NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89', 'latin1'),
+    str(pixels),
+    Buffer.from('tbu.'),
+  ]);
+}
+
+/** The python versions of CIFAR-10, in two files of 20 and 15 images and one of 12, and of CIFAR-100. */
+export function writeFakeCifarPython(dir: string): void {
+  const pixels = (first: number, size: number) =>
+    Uint8Array.from({ length: 3072 * size }, (_, i) => fakePixel(first + Math.floor(i / 3072), i % 3072));
+  const labels = (first: number, size: number, classes: number) =>
+    Array.from({ length: size }, (_, i) => (first + i) % classes);
+  for (const [name, first, size] of [
+    ['data_batch_1', 0, 20],
+    ['data_batch_2', 20, 15],
+    ['test_batch', 100, 12],
+  ] as const) {
+    mkdirSync(join(dir, 'cifar-10-batches-py'), { recursive: true });
+    const batch = cifarBatch({ labels: labels(first, size, 10) }, pixels(first, size));
+    writeFileSync(join(dir, 'cifar-10-batches-py', name), batch);
+  }
+  for (const [name, size] of [
+    ['train', 30],
+    ['test', 12],
+  ] as const) {
+    mkdirSync(join(dir, 'cifar-100-python'), { recursive: true });
+    const both = { fine_labels: labels(0, size, 100), coarse_labels: labels(7, size, 20) };
+    writeFileSync(join(dir, 'cifar-100-python', name), cifarBatch(both, pixels(0, size)));
+  }
+}
+
 /** An IDX file of unsigned bytes, or of integers of 32 bits. */
 export function idx(lengths: readonly number[], valueAt: (i: number) => number, type: 8 | 12 = 8): Buffer {
   const header = Buffer.alloc(4 + 4 * lengths.length);

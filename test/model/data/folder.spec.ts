@@ -311,9 +311,7 @@ describe('the layouts of image folders', () => {
   it('are refused with a word of what is meant where the classes are elsewhere', async () => {
     await put('outer/a/0.png', plain(20, 20));
     await put('outer/b/0.png', plain(20, 20));
-    expect(await refusal()).to.include(
-      '1 folder in it, but a folder is needed for each of two classes or more: is ',
-    );
+    expect(await refusal()).to.include('1 folder in it, but a folder is needed for each of two classes or more: is ');
     rmSync(join(dir, 'outer'), { recursive: true });
     await put('train/0.png', plain(20, 20));
     expect(await refusal()).to.include('; 1 image in none: name the list of their classes with');
@@ -339,7 +337,9 @@ describe('the layouts of image folders', () => {
     expect(remarks).to.deep.equal([`${dir}: left alone: 2 without a label, 1 .txt`]);
     rmSync(join(dir, 'val'), { recursive: true });
     await put('val/a/0.png', plain(20, 20));
-    expect((await load()).remarks).to.include(`${join(dir, 'test')}: left alone, as nothing tells the classes of 1 image`);
+    expect((await load()).remarks).to.include(
+      `${join(dir, 'test')}: left alone, as nothing tells the classes of 1 image`,
+    );
     rmSync(join(dir, 'val'), { recursive: true });
     for (const i of [1, 2, 3]) await put(`val/ILSVRC2012_val_0000000${i}.JPEG`, plain(20, 20).jpeg());
     list('490\n361\n171\n');

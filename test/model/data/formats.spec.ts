@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { loadDataset } from '../../../model/data';
+import { loadCifar10 } from '../../../model/data/cifar10';
 import { loadCifar100 } from '../../../model/data/cifar100';
 import { loadCifar101 } from '../../../model/data/cifar10_1';
 import { loadMnist } from '../../../model/data/mnist';
@@ -12,6 +14,7 @@ import { loadSvhn } from '../../../model/data/svhn';
 import { UserError } from '../../../utils/errors';
 import { fakePixel, writeFakeCifar10 } from './fakeCifar10';
 import {
+  cifarBatch,
   fakeCifar100Records,
   idx,
   mat,
@@ -20,6 +23,7 @@ import {
   svhn,
   writeFakeCifar100,
   writeFakeCifar101,
+  writeFakeCifarPython,
   writeFakeEmnist,
   writeFakeMnist,
   writeFakeQmnist,
@@ -70,7 +74,69 @@ describe('loadCifar100', () => {
     truncateSync(test, 5000);
     expectRefusal(() => loadCifar100(dir, 'fine'), `${test}: 5000 bytes is not a multiple of 3074`);
     rmSync(test);
-    expectRefusal(() => loadCifar100(dir, 'fine'), `${dir}: no test.bin of the CIFAR-100 binary version`);
+    expectRefusal(() => loadCifar100(dir, 'fine'), `${dir}: no test.bin of CIFAR-100 in it`);
+  });
+});
+
+describe('the python versions of CIFAR', () => {
+  beforeEach(() => writeFakeCifarPython(dir));
+  const batch = () => join(dir, 'cifar-10-batches-py', 'data_batch_2');
+
+  it('are read like the binary ones, from their folder, that above it, and one beside it that is not there', () => {
+    writeFakeCifar10(join(dir, 'binary'));
+    const binary = loadCifar10(join(dir, 'binary'));
+    for (const place of ['.', 'cifar-10-batches-py', 'cifar-10-batches-bin']) {
+      const { train, test, classes, remarks } = loadCifar10(join(dir, place));
+      expect(train.images).to.deep.equal(binary.train.images);
+      expect([...train.labels]).to.deep.equal([...binary.train.labels]);
+      expect([...test.labels]).to.deep.equal([...binary.test.labels]);
+      expect(classes[9]).to.equal('truck');
+      const found = `CIFAR-10 is read from ${join(dir, 'cifar-10-batches-py')}`;
+      expect(remarks).to.deep.equal(place === 'cifar-10-batches-py' ? [] : [found]);
+    }
+    const [fine, coarse] = [loadCifar100(dir, 'fine'), loadCifar100(dir, 'coarse')];
+    expect([...fine.train.labels.slice(0, 3), ...coarse.train.labels.slice(12, 15)]).to.deep.equal([0, 1, 2, 19, 0, 1]);
+    expect(fine.test.images[11 * 3072 + 5]).to.equal(fakePixel(11, 5));
+  });
+
+  it('are refused where they are damaged, in one line', () => {
+    const load = () => loadCifar10(dir);
+    const pixels = new Uint8Array(2 * 3072);
+    const write = (content: Uint8Array | string) => writeFileSync(batch(), content);
+    write(cifarBatch({ labels: [1, 10] }, pixels));
+    expectRefusal(load, `${batch()}: element 1 is the label 10, labels are 0 to 9`);
+    write(cifarBatch({ labels: [1] }, pixels));
+    expectRefusal(load, `${batch()}: 1 labels under "labels" for 2 images`);
+    write(cifarBatch({ fine_labels: [1, 2] }, pixels));
+    expectRefusal(load, `${batch()}: 0 labels under "labels" for 2 images`);
+    write(cifarBatch({ labels: [1, 2] }, pixels).subarray(0, 5000));
+    expectRefusal(load, `${batch()}: not a valid pickle: it is truncated`);
+    const short = cifarBatch({ labels: [1, 2] }, pixels);
+    short.writeUInt16LE(3071, short.indexOf('M\x00\x0c\x86', 0, 'latin1') + 1);
+    write(short);
+    expectRefusal(load, `${batch()}: not a valid pickle: an array is not described as NumPy does`);
+    write('\x80\x02]q\x00.');
+    expectRefusal(load, `${batch()}: not a valid pickle`);
+    write(Buffer.from('\x80\x02]q\x00.', 'latin1'));
+    expectRefusal(load, `${batch()}: a pickle of no dict, as those of CIFAR are`);
+    rmSync(join(dir, 'cifar-10-batches-py', 'test_batch'));
+    expectRefusal(load, `${join(dir, 'cifar-10-batches-py')}: no test_batch of CIFAR-10 in it`);
+    rmSync(join(dir, 'cifar-10-batches-py'), { recursive: true });
+    writeFileSync(join(dir, 'cifar-10-python.tar.gz'), '');
+    expectRefusal(load, `${dir}: no data_batch_*.bin or data_batch_1 of CIFAR-10 in it: unpack cifar-10-python.tar.gz`);
+  });
+
+  it('are named where a folder of images is asked for', async () => {
+    const place = join(dir, 'cifar-10-batches-py');
+    const params = { size: 16, test: 0.2, seed: 0, on_bad_image: 'refuse', cache: dir, cache_gigabytes: 1 } as const;
+    const error: unknown = await loadDataset({ name: 'folder', dir: place, ...params }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(UserError);
+    expect((error as Error).message).to.equal(
+      `${place}: 0 folders in it, but a folder is needed for each of two classes or more; this is cifar10: set "dataset" to ` +
+        '"cifar10" and "data_dir" to the folder',
+    );
   });
 });
 
@@ -189,10 +255,13 @@ describe('the sets in the form of MNIST', () => {
       const found = `Fashion-MNIST is read from ${join(dir, 'FashionMNIST', 'raw')}`;
       expect(remarks).to.deep.equal(place === 'FashionMNIST/raw' ? [] : [found]);
     }
-    expectRefusal(() => loadMnist(dir, 'kmnist'), `${dir}: no file of KMNIST in it`);
+    expectRefusal(() => loadMnist(dir, 'kmnist'), `${dir}: no train-images-idx3-ubyte of KMNIST in it`);
     expectRefusal(() => loadMnist(join(dir, 'other'), 'kmnist'), `${join(dir, 'other')}: not a folder`);
     writeFileSync(join(dir, 'kmnist.zip'), '');
-    expectRefusal(() => loadMnist(dir, 'kmnist'), `${dir}: no file of KMNIST in it: unpack kmnist.zip`);
+    expectRefusal(
+      () => loadMnist(dir, 'kmnist'),
+      `${dir}: no train-images-idx3-ubyte of KMNIST in it: unpack kmnist.zip`,
+    );
   });
 
   it('may have a dot in the names of their files', () => {
@@ -217,7 +286,10 @@ describe('the sets in the form of MNIST', () => {
     expect([...test.labels.slice(0, 4)]).to.deep.equal([0, 3, 6, 9]);
     expect(pixels(train, 5)).to.deep.equal(fake(5));
     expect(loadMnist(dir, 'emnist', 0, 'bymerge').classes.slice(34).join('')).to.equal('YZabdefghnqrt');
-    expectRefusal(() => loadMnist(dir, 'emnist'), `${dir}: no file of EMNIST balanced in it`);
+    expectRefusal(
+      () => loadMnist(dir, 'emnist'),
+      `${dir}: no emnist-balanced-train-images-idx3-ubyte of EMNIST balanced in it`,
+    );
     const labels = join(dir, 'gzip', 'emnist-letters-test-labels-idx1-ubyte');
     writeFileSync(
       labels,

@@ -22,6 +22,8 @@ const expected = JSON.parse(readFileSync(join(root, 'datasets.json'), 'utf8')) a
 >;
 const packed = { test: 0.2, seed: 0, on_bad_image: 'refuse', cache: scratch, cache_gigabytes: 1 } as const;
 const specs: Readonly<Record<string, DatasetSpec>> = {
+  'cifar-10-batches-py': { name: 'cifar10', dir: root },
+  'cifar-100-python': { name: 'cifar100', labels: 'fine', dir: root },
   kmnist: { name: 'kmnist', pad: 0, dir: root },
   emnist: { name: 'emnist', split: 'letters', pad: 0, dir: root },
   qmnist: { name: 'qmnist', pad: 0, dir: root },
