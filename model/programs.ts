@@ -2,6 +2,7 @@
 import { Graph } from '../engine/graph';
 import { mul, oneHot } from '../engine/ops';
 import { raw } from '../engine/ops/elementwise';
+import { argmax } from '../engine/ops/softmax';
 import type { Tensor } from '../engine/tensor';
 import { ndarray, sizeOf, type TensorSpec } from '../utils/ndarray';
 import type { ImageShape } from './data/dataset';
@@ -102,9 +103,7 @@ export function normalizedImages(
 /** How many rows of logits have their maximum at the label; a tie counts as the first class. */
 export function correct(logits: Tensor, labels: Tensor): Tensor {
   const { graph } = logits;
-  const [batch = 0, classes = 0] = logits.shape;
-  const best = graph.emit('ArgMax', [logits], [batch], { dtype: 'int64', attributes: { axis: 1, keepdims: 0 } });
-  const predicted = graph.emit('Cast', [best], [batch], { dtype: 'int32', attributes: { to: 6 } });
-  const hits = mul(oneHot(predicted, classes), oneHot(labels, classes));
+  const [, classes = 0] = logits.shape;
+  const hits = mul(oneHot(argmax(logits), classes), oneHot(labels, classes));
   return graph.emit('ReduceSum', [hits], [], { attributes: { keepdims: 0 } });
 }

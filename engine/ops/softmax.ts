@@ -27,6 +27,13 @@ export function oneHot(labels: Tensor, classes: number): Tensor {
   return graph.emit('Cast', [equal], shape, { dtype: 'float32', attributes: { to: 1 } });
 }
 
+/** The class of the largest logit of each row, the first of equal ones: (N, C) float32 → (N) int32. */
+export function argmax(logits: Tensor): Tensor {
+  const shape = [logits.shape[0]!];
+  const best = logits.graph.emit('ArgMax', [logits], shape, { dtype: 'int64', attributes: { axis: 1, keepdims: 0 } });
+  return logits.graph.emit('Cast', [best], shape, { dtype: 'int32', attributes: { to: 6 } });
+}
+
 function rawSoftmax(x: Tensor, axis: number): Tensor {
   return x.graph.emit('Softmax', [x], x.shape, { attributes: { axis } });
 }

@@ -1,10 +1,8 @@
 /** Decoupled knowledge distillation (Zhao, Cui, Song, Qiu & Liang 2022). */
-import { add, div, exp, logSoftmax, mul, oneHot, sub, sum } from '../../engine/ops';
+import { add, div, exp, mul, oneHot, sub, sum } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import type { Distiller } from './distiller';
-
-/** Subtracted from the logit of the true class, so that a softmax over all classes is one over the others. */
-const MASKED = 1000;
+import { logProbabilities } from './masked';
 
 /**
  * The two parts of T² · KL(p ‖ q), p the teacher's softmax(z / T) and q the student's, for logits (N, C) and the true
@@ -26,21 +24,6 @@ export function dkdLosses(
   return {
     target: add(meanDivergence(p.own, q.own), meanDivergence(p.rest, q.rest)),
     nonTarget: meanDivergence(p.others, q.others),
-  };
-}
-
-/**
- * ln p_y and ln(1 − p_y), (N), and ln p̂ (N, C), which is about −1000 at y. Every c ≠ y has p_c = (1 − p_y) p̂_c, which
- * gives the second without the logarithm of a small difference.
- */
-function logProbabilities(logits: Tensor, mask: Tensor): { own: Tensor; rest: Tensor; others: Tensor } {
-  const all = logSoftmax(logits);
-  const others = logSoftmax(sub(logits, mul(mask, MASKED)));
-  const byExample = { axes: [1] };
-  return {
-    own: sum(mul(all, mask), byExample),
-    rest: div(sum(mul(sub(all, others), sub(1, mask)), byExample), logits.shape[1]! - 1),
-    others,
   };
 }
 

@@ -14,13 +14,16 @@ import { fsp } from './fsp';
 import { ft } from './ft';
 import { kd } from './kd';
 import { logitsMse } from './logits_mse';
+import { mlkd } from './mlkd';
 import { multikd } from './multikd';
+import { nkd } from './nkd';
 import { nokd } from './nokd';
 import { nst } from './nst';
 import { oh } from './oh';
 import { pkd } from './pkd';
 import { pkt } from './pkt';
 import { reviewkd } from './reviewkd';
+import { rld } from './rld';
 import { rkd } from './rkd';
 import { sfd } from './sfd';
 import { softmaxHint } from './softmax_hint';
@@ -28,9 +31,11 @@ import { sp } from './sp';
 import { takd } from './takd';
 import { tfkd } from './tfkd';
 import { triplet } from './triplet';
+import { ttm, wttm } from './ttm';
 import { uda } from './uda';
 import { unlabeled } from './unlabeled';
 import { vid } from './vid';
+import { wsld } from './wsld';
 
 export type { Distiller, Losses, Phase, Setting, Stage } from './distiller';
 
@@ -43,6 +48,12 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   softmax_hint: softmaxHint,
   triplet,
   dkd,
+  nkd,
+  ttm,
+  wttm,
+  wsld,
+  rld,
+  mlkd,
   dist,
   tfkd,
   at,

@@ -3,8 +3,9 @@
  * standardised logits (Sun et al. 2024), annealing (Clark et al. 2019), focal weights.
  */
 import type { Moment } from '../../engine/graph';
-import { add, div, logSoftmax, mean, mul, softmax, sqrt, square, sub, sum } from '../../engine/ops';
+import { add, div, logSoftmax, mean, mul, oneHot, softmax, sqrt, square, sub, sum } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
+import { swapped } from './corrected';
 import type { Distiller } from './distiller';
 
 /**
@@ -58,6 +59,7 @@ export interface KdOptions {
   readonly standardize: boolean;
   readonly focal: boolean;
   readonly anneal?: Anneal;
+  readonly errors?: 'swap';
 }
 
 /**
@@ -89,15 +91,20 @@ export const kd: Distiller<KdOptions> = {
       description: 'an object such as { "end": 0, "epochs": 20 }',
       title: 'alpha falls to "end" (0) along half a cosine within "epochs" (all of them)',
     },
+    errors: {
+      enum: ['swap'],
+      title:
+        'where the teacher errs, its largest logit and that of the true class change places (Limantoro et al. 2025)',
+    },
   },
   needsTeacher: true,
   ownsLabels: true,
-  losses: ({ student, teacher, targets, crossEntropy, alpha, temperature, klReduction, options }) => {
-    const { weight, standardize, focal, anneal } = options;
+  losses: (setting) => {
+    const { student, teacher, targets, crossEntropy, alpha, temperature, klReduction, options } = setting;
+    const { weight, standardize, focal, anneal, errors } = options;
     const hard = crossEntropy(student.logits);
-    const [s, t] = standardize
-      ? [standardized(student.logits), standardized(teacher.logits)]
-      : [student.logits, teacher.logits];
+    const taught = errors ? swapped(teacher.logits, oneHot(setting.labels, setting.classes)) : teacher.logits;
+    const [s, t] = standardize ? [standardized(student.logits), standardized(taught)] : [student.logits, taught];
     const weights = focal ? trueClassProbability(teacher.logits, targets) : undefined;
     const soft = kdLoss(s, t, temperature, klReduction, weights);
     if (!anneal) return { ce: mul(hard, 1 - alpha), kd: mul(soft, alpha * weight) };
