@@ -8,7 +8,7 @@ import { ndarray, sizeOf, type TensorSpec } from '../utils/ndarray';
 import type { ImageShape } from './data/dataset';
 import { crossEntropy } from './distillers/nokd';
 import { Layers } from './layers';
-import type { Net, NetOptions } from './nets';
+import type { Net, NetOptions, NetOutputs } from './nets';
 import { tensorsOf } from './taps';
 
 /** Mean and standard deviation by channel, of pixels in [0, 1]. */
@@ -61,9 +61,13 @@ export function outputShapes(model: Model): Map<string, readonly number[]> {
   return new Map([...outputs].map(([name, { shape }]) => [name, shape.slice(1)]));
 }
 
+/** What a network makes of images that are fed, by such layers. */
+export function outputsOf(model: Model, layers: Layers): NetOutputs {
+  return model.net(layers, normalizedImages(layers.graph, model, 1), model.options);
+}
+
 function evaluated(graph: Graph, model: Model): Map<string, Tensor> {
-  const layers = new Layers(graph, { mode: 'eval', seed: 0 });
-  return tensorsOf(model.net(layers, normalizedImages(graph, model, 1), model.options));
+  return tensorsOf(outputsOf(model, new Layers(graph, { mode: 'eval', seed: 0 })));
 }
 
 /** Names, element types and shapes of a graph's parameters and buffers, in PyTorch's order. */

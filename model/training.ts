@@ -18,8 +18,9 @@ import type { NamedArrays } from '../utils/ndarray';
 import type { Params } from '../utils/params';
 import type { Distiller, Losses, Phase, Setting } from './distillers';
 import { weightedCrossEntropy } from './distillers/nokd';
+import { studentHead, teacherHead, type Head } from './heads';
 import { Layers } from './layers';
-import { nets } from './nets';
+import { MethodSetting } from './method_setting';
 import { correct, normalizedImages, type Model } from './programs';
 import { Taps } from './taps';
 import type { Teacher } from './teachers';
@@ -175,6 +176,14 @@ export class Step {
     return this.teacherAt(undefined);
   }
 
+  get studentHead(): Head {
+    return this.once('student head', () => studentHead(this.student));
+  }
+
+  get teacherHead(): Head {
+    return this.once('teacher head', () => teacherHead(this.teacher, this.teacherSource.network, this.graph));
+  }
+
   get teachers(): Taps[] {
     const { members } = this.teacherSource;
     return members?.map((member, i) => this.fed(`${i}/`, member.shapes, undefined)) ?? [this.teacher];
@@ -255,96 +264,6 @@ export class Step {
   private once<T>(name: string, make: () => T): T {
     if (!this.made.has(name)) this.made.set(name, make());
     return this.made.get(name) as T;
-  }
-}
-
-/** The step as one method sees it. */
-class MethodSetting implements Setting {
-  readonly crossEntropy = (logits: Tensor): Tensor => this.step.crossEntropy(logits);
-  private passes = 0;
-
-  constructor(
-    private readonly step: Step,
-    readonly options: object,
-    readonly layers: Layers,
-  ) {}
-
-  get classes(): number {
-    return this.step.model.options.classes;
-  }
-
-  get input(): Model['input'] {
-    return this.step.model.input;
-  }
-
-  get batchSize(): number {
-    return this.step.options.batchSize;
-  }
-
-  get examples(): number {
-    return this.step.options.examples;
-  }
-
-  get alpha(): number {
-    return this.step.param('alpha').alpha;
-  }
-
-  get temperature(): number {
-    return this.step.param('temperature').temperature;
-  }
-
-  get klReduction(): Params['kl_reduction'] {
-    return this.step.param('kl_reduction').klReduction;
-  }
-
-  get student(): Taps {
-    return this.step.student;
-  }
-
-  get teacher(): Taps {
-    return this.step.teacher;
-  }
-
-  get teachers(): readonly Taps[] {
-    return this.step.teachers;
-  }
-
-  get labels(): Tensor {
-    return this.step.labels;
-  }
-
-  get targets(): Tensor {
-    return this.step.targets;
-  }
-
-  get indices(): Tensor {
-    return this.step.indices;
-  }
-
-  view(name: string): { student: Taps; teacher: Taps } {
-    const { step } = this;
-    return {
-      get student() {
-        return step.studentAt(name);
-      },
-      get teacher() {
-        return step.teacherAt(name);
-      },
-    };
-  }
-
-  studentOn(images: Tensor, mode: 'train' | 'eval'): Taps {
-    return this.step.studentOn(images, mode, `made${++this.passes}`);
-  }
-
-  teacherOn(images: Tensor): Taps {
-    return this.step.teacherOn(images);
-  }
-
-  peer(net: string, name: string): Taps {
-    const { graph, options } = this.layers;
-    const layers = new Layers(graph, { ...options, prefix: `${options.prefix}${name}.` });
-    return Taps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
   }
 }
 

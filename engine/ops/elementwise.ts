@@ -107,3 +107,10 @@ function binary(
 export function detach(x: Tensor): Tensor {
   return x.graph.emit('Identity', [x], x.shape);
 }
+
+/** x, whose gradient is turned round: ∂x = −factor · g for a scalar factor (Ganin & Lempitsky 2015). */
+export function reverseGradient(x: Tensor, factor: Operand = 1): Tensor {
+  const { graph } = x;
+  const scale = typeof factor === 'number' ? graph.scalar(factor) : factor;
+  return graph.derive(detach(x), [x], (grad) => [unary('Neg', raw('Mul', grad, scale))]);
+}

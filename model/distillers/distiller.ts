@@ -2,6 +2,7 @@
 import type { Tensor } from '../../engine/tensor';
 import type { Params } from '../../utils/params';
 import type { Schema } from '../../utils/schema';
+import type { Head } from '../heads';
 import type { Layers } from '../layers';
 import type { Taps } from '../taps';
 
@@ -18,6 +19,10 @@ export interface Setting<Options extends object = object> {
   readonly teacher: Taps;
   /** Each teacher on the same pixels. */
   readonly teachers: readonly Taps[];
+  /** What the student ends with. */
+  readonly studentHead: Head;
+  /** What the teacher ends with, frozen; it must be one net with a checkpoint. */
+  readonly teacherHead: Head;
   /** (N) int32, from 0. */
   readonly labels: Tensor;
   /** (N, classes): what the labels say, one-hot unless examples are mixed. */

@@ -4,6 +4,7 @@ import { ab } from './ab';
 import { at } from './at';
 import { cc } from './cc';
 import { crd } from './crd';
+import { ctkd } from './ctkd';
 import { datafree } from './datafree';
 import { dataset } from './dataset';
 import { dist } from './dist';
@@ -25,15 +26,18 @@ import { pkt } from './pkt';
 import { reviewkd } from './reviewkd';
 import { rld } from './rld';
 import { rkd } from './rkd';
+import { sdd } from './sdd';
 import { sfd } from './sfd';
 import { softmaxHint } from './softmax_hint';
 import { sp } from './sp';
+import { srrl } from './srrl';
 import { takd } from './takd';
 import { tfkd } from './tfkd';
 import { triplet } from './triplet';
 import { ttm, wttm } from './ttm';
 import { uda } from './uda';
 import { unlabeled } from './unlabeled';
+import { uskd } from './uskd';
 import { vid } from './vid';
 import { wsld } from './wsld';
 
@@ -54,8 +58,12 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   wsld,
   rld,
   mlkd,
+  ctkd,
+  sdd,
   dist,
+  srrl,
   tfkd,
+  uskd,
   at,
   cc,
   fsp,

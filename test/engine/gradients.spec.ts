@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { gradients } from '../../engine/gradients';
 import { Graph } from '../../engine/graph';
-import { add, exp, mul, square, sub, sum } from '../../engine/ops';
+import { add, exp, mul, reverseGradient, square, sub, sum } from '../../engine/ops';
 import { compute } from '../helpers/compute';
 import { float32 } from '../helpers/engine';
 
@@ -65,6 +65,18 @@ describe('gradients', () => {
       [false, true, false],
       [true, false, true],
     ]);
+  });
+
+  it('turns round what comes through reverseGradient, by a factor that may be fed, and leaves the value as it is', async () => {
+    const factor = float32([], [0.25]);
+    const results = await compute({ x, a, factor }, (t) => {
+      const y = mul(reverseGradient(t.x, t.factor), reverseGradient(t.a));
+      const [dx, da] = gradients(sum(y), [t.x, t.a]);
+      return { y, dx: dx!, da: da! };
+    });
+    expect([...results.y!.data]).to.deep.equal([1, -3, -8]);
+    expect([...results.dx!.data]).to.deep.equal([-0.5, -0.75, 1]);
+    expect([...results.da!.data]).to.deep.equal([-0.5, 1, -2]);
   });
 
   it('refuses a loss that is not a scalar', () => {

@@ -4,7 +4,7 @@ import { checksum } from '../../engine/finite';
 import { gradients } from '../../engine/gradients';
 import { Graph } from '../../engine/graph';
 import { averageWeights, minimize, optimizers, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
-import { add, detach, linear, mul, oneHot, square, sum } from '../../engine/ops';
+import { add, detach, linear, mul, oneHot, reverseGradient, square, sum } from '../../engine/ops';
 import { rawRows, rawWithRows } from '../../engine/ops/shape';
 import { Session, State } from '../../engine/session';
 import type { Backend } from '../../engine/backends';
@@ -79,6 +79,7 @@ const withoutGradient: Readonly<Record<string, DeviceCase>> = {
   extremes,
   oneHot: plain((graph) => oneHot(labels(graph), 5)),
   detach: plain((graph) => detach(matrix(graph))),
+  reverseGradient: plain((graph) => reverseGradient(matrix(graph))),
   correct: plain((graph) => correct(matrix(graph), labels(graph))),
   checksum: plain((graph) => {
     const vectors = Array.from({ length: MANY }, (_, i) => graph.input(`v${i}`, 'float32', [i + 1]));

@@ -3,13 +3,14 @@ import { expect } from 'chai';
 import { fanIn } from '../../engine/initializers';
 import { ancestors, gradients } from '../../engine/gradients';
 import { Graph, type Moment } from '../../engine/graph';
-import { add, flatten, matmul, mul, oneHot } from '../../engine/ops';
+import { add, flatten, linear, matmul, mul, oneHot } from '../../engine/ops';
 import { trainable } from '../../engine/optimizers';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { distillers } from '../../model/distillers';
 import type { Distiller, Losses, Setting } from '../../model/distillers';
 import { crossEntropy } from '../../model/distillers/nokd';
+import type { Head } from '../../model/heads';
 import { Layers } from '../../model/layers';
 import { Taps } from '../../model/taps';
 import { Random } from '../../utils/random';
@@ -142,6 +143,16 @@ function drawnSetting(graph: Graph, one: Case, distiller: Distiller): Setting {
       { student: trained(`student@${view}`, one.student), teacher: given(`teacher@${view}`, one.teacher ?? {}) },
     ]),
   );
+  // A drawn classifier, whose values are those of a tensor and not those of a layer.
+  const head = (owner: string, own: Taps, source: typeof given): Head => ({
+    get map() {
+      return own.tap('map');
+    },
+    classify: (vectors) => {
+      const drawn = source(owner, { 'classifier.weight': [classes, vectors.shape[1]!], 'classifier.bias': [classes] });
+      return linear(vectors, drawn.tap('classifier.weight'), drawn.tap('classifier.bias'));
+    },
+  });
   const refuse = (): never => {
     throw new Error('a drawn setting has no networks');
   };
@@ -152,9 +163,16 @@ function drawnSetting(graph: Graph, one: Case, distiller: Distiller): Setting {
     const logits = mul(matmul(pixels, matrix), 1 / 20);
     return new Taps(owner, new Map([['logits', () => logits]]));
   };
+  const student = trained('student', one.student);
   return {
     options,
-    student: trained('student', one.student),
+    student,
+    get studentHead() {
+      return head('student', student, trained);
+    },
+    get teacherHead() {
+      return head('teacher', several[0] ?? refuse(), given);
+    },
     get teacher() {
       return several[0] ?? refuse();
     },

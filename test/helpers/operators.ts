@@ -190,4 +190,5 @@ export const operators: Record<keyof typeof ops, Record<string, OperatorCase>> =
   },
   oneHot: {},
   detach: {},
+  reverseGradient: {},
 };

@@ -1,0 +1,108 @@
+/** What a method is given of a training step. */
+import type { Tensor } from '../engine/tensor';
+import type { Params } from '../utils/params';
+import type { Setting } from './distillers';
+import type { Head } from './heads';
+import { Layers } from './layers';
+import { nets } from './nets';
+import type { Model } from './programs';
+import { Taps } from './taps';
+import type { Step } from './training';
+
+/** The step as one method sees it. */
+export class MethodSetting implements Setting {
+  readonly crossEntropy = (logits: Tensor): Tensor => this.step.crossEntropy(logits);
+  private passes = 0;
+
+  constructor(
+    private readonly step: Step,
+    readonly options: object,
+    readonly layers: Layers,
+  ) {}
+
+  get classes(): number {
+    return this.step.model.options.classes;
+  }
+
+  get input(): Model['input'] {
+    return this.step.model.input;
+  }
+
+  get batchSize(): number {
+    return this.step.options.batchSize;
+  }
+
+  get examples(): number {
+    return this.step.options.examples;
+  }
+
+  get alpha(): number {
+    return this.step.param('alpha').alpha;
+  }
+
+  get temperature(): number {
+    return this.step.param('temperature').temperature;
+  }
+
+  get klReduction(): Params['kl_reduction'] {
+    return this.step.param('kl_reduction').klReduction;
+  }
+
+  get student(): Taps {
+    return this.step.student;
+  }
+
+  get teacher(): Taps {
+    return this.step.teacher;
+  }
+
+  get teachers(): readonly Taps[] {
+    return this.step.teachers;
+  }
+
+  get studentHead(): Head {
+    return this.step.studentHead;
+  }
+
+  get teacherHead(): Head {
+    return this.step.teacherHead;
+  }
+
+  get labels(): Tensor {
+    return this.step.labels;
+  }
+
+  get targets(): Tensor {
+    return this.step.targets;
+  }
+
+  get indices(): Tensor {
+    return this.step.indices;
+  }
+
+  view(name: string): { student: Taps; teacher: Taps } {
+    const { step } = this;
+    return {
+      get student() {
+        return step.studentAt(name);
+      },
+      get teacher() {
+        return step.teacherAt(name);
+      },
+    };
+  }
+
+  studentOn(images: Tensor, mode: 'train' | 'eval'): Taps {
+    return this.step.studentOn(images, mode, `made${++this.passes}`);
+  }
+
+  teacherOn(images: Tensor): Taps {
+    return this.step.teacherOn(images);
+  }
+
+  peer(net: string, name: string): Taps {
+    const { graph, options } = this.layers;
+    const layers = new Layers(graph, { ...options, prefix: `${options.prefix}${name}.` });
+    return Taps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
+  }
+}
