@@ -2,6 +2,7 @@
 import { Random } from '../../utils/random';
 import { UserError } from '../../utils/errors';
 import { augmentationSteps, mixesLabels, Pipeline, viewSteps, type Seen, type Step } from './augmentation';
+import { CLASSMATE, classmates } from './classmates';
 import type { FileSplit, ImageShape, Split, StoredSplit } from './dataset';
 
 /** Example numbers of a training set, in the order in which they were drawn. */
@@ -58,7 +59,10 @@ export interface BatchOptions {
   readonly shuffle: boolean;
   /** Crop and flip, nothing, or other steps; what becomes of an example depends on (seed, epoch, example) alone. */
   readonly augment: boolean | readonly Step[];
-  /** Views of the same examples beside the images, such as `autoaugment` or `crop+flip`; none by default. */
+  /**
+   * Views of the same examples beside the images, such as `autoaugment` or `crop+flip`, or of others of the same classes, such as
+   * `classmate+crop+flip`; none by default.
+   */
   readonly views?: readonly string[];
   /** Batches at the beginning of the pass that are left out; 0 by default. */
   readonly start?: number;
@@ -80,12 +84,14 @@ export function* batches(split: StoredSplit, indices: Uint32Array, options: Batc
   const { shape, seed, looksOf: epoch = options.epoch } = options;
   const imageSize = shape[0] * shape[1] * shape[2];
   const imageOf = (example: number) => split.images.subarray(example * imageSize, (example + 1) * imageSize);
-  const { chosen, ways } = planned(indices, options);
+  const { chosen, ways } = planned(split, indices, options);
   const pipelines = ways.map(
     ({ steps, prefix }) => new Pipeline(imageOf, steps, { shape, seed, examples: indices, prefix }),
   );
   for (const examples of chosen) {
-    const seen = pipelines.map((pipeline) => Array.from(examples, (example) => pipeline.see(epoch, example)));
+    const seen = pipelines.map((pipeline, i) =>
+      Array.from(examples, (example) => pipeline.see(epoch, ways[i]!.shown(example))),
+    );
     yield batchOf(split, examples, seen, options, ways[0]!.steps);
   }
 }
@@ -96,7 +102,7 @@ export async function* loadBatches(split: Split, indices: Uint32Array, options: 
     yield* batches(split, indices, options);
     return;
   }
-  const { chosen, ways } = planned(indices, options);
+  const { chosen, ways } = planned(split, indices, options);
   const queue: Promise<Batch>[] = [];
   let next = 0;
   try {
@@ -146,12 +152,15 @@ interface Way {
   readonly steps: readonly Step[];
   /** In front of the names of its random streams. */
   readonly prefix: string;
+  /** The example whose image stands for an example's. */
+  readonly shown: (example: number) => number;
 }
 
 /** The examples of each batch of a pass, and the ways in which they are seen. */
 function planned(
+  { labels }: Pick<Split, 'labels'>,
   indices: Uint32Array,
-  { batchSize, seed, epoch, shuffle, augment, views = [], start = 0 }: BatchOptions,
+  { batchSize, seed, epoch, looksOf = epoch, shuffle, augment, views = [], start = 0 }: BatchOptions,
 ): { chosen: Uint32Array[]; ways: Way[] } {
   const order = shuffle
     ? new Random(seed, 'order').permutation(indices.length, epoch).map((i) => indices[i]!)
@@ -161,8 +170,14 @@ function planned(
     order.slice((start + i) * batchSize, (start + i + 1) * batchSize),
   );
   const steps = typeof augment === 'boolean' ? augmentationSteps(augment ? 'yes' : 'no') : augment;
-  const others = views.map((view) => ({ steps: viewSteps(view), prefix: `view/${view}/` }));
-  return { chosen, ways: [{ steps, prefix: '' }, ...others] };
+  const itself = (example: number) => example;
+  const others = views.map((view) => {
+    const [policy, shown] = view.startsWith(CLASSMATE)
+      ? [view.slice(CLASSMATE.length), classmates(labels, indices, { seed, epoch: looksOf })]
+      : [view, itself];
+    return { steps: viewSteps(policy), prefix: `view/${view}/`, shown };
+  });
+  return { chosen, ways: [{ steps, prefix: '', shown: itself }, ...others] };
 }
 
 /** Reads the images that a batch needs, each in the region that its first augmentation asks for. */
@@ -174,17 +189,18 @@ async function readBatch(
   ways: readonly Way[],
 ): Promise<Batch> {
   const { shape, seed, looksOf: epoch = options.epoch } = options;
-  const seen = ways.map(async ({ steps, prefix }) => {
+  const seen = ways.map(async ({ steps, prefix, shown }) => {
+    const examples = Array.from(chosen, shown);
     const images = new Map<number, Uint8Array>();
     const imageOf = (example: number) => images.get(example)!;
     const pipeline = new Pipeline(imageOf, steps, { shape, seed, examples: indices, prefix, readsRegions: true });
-    const needed = new Set(Array.from(chosen).flatMap((example) => pipeline.needed(epoch, example)));
+    const needed = new Set(examples.flatMap((example) => pipeline.needed(epoch, example)));
     const read = async (example: number) => {
       const region = pipeline.region(epoch, example, split.sizeOf(example));
       images.set(example, await split.read(example, region));
     };
     await Promise.all([...needed].map(read));
-    return Array.from(chosen, (example) => pipeline.see(epoch, example));
+    return examples.map((example) => pipeline.see(epoch, example));
   });
   return batchOf(split, chosen, await Promise.all(seen), options, ways[0]!.steps);
 }

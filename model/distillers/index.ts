@@ -2,8 +2,10 @@
 import type { Distiller } from './distiller';
 import { ab } from './ab';
 import { at } from './at';
+import { byot } from './byot';
 import { cc } from './cc';
 import { crd } from './crd';
+import { cskd } from './cskd';
 import { ctkd } from './ctkd';
 import { datafree } from './datafree';
 import { dataset } from './dataset';
@@ -64,6 +66,8 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   srrl,
   tfkd,
   uskd,
+  byot,
+  cskd,
   at,
   cc,
   fsp,

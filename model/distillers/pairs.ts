@@ -86,6 +86,7 @@ function sideOf(map: Tensor): number {
   return height!;
 }
 
-function stages({ names }: Taps): string[] {
+/** The names of a network's stages, in their order. */
+export function stages({ names }: Pick<Taps, 'names'>): string[] {
   return names.filter((name) => /^stage\d+$/.test(name));
 }

@@ -7,6 +7,7 @@ import { UserError } from '../../utils/errors';
 import type { Taps } from '../taps';
 import type { Distiller } from './distiller';
 import { logSoftmaxWithout } from './masked';
+import { stages } from './pairs';
 
 const ROW = { axes: [1], keepDims: true };
 
@@ -32,9 +33,9 @@ function relative(p: Tensor, mask: Tensor): Tensor {
 }
 
 /** The output of a network's last stage but one. */
-function middle({ names }: Taps): string {
-  const stages = names.filter((name) => /^stage\d+$/.test(name));
-  const found = stages.at(-2) ?? stages.at(-1);
+function middle(student: Taps): string {
+  const { names } = student;
+  const found = stages(student).at(-2) ?? stages(student).at(-1);
   if (found === undefined) throw new UserError(`"layer" is needed: the student has no stages, but ${names.join(', ')}`);
   return found;
 }

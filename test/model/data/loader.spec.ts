@@ -131,7 +131,7 @@ describe('loadBatches', () => {
   for (const [name, changes] of Object.entries<Partial<BatchOptions>>({
     'crops and flips': {},
     'mixed images': { augment: viewSteps('crop+mixup+cutout') },
-    'further views': { views: ['crop+flip', 'cutout'] },
+    'further views': { views: ['crop+flip', 'cutout', 'classmate+crop+flip'] },
     'a later start, one batch at a time': { start: 2, ahead: 0 },
     'looks of another epoch': { looksOf: 1 },
   })) {

@@ -10,6 +10,7 @@ const maps = (side: number, other: number) => ({
   teacher: { logits, map: [N, 7, other, other] },
 });
 const stages = { logits, stage1: [N, 1, 1, 1], stage2: [N, 6, 3, 3], stage3: [N, 1, 1, 1] };
+const staged = { stage1: [N, 3, 8, 8], stage2: [N, 5, 4, 4], stage3: [N, 1, 2, 2], pooled: [N, 9], logits };
 
 const cases: Record<string, Case> = {
   srrl: { method: 'srrl', student: { pooled: [N, 6], map: [N, 6, 3, 3] }, ...connected },
@@ -33,6 +34,19 @@ const cases: Record<string, Case> = {
     options: { alpha: 0.1, beta: 0.1, mu: 0.1, variant: 'code' },
     student: stages,
   },
+  byot: { method: 'byot', student: staged },
+  'byot, as the code has it': {
+    method: 'byot',
+    options: { alpha: 0.6, temperature: 2, feature_weight: 0.5, variant: 'code' },
+    student: staged,
+  },
+  cskd: { method: 'cskd', student: { logits }, views: ['classmate+crop+flip'] },
+  'cskd with another policy': {
+    method: 'cskd',
+    options: { weight: 3, temperature: 1, policy: 'flip' },
+    student: { logits },
+    views: ['classmate+flip'],
+  },
   'uskd of another layer': {
     method: 'uskd',
     options: { alpha: 2, beta: 3, mu: 4, layer: 'pooled' },
@@ -52,6 +66,12 @@ describe('wrong uses of heads', () => {
 
   it('sdd of more regions than a map has places', () =>
     refused({ method: 'sdd', ...maps(3, 8) }, 'sdd: "scales" must be at most 3, the side of the last map, got 4'));
+
+  it('byot of a student with one stage', () =>
+    refused(
+      { method: 'byot', student: { stage1: [N, 3, 4, 4], pooled: [N, 9], logits } },
+      'byot: the student needs two stages, and has stage1, pooled, logits',
+    ));
 
   it('uskd of a student without stages', () =>
     refused({ method: 'uskd', student: { logits } }, '"layer" is needed: the student has no stages, but logits'));
