@@ -91,14 +91,28 @@ export function normalizedImages(
   batchSize: number,
   name = 'images',
 ): Tensor {
+  return normalizedPixels(storedPixels(graph, stored, batchSize, name), input, { normalize });
+}
+
+/** uint8 pixels that are fed as `name`, as float32 from 0 to 255. */
+export function storedPixels(graph: Graph, stored: ImageShape, batchSize: number, name = 'images'): Tensor {
   const images = graph.input(name, 'uint8', [batchSize, ...stored]);
-  const pixels = graph.emit('Cast', [images], images.shape, { dtype: 'float32', attributes: { to: 1 } });
+  return graph.emit('Cast', [images], images.shape, { dtype: 'float32', attributes: { to: 1 } });
+}
+
+/** (p · range / 255 − mean) / std of such pixels, resized to the size of `input`. */
+export function normalizedPixels(
+  pixels: Tensor,
+  [channels, height, width]: ImageShape,
+  { normalize, range = 1 }: Pick<Model, 'normalize'> & { readonly range?: 1 | 255 },
+): Tensor {
+  const { graph } = pixels;
+  const [batchSize = 1, , storedHeight, storedWidth] = pixels.shape;
   const perChannel = (values: readonly number[]) =>
     graph.constant(ndarray('float32', [1, values.length, 1, 1], Float32Array.from(values)));
-  const centred = raw('Sub', raw('Div', pixels, graph.scalar(255)), perChannel(normalize.mean));
-  const normalized = raw('Div', centred, perChannel(normalize.std));
-  const [channels, height, width] = input;
-  if (stored[1] === height && stored[2] === width) return normalized;
+  const scaled = range === 255 ? pixels : raw('Div', pixels, graph.scalar(255));
+  const normalized = raw('Div', raw('Sub', scaled, perChannel(normalize.mean)), perChannel(normalize.std));
+  if (storedHeight === height && storedWidth === width) return normalized;
   const attributes = { mode: 'linear', coordinate_transformation_mode: 'half_pixel', axes: [2, 3] };
   const inputs = [normalized, undefined, undefined, graph.integers([height, width])];
   return graph.emit('Resize', inputs, [batchSize, channels, height, width], { attributes });

@@ -277,7 +277,7 @@ describe('evaluate.ts', function () {
       [
         'for an ONNX file whose keys are not those of a teacher',
         () => ['--model_dir', run, '--onnx', '{"onnx": "a.onnx", "layout": "HWC"}'],
-        '--onnx: "layout" must be one of "NCHW", "NHWC", got "HWC"',
+        '--onnx: "layout" must be one of "NCHW", "NHWC", "NHW", "N(CHW)", "N(HWC)", got "HWC"',
         2,
       ],
       [

@@ -127,13 +127,21 @@ export interface CheckpointTeacherParams extends WeightsParams {
 export interface OnnxTeacherParams {
   /** Path of the file. */
   onnx: string;
-  /** The order of its input's axes. */
-  layout: 'NCHW' | 'NHWC';
+  /** The order of its input's axes; those of an image that are one axis in brackets. */
+  layout: 'NCHW' | 'NHWC' | 'NHW' | 'N(CHW)' | 'N(HWC)';
+  /** The order of its channels where it is not that of the images. */
+  channels?: 'RGB' | 'BGR' | 'gray';
   /** Side of its images in pixels; where absent the size that the model fixes, or else that of the data set. */
   size?: number;
+  /** What white is before it is normalised; 1 where absent, and 255 for a model of bytes. */
+  range?: 1 | 255;
   /** The student's where absent. */
   normalize?: NormalizeParams;
   output: 'logits' | 'probabilities';
+  /** Which of its outputs; the only one that fits where absent. */
+  output_name?: string;
+  /** The column of each class of the data set, or a file with the names of all columns. */
+  classes?: number[] | string;
 }
 
 /** Logits that were computed before. */
@@ -684,14 +692,22 @@ function teacherSchema(teacher: unknown, nets: readonly string[]): Schema {
 
 const path: Schema = { type: 'string' };
 const imageSide: Schema = { ...integer(1), maximum: 8192 };
-const onnxForm: Readonly<Record<string, Schema>> = {
+/** Columns of a teacher's output. */
+const MAX_COLUMNS = 2 ** 20;
+const onnxForm = ({ classes }: Record<string, unknown>): Readonly<Record<string, Schema>> => ({
   onnx: path,
-  layout: oneOf(['NCHW', 'NHWC'], 'NCHW'),
+  layout: oneOf(['NCHW', 'NHWC', 'NHW', 'N(CHW)', 'N(HWC)'], 'NCHW'),
+  channels: oneOf(['RGB', 'BGR', 'gray']),
   size: imageSide,
+  range: { enum: [1, 255] },
   normalize: normalizeSchema,
   output: oneOf(['logits', 'probabilities'], 'logits'),
-};
-const onnxSchema = object(onnxForm, ['onnx']);
+  output_name: { type: 'string', minLength: 1 },
+  classes: {
+    ...(Array.isArray(classes) ? { type: 'array', items: { ...integer(0), maximum: MAX_COLUMNS - 1 } } : path),
+    description: 'an array with a column for each class, from 0, or a file with the names of all columns',
+  },
+});
 
 /** The form of a teacher is told by the one key that all its kind have. */
 function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): Schema {
@@ -706,7 +722,7 @@ function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): 
       hidden_sizes: widths(),
       dropout_rate: number(belowOne),
     },
-    onnx: onnxForm,
+    onnx: onnxForm(teacher),
     logits: { logits: path },
   };
   const keys = Object.keys(forms);
@@ -718,7 +734,7 @@ function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): 
 /** Checks a teacher that is an ONNX file, as `teacher` in params.json; `source` names it in the lines of the UserError. */
 export function parseOnnxTeacher(content: unknown, source: string): OnnxTeacherParams {
   const teacher = isObject(content) ? { ...content } : content;
-  const lines = mistakes(onnxSchema, teacher);
+  const lines = mistakes(object(onnxForm(isObject(teacher) ? teacher : {}), ['onnx']), teacher);
   if (lines.length > 0) throw new UserError(lines.map((line) => `${source}: ${line}`).join('\n'), 2);
   return teacher as OnnxTeacherParams;
 }

@@ -1,6 +1,6 @@
 /** An ONNX model that another program made: what it is fed and gives, and its results. */
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { InferenceSession } from '../onnx_runtime';
 import { quoted, readBytes } from '../../utils/binary';
 import { messageOf, UserError } from '../../utils/errors';
@@ -10,60 +10,53 @@ import { sizeOf, type NdArray } from '../../utils/ndarray';
 import { isTorchCheckpoint } from '../../utils/pytorch';
 import { isSafetensors } from '../../utils/safetensors';
 import { executionProviders, fromOrt, toOrt, type Provider } from '../backends/onnxruntime';
+import { adapt, type Adapted, type Ends } from './adapt';
 import { ModelProto } from './proto';
 import { readModel, type OnnxModel, type OnnxValue } from './read';
 
 /** No value inside of a model may have more elements: 512 MB of float32. */
 const MAX_ELEMENTS = 2 ** 27;
 
+export interface OpenOptions {
+  /** ONNX Runtime writes its profile beside this path prefix when the model is released. */
+  readonly profile?: string | undefined;
+  readonly provider?: Provider;
+}
+
 export class ForeignModel {
   private constructor(
     readonly path: string,
     readonly inputs: readonly OnnxValue[],
     readonly outputs: readonly OnnxValue[],
-    readonly metadata: ReadonlyMap<string, string>,
     private readonly ort: InferenceSession,
   ) {}
 
   /**
    * Loads a model; 0 threads take every core. Weights in other files are found where they lie in the model's own folder
-   * or below it; ONNX Runtime refuses to follow them elsewhere. A UserError of one line tells what cannot be loaded. With
-   * a `profile`, ONNX Runtime writes one beside this path prefix when the model is released.
+   * or below it; ONNX Runtime refuses to follow them elsewhere. A UserError of one line tells what cannot be loaded.
    */
-  static async open(
+  static async open(path: string, threads: number, options: OpenOptions = {}): Promise<ForeignModel> {
+    const { bytes, model } = readForeign(path);
+    await refuseLarge(path, bytes, model);
+    return new ForeignModel(path, model.inputs, model.outputs, await load(path, undefined, threads, model, options));
+  }
+
+  /**
+   * The same for a model that is fed and gives float32 whatever its own types are, in evaluation mode: `choose` says by
+   * which of its values.
+   */
+  static async openAdapted(
     path: string,
     threads: number,
-    profile?: string,
-    provider: Provider = 'cpu',
-  ): Promise<ForeignModel> {
-    const bytes = readBytes(path);
-    const kind = isOnnx(bytes) ? undefined : weightsKind(bytes);
-    if (kind !== undefined) throw new UserError(`${path}: not an ONNX model: ${kind}`);
-    const model = readModel(bytes, path);
-    for (const { file } of model.initializers.values()) {
-      if (file === undefined || isFile(join(dirname(path), file))) continue;
-      const trouble = isThere(join(dirname(path), file)) ? 'cannot be read: not a regular file' : 'is not there';
-      throw new UserError(`${path}: its weights are in the file ${quoted(file)} beside it, which ${trouble}`);
-    }
-    const large = (await valueSizes(bytes, model)).find(({ elements }) => elements > MAX_ELEMENTS);
-    if (large) {
-      throw new UserError(
-        `${path}: computes ${quoted(large.name)} of ${large.elements} elements, accepted are up to ${MAX_ELEMENTS}`,
-      );
-    }
-    try {
-      const ort = await InferenceSession.create(path, {
-        executionProviders: executionProviders(provider),
-        intraOpNumThreads: threads || availableParallelism(),
-        interOpNumThreads: 1,
-        graphOptimizationLevel: 'all',
-        logSeverityLevel: 4,
-        ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
-      });
-      return new ForeignModel(path, model.inputs, model.outputs, model.metadata, ort);
-    } catch (error) {
-      throw new UserError(`${path}: ONNX Runtime cannot load it: ${firstLine(error)}`);
-    }
+    choose: (model: OnnxModel) => Ends,
+    options: OpenOptions = {},
+  ): Promise<{ model: ForeignModel } & Omit<Adapted, 'bytes'>> {
+    const { bytes, model } = readForeign(path);
+    const { bytes: other, ...adapted } = adapt(bytes, model, choose(model), path);
+    const own = other ? readModel(other, path) : model;
+    await refuseLarge(path, other ?? bytes, own);
+    const ort = await load(path, other, threads, own, options);
+    return { model: new ForeignModel(path, own.inputs, own.outputs, ort), ...adapted };
   }
 
   /** The output `name` for the inputs `feeds`. A UserError of one line tells what ONNX Runtime cannot compute. */
@@ -83,12 +76,65 @@ export class ForeignModel {
   }
 }
 
+function readForeign(path: string): { bytes: Uint8Array; model: OnnxModel } {
+  const bytes = readBytes(path);
+  const kind = isOnnx(bytes) ? undefined : weightsKind(bytes);
+  if (kind !== undefined) throw new UserError(`${path}: not an ONNX model: ${kind}`);
+  const model = readModel(bytes, path);
+  for (const { file } of model.initializers.values()) {
+    if (file === undefined || isFile(join(dirname(path), file))) continue;
+    const trouble = isThere(join(dirname(path), file)) ? 'cannot be read: not a regular file' : 'is not there';
+    throw new UserError(`${path}: its weights are in the file ${quoted(file)} beside it, which ${trouble}`);
+  }
+  return { bytes, model };
+}
+
+async function refuseLarge(path: string, bytes: Uint8Array, model: OnnxModel): Promise<void> {
+  const large = (await valueSizes(path, bytes, model)).find(({ elements }) => elements > MAX_ELEMENTS);
+  if (!large) return;
+  throw new UserError(
+    `${path}: computes ${quoted(large.name)} of ${large.elements} elements, accepted are up to ${MAX_ELEMENTS}`,
+  );
+}
+
+/** The session of the file, or of other bytes that stand for it. */
+async function load(
+  path: string,
+  bytes: Uint8Array | undefined,
+  threads: number,
+  { initializers }: OnnxModel,
+  { profile, provider = 'cpu' }: OpenOptions,
+): Promise<InferenceSession> {
+  const options: InferenceSession.SessionOptions = {
+    executionProviders: executionProviders(provider),
+    intraOpNumThreads: threads || availableParallelism(),
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 4,
+    ...(bytes && { extra: { session: besideFile(path) } }),
+    ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
+  };
+  try {
+    return await (bytes ? InferenceSession.create(bytes, options) : InferenceSession.create(path, options));
+  } catch (error) {
+    const hasBfloat16 = [...initializers.values()].some(({ dtype }) => dtype === 'bfloat16');
+    const advice = hasBfloat16 ? '; its weights are bfloat16, which few operators take: export it in float32' : '';
+    throw new UserError(`${path}: ONNX Runtime cannot load it: ${firstLine(error)}${advice}`);
+  }
+}
+
+/** Has ONNX Runtime look for weights in other files where those of the model lie. */
+function besideFile(path: string): Record<string, string> {
+  return { model_external_initializers_file_folder_path: resolve(dirname(path)) };
+}
+
 /**
  * How many elements the values inside of a model have, before any is computed; an open axis counts as 1. ONNX Runtime
  * tells the shapes of outputs, so all values are declared to be outputs: messages in protobuf are merged by putting one
  * behind the other. Nothing is told of a model that cannot be loaded in this way.
  */
 async function valueSizes(
+  path: string,
   bytes: Uint8Array,
   { nodes, outputs }: OnnxModel,
 ): Promise<{ name: string; elements: number }[]> {
@@ -100,7 +146,7 @@ async function valueSizes(
       executionProviders: ['cpu'],
       graphOptimizationLevel: 'disabled',
       logSeverityLevel: 4,
-      extra: { session: { disable_prepacking: '1' } },
+      extra: { session: { disable_prepacking: '1', ...besideFile(path) } },
     });
     const tensors = ort.outputMetadata.filter((value) => value.isTensor);
     await ort.release();

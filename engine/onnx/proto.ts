@@ -25,7 +25,11 @@ const messages = {
       docString: [6, 'string'],
       graph: [7, 'GraphProto'],
     },
-    { opsetImport: [8, 'OperatorSetIdProto'], metadataProps: [14, 'StringStringEntryProto'] },
+    {
+      opsetImport: [8, 'OperatorSetIdProto'],
+      metadataProps: [14, 'StringStringEntryProto'],
+      functions: [25, 'FunctionProto'],
+    },
   ),
   OperatorSetIdProto: message({ domain: [1, 'string'], version: [2, 'int64'] }),
   StringStringEntryProto: message({ key: [1, 'string'], value: [2, 'string'] }),
@@ -39,6 +43,7 @@ const messages = {
       valueInfo: [13, 'ValueInfoProto'],
     },
   ),
+  FunctionProto: message({ name: [1, 'string'] }, { node: [7, 'NodeProto'] }),
   NodeProto: message(
     { name: [3, 'string'], opType: [4, 'string'], domain: [7, 'string'] },
     { input: [1, 'string'], output: [2, 'string'], attribute: [5, 'AttributeProto'] },
@@ -53,7 +58,7 @@ const messages = {
       g: [6, 'GraphProto'],
       type: [20, 'int32'],
     },
-    { floats: [7, 'float'], ints: [8, 'int64'], strings: [9, 'bytes'] },
+    { floats: [7, 'float'], ints: [8, 'int64'], strings: [9, 'bytes'], graphs: [11, 'GraphProto'] },
   ),
   TensorProto: message(
     { dataType: [2, 'int32'], name: [8, 'string'], rawData: [9, 'bytes'], dataLocation: [14, 'int32'] },
@@ -67,7 +72,13 @@ const messages = {
     },
   ),
   ValueInfoProto: message({ name: [1, 'string'], type: [2, 'TypeProto'] }),
-  TypeProto: message({ tensorType: [1, 'TensorTypeProto'] }),
+  TypeProto: message({
+    tensorType: [1, 'TensorTypeProto'],
+    sequenceType: [4, 'bytes'],
+    mapType: [5, 'bytes'],
+    sparseTensorType: [8, 'bytes'],
+    optionalType: [9, 'bytes'],
+  }),
   TensorTypeProto: message({ elemType: [1, 'int32'], shape: [2, 'TensorShapeProto'] }),
   TensorShapeProto: message({}, { dim: [1, 'DimensionProto'] }),
   DimensionProto: message({ dimValue: [1, 'int64'], dimParam: [2, 'string'] }),
@@ -76,7 +87,17 @@ const messages = {
 export const ModelProto: Type = Root.fromJSON({ nested: messages } as INamespace).lookupType('ModelProto');
 
 /** TensorProto.DataType. */
-export const dataTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float64: 11 } as const;
+export const dataTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+} as const;
 
 /** AttributeProto.AttributeType. */
 export const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;

@@ -3,10 +3,9 @@
  * fed and gives, its nodes, the shapes of its weights. Values of weights and attributes are skipped, and whatever is
  * malformed is refused where it is met, so that memory stays within a few times the file's size whatever the bytes.
  */
-import { Reader, type Type } from 'protobufjs';
 import { FormatError, quoted } from '../../utils/binary';
-import { messageOf, UserError } from '../../utils/errors';
-import { ModelProto } from './proto';
+import { UserError } from '../../utils/errors';
+import { integer, integers, read, submessage, text, type Decode, type Field } from './wire';
 
 export interface OnnxModel {
   readonly irVersion: number;
@@ -19,6 +18,8 @@ export interface OnnxModel {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly nodes: readonly OnnxNode[];
+  /** Nodes of the functions that the model defines. */
+  readonly functionNodes: readonly OnnxNode[];
   /** Weights and constants by name. */
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
 }
@@ -33,6 +34,7 @@ export interface OnnxTensor {
 
 export interface OnnxValue {
   readonly name: string;
+  /** Of a tensor; "sequence", "map", … of what is none, "unknown" where the file does not say. */
   readonly dtype: string;
   /** Lengths, or the names of open axes ('?' for one without a name); undefined where even the rank is open. */
   readonly shape: readonly (number | string)[] | undefined;
@@ -45,6 +47,16 @@ export interface OnnxNode {
   /** An omitted optional input is ''. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Integers among the attributes of operators that differ between training and evaluation. */
+  readonly integers?: Readonly<Record<string, number>>;
+  /** Graphs among its attributes, as the branches of If. */
+  readonly bodies?: readonly OnnxBody[];
+}
+
+/** A graph inside of a node, which sees the values around it. */
+export interface OnnxBody {
+  readonly nodes: readonly OnnxNode[];
+  readonly outputs: readonly string[];
 }
 
 /** Names of TensorProto.DataType, from 0. */
@@ -56,20 +68,26 @@ const dataTypeNames = (
 /** TensorProto.DataLocation of a tensor whose values are in another file. */
 const EXTERNAL = 1;
 
-/** No list of a message may be longer; the largest models have some ten thousand nodes. */
-const MAX_ENTRIES = 2 ** 18;
 const MAX_AXES = 64;
+/** The length of an open axis, as some exporters write it. */
+const OPEN = -1;
+/** Graphs inside of graphs. */
+const MAX_DEPTH = 16;
 
-/**
- * Reads the bytes of a ModelProto; `path` is for messages. A UserError of one line tells what is damaged, or that an
- * input or output is not a tensor, which is not supported here.
- */
+/** Fields of TypeProto for values that are no tensors, and what they are called. */
+const otherKinds = {
+  sequenceType: 'sequence',
+  mapType: 'map',
+  sparseTensorType: 'sparse tensor',
+  optionalType: 'optional',
+} as const;
+
+/** Reads the bytes of a ModelProto; `path` is for messages. A UserError of one line tells what is damaged. */
 export function readModel(bytes: Uint8Array, path: string): OnnxModel {
   try {
     return model(bytes);
   } catch (error) {
     if (error instanceof FormatError) throw new UserError(`${path}: not a valid ONNX model: ${error.message}`);
-    if (error instanceof Unsupported) throw new UserError(`${path}: ${error.message}`);
     throw error;
   }
 }
@@ -83,8 +101,6 @@ export function rawValues(bytes: Uint8Array): Map<string, Uint8Array> {
   return new Map(initializer.flatMap(({ name, rawData }) => rawData.map((raw) => [name[0]!, raw] as const)));
 }
 
-class Unsupported extends Error {}
-
 function model(bytes: Uint8Array): OnnxModel {
   const fields = read('ModelProto', bytes, {
     irVersion: integer,
@@ -93,11 +109,13 @@ function model(bytes: Uint8Array): OnnxModel {
     graph: submessage,
     opsetImport: (field) => read('OperatorSetIdProto', submessage(field), { domain: text, version: integer }),
     metadataProps: keyValue,
+    functions: (field) => read('FunctionProto', submessage(field), { node: nodeField }).node,
   });
   const [irVersion] = fields.irVersion;
   const [graphBytes] = fields.graph;
   if (irVersion === undefined) throw new FormatError('it has no IR version');
   if (graphBytes === undefined) throw new FormatError('it has no graph');
+  if (fields.graph.length > 1) throw new FormatError('it has two graphs');
   const opsets = new Map(fields.opsetImport.map(({ domain, version }) => [domainOf(domain[0]), version[0] ?? 0]));
   const graph = graphOf(graphBytes);
   for (const { name, opType, domain } of graph.nodes) {
@@ -108,12 +126,13 @@ function model(bytes: Uint8Array): OnnxModel {
     }
   }
   const producer = [...fields.producerName.slice(0, 1), ...fields.producerVersion.slice(0, 1)].join(' ');
-  return { irVersion, opsets, producer, metadata: new Map(fields.metadataProps), ...graph };
+  const [metadata, functionNodes] = [new Map(fields.metadataProps), fields.functions.flat()];
+  return { irVersion, opsets, producer, metadata, functionNodes, ...graph };
 }
 
 function graphOf(bytes: Uint8Array): Pick<OnnxModel, 'inputs' | 'outputs' | 'nodes' | 'initializers'> {
   const graph = read('GraphProto', bytes, {
-    node: (field) => node(submessage(field)),
+    node: nodeField,
     initializer: (field) => initializer(submessage(field)),
     input: (field) => value(submessage(field)),
     output: (field) => value(submessage(field)),
@@ -128,23 +147,51 @@ function graphOf(bytes: Uint8Array): Pick<OnnxModel, 'inputs' | 'outputs' | 'nod
   };
 }
 
-function node(bytes: Uint8Array): OnnxNode {
-  const { opType, domain, name, input, output } = read('NodeProto', bytes, {
+const nodeField: Decode<OnnxNode> = (field) => node(submessage(field), 0);
+
+function node(bytes: Uint8Array, depth: number): OnnxNode {
+  const { opType, domain, name, input, output, attribute } = read('NodeProto', bytes, {
     opType: text,
     domain: text,
     name: text,
     input: text,
     output: text,
+    attribute: (field) =>
+      read('AttributeProto', submessage(field), {
+        name: text,
+        i: integer,
+        g: (inner) => body(submessage(inner), depth + 1),
+        graphs: (inner) => body(submessage(inner), depth + 1),
+      }),
   });
   if (!opType[0]) throw new FormatError(`node ${quoted(name[0] ?? '')} has no operator`);
-  return { opType: opType[0], domain: domainOf(domain[0]), name: name[0] ?? '', inputs: input, outputs: output };
+  const bodies = attribute.flatMap(({ g, graphs }) => [...g, ...graphs]);
+  const numbers = attribute.flatMap(({ name, i }) => i.map((value) => [name[0] ?? '', value] as const));
+  return {
+    opType: opType[0],
+    domain: domainOf(domain[0]),
+    name: name[0] ?? '',
+    inputs: input,
+    outputs: output,
+    ...(opType[0] === 'BatchNormalization' && numbers.length > 0 && { integers: Object.fromEntries(numbers) }),
+    ...(bodies.length > 0 && { bodies }),
+  };
+}
+
+function body(bytes: Uint8Array, depth: number): OnnxBody {
+  if (depth > MAX_DEPTH) throw new FormatError(`graphs are nested more than ${MAX_DEPTH} deep`);
+  const { node: nodes, output } = read('GraphProto', bytes, {
+    node: (field) => node(submessage(field), depth),
+    output: (field) => read('ValueInfoProto', submessage(field), { name: text }).name[0] ?? '',
+  });
+  return { nodes, outputs: output };
 }
 
 function initializer(bytes: Uint8Array): [name: string, tensor: OnnxTensor] {
   const { name, dataType, dims, dataLocation, externalData } = read('TensorProto', bytes, {
     name: text,
     dataType: integer,
-    dims: axes,
+    dims: (field) => integers(field, MAX_AXES, 'axes'),
     dataLocation: integer,
     externalData: keyValue,
   });
@@ -156,11 +203,12 @@ function initializer(bytes: Uint8Array): [name: string, tensor: OnnxTensor] {
 }
 
 function value(bytes: Uint8Array): OnnxValue {
-  const { name: names, type } = read('ValueInfoProto', bytes, { name: text, type: submessage });
+  const { name: names, type: typeBytes } = read('ValueInfoProto', bytes, { name: text, type: submessage });
   const [name] = names;
   if (!name) throw new FormatError('an input or output has no name');
-  const { tensorType } = read('TypeProto', type[0] ?? new Uint8Array(), { tensorType: submessage });
-  if (!tensorType[0]) throw new Unsupported(`${quoted(name)} is not a tensor; accepted are tensors only`);
+  const type = typeBytes[0] ?? new Uint8Array();
+  const { tensorType } = read('TypeProto', type, { tensorType: submessage });
+  if (!tensorType[0]) return { name, dtype: otherKind(type), shape: undefined };
   const { elemType, shape } = read('TensorTypeProto', tensorType[0], { elemType: integer, shape: submessage });
   const dtype = dataTypeName(name, elemType[0]);
   if (!shape[0]) return { name, dtype, shape: undefined };
@@ -171,9 +219,16 @@ function value(bytes: Uint8Array): OnnxValue {
     name,
     dtype,
     shape: dim.map(({ dimValue, dimParam }) =>
-      dimValue[0] === undefined ? dimParam[0] || '?' : axisLength(name, dimValue[0]),
+      dimValue[0] === undefined || dimValue[0] === OPEN ? dimParam[0] || '?' : axisLength(name, dimValue[0]),
     ),
   };
+}
+
+function otherKind(type: Uint8Array): string {
+  const names = Object.keys(otherKinds) as (keyof typeof otherKinds)[];
+  const found = read('TypeProto', type, Object.fromEntries(names.map((name) => [name, submessage])));
+  const kind = names.find((name) => found[name]!.length > 0);
+  return kind ? otherKinds[kind] : 'unknown';
 }
 
 /** ONNX's own domain has two names. */
@@ -190,80 +245,6 @@ function dataTypeName(name: string, code = 0): string {
 function axisLength(name: string, length: number): number {
   if (!Number.isSafeInteger(length) || length < 0) throw new FormatError(`${quoted(name)} has an axis of ${length}`);
   return length;
-}
-
-/** A field on the wire: how its value is encoded, and the reader that stands before that value. */
-interface Field {
-  readonly wireType: number;
-  readonly reader: Reader;
-}
-
-type Decode<T> = (field: Field) => T;
-
-/** All values of each named field of a message, in their order; other fields are skipped. */
-function read<F extends Record<string, Decode<unknown>>>(
-  typeName: string,
-  bytes: Uint8Array,
-  decoders: F,
-): { [K in keyof F]: ReturnType<F[K]>[] } {
-  const type: Type = ModelProto.root.lookupType(typeName);
-  const lists = Object.fromEntries(Object.keys(decoders).map((name) => [name, [] as unknown[]]));
-  const reader = Reader.create(bytes);
-  try {
-    while (reader.pos < reader.len) {
-      const tag = reader.tag();
-      const [id, wireType] = [tag >>> 3, tag & 7];
-      const name = type.fieldsById[id]?.name;
-      const list = name === undefined ? undefined : lists[name];
-      if (!list) {
-        reader.skipType(wireType, 0, id);
-      } else if (list.push(decoders[name!]!({ wireType, reader })) > MAX_ENTRIES) {
-        throw new FormatError(`more than ${MAX_ENTRIES} entries in ${name}`);
-      }
-    }
-  } catch (error) {
-    if (error instanceof FormatError || error instanceof Unsupported) throw error;
-    throw new FormatError(`${typeName}: ${messageOf(error)}`);
-  }
-  return lists as { [K in keyof F]: ReturnType<F[K]>[] };
-}
-
-const VARINT = 0;
-const LENGTH_DELIMITED = 2;
-
-function expectWireType({ wireType }: Field, expected: number): void {
-  if (wireType !== expected) throw new Error(`wire type ${wireType} instead of ${expected}`);
-}
-
-function submessage(field: Field): Uint8Array {
-  expectWireType(field, LENGTH_DELIMITED);
-  return field.reader.bytes();
-}
-
-function text(field: Field): string {
-  expectWireType(field, LENGTH_DELIMITED);
-  return field.reader.stringVerify();
-}
-
-function integer(field: Field): number {
-  expectWireType(field, VARINT);
-  return int64(field.reader);
-}
-
-/** The lengths of axes: one, or several packed ones. */
-function axes(field: Field): number[] {
-  if (field.wireType !== LENGTH_DELIMITED) return [integer(field)];
-  const reader = Reader.create(field.reader.bytes());
-  const lengths: number[] = [];
-  while (reader.pos < reader.len) {
-    if (lengths.push(int64(reader)) > MAX_AXES) throw new FormatError(`more than ${MAX_AXES} axes`);
-  }
-  return lengths;
-}
-
-function int64(reader: Reader): number {
-  const { high, low } = reader.int64();
-  return high * 2 ** 32 + (low >>> 0);
 }
 
 function keyValue(field: Field): [key: string, value: string] {

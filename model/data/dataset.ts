@@ -59,12 +59,13 @@ export function checkNormalize(
   owner: string,
   normalize: Dataset['normalize'] | undefined,
   { name, shape: [channels] }: Pick<Dataset, 'name' | 'shape'>,
+  images = `images of ${name}`,
 ): void {
   for (const [key, values] of Object.entries(normalize ?? {})) {
     if (values.length !== channels) {
       throw new UserError(
         `${owner}: "normalize.${key}" is [${values.join(', ')}], accepted is an array of ${channels}, ` +
-          `a number for each channel of the images of ${name}`,
+          `a number for each channel of the ${images}`,
       );
     }
   }

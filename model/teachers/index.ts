@@ -25,10 +25,8 @@ export async function loadTeacher(
     }
     return ensemble(members);
   }
-  if (!('logits' in teacher)) {
-    checkNormalize(`the teacher ${'onnx' in teacher ? teacher.onnx : teacher.model}`, teacher.normalize, dataset);
-  }
   if ('logits' in teacher) return cachedTeacher(teacher, dataset);
+  if ('model' in teacher) checkNormalize(`the teacher ${teacher.model}`, teacher.normalize, dataset);
   const loaded =
     'onnx' in teacher
       ? await onnxTeacher(teacher, student, dataset, context)

@@ -44,6 +44,12 @@ function encoded({ model = {}, graph = {} }: { model?: object; graph?: object } 
   }).finish();
 }
 
+/** An If in the branch of an If, and so on. */
+function nestedIf(depth: number): object {
+  const g = { node: depth === 0 ? [] : [nestedIf(depth - 1)], output: [{ name: 'inner' }] };
+  return { opType: 'If', input: ['x'], output: ['y'], attribute: [{ name: 'then_branch', type: 5, g }] };
+}
+
 const varint = (n: number): number[] => (n < 128 ? [n] : [(n & 127) | 128, ...varint(n >>> 7)]);
 
 /** The bytes of a field of wire type 2: tag, length, content. */
@@ -133,6 +139,7 @@ describe('readModel', () => {
           outputs: ['logits'],
         },
       ],
+      functionNodes: [],
       initializers: new Map([
         ['0.weight', { dtype: 'float32', shape: [2, 1, 3, 3] }],
         ['3.weight', { dtype: 'float32', shape: [3, 32] }],
@@ -167,6 +174,42 @@ describe('readModel', () => {
     expect(read.initializers.get('w')).to.deep.equal({ dtype: 'float32', shape: [2, 300] });
   });
 
+  it('tells what is no tensor, and takes axes of −1 for open ones', () => {
+    const dim = [{ dimValue: -1 }, { dimValue: 3 }];
+    const bytes = encoded({
+      graph: {
+        input: [{ name: 'x', type: { tensorType: { elemType: 1, shape: { dim } } } }],
+        output: [
+          { name: 'parts', type: { sequenceType: Uint8Array.of(10, 0) } },
+          { name: 'table', type: { mapType: Uint8Array.of(8, 7) } },
+          { name: 'untold' },
+        ],
+      },
+    });
+    const { inputs, outputs } = readModel(bytes, 'x.onnx');
+    expect(inputs[0]!.shape).to.deep.equal(['?', 3]);
+    expect(outputs.map(({ dtype }) => dtype)).to.deep.equal(['sequence', 'map', 'unknown']);
+  });
+
+  it('reads the graphs inside of nodes', () => {
+    const [node] = readModel(encoded({ graph: { node: [nestedIf(1)] } }), 'x.onnx').nodes;
+    expect(node!.bodies).to.deep.equal([
+      {
+        nodes: [
+          {
+            opType: 'If',
+            domain: '',
+            name: '',
+            inputs: ['x'],
+            outputs: ['y'],
+            bodies: [{ nodes: [], outputs: ['inner'] }],
+          },
+        ],
+        outputs: ['inner'],
+      },
+    ]);
+  });
+
   it('tells in which other file the values of weights are', () => {
     const externalData = [
       { key: 'offset', value: '8' },
@@ -190,10 +233,11 @@ describe('readModel', () => {
 
   const weight = { name: 'w', dataType: 1, dims: [2] };
   const refused: [what: string, bytes: Uint8Array, complaint: string][] = [
+    ['two graphs', Uint8Array.from([...encoded(), ...field(7, [])]), 'not a valid ONNX model: it has two graphs'],
     [
-      'an input that is not a tensor',
-      encoded({ graph: { input: [{ name: 'x\u001b', type: {} }] } }),
-      '"x\\u001b" is not a tensor; accepted are tensors only',
+      'graphs nested without end',
+      encoded({ graph: { node: [nestedIf(17)] } }),
+      'not a valid ONNX model: graphs are nested more than 16 deep',
     ],
     ['an empty file', new Uint8Array(), 'not a valid ONNX model: it has no IR version'],
     ['a model without a graph', encoded({ model: { graph: undefined } }), 'not a valid ONNX model: it has no graph'],

@@ -47,13 +47,14 @@ describe('the normalisation of a teacher', () => {
       input: dataset.shape,
     };
     const other = { mean: values(channels, 0.1), std: values(channels, 0.5) };
+    let onnx: string;
+    before(() => (onnx = join(folder, `${channels}.onnx`)));
 
     it(`is its own, the student's, or that in its file, of images with ${channels} channel(s)`, async () => {
       const weights = State.initial(evaluationGraph(student)).arrays();
       const checkpoint = join(folder, `${channels}.safetensors`);
       writeSafetensors(checkpoint, weights);
       // An exported file normalises by itself: with the teacher's own values in it, it is fed pixels as they are.
-      const onnx = join(folder, `${channels}.onnx`);
       writeFileSync(onnx, deployedModel(deploymentGraph({ ...student, normalize: other }, weights), {}));
 
       const { images, labels, size } = dataset.train;
@@ -83,7 +84,7 @@ describe('the normalisation of a teacher', () => {
       const wrong = { mean: values(channels, 0), std: values(4 - channels, 1) };
       const teachers: [string, TeacherParams][] = [
         ['resnet8', { model: 'resnet8', num_channels: 4, normalize: wrong }],
-        ['a.onnx', { onnx: 'a.onnx', layout: 'NCHW', output: 'logits', normalize: wrong }],
+        [onnx, { onnx, layout: 'NCHW', output: 'logits', normalize: wrong }],
       ];
       for (const [name, params] of teachers) {
         const error: unknown = await loadTeacher(params, student, dataset, { threads: 1, log: () => {} }).catch(

@@ -1,0 +1,26 @@
+/** What the nodes of a model depend on. */
+import type { OnnxModel, OnnxNode } from './read';
+
+/** The numbers of all nodes that the values of these names depend on. */
+export function ancestors({ nodes }: Pick<OnnxModel, 'nodes'>, names: readonly string[]): Set<number> {
+  const makers = new Map(nodes.flatMap(({ outputs }, number) => outputs.map((name) => [name, number] as const)));
+  const found = new Set<number>();
+  const waiting = [...names];
+  while (waiting.length > 0) {
+    const number = makers.get(waiting.pop()!);
+    if (number === undefined || found.has(number)) continue;
+    found.add(number);
+    for (const name of readBy(nodes[number]!)) waiting.push(name);
+  }
+  return found;
+}
+
+/** These nodes and those in the graphs inside of them. */
+export function everyNode(nodes: readonly OnnxNode[]): OnnxNode[] {
+  return nodes.flatMap((node) => [node, ...everyNode((node.bodies ?? []).flatMap((body) => body.nodes))]);
+}
+
+/** Names that a node reads, its own and those of the graphs inside of it, which may be of values around it. */
+function readBy({ inputs, bodies = [] }: OnnxNode): string[] {
+  return [...inputs, ...bodies.flatMap(({ nodes, outputs }) => [...outputs, ...nodes.flatMap(readBy)])];
+}

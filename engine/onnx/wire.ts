@@ -1,0 +1,102 @@
+/**
+ * Messages of protobuf as they lie in their bytes, field by field (protobuf.dev: "Encoding"). Only what is asked for is
+ * decoded, and whatever is malformed is a FormatError where it is met.
+ */
+import { Reader, type Type } from 'protobufjs';
+import { FormatError } from '../../utils/binary';
+import { messageOf } from '../../utils/errors';
+import { ModelProto } from './proto';
+
+/** A field on the wire: how its value is encoded, and the reader that stands before that value. */
+export interface Field {
+  readonly wireType: number;
+  readonly reader: Reader;
+}
+
+export type Decode<T> = (field: Field) => T;
+
+/** No list of a message may be longer; the largest models have some ten thousand nodes. */
+const MAX_ENTRIES = 2 ** 18;
+
+/** All values of each named field of a message, in their order; other fields are skipped. */
+export function read<F extends Record<string, Decode<unknown>>>(
+  typeName: string,
+  bytes: Uint8Array,
+  decoders: F,
+): { [K in keyof F]: ReturnType<F[K]>[] } {
+  const type: Type = ModelProto.root.lookupType(typeName);
+  const lists = Object.fromEntries(Object.keys(decoders).map((name) => [name, [] as unknown[]]));
+  const reader = Reader.create(bytes);
+  try {
+    while (reader.pos < reader.len) {
+      const tag = reader.tag();
+      const [id, wireType] = [tag >>> 3, tag & 7];
+      const name = type.fieldsById[id]?.name;
+      const list = name === undefined ? undefined : lists[name];
+      if (!list) {
+        reader.skipType(wireType, 0, id);
+      } else if (list.push(decoders[name!]!({ wireType, reader })) > MAX_ENTRIES) {
+        throw new FormatError(`more than ${MAX_ENTRIES} entries in ${name}`);
+      }
+    }
+  } catch (error) {
+    if (error instanceof FormatError) throw error;
+    throw new FormatError(`${typeName}: ${messageOf(error)}`);
+  }
+  return lists as { [K in keyof F]: ReturnType<F[K]>[] };
+}
+
+/** The fields of a message in their order: the number of each, all its bytes, and its content where it is of some length. */
+export function* piecesOf(bytes: Uint8Array): Generator<{ id: number; whole: Uint8Array; content?: Uint8Array }> {
+  const reader = Reader.create(bytes);
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const tag = reader.tag();
+    const [id, wireType] = [tag >>> 3, tag & 7];
+    if (wireType === LENGTH_DELIMITED) {
+      const content = reader.bytes();
+      yield { id, whole: bytes.subarray(start, reader.pos), content };
+    } else {
+      reader.skipType(wireType, 0, id);
+      yield { id, whole: bytes.subarray(start, reader.pos) };
+    }
+  }
+}
+
+const VARINT = 0;
+export const LENGTH_DELIMITED = 2;
+
+function expectWireType({ wireType }: Field, expected: number): void {
+  if (wireType !== expected) throw new Error(`wire type ${wireType} instead of ${expected}`);
+}
+
+export function submessage(field: Field): Uint8Array {
+  expectWireType(field, LENGTH_DELIMITED);
+  return field.reader.bytes();
+}
+
+export function text(field: Field): string {
+  expectWireType(field, LENGTH_DELIMITED);
+  return field.reader.stringVerify();
+}
+
+export function integer(field: Field): number {
+  expectWireType(field, VARINT);
+  return int64(field.reader);
+}
+
+/** Integers: one, or several packed ones, up to `most`. */
+export function integers(field: Field, most: number, what: string): number[] {
+  if (field.wireType !== LENGTH_DELIMITED) return [integer(field)];
+  const reader = Reader.create(field.reader.bytes());
+  const values: number[] = [];
+  while (reader.pos < reader.len) {
+    if (values.push(int64(reader)) > most) throw new FormatError(`more than ${most} ${what}`);
+  }
+  return values;
+}
+
+function int64(reader: Reader): number {
+  const { high, low } = reader.int64();
+  return high * 2 ** 32 + (low >>> 0);
+}
