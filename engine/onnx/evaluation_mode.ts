@@ -1,6 +1,7 @@
 /**
  * A model that was exported for training, as it is evaluated: BatchNormalization takes its running statistics and Dropout
- * does nothing. What draws random numbers otherwise, or has no running statistics, cannot be told what it would have been.
+ * does nothing. (Before version 14 of ONNX's operators a BatchNormalization is in training where it gives the statistics of
+ * its batch.) Nodes that draw random numbers, and statistics that are only ever those of the batch, have no such form.
  */
 import { quoted } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
@@ -33,7 +34,7 @@ export function evaluationOf(
   const isTraining = (node: OnnxNode) =>
     node.domain === '' &&
     (node.opType === 'BatchNormalization'
-      ? (node.integers?.training_mode ?? 0) !== 0
+      ? (node.integers?.training_mode ?? 0) !== 0 || node.outputs.slice(1).some((name) => name !== '')
       : flagOf(node) !== '' && flags.get(flagOf(node)) !== false);
 
   const inner = [

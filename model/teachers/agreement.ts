@@ -76,5 +76,6 @@ function fileOf(teacher: TeacherParams): string {
 
 function whatToCheck(teacher: TeacherParams, { name }: Dataset): string {
   if ('logits' in teacher) return `that rows and columns are in the order of ${name}`;
-  return `${'onnx' in teacher ? '"layout", ' : ''}"normalize" and the order of its classes`;
+  if ('model' in teacher) return '"normalize" and the order of its classes';
+  return '"layout", "channels", "range", "normalize" and the order of its classes, which "classes" changes';
 }

@@ -6,6 +6,7 @@ import type { OnnxTeacherParams } from '../../../utils/params';
 import { checkNormalize, type Dataset, type ImageShape } from '../../data/dataset';
 import { INPUT_RANGE } from '../../deployment';
 import type { Normalization } from '../../programs';
+import { counted } from '../../../utils/words';
 import { list } from './values';
 
 /** What the model fixes may not be more than this: 256 MB. */
@@ -71,7 +72,7 @@ export function inputOf(
   }
   const order = params.channels ?? (channels === 1 ? 'gray' : 'RGB');
   if ((order === 'gray') !== (channels === 1)) {
-    throw fail(`"channels" is "${order}", but the input ${list([value])} has ${channels} channel(s)`);
+    throw fail(`"channels" is "${order}", but the input ${list([value])} has ${counted(channels, 'channel')}`);
   }
   const { remark, ...scale } = scaleOf(path, model, value, params, channels, dataset, student, fail);
   const pixels = { layout, channels: order, height, width, ...scale, isWhole: value.dtype === 'uint8' } as const;
@@ -186,7 +187,7 @@ function scaleOf(
   const isSame = channels === dataset.shape[0];
   const images = isSame ? undefined : `${channels === 1 ? 'gray' : 'color'} images that it takes`;
   if (normalize) {
-    checkNormalize(`the teacher ${path}`, normalize, { ...dataset, shape: [channels, 0, 0] }, images);
+    checkNormalize(path, normalize, { ...dataset, shape: [channels, 0, 0] }, images);
     return { range: range ?? 1, normalize };
   }
   const unit = { mean: Array<number>(channels).fill(0), std: Array<number>(channels).fill(1) };

@@ -84,7 +84,7 @@ describe('the agreement of a teacher with the labels', () => {
 
   const advice = {
     checkpoint: '"normalize" and the order of its classes',
-    onnx: '"layout", "normalize" and the order of its classes',
+    onnx: '"layout", "channels", "range", "normalize" and the order of its classes, which "classes" changes',
     logits: 'that rows and columns are in the order of shapes',
   };
   const fileOf = (teacher: TeacherParams) =>

@@ -83,7 +83,7 @@ describe('the normalisation of a teacher', () => {
     it(`is refused in one line where it is not of ${channels} channel(s)`, async () => {
       const wrong = { mean: values(channels, 0), std: values(4 - channels, 1) };
       const teachers: [string, TeacherParams][] = [
-        ['resnet8', { model: 'resnet8', num_channels: 4, normalize: wrong }],
+        ['the teacher resnet8', { model: 'resnet8', num_channels: 4, normalize: wrong }],
         [onnx, { onnx, layout: 'NCHW', output: 'logits', normalize: wrong }],
       ];
       for (const [name, params] of teachers) {
@@ -92,7 +92,7 @@ describe('the normalisation of a teacher', () => {
         );
         expect(error).to.be.instanceOf(UserError);
         expect((error as Error).message).to.equal(
-          `the teacher ${name}: "normalize.std" is [${wrong.std.join(', ')}], ` +
+          `${name}: "normalize.std" is [${wrong.std.join(', ')}], ` +
             `accepted is an array of ${channels}, a number for each channel of the images of noise`,
         );
       }
