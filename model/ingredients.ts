@@ -1,6 +1,7 @@
 /** What a run is made of besides its params: the images, and the files that the params name, by their SHA-256. */
 import { createHash } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
+import { weightFiles } from '../engine/onnx/foreign';
 import { digestOfFile } from '../utils/provenance';
 import type { Params } from '../utils/params';
 import type { Dataset, Split } from './data/dataset';
@@ -24,7 +25,7 @@ export interface Ingredients {
     readonly sha256: string;
     readonly files_sha256?: string;
   };
-  /** By what they are: `teacher`, `teacher_2`, `init`, `method`. */
+  /** By what they are: `teacher`, `teacher_2`, `teacher_weights` beside it, `teacher_names` of its classes, `init`, `method`. */
   readonly files: Readonly<Record<string, Ingredient>>;
 }
 
@@ -53,10 +54,13 @@ export function ingredientsOf(
   };
 }
 
+/** Files with the names of a teacher's classes. */
+const NAMES = 'teacher_names';
+
 /** Keys of params.json that say where something lies, and not what it is. */
 export function isPathKey(key: string): boolean {
   const ofData = /^(data_dir|dataset\.(dir|test_dir|file|classes|labels(\.\d+|\.file)?))$/;
-  return ofData.test(key) || /^(teacher\.(\d+\.)?(checkpoint|onnx|logits)|init\.checkpoint)$/.test(key);
+  return ofData.test(key) || /^(teacher\.(\d+\.)?(checkpoint|onnx|logits|classes)|init\.checkpoint)$/.test(key);
 }
 
 /**
@@ -72,9 +76,13 @@ export function otherIngredients(before: Partial<Ingredients>, now: Ingredients,
   const others = Object.entries(now.files).filter(
     ([name, { sha256 }]) => name.startsWith('teacher') && files[name] !== undefined && files[name].sha256 !== sha256,
   );
+  // The columns of a teacher may have been numbers before, or are now, and not a file of names.
+  const names = [files, now.files].map((all) => Object.keys(all).filter((name) => name.startsWith(NAMES)).length);
+  const columns = names[0] === names[1] ? [] : moved.filter((key) => /^teacher\..*classes$/.test(key));
   return [
+    ...columns.map((key) => `"${key}" changed`),
     ...(isOther ? [`the data set is another: ${sizes(now.data)}, and it began with ${sizes(data)}`] : []),
-    ...others.map(([name, { path }]) => `${path} is not the ${name.replace('_', ' ')} that it began with`),
+    ...others.map(([name, { path }]) => `${path} is not the ${name.replaceAll('_', ' ')} that it began with`),
   ];
 }
 
@@ -88,6 +96,7 @@ function filesOf(
   const teachers = needsTeacher(params) ? [params.teacher].flat() : [];
   const numbered = (name: string, paths: readonly string[]) =>
     paths.map((path, i) => [i === 0 ? name : `${name}_${i + 1}`, path] as const);
+  const onnx = teachers.flatMap((teacher) => (teacher !== 'none' && 'onnx' in teacher ? [teacher] : []));
   const teacherFiles = teachers.flatMap((teacher) => {
     if (teacher === 'none') return [];
     if ('logits' in teacher) return [teacher.logits];
@@ -95,6 +104,14 @@ function filesOf(
   });
   return Object.fromEntries([
     ...numbered('teacher', teacherFiles),
+    ...numbered(
+      'teacher_weights',
+      onnx.flatMap((teacher) => weightFiles(teacher.onnx)),
+    ),
+    ...numbered(
+      NAMES,
+      onnx.flatMap(({ classes }) => (typeof classes === 'string' ? [classes] : [])),
+    ),
     ...numbered('init', params.init ? [initialFile(params.init.checkpoint)] : []),
     ...numbered('method', methodFiles(params)),
   ]);

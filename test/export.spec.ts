@@ -37,6 +37,7 @@ describe('export.ts', function () {
   const exported = (...args: string[]) => runScript('export.ts', scratch, args);
 
   let stdout: string;
+  let reduced: string;
   let float32: Measured;
   let int8: Measured;
   /** Logits of the network as training evaluates it, for the test images. */
@@ -53,6 +54,10 @@ describe('export.ts', function () {
     expect(quantized).to.include({ exitCode: 0, stderr: '' });
     ({ stdout } = quantized);
     ({ int8 } = readJsonIn<{ int8: Measured }>(run, 'export.json'));
+    const file = join(scratch, 'reduced.onnx');
+    const reducing = await exported('--model_dir', run, '--precision', 'int8', '--reduce_range', '--out', file);
+    expect(reducing).to.include({ exitCode: 0, stderr: '' });
+    reduced = reducing.stdout;
 
     const options = { classes: 10, numChannels: 16, dropoutRate: 0 };
     const model = { net: nets.cnn!.build, options, normalize, input: shape };
@@ -104,6 +109,12 @@ describe('export.ts', function () {
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
     expect(stdout).to.match(new RegExp(`accuracy +│ ${percent(float32.accuracy)} +│ ${percent(int8.accuracy)}`));
     expect(stdout).to.include(`Written to ${path8}`);
+  });
+
+  it('says where 8 bits come to other numbers, and what does not', () => {
+    expect(stdout).to.include('x86 processors without VNNI').and.include('--reduce_range');
+    expect(reduced).not.to.include('VNNI');
+    expect(readJsonIn<object>(run, 'export.json')).to.include({ precision: 'int8', reduce_range: true });
   });
 
   it('gives evaluate.ts the figures of the checkpoint', async () => {

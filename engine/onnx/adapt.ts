@@ -9,8 +9,8 @@ import { Writer } from 'protobufjs';
 import { evaluationOf } from './evaluation_mode';
 import { ancestors } from './nodes';
 import { attributeTypes, dataTypes, ModelProto } from './proto';
-import type { OnnxModel, OnnxValue } from './read';
-import { piecesOf } from './wire';
+import { ofModel, type OnnxModel, type OnnxValue } from './read';
+import { piecesOf, read, text } from './wire';
 
 /** What is fed and what is wanted, of the values of a model. */
 export interface Ends {
@@ -34,7 +34,12 @@ const [NODE, INPUT, OUTPUT] = [1, 11, 12];
 /** For a model that names no version of ONNX's operators, as it has none of them. */
 const OPSET = 13;
 
-export function adapt(bytes: Uint8Array, model: OnnxModel, { input, output }: Ends, path: string): Adapted {
+/** A UserError names what cannot be brought to this form. */
+export function adapt(bytes: Uint8Array, model: OnnxModel, ends: Ends, path: string): Adapted {
+  return ofModel(path, () => adapted(bytes, model, ends, path));
+}
+
+function adapted(bytes: Uint8Array, model: OnnxModel, { input, output }: Ends, path: string): Adapted {
   const needed = ancestors(model, [output.name]);
   const { changes, remarks } = evaluationOf(bytes, model, needed, path);
   const isCastIn = input.dtype !== 'float32';
@@ -73,8 +78,7 @@ export function adapt(bytes: Uint8Array, model: OnnxModel, { input, output }: En
 
 /** Models before IR version 4 list their weights among the inputs. */
 function isInitializer(valueInfo: Uint8Array, { initializers }: OnnxModel): boolean {
-  const { name } = ModelProto.root.lookupType('ValueInfoProto').decode(valueInfo) as unknown as { name: string };
-  return initializers.has(name);
+  return initializers.has(read('ValueInfoProto', valueInfo, { name: text }).name[0] ?? '');
 }
 
 function cast(from: string, to: string, type: number): object {

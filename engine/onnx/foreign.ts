@@ -76,6 +76,12 @@ export class ForeignModel {
   }
 }
 
+/** The files beside a model in which its weights are. */
+export function weightFiles(path: string, bytes = readBytes(path)): string[] {
+  const files = [...readModel(bytes, path).initializers.values()].map(({ file }) => file);
+  return [...new Set(files)].flatMap((file) => (file === undefined ? [] : [join(dirname(path), file)]));
+}
+
 function readForeign(path: string): { bytes: Uint8Array; model: OnnxModel } {
   const bytes = readBytes(path);
   const kind = isOnnx(bytes) ? undefined : weightsKind(bytes);

@@ -6,6 +6,9 @@
  *   activations  q = round(x / s) + z in uint8, one scale s and zero point z a tensor, from its range on sample images
  *   weights      q = round(w / s) in int8, −127 … 127, one scale an output channel
  *   biases       q = round(b / (s_x · s_w)) in int32, the scale of the products that they are added to
+ *
+ * x86 processors without VNNI add two products of uint8 and int8 in 16 bits, which saturate from 2 · 255 · 65 on. With a
+ * reduced range weights are −64 … 64, so that none does.
  */
 import { ndarray, type NdArray } from '../../utils/ndarray';
 import type { Graph, Node } from '../graph';
@@ -40,8 +43,22 @@ export function quantizedActivations(graph: Graph): Map<string, Tensor> {
   return chosen;
 }
 
+/** Largest magnitudes of a weight. */
+const FULL_RANGE = 127;
+const REDUCED_RANGE = 64;
+
+export interface QuantizeOptions {
+  /** Weights of 7 bits, whose products do not saturate on any processor. */
+  readonly reduceRange?: boolean;
+}
+
 /** Quantises a folded graph, given the range of each of its `quantizedActivations`. */
-export function quantize(graph: Graph, ranges: ReadonlyMap<string, Range>): Graph {
+export function quantize(
+  graph: Graph,
+  ranges: ReadonlyMap<string, Range>,
+  { reduceRange = false }: QuantizeOptions = {},
+): Graph {
+  const largest = reduceRange ? REDUCED_RANGE : FULL_RANGE;
   const scales = new Map<Tensor, Scale>();
   for (const tensor of quantizedActivations(graph).values()) {
     const range = ranges.get(tensor.name);
@@ -58,7 +75,7 @@ export function quantize(graph: Graph, ranges: ReadonlyMap<string, Range>): Grap
     }
   }
   return rewrite(graph, (node, rewriter) => {
-    const results = isLayer(node) ? [quantizedLayer(node, rewriter, scales)] : rewriter.copy(node);
+    const results = isLayer(node) ? [quantizedLayer(node, rewriter, scales, largest)] : rewriter.copy(node);
     return results.map((result, i) => {
       const scale = scales.get(node.outputs[i]!);
       return scale ? requantized(result, scale, rewriter) : result;
@@ -74,17 +91,17 @@ export function activationScale({ min, max }: Range): Scale {
 }
 
 /**
- * The scale of each output channel: its largest magnitude is 127. Where a bias is so much larger than the weights that
+ * The scale of each output channel: its largest magnitude is `most`, 127 or less. Where a bias is so much larger than the weights that
  * it would leave int32 at that scale, the weights give way.
  */
-export function weightScales(weight: NdArray, bias?: NdArray, inputScale = 1): Float32Array {
+export function weightScales(weight: NdArray, bias?: NdArray, inputScale = 1, most = FULL_RANGE): Float32Array {
   const channels = weight.shape[0]!;
   const taps = weight.data.length / channels;
   return Float32Array.from({ length: channels }, (_, k) => {
     const values = weight.data.subarray(k * taps, (k + 1) * taps) as Float32Array;
-    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const largest = values.reduce((so, value) => Math.max(so, Math.abs(value)), 0);
     const fromBias = Math.abs(Number(bias?.data[k] ?? 0)) / inputScale / 2 ** 30;
-    return Math.max(largest / 127, fromBias) || 1;
+    return Math.max(largest / most, fromBias) || 1;
   });
 }
 
@@ -93,12 +110,12 @@ function isLayer({ opType, attributes }: Node): boolean {
 }
 
 /** The layer on its quantised weights and bias; its input is quantised where it was made. */
-function quantizedLayer(layer: Node, rewriter: Rewriter, scales: ReadonlyMap<Tensor, Scale>): Tensor {
+function quantizedLayer(layer: Node, rewriter: Rewriter, scales: ReadonlyMap<Tensor, Scale>, largest: number): Tensor {
   const { target } = rewriter;
   const [x, weight, bias] = layer.inputs as [Tensor, Tensor, Tensor | undefined];
   const inputScale = scales.get(x)?.scale;
   const [w, b] = [rewriter.value(weight)!, bias && rewriter.value(bias)!];
-  const byChannel = weightScales(w, b, inputScale);
+  const byChannel = weightScales(w, b, inputScale, largest);
   const dequantized = (tensor: Tensor, array: NdArray<'int8' | 'int32'>, scale: Float32Array) => {
     const values = target.buffer(tensor.name, array.dtype, array.shape, () => array);
     const factors = ndarray('float32', [scale.length], scale);

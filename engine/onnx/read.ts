@@ -84,8 +84,13 @@ const otherKinds = {
 
 /** Reads the bytes of a ModelProto; `path` is for messages. A UserError of one line tells what is damaged. */
 export function readModel(bytes: Uint8Array, path: string): OnnxModel {
+  return ofModel(path, () => model(bytes));
+}
+
+/** What reads the bytes of a model; a FormatError becomes a UserError that names the file. */
+export function ofModel<T>(path: string, read: () => T): T {
   try {
-    return model(bytes);
+    return read();
   } catch (error) {
     if (error instanceof FormatError) throw new UserError(`${path}: not a valid ONNX model: ${error.message}`);
     throw error;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
+import { adapt } from '../../engine/onnx/adapt';
 import { readModel } from '../../engine/onnx/read';
 import { readOnnxWeights } from '../../engine/onnx/weights';
 import { loadDataset } from '../../model/data';
@@ -70,6 +71,7 @@ import {
   zip,
 } from '../model/data/fakes';
 import { jsonMutants, lineMutants, mutants } from './mutants';
+import { onnxTeachers } from './onnx_teachers';
 import { finished, writeHits, writeRun } from './runs';
 
 export interface Target {
@@ -316,14 +318,29 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
   }),
 
   'ONNX models': () => ({
-    inputs: mutants(
-      ['torch_export.onnx', 'torch_export_weights.onnx', 'teachers/three_images.onnx', 'teachers/open_batch.onnx'].map(
-        (name) => readFileSync(join(fixtures, name)),
-      ),
-    ),
+    inputs: mutants([
+      ...[
+        'torch_export.onnx',
+        'torch_export_weights.onnx',
+        'teachers/three_images.onnx',
+        'teachers/open_batch.onnx',
+      ].map((name) => readFileSync(join(fixtures, name))),
+      ...onnxTeachers(),
+    ]),
     read: (input) => {
-      readModel(input as Uint8Array, 'x');
-      readOnnxWeights(input as Uint8Array, 'x');
+      const bytes = input as Uint8Array;
+      const model = readModel(bytes, 'x');
+      readOnnxWeights(bytes, 'x');
+      const [fed] = model.inputs;
+      for (const { name } of [...model.outputs, { name: 'sums' }]) {
+        if (!fed) continue;
+        // Of any types: what comes of it is a model again, with one output.
+        const ends = { input: { ...fed, dtype: 'float16' }, output: { name, dtype: 'float64' } } as const;
+        const adapted = adapt(bytes, model, ends, 'x');
+        const again = readModel(adapted.bytes!, 'x');
+        expect(again.outputs.map((value) => value.name)).to.deep.equal([adapted.output]);
+        expect(again.inputs.map((value) => value.name)).to.include(adapted.input);
+      }
     },
   }),
 

@@ -3,10 +3,8 @@
  * is fed: its channels, normalised, resized, in its layout. What params.json says of the model is checked against it.
  */
 import { createHash } from 'node:crypto';
-import { dirname, join } from 'node:path';
 import { providerOf } from '../../../engine/backends/onnxruntime';
-import { ForeignModel } from '../../../engine/onnx/foreign';
-import { readModel } from '../../../engine/onnx/read';
+import { ForeignModel, weightFiles } from '../../../engine/onnx/foreign';
 import { Session } from '../../../engine/session';
 import { quoted, readBytes } from '../../../utils/binary';
 import { UserError } from '../../../utils/errors';
@@ -120,8 +118,7 @@ class OnnxTeacher implements Teacher {
     const digest = createHash('sha256')
       .update(JSON.stringify([fed, this.student.input]))
       .update(bytes);
-    const others = [...readModel(bytes, onnx).initializers.values()].map(({ file }) => file);
-    for (const file of new Set(others)) if (file !== undefined) digest.update(readBytes(join(dirname(onnx), file)));
+    for (const file of weightFiles(onnx, bytes)) digest.update(readBytes(file));
     return digest.digest('hex');
   }
 

@@ -107,6 +107,21 @@ describe('quantize', () => {
     });
   });
 
+  it('leaves products of two weights in 16 bits where the range is reduced, and still fits', async () => {
+    const reduced = quantize(graph, await activationRanges(graph, [sample], 1), { reduceRange: true });
+    for (const name of ['stem', 'a', 'b', 'fc']) {
+      const { data } = valuesOf(reduced).get(`${name}.weight`)!;
+      const largest = Math.max(...Array.from(data as Int8Array, Math.abs));
+      expect(largest).to.equal(64);
+      expect(2 * 255 * largest).to.be.at.most(2 ** 15 - 1);
+    }
+    const [y, expected] = [await run(reduced), await run(graph)];
+    const scale = Math.max(...Array.from(expected.data as Float32Array, Math.abs));
+    y.data.forEach((value, i) =>
+      expect(Math.abs(Number(value) - Number(expected.data[i]))).to.be.at.most(0.05 * scale),
+    );
+  });
+
   it('keeps the scale of a tensor through a max-pool', () => {
     const quantizers = quantized.nodes.filter(({ opType }) => opType === 'QuantizeLinear');
     const [stem, pooled] = quantizers as [(typeof quantizers)[0], (typeof quantizers)[0]];
