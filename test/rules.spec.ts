@@ -43,6 +43,20 @@ describe('the rules of the house', () => {
     });
   }
 
+  it('let only one file, which turns its telemetry off, load ONNX Runtime', () => {
+    const isLoaded = /(from|import|require)\W*onnxruntime-node['"]/;
+    const files = [
+      ...Object.keys(allowed).flatMap((room) =>
+        readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map((name) => join(room, name)),
+      ),
+      ...readdirSync(root),
+    ];
+    const loading = files.filter(
+      (file) => file.endsWith('.ts') && isLoaded.test(readFileSync(join(root, file), 'utf8')),
+    );
+    expect(loading).to.deep.equal([join('engine', 'onnx_runtime.ts')]);
+  });
+
   it('are about the files that there are', () => {
     const imported = ['utils', 'engine', 'model'].flatMap(importsOf).flatMap((entry) => entry.imported);
     for (const target of ['utils/errors', 'engine/graph', 'model/nets']) expect(imported).to.include(join(target));
