@@ -258,14 +258,14 @@ describe('stages', () => {
     return plannedRuns(folder).map(({ directory, params }) => ({
       directory: directory.slice(folder.length),
       epochs: params.num_epochs,
-      init: params.init?.checkpoint.slice(folder.length),
+      init: params.init?.checkpoint,
       methods: params.method.map(({ name, stage }) => (typeof stage === 'string' ? `${name} ${stage}` : name)),
     }));
   }
   const alone = (...methods: string[]) => [{ directory: '', epochs: 4, init: undefined, methods }];
   const staged = (name: string, epochs: number, first: string, ...last: string[]) => [
     { directory: `/stages/1_${name}`, epochs, init: undefined, methods: [first] },
-    { directory: '', epochs: 4, init: `/stages/1_${name}/last.safetensors`, methods: last },
+    { directory: '', epochs: 4, init: `{model_dir}/stages/1_${name}/last.safetensors`, methods: last },
   ];
 
   it('fitnet: one, or hints and then the other methods', () => {

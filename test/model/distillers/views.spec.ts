@@ -8,6 +8,7 @@ import { batches } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/shapes';
 import { nets } from '../../../model/nets';
 import type { Model } from '../../../model/programs';
+import { located } from '../../../model/own_paths';
 import { plannedRuns } from '../../../model/stages';
 import type { Teacher } from '../../../model/teachers';
 import { Trainer } from '../../../model/trainer';
@@ -147,7 +148,7 @@ describe('takd', () => {
       join(directory, 'stages', '2_resnet14'),
       directory,
     ]);
-    const params = planned.map((run) => run.params);
+    const params = planned.map((run) => located(run.params, run.directory));
     expect(params.map((one) => one.model_version)).to.deep.equal([
       'resnet32_distill',
       'resnet14_distill',
