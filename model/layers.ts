@@ -21,6 +21,10 @@ export interface LayersOptions {
   readonly frozen?: NamedArrays;
   /** BatchNorms, by the name of their weight, that normalise by their running statistics in training too. */
   readonly fixesNorm?: ((weight: string) => boolean) | undefined;
+  /** Takes what each layer puts out, by its name without the prefix. */
+  readonly made?: Map<string, Tensor>;
+  /** What layers of another network put out, by their names there: it stands for the layers of these names. */
+  readonly shared?: ReadonlyMap<string, Tensor>;
   /** Names a pass through layers that another may have built already; all passes share parameters and buffers. */
   readonly pass?: string;
 }
@@ -50,46 +54,38 @@ export class Layers {
     features: number,
     { kernel, bias = false, init, ...options }: ConvLayerOptions,
   ): Tensor {
-    const { groups = 1 } = options;
-    const shape = [features, x.shape[1]! / groups, kernel, kernel];
-    const bound = 1 / Math.sqrt(fanIn(shape));
-    const weight = this.parameter(`${name}.weight`, shape, init ?? this.options.convInit ?? uniform(bound));
-    const offset = bias ? this.parameter(`${name}.bias`, [features], uniform(bound)) : undefined;
-    return this.graph.scope(this.fullName(name), () => conv2d(x, weight, offset, options));
+    return this.layer(name, () => {
+      const { groups = 1 } = options;
+      const shape = [features, x.shape[1]! / groups, kernel, kernel];
+      const bound = 1 / Math.sqrt(fanIn(shape));
+      const weight = this.parameter(`${name}.weight`, shape, init ?? this.options.convInit ?? uniform(bound));
+      const offset = bias ? this.parameter(`${name}.bias`, [features], uniform(bound)) : undefined;
+      return conv2d(x, weight, offset, options);
+    });
   }
 
   /** Linear: weights and biases U(±1/√fan_in) unless given otherwise. */
   linear(name: string, x: Tensor, features: number, init: LinearLayerOptions = {}): Tensor {
-    const shape = [features, x.shape[1]!];
-    const bound = 1 / Math.sqrt(fanIn(shape));
-    const weight = this.parameter(`${name}.weight`, shape, init.weight ?? uniform(bound));
-    const bias = this.parameter(`${name}.bias`, [features], init.bias ?? uniform(bound));
-    return this.graph.scope(this.fullName(name), () => linear(x, weight, bias));
+    return this.layer(name, () => {
+      const shape = [features, x.shape[1]!];
+      const bound = 1 / Math.sqrt(fanIn(shape));
+      const weight = this.parameter(`${name}.weight`, shape, init.weight ?? uniform(bound));
+      const bias = this.parameter(`${name}.bias`, [features], init.bias ?? uniform(bound));
+      return linear(x, weight, bias);
+    });
   }
 
   /** BatchNorm1d or 2d: weight 1, bias 0, momentum 0.1, eps 1e-5. Training on one value per channel is a UserError. */
   batchNorm(name: string, x: Tensor): Tensor {
-    const shape = [x.shape[1]!];
-    const weight = this.parameter(`${name}.weight`, shape, constant(1));
-    const bias = this.parameter(`${name}.bias`, shape, constant(0));
-    const buffer = (key: string, value: number) =>
-      this.buffer(`${name}.${key}`, 'float32', shape, () => constant(value)(key, shape, 0));
-    const state = { weight, bias, runningMean: buffer('running_mean', 0), runningVar: buffer('running_var', 1) };
-    const tracked = this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
-    const { mode, fixesNorm } = this.options;
-    return this.graph.scope(this.fullName(name), () => {
-      if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
-      if (sizeOf(x.shape) === x.shape[1]) throw new UserError(oneValue(this.fullName(name)));
-      const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
-      this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));
-      return batchNorm(x, state);
-    });
+    return this.layer(name, () => this.newBatchNorm(name, x));
   }
 
   /** Dropout (Srivastava et al. 2014): zeroes with probability `rate` and scales the rest by 1 / (1 − rate). */
   dropout(name: string, x: Tensor, rate: number): Tensor {
     if (this.options.mode === 'eval' || rate === 0) return x;
-    const { prefix = '', pass } = this.options;
+    const { prefix = '', pass, shared } = this.options;
+    const known = shared?.get(`${name}.mask`);
+    if (known) return known;
     const full = `${prefix}${name}.mask${pass ? `@${pass}` : ''}`;
     const mask = this.graph.ruled(full, 'float32', x.shape, ({ seed, step }) => {
       const data = new Float32Array(sizeOf(x.shape));
@@ -97,7 +93,9 @@ export class Layers {
       for (let i = 0; i < data.length; i++) data[i] = data[i]! < rate ? 0 : 1 / (1 - rate);
       return ndarray('float32', x.shape, data);
     });
-    return mul(x, mask);
+    const y = mul(x, mask);
+    this.options.made?.set(`${name}.mask`, y);
+    return y;
   }
 
   /** A trained tensor of one's own. */
@@ -110,6 +108,30 @@ export class Layers {
   buffer(name: string, dtype: DType, shape: readonly number[], initial: () => NdArray): Tensor {
     const full = this.fullName(name);
     return this.known(full, shape) ?? this.graph.buffer(full, dtype, shape, initial);
+  }
+
+  private newBatchNorm(name: string, x: Tensor): Tensor {
+    const shape = [x.shape[1]!];
+    const weight = this.parameter(`${name}.weight`, shape, constant(1));
+    const bias = this.parameter(`${name}.bias`, shape, constant(0));
+    const buffer = (key: string, value: number) =>
+      this.buffer(`${name}.${key}`, 'float32', shape, () => constant(value)(key, shape, 0));
+    const state = { weight, bias, runningMean: buffer('running_mean', 0), runningVar: buffer('running_var', 1) };
+    const tracked = this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
+    const { mode, fixesNorm } = this.options;
+    if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
+    if (sizeOf(x.shape) === x.shape[1]) throw new UserError(oneValue(this.fullName(name)));
+    const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
+    this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));
+    return batchNorm(x, state);
+  }
+
+  /** What a layer puts out, computed under its name. */
+  private layer(name: string, build: () => Tensor): Tensor {
+    const { shared, made } = this.options;
+    const y = shared?.get(name) ?? this.graph.scope(this.fullName(name), build);
+    made?.set(name, y);
+    return y;
   }
 
   private fullName(name: string): string {

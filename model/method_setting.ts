@@ -3,7 +3,7 @@ import type { Tensor } from '../engine/tensor';
 import type { Params } from '../utils/params';
 import type { Setting } from './distillers';
 import type { Head } from './heads';
-import { Layers } from './layers';
+import { Layers, type LayersOptions } from './layers';
 import { nets } from './nets';
 import type { Model } from './programs';
 import { Taps } from './taps';
@@ -101,8 +101,17 @@ export class MethodSetting implements Setting {
   }
 
   peer(net: string, name: string): Taps {
-    const { graph, options } = this.layers;
-    const layers = new Layers(graph, { ...options, prefix: `${options.prefix}${name}.` });
+    const layers = new Layers(this.layers.graph, this.beside(name));
     return Taps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
+  }
+
+  branch(stage: string, name: string): Taps {
+    return this.step.branch(stage, this.beside(name));
+  }
+
+  /** Of layers that are trained as part of `layers`, under the prefix `name`. */
+  private beside(name: string): LayersOptions {
+    const { options } = this.layers;
+    return { ...options, prefix: `${options.prefix}${name}.` };
   }
 }

@@ -19,7 +19,7 @@ import type { Params } from '../utils/params';
 import type { Distiller, Losses, Phase, Setting } from './distillers';
 import { weightedCrossEntropy } from './distillers/nokd';
 import { studentHead, teacherHead, type Head } from './heads';
-import { Layers } from './layers';
+import { Layers, type LayersOptions } from './layers';
 import { MethodSetting } from './method_setting';
 import { correct, normalizedImages, type Model } from './programs';
 import { Taps } from './taps';
@@ -126,6 +126,8 @@ export class Step {
   /** Keys of params.json that the methods asked for. */
   readonly asked = new Set<string>();
   private readonly made = new Map<string, unknown>();
+  /** What the layers of the student put out on the images of the batch, by their names. */
+  private readonly madeByStudent = new Map<string, Tensor>();
 
   constructor(
     readonly model: Model,
@@ -207,12 +209,32 @@ export class Step {
     return this.once(named('student', view), () => this.studentOn(this.imagesAt(view), 'train', view));
   }
 
+  /**
+   * The student on the images of the batch, once more: what its layers up to the output `stage` put out is shared, the layers
+   * after it are new ones, as `beside` makes them.
+   */
+  branch(stage: string, beside: LayersOptions): Taps {
+    const before = ancestors(this.student.tap(stage));
+    const shared = new Map([...this.madeByStudent].filter(([, tensor]) => before.has(tensor)));
+    const { net, options } = this.model;
+    return Taps.of(
+      beside.prefix!,
+      net(new Layers(this.graph, { ...beside, shared }), this.imagesAt(undefined), options),
+    );
+  }
+
   /** The student on images; `pass` tells its passes apart, '' is that on the images of the batch. */
   studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): Taps {
     const { net, options } = this.model;
     const { seed, rules } = this.options;
     const fixesNorm = rules && ((weight: string) => rules.fixesNorm(weight));
-    const layers = new Layers(this.graph, { seed, mode, pass, fixesNorm });
+    const layers = new Layers(this.graph, {
+      seed,
+      mode,
+      pass,
+      fixesNorm,
+      made: pass === '' ? this.madeByStudent : new Map(),
+    });
     return Taps.of('student', net(layers, images, options));
   }
 

@@ -51,6 +51,11 @@ export interface Setting<Options extends object = object> {
   teacherOn(images: Tensor): Taps;
   /** One more network on the images of the batch, trained as part of `layers` under the prefix `name`. */
   peer(net: string, name: string): Taps;
+  /**
+   * The student's layers after its output `stage` once more, with weights of their own, trained as part of `layers` under the
+   * prefix `name`; those before are shared.
+   */
+  branch(stage: string, name: string): Taps;
 }
 
 /** A kind of step; the kinds take turns. */

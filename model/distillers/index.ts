@@ -23,6 +23,7 @@ import { nkd } from './nkd';
 import { nokd } from './nokd';
 import { nst } from './nst';
 import { oh } from './oh';
+import { one } from './one';
 import { pkd } from './pkd';
 import { pkt } from './pkt';
 import { reviewkd } from './reviewkd';
@@ -68,6 +69,7 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   uskd,
   byot,
   cskd,
+  one,
   at,
   cc,
   fsp,

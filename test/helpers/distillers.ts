@@ -193,6 +193,7 @@ function drawnSetting(graph: Graph, one: Case, distiller: Distiller): Setting {
     studentOn: (images) => onMatrix(images, 'student', trained),
     teacherOn: (images) => onMatrix(images, 'teacher', given),
     peer: () => peer ?? refuse(),
+    branch: (_, name) => trained(name, { logits: one.student.logits! }),
   };
 }
 

@@ -47,6 +47,13 @@ const cases: Record<string, Case> = {
     student: { logits },
     views: ['classmate+flip'],
   },
+  one: { method: 'one', student: stages },
+  'one, growing': {
+    method: 'one',
+    options: { branches: 2, temperature: 1, ramp_up: 8 },
+    student: stages,
+    moment: { epoch: 4 },
+  },
   'uskd of another layer': {
     method: 'uskd',
     options: { alpha: 2, beta: 3, mu: 4, layer: 'pooled' },
