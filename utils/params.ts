@@ -702,9 +702,14 @@ const onnxForm = ({ classes }: Record<string, unknown>): Readonly<Record<string,
   range: { enum: [1, 255] },
   normalize: normalizeSchema,
   output: oneOf(['logits', 'probabilities'], 'logits'),
-  output_name: { type: 'string', minLength: 1 },
+  output_name: { type: 'string', minLength: 1, description: 'the name of an output' },
   classes: {
-    ...(Array.isArray(classes) ? { type: 'array', items: { ...integer(0), maximum: MAX_COLUMNS - 1 } } : path),
+    ...(Array.isArray(classes)
+      ? {
+          type: 'array',
+          items: { ...integer(0), maximum: MAX_COLUMNS - 1, description: 'a column, an integer from 0' },
+        }
+      : path),
     description: 'an array with a column for each class, from 0, or a file with the names of all columns',
   },
 });
