@@ -363,8 +363,19 @@ describe('params', () => {
     expect(lines({ checkpoint: 'a.pt' })).to.deep.equal([forms]);
     expect(lines({ model: 'cnn', onnx: 'a.onnx' })).to.deep.equal([forms]);
     expect(lines({ onnx: 'a.onnx', layout: 'nchw' })).to.deep.equal([
-      '"teacher.layout" must be one of "NCHW", "NHWC", got "nchw"',
+      '"teacher.layout" must be one of "NCHW", "NHWC", "NHW", "N(CHW)", "N(HWC)", got "nchw"',
     ]);
+    expect(lines({ onnx: 'a.onnx', channels: 'bgr', range: 3, output_name: '', classes: {} })).to.deep.equal([
+      '"teacher.channels" must be one of "RGB", "BGR", "gray", got "bgr"',
+      '"teacher.range" must be one of 1, 255, got 3',
+      '"teacher.output_name" must be the name of an output, got ""',
+      '"teacher.classes" must be an array with a column for each class, from 0, or a file with the names of all columns, got an object',
+    ]);
+    expect(lines({ onnx: 'a.onnx', classes: [1, -1, 'cat'] })).to.deep.equal([
+      '"teacher.classes.1" must be a column, an integer from 0, got -1',
+      '"teacher.classes.2" must be a column, an integer from 0, got "cat"',
+    ]);
+    expect(lines([{ onnx: 'a.onnx', classes: 'names.txt' }, 'cnn'])).to.deep.equal([]);
     expect(lines({ onnx: 3, size: 0, output: 'softmax' })).to.deep.equal([
       '"teacher.onnx" must be a string, got 3',
       '"teacher.size" must be >= 1, got 0',
