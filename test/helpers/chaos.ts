@@ -8,6 +8,7 @@ import { readJournal } from '../../search/journal';
 import { lockHolder } from '../../utils/lock';
 import { Random } from '../../utils/random';
 import { childrenOf, ended, statesIn, type Ended } from './searching';
+import { trainersOf, type TestCluster } from './slurm';
 
 /** Something of a search that can be disturbed. */
 export interface Victim {
@@ -21,8 +22,14 @@ export interface Victim {
   readonly deeds: Readonly<Record<string, (share: number) => string | undefined | Promise<string | undefined>>>;
 }
 
-/** Processes that are killed, or stand still for up to `pauseMs`. */
-export function processVictim(name: string, weight: number, pids: () => readonly number[], pauseMs: number): Victim {
+/** Processes that are killed, and followed by what `again` starts after a while, or stand still for up to `pauseMs`. */
+export function processVictim(
+  name: string,
+  weight: number,
+  pids: () => readonly number[],
+  pauseMs: number,
+  again?: () => unknown,
+): Victim {
   const signal = (pid: number | undefined, signal: NodeJS.Signals) => {
     try {
       return pid !== undefined && process.kill(pid, signal) ? String(pid) : undefined;
@@ -34,7 +41,13 @@ export function processVictim(name: string, weight: number, pids: () => readonly
     name,
     weight,
     deeds: {
-      kill: (share) => signal(choice(pids(), share), 'SIGKILL'),
+      kill: async (share) => {
+        const killed = signal(choice(pids(), share), 'SIGKILL');
+        if (killed === undefined || again === undefined) return killed;
+        await wait(pauseMs * share);
+        await again();
+        return killed;
+      },
       pause: async (share) => {
         const pid = choice(pids(), share);
         const paused = signal(pid, 'SIGSTOP');
@@ -61,11 +74,16 @@ export function fileVictim(name: string, weight: number, paths: () => readonly s
   };
 }
 
-/** What a search on this machine consists of: `parent` tells the process of the search. */
-export function localVictims(directory: string, parent: () => number | undefined, pauseMs: number): Victim[] {
+/** What a search on this machine consists of: `parent` tells the process of the search, `trainers` those of a directory. */
+export function localVictims(
+  directory: string,
+  parent: () => number | undefined,
+  pauseMs: number,
+  trainers: (path: string) => readonly number[] = (path) => [lockHolder(path)].filter((pid) => pid !== undefined),
+): Victim[] {
   const children = () => childrenOf(directory).filter((name) => !name.startsWith('.'));
   const directories = () => children().map((name) => join(directory, name));
-  const pids = () => directories().flatMap((path) => lockHolder(path) ?? []);
+  const pids = () => directories().flatMap(trainers);
   const locks = () =>
     [directory, ...directories()].map((path) => join(path, '.lock')).filter((path) => existsSync(path));
   return [
@@ -73,6 +91,22 @@ export function localVictims(directory: string, parent: () => number | undefined
     processVictim('child', 4, pids, pauseMs),
     fileVictim('lock', 2, locks),
     fileVictim('directory', 1, directories),
+  ];
+}
+
+/** What a search on a cluster consists of: that of one on this machine, and the cluster's daemons. */
+export function slurmVictims(
+  directory: string,
+  parent: () => number | undefined,
+  pauseMs: number,
+  cluster: TestCluster,
+): Victim[] {
+  const daemon = (name: string, again: () => unknown) =>
+    processVictim(name, 1, () => [cluster.daemon(name)].filter((pid) => pid !== undefined), pauseMs, again);
+  return [
+    ...localVictims(directory, parent, pauseMs, trainersOf),
+    ...cluster.nodeNames.map((name) => daemon(name, () => cluster.startNode(name))),
+    daemon('slurmctld', () => cluster.startController()),
   ];
 }
 

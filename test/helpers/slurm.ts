@@ -87,6 +87,19 @@ export class TestCluster {
     throw new Error(`TestCluster: no idle node\n${logs.map((log) => readFileSync(log, 'utf8')).join('\n')}`);
   }
 
+  get nodeNames(): string[] {
+    return [...this.nodes.keys()];
+  }
+
+  /** The process of `slurmctld`, or of the slurmd of a node, with which all others of the node die; undefined: it does not run. */
+  daemon(name: string): number | undefined {
+    const child = name === 'slurmctld' ? this.controller : this.nodes.get(name);
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return undefined;
+    if (name === 'slurmctld') return child.pid;
+    const inside = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+    return inside === '' ? undefined : Number(inside);
+  }
+
   startController(): void {
     this.controller = spawn('/usr/sbin/slurmctld', ['-D', '-f', this.file], { stdio: 'ignore' });
   }
@@ -114,6 +127,14 @@ export class TestCluster {
   async killNode(name: string): Promise<void> {
     await end(this.nodes.get(name), 'SIGKILL');
     slurm('scontrol', 'update', `NodeName=${name}`, 'State=DOWN', 'Reason=test');
+  }
+
+  /** Kills a node and starts it again; one that comes back within seconds would not tell which jobs it has lost. */
+  async restartNode(name: string): Promise<void> {
+    await this.killNode(name);
+    this.startNode(name);
+    await wait(1000);
+    slurm('scontrol', 'update', `NodeName=${name}`, 'State=RESUME');
   }
 
   async isIdle(nodes: number): Promise<boolean> {

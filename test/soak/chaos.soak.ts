@@ -1,16 +1,20 @@
 /**
- * Searches of 40 trainings by train.ts during which processes are killed and paused, locks and directories removed, every few
- * seconds for CHAOS_SECONDS (15 minutes), as a seed has it. What comes out is what an undisturbed run comes to, byte for byte.
+ * Searches of 40 trials during which processes are killed and paused, locks and directories removed, every few seconds for
+ * CHAOS_SECONDS (15 minutes), as a seed has it: trainings by train.ts on this machine; and on Slurm, whose daemons suffer likewise,
+ * trials that only wait. What comes out is what an undisturbed search comes to.
  */
 import { expect } from 'chai';
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expectEachOnce, localVictims, survive } from '../helpers/chaos';
+import { expectEachOnce, localVictims, slurmVictims, survive } from '../helpers/chaos';
 import { childrenOf, makeSearch, startSearch } from '../helpers/searching';
-import { results, train } from '../helpers/train';
+import { hasSlurm, releaseRequeued, TestCluster } from '../helpers/slurm';
+import { readJsonIn, results, train } from '../helpers/train';
 
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 15 * 60);
 const TRIALS = 40;
+const PAUSE_MS = 8000;
 const script = join(__dirname, '..', '..', 'search_hyperparams.ts');
 
 const params = {
@@ -21,6 +25,11 @@ const params = {
   num_epochs: 300,
   checkpoint_every: '1s',
 };
+/** Four at a time, an undisturbed search of them would take a third of the time. */
+const waiting = { num_epochs: 10, steps: 4, epoch_ms: (1000 * SECONDS) / 3 / (TRIALS / 4) / 10 };
+
+const chaosOf = (seed: number) => ({ seed, seconds: SECONDS, everySeconds: 3 });
+const searchOf = (space: object) => ({ space, sampler: 'sobol', trials: TRIALS, retries: 3, max_failures: 1000 });
 
 describe(`a search of ${TRIALS} trainings in ${SECONDS} s of chaos`, function () {
   this.timeout(2000 * SECONDS + 30 * 60_000);
@@ -28,12 +37,11 @@ describe(`a search of ${TRIALS} trainings in ${SECONDS} s of chaos`, function ()
   for (const seed of [1, 2, 3]) {
     it(`ends with each once, as if nothing had been, with seed ${seed}`, async () => {
       const space = { learning_rate: { low: 1e-4, high: 1e-3, log: true } };
-      const search = { space, sampler: 'sobol', trials: TRIALS, parallel: 2, retries: 3, max_failures: 1000 };
-      const directory = makeSearch(search);
+      const directory = makeSearch({ ...searchOf(space), parallel: 2 });
       writeFileSync(join(directory, 'params.json'), JSON.stringify(params));
       const start = () => startSearch(['--parent_dir', directory], process.env, script);
-      const chaos = { seed, seconds: SECONDS, everySeconds: 3 };
-      const survived = await survive(directory, start, (parent) => localVictims(directory, parent, 8000), chaos);
+      const victims = (parent: () => number | undefined) => localVictims(directory, parent, PAUSE_MS);
+      const survived = await survive(directory, start, victims, chaosOf(seed));
       console.log(`      ${survived.deeds.length} deeds, ${survived.ends.length} starts of the search`);
       expectEachOnce(directory, survived, TRIALS);
       for (const name of childrenOf(directory).slice(0, 3)) {
@@ -45,5 +53,40 @@ describe(`a search of ${TRIALS} trainings in ${SECONDS} s of chaos`, function ()
       }
       rmSync(directory, { recursive: true });
     });
+
+    it(`ends with each once, no step lost or doubled, on Slurm with seed ${seed}`, async function () {
+      if (!hasSlurm) return this.skip();
+      const folder = mkdtempSync(join(tmpdir(), 'slurm-chaos-'));
+      // Slurm asks a node which jobs it has every seven of these timeouts.
+      const cluster = await TestCluster.start(folder, { nodes: 2, cpus: 4, lines: ['SlurmdTimeout=30'] });
+      const releasing = setInterval(releaseRequeued, 5000);
+      try {
+        const space = { alpha: { low: 0.1, high: 0.9 } };
+        const directory = makeSearch({ ...searchOf(space), launcher: 'slurm', parallel: 4 }, waiting);
+        const start = () => startSearch(['--parent_dir', directory]);
+        const victims = (parent: () => number | undefined) => slurmVictims(directory, parent, PAUSE_MS, cluster);
+        const survived = await survive(directory, start, victims, chaosOf(seed));
+        console.log(`      ${survived.deeds.length} deeds, ${survived.ends.length} starts of the search`);
+        expectEachOnce(directory, survived, TRIALS);
+        for (const name of childrenOf(directory)) {
+          const path = join(directory, name);
+          const { alpha } = readJsonIn<{ alpha: number }>(path, 'params.json');
+          const { accuracy, weights } = readJsonIn<Record<string, number>>(path, 'metrics_test_best_weights.json');
+          expect(accuracy, name).to.be.closeTo(alpha, 1e-9);
+          expect(weights, name).to.equal(weightsOf(alpha));
+        }
+        rmSync(directory, { recursive: true });
+      } finally {
+        clearInterval(releasing);
+        await cluster.stop();
+      }
+      rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    });
   }
 });
+
+/** What the stub trainer comes to when it does each step once. */
+function weightsOf(alpha: number): number {
+  const steps = Array<undefined>(waiting.num_epochs * waiting.steps).fill(undefined);
+  return steps.reduce((weights: number) => (Math.imul(weights, 1664525) + 1013904223) >>> 0, Math.round(1000 * alpha));
+}

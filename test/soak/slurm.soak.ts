@@ -66,13 +66,7 @@ describe('a search of trainings on a Slurm that fails', function () {
         (at) => slurm('scontrol', 'requeue', pick(jobs(), at) ?? '0'),
         (at) => slurm('scancel', '--batch', '--signal=TERM', pick(jobs(), at) ?? '0'),
         (at) => trainersOf(join(directory, pick(names, at)!)).forEach((pid) => process.kill(pid, 'SIGKILL')),
-        async (at) => {
-          const node = pick(['node1', 'node2'], at)!;
-          await cluster.killNode(node);
-          cluster.startNode(node);
-          await wait(1000);
-          slurm('scontrol', 'update', `NodeName=${node}`, 'State=RESUME');
-        },
+        (at) => cluster.restartNode(pick(cluster.nodeNames, at)!),
         async () => {
           await cluster.stopController();
           await wait(3000);
