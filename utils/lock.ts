@@ -11,7 +11,19 @@
  * | of any other machine or container | while the file's time stamp is renewed, which its owner does every 10 seconds; after 120 seconds without, by the clock of the file system, no longer |
  */
 import { createHash } from 'node:crypto';
-import { linkSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from './errors';
@@ -21,8 +33,8 @@ import { isAlive } from './processes';
 
 export interface Lock {
   /**
-   * Throws a UserError where another process has taken the lock over, as it may when this one was suspended for minutes;
-   * call it before writing. A lock file that was deleted is made again.
+   * Throws a UserError where another process has taken the lock over, as it may when this one was suspended for minutes, or
+   * where the directory was removed and made anew meanwhile; call it before writing. A lock file that was deleted is made again.
    */
   assertHeld(): void;
   /** Frees the directory. Where the file cannot be removed, it no longer counts once this process is gone. */
@@ -78,15 +90,23 @@ export function acquireLock(directory: string): Lock {
     throw error instanceof UserError ? error : new UserError(`${directory}: cannot be locked: ${messageOf(error)}`);
   }
   startHeartbeat(path, content, HEARTBEAT_SECONDS);
+  // While it is open, no other directory gets its number.
+  const opened = openSync(directory, 'r');
   return {
     assertHeld() {
       const now = readLock(path);
       if (now === content) return;
-      if (now === undefined) take();
-      else throw new UserError(`${inUse(directory, now)}; it took the lock over while this process stood still`);
+      if (now !== undefined) {
+        throw new UserError(`${inUse(directory, now)}; it took the lock over while this process stood still`);
+      }
+      if (!isStill(directory, opened)) {
+        throw new UserError(`${directory}: was removed, and made anew, while this process worked there`);
+      }
+      take();
     },
     release() {
       stopHeartbeat(path);
+      closeSync(opened);
       try {
         if (readLock(path) === content) rmSync(path, { force: true });
       } catch {
@@ -94,6 +114,13 @@ export function acquireLock(directory: string): Lock {
       }
     },
   };
+}
+
+/** Whether a directory is the one that was opened; one that is gone counts as that, as nobody can mistake it. */
+function isStill(directory: string, opened: number): boolean {
+  const now = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  const then = fstatSync(opened, { bigint: true });
+  return now === undefined || (now.ino === then.ino && now.dev === then.dev);
 }
 
 /** 'held': by a process that lives, as far as can be told; 'stale': its process is gone. `now` is in milliseconds. */

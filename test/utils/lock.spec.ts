@@ -259,6 +259,16 @@ describe('lock', () => {
     expect(lockState(directory)).to.equal('held');
   });
 
+  it('is lost with its directory, even where another one is made in its place', () => {
+    const lock = acquireLock(directory);
+    rmSync(directory, { recursive: true });
+    expect(() => lock.assertHeld()).to.throw(UserError, `${directory}: cannot be locked: ENOENT`);
+    mkdirSync(directory);
+    expect(() => lock.assertHeld()).to.throw(UserError, `${directory}: was removed, and made anew`);
+    expect(readdirSync(directory)).to.deep.equal([]);
+    lock.release();
+  });
+
   it('refuses what is no regular file, and does not wait for it', function () {
     if (!linux) this.skip();
     const path = join(directory, '.lock');
