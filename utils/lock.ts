@@ -90,8 +90,7 @@ export function acquireLock(directory: string): Lock {
     throw error instanceof UserError ? error : new UserError(`${directory}: cannot be locked: ${messageOf(error)}`);
   }
   startHeartbeat(path, content, HEARTBEAT_SECONDS);
-  // While it is open, no other directory gets its number.
-  const opened = openSync(directory, 'r');
+  let opened = openDirectory(directory);
   return {
     assertHeld() {
       const now = readLock(path);
@@ -106,7 +105,8 @@ export function acquireLock(directory: string): Lock {
     },
     release() {
       stopHeartbeat(path);
-      closeSync(opened);
+      if (opened !== undefined) closeSync(opened);
+      opened = undefined;
       try {
         if (readLock(path) === content) rmSync(path, { force: true });
       } catch {
@@ -116,8 +116,18 @@ export function acquireLock(directory: string): Lock {
   };
 }
 
+/** A directory, held open so that no other one gets its number; undefined on systems that open files only. */
+function openDirectory(directory: string): number | undefined {
+  try {
+    return openSync(directory, 'r');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a directory is the one that was opened; one that is gone counts as that, as nobody can mistake it. */
-function isStill(directory: string, opened: number): boolean {
+function isStill(directory: string, opened: number | undefined): boolean {
+  if (opened === undefined) return true;
   const now = statSync(directory, { bigint: true, throwIfNoEntry: false });
   const then = fstatSync(opened, { bigint: true });
   return now === undefined || (now.ino === then.ino && now.dev === then.dev);
