@@ -38,7 +38,8 @@ export function planRepetition(path: string, target: string | undefined): Repeti
     throw new UserError(`--model_dir must be another directory than --repeat, got ${path}`, 2);
   const known = existsSync(cwd) ? cwd : process.cwd();
 
-  const content = { ...params, threads: Math.min(Number(threads || cores) || 0, mostThreads()), device };
+  const counts = [threads, cores].filter((count) => Number.isSafeInteger(count) && Number(count) > 0) as number[];
+  const content = { ...params, threads: Math.min(counts[0] ?? 0, mostThreads()), device };
   const file = join(directory, 'params.json');
   if (!isThere(file)) {
     makeDirectory(directory);

@@ -149,7 +149,7 @@ const data: Mistake[] = [
     params: { dataset: 'cifar10', data_dir: 'empty' },
     prepare: (_, cwd) => mkdirSync(join(cwd, 'empty')),
     args: fresh,
-    says: ['empty: no data_batch_*.bin of the CIFAR-10 binary version in it'],
+    says: ['empty: no data_batch_*.bin or data_batch_1 of CIFAR-10 in it'],
   },
   {
     title: 'a truncated data file',

@@ -198,6 +198,15 @@ export function isFile(path: string): boolean {
   }
 }
 
+/** Whether it is a folder, or a link that leads to one. */
+export function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 /** Fills `target` with what a file has from a position on. Throws an Error where it ends before. */
 export async function readRange(path: string, from: number, target: Uint8Array): Promise<void> {
   const file = await open(path);

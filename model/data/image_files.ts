@@ -2,6 +2,7 @@
 import { readdirSync, statSync, type Stats } from 'node:fs';
 import { extname, join } from 'node:path';
 import { UserError } from '../../utils/errors';
+import { isDirectory } from '../../utils/files';
 import type { FoundImage } from './image_index';
 
 const EXTENSIONS = '.jpg .jpeg .png .webp .gif .tif .tiff .avif .bmp .ppm .pgm .pbm'.split(' ');
@@ -48,7 +49,7 @@ export class LeftAlone {
 
 /** What there is in a folder, in the order of names; links count as what they lead to, hidden things are left alone. */
 export function entriesOf(path: string, leftAlone?: LeftAlone): { folders: string[]; files: string[] } {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new UserError(`${path}: not a folder`);
+  if (!isDirectory(path)) throw new UserError(`${path}: not a folder`);
   const [folders, files]: [string[], string[]] = [[], []];
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const { name } = entry;

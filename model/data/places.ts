@@ -1,7 +1,8 @@
 /** Where a data set lies in the folder that users name: there, or where its archive and torchvision put it below. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../utils/errors';
+import { isDirectory, isFile } from '../../utils/files';
 
 /** A form in which a data set is distributed. */
 export interface Form {
@@ -20,11 +21,11 @@ export interface Form {
  * archive or torchvision call it, that is it.
  */
 export function placeOf<F extends Form>(dir: string, forms: readonly F[]): { dir: string; form: F } | undefined {
-  const isThere = isFolder(dir);
+  const isThere = isDirectory(dir);
   const foldersOf = ({ folders, inside = [] }: F) => (isThere ? ['', ...inside, ...folders] : folders);
   for (const folder of new Set(forms.flatMap(foldersOf))) {
     const place = join(isThere ? dir : dirname(dir), folder);
-    const names = isFolder(place) ? filesOf(place) : [];
+    const names = isDirectory(place) ? filesOf(place) : [];
     const form = forms.find((one) => foldersOf(one).includes(folder) && names.some((name) => one.mark.test(name)));
     if (form) return { dir: place, form };
   }
@@ -39,7 +40,7 @@ export function foundPlace<F extends Form>(
 ): { dir: string; form: F; remarks: readonly string[] } {
   const place = placeOf(dir, forms);
   if (place) return { ...place, remarks: place.dir === join(dir) ? [] : [`${title} is read from ${place.dir}`] };
-  if (!isFolder(dir)) throw new UserError(`${dir}: not a folder`);
+  if (!isDirectory(dir)) throw new UserError(`${dir}: not a folder`);
   const archive = readdirSync(dir).find((name) => /\.(tar|tgz|tar\.gz|zip)$/.test(name));
   const files = forms.map((form) => form.title).join(' or ');
   throw new UserError(`${dir}: no ${files} of ${title} in it${archive ? `: unpack ${archive}` : ''}`);
@@ -47,9 +48,5 @@ export function foundPlace<F extends Form>(
 
 /** Links count as what they lead to. */
 function filesOf(path: string): string[] {
-  return readdirSync(path).filter((name) => statSync(join(path, name), { throwIfNoEntry: false })?.isFile());
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return readdirSync(path).filter((name) => isFile(join(path, name)));
 }

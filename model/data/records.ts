@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readBytes } from '../../utils/binary';
 import { UserError } from '../../utils/errors';
-import { isFile, isThere, reading, readText } from '../../utils/files';
+import { isDirectory, isFile, isThere, reading, readText } from '../../utils/files';
 import type { StoredSplit } from './dataset';
 
 export interface RecordLayout {
@@ -76,7 +76,7 @@ export function readLarge(path: string): Uint8Array {
 
 /** The files of a data set in its folder; a UserError names the first that is not there. */
 export function filesIn(dir: string, names: readonly string[], format: string): string[] {
-  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) throw new UserError(`${dir}: not a folder`);
+  if (!isDirectory(dir)) throw new UserError(`${dir}: not a folder`);
   return names.map((name) => {
     const path = join(dir, name);
     if (!isFile(path)) {

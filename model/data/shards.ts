@@ -1,7 +1,8 @@
 /** Data sets in several files of one kind, called after the parts that they hold. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { UserError } from '../../utils/errors';
+import { isDirectory, isFile } from '../../utils/files';
 import { byCharacters } from './image_files';
 import { partCalled, partWithin, type Part } from './parts';
 
@@ -12,9 +13,8 @@ export interface Shard {
 
 /** The files with an ending in a folder and below, in the order of their names, each with its part; or a single file. */
 export function shardsIn(path: string, ending: string): { dir: string; shards: Shard[] } {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (!stats) throw new UserError(`${path}: no such file or folder`);
-  if (stats.isFile()) return { dir: dirname(path), shards: [{ path, part: 'train' }] };
+  if (isFile(path)) return { dir: dirname(path), shards: [{ path, part: 'train' }] };
+  if (!isDirectory(path)) throw new UserError(`${path}: no such file or folder`);
   const all = readdirSync(path, { recursive: true, encoding: 'utf8' });
   const found = all
     .filter((name) => name.endsWith(ending) && !name.split(sep).some((one) => one.startsWith('.')))
