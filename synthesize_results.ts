@@ -8,7 +8,7 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { collectRuns, type Run } from './report/collect';
+import { collectRuns, wouldBeRuns, type Run } from './report/collect';
 import { baselineIn, type Baseline } from './report/comparison';
 import { toCsv } from './report/csv';
 import { toJson } from './report/json';
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     throw new UserError(`--port must be an integer from 0 to 65535, got ${port}`, 2);
   }
   const { table, baseline, runs } = tabulate(args);
-  if (runs === 0 && !args.watch) throw new UserError(`${parent}: holds no run with results`);
+  if (runs === 0 && !args.watch) throw new UserError(`${parent}: holds no run with results: ${wouldBeRuns}`);
 
   if (runs > 0) process.stdout.write(toTerminal(table, terminalOf(process.stdout)));
   const path = args.out ?? join(parent, format === 'html' ? 'report.html' : `results.${format}`);

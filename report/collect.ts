@@ -1,13 +1,15 @@
-/** What the directories of runs hold: ours, and those of earlier tools that wrote validation metrics only. */
-import { existsSync, lstatSync, statSync } from 'node:fs';
+/** What the directories of runs hold: ours, those of earlier tools that wrote validation metrics only, and logs of others. */
+import { existsSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { messageOf, UserError } from '../utils/errors';
 import { readJson, readText } from '../utils/files';
 import { flatten, type Flat, type Scalar } from '../utils/flatten';
-import { isObject, parseJson } from '../utils/json';
+import { isObject, parsePythonJson } from '../utils/json';
 import { lockState } from '../utils/lock';
 import { earlyEndings, type EarlyEnding } from './endings';
-import { findFiles } from './find';
+import { findFiles, unlinked } from './find';
+import { csvLogs } from './foreign_logs';
+import { eventFiles, foreignRuns } from './foreign_runs';
 import { sortNaturally } from './natural_order';
 import { readSummary, type PredictionSummary } from './predictions';
 
@@ -71,6 +73,11 @@ const traces = [
   'last.safetensors',
 ];
 
+/** What a report is made of, in a message where there is none of it. */
+export const wouldBeRuns =
+  'a run is a folder with metrics.jsonl or metrics_*_weights.json of train.ts, metrics.csv of Lightning, a CSV log of Keras ' +
+  `(${csvLogs.slice(1).join(', ')}) or events of TensorBoard with an accuracy or a loss`;
+
 /** What some runs leave besides. */
 const predictionFiles = ['predictions_val.safetensors', 'predictions_test.safetensors'];
 
@@ -83,14 +90,17 @@ export function collectRuns(directory: string, origin = directory): Run[] {
   if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
   if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
   const endingOf = earlyEndings();
-  const found = findFiles(directory, ['params.json', ...traces, ...predictionFiles]);
+  const found = findFiles(directory, ['params.json', ...traces, ...predictionFiles, ...csvLogs], [eventFiles]);
+  const nameOf = (folder: string) => relative(origin, join(directory, folder)).split(sep).join('/') || '.';
+  const taken = new Set<string>();
   const runs = [...found].flatMap(([folder, files]) => {
     const path = join(directory, folder);
     const ending = endingOf(path);
     if (ending === undefined && !traces.some((name) => files.has(name))) return [];
-    return [readRun(path, relative(origin, path).split(sep).join('/') || '.', files, ending)];
+    taken.add(folder);
+    return [readRun(path, nameOf(folder), files, ending)];
   });
-  return sortNaturally(runs, (run) => run.directory);
+  return sortNaturally([...runs, ...foreignRuns(directory, found, taken, nameOf)], (run) => run.directory);
 }
 
 /** Was the epoch chosen by its accuracy on the very images that its score is of? Unknown counts as yes. */
@@ -179,12 +189,6 @@ function differences(a: Flat, b: Flat): string[] {
   return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
 }
 
-/** Links are not followed: a page that others see must not show what lies elsewhere. */
-function unlinked(path: string): string {
-  if (lstatSync(path).isSymbolicLink()) throw new Error('a link, which is not followed');
-  return path;
-}
-
 function readFlat(path: string): Flat {
   const flat = flatten(objectIn(readJson(path)));
   refuseMore(flat.size);
@@ -192,7 +196,7 @@ function readFlat(path: string): Flat {
 }
 
 function readScore(path: string): Score {
-  const { epoch, selected_on: selectedOn, ...rest } = objectIn(readJson(path));
+  const { epoch, selected_on: selectedOn, ...rest } = objectIn(readMetrics(path));
   refuseMore(Object.keys(rest).length);
   const metrics = Object.entries(rest).map(([name, value]) => [name, numberIn(value, name)] as const);
   return {
@@ -202,13 +206,23 @@ function readScore(path: string): Score {
   };
 }
 
+/** Numbers as Python writes them. */
+function readMetrics(path: string): unknown {
+  const text = readText(path);
+  try {
+    return parsePythonJson(text);
+  } catch (error) {
+    throw new Error(`not valid JSON: ${messageOf(error)}`);
+  }
+}
+
 function readCurves(path: string): Curves {
   const curves = new Map<string, number[]>();
   const lines = readText(path).split('\n').filter(Boolean);
   for (const [i, line] of lines.entries()) {
     let record: Flat;
     try {
-      record = flatten(objectIn(parseJson(line)), '_');
+      record = flatten(objectIn(parsePythonJson(line)), '_');
     } catch (error) {
       throw new Error(`line ${i + 1}: ${messageOf(error)}`);
     }

@@ -4,7 +4,7 @@
  */
 import { UserError } from '../utils/errors';
 import { readPredictions } from '../utils/predictions';
-import type { Run, Score } from './collect';
+import { wouldBeRuns, type Run, type Score } from './collect';
 import { disagreement, type PredictionSummary } from './predictions';
 import type { Row } from './rows';
 import { bootstrapInterval } from './statistics/bootstrap';
@@ -49,7 +49,8 @@ export function baselineIn(rows: readonly Row[], directory: string): Baseline {
   const exact = rows.filter(({ runs }) => runs.some((run) => run.directory === directory));
   const found = exact.length > 0 ? exact : rows.filter(({ runs }) => runs.some(isBelow));
   if (found.length !== 1) {
-    const reason = found.length === 0 ? 'holds no run' : `holds ${found.length} experiments; name one of them`;
+    const reason =
+      found.length === 0 ? `holds no run: ${wouldBeRuns}` : `holds ${found.length} experiments; name one of them`;
     throw new UserError(`--baseline: ${directory} ${reason}`);
   }
   const [row] = found as [Row];

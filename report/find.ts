@@ -1,4 +1,5 @@
 /** What has certain names in the folders below a directory. */
+import { lstatSync } from 'node:fs';
 import { escapePath, globSync } from 'fast-glob';
 
 /** What was put aside, repetitions, the stages of runs, packages; hidden folders are passed over anyway. */
@@ -6,10 +7,14 @@ const passedOver = ['**/node_modules/**', '**/{before,again}_+([0-9])/**', '**/s
 
 /**
  * The folders, by their paths below `directory` with `/` between names (`''` for that directory itself), and which of the
- * `names` are in each, be it files, links to files, or what is neither. Links to folders are not followed; a folder that cannot
+ * `names`, or what else begins so, are in each, be it files, links to files, or what is neither. Links to folders are not followed; a folder that cannot
  * be read has none.
  */
-export function findFiles(directory: string, names: readonly string[]): Map<string, Set<string>> {
+export function findFiles(
+  directory: string,
+  names: readonly string[],
+  beginnings: readonly string[] = [],
+): Map<string, Set<string>> {
   const options = {
     cwd: directory,
     ignore: passedOver,
@@ -18,8 +23,9 @@ export function findFiles(directory: string, names: readonly string[]): Map<stri
     onlyFiles: false,
   };
   const found = new Map<string, Set<string>>();
+  const patterns = [...names.map(escapePath), ...beginnings.map((name) => `${escapePath(name)}*`)];
   for (const path of globSync(
-    names.map((name) => `**/${escapePath(name)}`),
+    patterns.map((pattern) => `**/${pattern}`),
     options,
   )) {
     const slash = path.lastIndexOf('/');
@@ -28,4 +34,10 @@ export function findFiles(directory: string, names: readonly string[]): Map<stri
     found.get(folder)!.add(path.slice(slash + 1));
   }
   return found;
+}
+
+/** Links are not followed: a page that others see must not show what lies elsewhere. */
+export function unlinked(path: string): string {
+  if (lstatSync(path).isSymbolicLink()) throw new Error('a link, which is not followed');
+  return path;
 }

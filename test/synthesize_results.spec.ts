@@ -116,15 +116,18 @@ describe('synthesize_results.ts', function () {
     writeRun(join(cwd, 'plan/a'), { params: { alpha: 1 } });
     writeRun(join(cwd, 'p/a'), finished({ alpha: 0.5 }, 0.5));
     await fails(1, 'experiments: no such directory');
-    await fails(1, 'empty: holds no run with results', '--parent_dir', 'empty');
-    await fails(1, 'plan: holds no run with results', '--parent_dir', 'plan');
+    const none =
+      'a run is a folder with metrics.jsonl or metrics_*_weights.json of train.ts, metrics.csv of Lightning, a CSV log of Keras ' +
+      '(training.log, training.csv, training_log.csv, history.csv, log.csv) or events of TensorBoard with an accuracy or a loss';
+    await fails(1, `empty: holds no run with results: ${none}`, '--parent_dir', 'empty');
+    await fails(1, `plan: holds no run with results: ${none}`, '--parent_dir', 'plan');
     await fails(2, '--format must be one of md, csv, json, html, got "xml"', '--parent_dir', 'p', '--format', 'xml');
     await fails(2, '--watch goes with --format html', '--parent_dir', 'p', '--watch');
     const unknown = (flag: string) => `${flag}: there is no column "test_acuracy"; did you mean "test_accuracy"?`;
     await fails(2, unknown('--sort'), '--parent_dir', 'p', '--sort', '-test_acuracy');
     await fails(2, unknown('--columns'), '--parent_dir', 'p', '--columns', 'alpha,test_acuracy');
     await fails(1, '--baseline: nowhere: no such directory', '--parent_dir', 'p', '--baseline', 'nowhere');
-    await fails(1, '--baseline: ../empty holds no run', '--parent_dir', 'p', '--baseline', 'empty');
+    await fails(1, `--baseline: ../empty holds no run: ${none}`, '--parent_dir', 'p', '--baseline', 'empty');
     expect(readdirSync(join(cwd, 'p'))).to.deep.equal(['a']);
     mkdirSync(join(cwd, 'p', 'results.md'));
     const { exitCode, stdout, stderr } = await synthesize('--parent_dir', 'p');

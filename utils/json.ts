@@ -23,6 +23,15 @@ export function parseEditedJson(text: string): unknown {
   return value;
 }
 
+/** The words of JavaScript and Python for numbers that JSON has none for, outside of strings. */
+const notFinite = /"(?:[^"\\]|\\.)*"|NaN|-?Infinity/gs;
+
+/** As `parseJson`, of a text as Python's json writes one: NaN becomes null, an infinity the number. */
+export function parsePythonJson(text: string): unknown {
+  const words: Readonly<Record<string, string>> = { NaN: 'null', Infinity: '1e999', '-Infinity': '-1e999' };
+  return parseJson(text.replace(notFinite, (found) => words[found] ?? found));
+}
+
 /** Whether a parsed value is an object, and neither a list nor null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -169,6 +169,27 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
     };
   },
 
+  'logs of others, by the report': (folder) => {
+    const logs = join(fixtures, 'logs');
+    const names = ['lightning_logs/version_0/metrics.csv', 'keras/training.log'];
+    const events = ['pytorch', 'keras_events/validation'].map((name) => `${name}/events.out.tfevents.1700000000.host`);
+    return {
+      inputs: mutants([...names, ...events].map((name) => readFileSync(join(logs, name)))),
+      read: (input) => {
+        const isText = (input as Uint8Array)[0] !== 0x18 && (input as Uint8Array).indexOf(0) < 0;
+        const path = join(folder, isText ? 'metrics.csv' : 'events.out.tfevents.1');
+        writeFileSync(path, input);
+        try {
+          const table = makeTable(rowsOf(collectRuns(folder)));
+          for (const write of [toMarkdown, toCsv, toJson]) write(table);
+          jsonText(pageData(table, folder));
+        } finally {
+          rmSync(path);
+        }
+      },
+    };
+  },
+
   'the files of a trial, by its search': (folder) => {
     const run = finished({ alpha: 0.5 }, 0.5);
     const file = fc.oneof(

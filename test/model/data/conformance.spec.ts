@@ -1,5 +1,5 @@
 /** What every dataset and every pass over it must keep to; each layout of each kind is tested by being listed. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -8,6 +8,8 @@ import { augmentationSteps } from '../../../model/data/augmentation';
 import { type Dataset, pixelsOf, type Split } from '../../../model/data/dataset';
 import { type BatchOptions, loadBatches, partition } from '../../../model/data/loader';
 import { allOf } from '../../../model/evaluation';
+import { catalogue } from '../../../model/experiment';
+import { parseParams } from '../../../utils/params';
 import { writeFakeCifar10 } from './fakeCifar10';
 import {
   writeFakeCifar100,
@@ -85,6 +87,18 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 it('each kind of dataset has a layout that is tested', () => {
   expect(new Set(Object.values(specs).map(({ name }) => name))).to.deep.equal(new Set(datasetNames));
+});
+
+it('docs/data.md has each kind of dataset and where its files are by default', () => {
+  const text = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'data.md'), 'utf8');
+  for (const name of datasetNames) {
+    expect(text).to.match(new RegExp(`\n\\| (\`[a-z0-9_]+\`, )*\`${name.replace('.', '\\.')}\`[,| ]`));
+    const own = { folder: { dir: 'a' }, npz: { file: 'a' }, parquet: { dir: 'a' }, webdataset: { dir: 'a' } }[
+      name as string
+    ];
+    const params = { model_version: 'cnn', learning_rate: 0.1, num_epochs: 1, dataset: { name, ...own } };
+    if (!own && name !== 'shapes') expect(text).to.include(`\`${parseParams(params, 'x', catalogue).data_dir}\``);
+  }
 });
 
 for (const [title, spec] of Object.entries(specs)) {
