@@ -77,7 +77,7 @@ describe('train.ts with weights of others', function () {
       const { error } = await trainHere(['--model_dir', run]);
       expect(error, name).to.be.instanceOf(UserError);
       expect((error as UserError).message).to.match(
-        /^"batch_size": the BatchNorm "fcbn1" needs more than one value per channel when training, got a batch of 1 image; /,
+        /params\.json: "batch_size": the BatchNorm "fcbn1" needs more than one value per channel when training, got a batch of 1 image; /,
       );
     }
     await trained('resnet', {
