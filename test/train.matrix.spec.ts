@@ -11,7 +11,7 @@ describe('a run of train.ts that goes on', function () {
   after(() => rmSync(scratch, { recursive: true }));
   writeWeights(scratch);
 
-  sampleIn(scratch, 25).forEach(({ title, params }, i) => {
+  sampleIn(scratch, 36).forEach(({ title, params }, i) => {
     it(`ends with the same bytes with ${title}`, () => expectSameBytes(scratch, params, i));
   });
 });

@@ -38,6 +38,9 @@ const small: Readonly<Record<string, object>> = {
   fitnet: { stages: 2, hint_epochs: 1 },
   fsp: { init_epochs: 1 },
   ft: { paraphraser_epochs: 1 },
+  mlkd: { temperatures: [2, 4] },
+  one: { branches: 2 },
+  srrl: { variant: 'pooled' },
   takd: { assistants: ['cnn', 'cnn'] },
 };
 
@@ -53,6 +56,16 @@ export function writeWeights(scratch: string): void {
   const widths = { teacher: 2, student: 2, second: 4 };
   for (const [name, width] of Object.entries(widths))
     writeInitialWeights(join(scratch, `${name}.safetensors`), 'cnn', width);
+  writeInitialWeights(join(scratch, 'resnet8.safetensors'), 'resnet8', 2);
+}
+
+/** Methods that a cnn has no map for, and options that name its layers. */
+const needsResnet = ['sdd'];
+const ofCnn = ['init', 'learning_rates'];
+
+function resnetIn(scratch: string): object {
+  const checkpoint = join(scratch, 'resnet8.safetensors');
+  return { model_version: 'resnet8_distill', teacher: { model: 'resnet8', num_channels: 2, checkpoint } };
 }
 
 function optionsIn(scratch: string): Readonly<Record<string, Option>> {
@@ -183,10 +196,16 @@ function areDisjoint(options: readonly Option[]): boolean {
 /** Methods with options, where params.json accepts them. */
 function combined(scratch: string, methods: readonly string[], names: readonly string[]): Combination | undefined {
   const options = optionsIn(scratch);
+  const isResnet = methods.some((name) => needsResnet.includes(name));
+  if (isResnet && names.some((name) => ofCnn.includes(name))) return undefined;
   const found = names.map((name) => options[name]!);
   const own = methods.map((name) => ({ ...small[name], name }));
   const further = found.flatMap(({ method }) => (method ? [method] : []));
-  const content = Object.assign({}, tiny(scratch), ...found.map(({ params }) => params)) as object;
+  const content = Object.assign(
+    tiny(scratch),
+    isResnet ? resnetIn(scratch) : {},
+    ...found.map(({ params }) => params),
+  ) as object;
   // A method that is alone in any case has no trouble.
   const attempts = further.length > 0 ? [[...own, ...further], own] : [own];
   const params = attempts.map((method) => ({ ...content, method })).find((one) => isAccepted(scratch, one));
