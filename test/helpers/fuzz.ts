@@ -581,6 +581,7 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
       '0.png 0\n1.png 1\n2.png 0\n',
       'a;ClassId;Path\n1;2;images\\0.png\n1;3;1.png\n',
       'cat\ndog\ncat\ndog\n',
+      '0.png\tn01\t0\t32\t44\t62\n1.png\tn02\t0\t0\t63\t63\n2.png\tn01\t1\t2\t3\t4\n',
     ];
     const params = {
       name: 'folder',

@@ -21,6 +21,8 @@ import {
   writeFakeQmnist,
   writeFakeStl10,
   writeFakeSvhn,
+  writeFakeList,
+  writeFakeTinyImageNet,
   writeFakeWebDataset,
   npzArrays,
   zip,
@@ -62,6 +64,8 @@ const specs: Readonly<Record<string, DatasetSpec>> = {
   'webdataset of larger images': { name: 'webdataset', ...packed, dir: at('webdataset'), size: 8 },
   shapes: { name: 'shapes', train: 40, test: 20, seed: 1, dir: folder },
   folder: { name: 'folder', dir: at('folder'), ...ofFolder },
+  'folder of Tiny ImageNet': { name: 'folder', dir: at('tiny'), ...ofFolder },
+  'folder with a list of classes': { name: 'folder', dir: at('list'), ...ofFolder, labels: 'labels.csv' },
 };
 /** All pixels of a split. */
 const pixels = (split: Split, { shape }: Dataset) => pixelsOf(split, allOf(split), shape);
@@ -81,6 +85,8 @@ before(async () => {
   writeFileSync(at('pathmnist.npz'), zip(npzArrays({ train: 30, val: 5, test: 12 }, 3), true));
   writeFileSync(at('digits.npz'), zip(npzArrays({ all: 40 }, 1), false));
   await writeFakeFolder(at('folder'));
+  await writeFakeTinyImageNet(at('tiny'));
+  await writeFakeList(at('list'));
   await writeFakeWebDataset(at('webdataset'));
 });
 after(() => rmSync(folder, { recursive: true, force: true }));

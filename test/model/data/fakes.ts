@@ -335,6 +335,34 @@ export async function writeImage(path: string, width: number, height: number, co
     .toFile(path);
 }
 
+/** Tiny ImageNet: images below the folders of classes, a list of those to validate on, and test images without a class. */
+export async function writeFakeTinyImageNet(dir: string): Promise<void> {
+  const colours = { n02: 'red', n01: 'yellow' };
+  for (const [name, colour] of Object.entries(colours)) {
+    mkdirSync(join(dir, 'train', name, 'images'), { recursive: true });
+    writeFileSync(join(dir, 'train', name, `${name}_boxes.txt`), `${name}_0.JPEG\t0\t0\t62\t62\n`);
+    for (let i = 0; i < 12; i++)
+      await writeImage(join(dir, 'train', name, 'images', `${name}_${i}.JPEG`), 40 + 3 * i, 64, colour);
+  }
+  mkdirSync(join(dir, 'val', 'images'), { recursive: true });
+  mkdirSync(join(dir, 'test', 'images'), { recursive: true });
+  const rows = Array.from({ length: 6 }, (_, i) => `val_${i}.JPEG\t${i % 3 === 0 ? 'n02' : 'n01'}\t0\t32\t44\t62\n`);
+  writeFileSync(join(dir, 'val', 'val_annotations.txt'), rows.join(''));
+  for (let i = 0; i < 6; i++) await writeImage(join(dir, 'val', 'images', `val_${i}.JPEG`), 64, 64, 'red');
+  await writeImage(join(dir, 'test', 'images', 'test_0.JPEG'), 64, 64, 'red');
+}
+
+/** Images in one folder, and a list of their classes and parts. */
+export async function writeFakeList(dir: string): Promise<void> {
+  mkdirSync(join(dir, 'images'), { recursive: true });
+  const rows = ['image_id,label,split'];
+  for (let i = 0; i < 30; i++) {
+    await writeImage(join(dir, 'images', `${i}.jpg`), 40 + i, 60, ['red', 'yellow', 'lime'][i % 3]!);
+    rows.push(`${i},${['cat', 'dog', 'ant'][i % 3]},${i % 5 === 0 ? 'test' : 'train'}`);
+  }
+  writeFileSync(join(dir, 'labels.csv'), rows.join('\n'));
+}
+
 /** `<dir>/{train,val}/{ants,bees}`: 12 and 4 images of each class, of several sizes and formats. */
 export async function writeFakeFolder(dir: string): Promise<void> {
   for (const [part, count] of [
