@@ -127,10 +127,11 @@ async function trainAll(directory: string, args: Arguments, plans?: readonly Pla
   const { restore_file, fresh } = args;
   const device = flaggedDevice(args.device);
   const runs = plannedRuns(directory);
-  const lock = acquireLock(directory);
+  const lock = acquireLock(directory, 'params.json');
   try {
     for (const { directory: stage, params, given, isStage } of runs) {
       if (isStage) {
+        lock.assertHeld();
         makeDirectory(stage);
         writeJson(join(stage, 'params.json'), given);
       }
@@ -246,6 +247,7 @@ async function train(
   const epochStart = last && found?.start && fitWeights(last.path, found.start, state.specs);
 
   // From here on the directory is written.
+  args.lock.assertHeld();
   if (last?.warning !== undefined) run.putDamagedAside();
   const aside = last ? undefined : run.putAside();
   const log = openLog(run.file('train.log'));

@@ -5,6 +5,7 @@ import { UserError } from '../utils/errors';
 import { isFile, isThere, makeDirectory, readJson, readText, writeJson } from '../utils/files';
 import { flatten } from '../utils/flatten';
 import { isObject, parseJson } from '../utils/json';
+import { RunDirectory } from '../utils/run_directory';
 import { show } from '../utils/schema';
 import type { Trainer } from './trainer';
 
@@ -12,6 +13,7 @@ type Given = Parameters<Trainer['resolve']>[0];
 
 /** What a launcher keeps of a child's stderr. */
 export const LAUNCHER_LOG = 'launcher.log';
+const PARAMS = 'params.json';
 
 /** Whether the trainer has done all: the test score is the last thing it writes. */
 export function isFinished(directory: string): boolean {
@@ -35,14 +37,21 @@ export function refuseLinks(parent: string, label: string): void {
   }
 }
 
+/** Whether a directory that was made is there no more, or was emptied but for what was just being written. */
+export function isRemoved(directory: string): boolean {
+  return !isThere(join(directory, PARAMS));
+}
+
 /**
  * Makes the directory with its params.json. One that is there already is kept, as the run in it depends on it; a
- * UserError tells where it differs in more than the number of threads.
+ * UserError tells where it differs in more than the number of threads. What else is there without it is put aside: a run
+ * that was removed in part cannot go on.
  */
 export function prepareChild(directory: string, params: Given, resolve: Trainer['resolve']): void {
-  const path = join(directory, 'params.json');
-  if (!isThere(path)) {
+  const path = join(directory, PARAMS);
+  if (isRemoved(directory)) {
     makeDirectory(directory);
+    new RunDirectory(directory).putAside();
     writeJson(path, params);
     return;
   }

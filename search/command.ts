@@ -71,7 +71,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
   }
   if (settings.launcher === 'slurm') await requireSlurm();
   const crowded = crowd(parent, settings);
-  const lock = acquireLock(parent);
+  const lock = acquireLock(parent, 'params.json');
   try {
     const events = readJournal(journal);
     const isNew = refuseChanges(parent, events, settings, params, args.extend, trainer);

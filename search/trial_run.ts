@@ -1,9 +1,18 @@
 /** Runs a trial: its repeats one after another, and each again where it fails. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSystemError, messageOf, UserError } from '../utils/errors';
 import { lockState } from '../utils/lock';
-import { curveOf, divergenceOf, isFinished, labelOf, lastWords, prepareChild, refuseLinks, scoreOf } from './child';
+import {
+  curveOf,
+  divergenceOf,
+  isFinished,
+  isRemoved,
+  labelOf,
+  lastWords,
+  prepareChild,
+  refuseLinks,
+  scoreOf,
+} from './child';
 import { childParams } from './child_params';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
@@ -42,7 +51,7 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
       if (error instanceof LauncherFault) throw error;
       const isOfTrial = error instanceof UserError || isSystemError(error);
       if (!isOfTrial || study.fault !== undefined) throw error;
-      const reason = isPrepared && !existsSync(run.directory) ? REMOVED : messageOf(error);
+      const reason = isPrepared && isRemoved(run.directory) ? REMOVED : messageOf(error);
       outcome = { event: 'failed', name, repeat, reason };
     }
     if (outcome === 'interrupted') return undefined;
@@ -71,7 +80,7 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
     const { stop, ending } = await supervise(job, run, asked, study, context);
     if (isFinished(child)) continue;
     if (stop === 'interrupt') return 'interrupted';
-    if (!existsSync(child)) return { event: 'failed', name, repeat, reason: REMOVED };
+    if (isRemoved(child)) return { event: 'failed', name, repeat, reason: REMOVED };
     if (stop === 'pruned') {
       const { epochs, value } = lastOf(curveOf(child, settings.metric));
       return { event: 'pruned', name, repeat, value: finite(value), epochs };

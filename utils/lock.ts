@@ -11,19 +11,7 @@
  * | of any other machine or container | while the file's time stamp is renewed, which its owner does every 10 seconds; after 120 seconds without, by the clock of the file system, no longer |
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from './errors';
@@ -33,8 +21,8 @@ import { isAlive } from './processes';
 
 export interface Lock {
   /**
-   * Throws a UserError where another process has taken the lock over, as it may when this one was suspended for minutes, or
-   * where the directory was removed and made anew meanwhile; call it before writing. A lock file that was deleted is made again.
+   * Throws a UserError where another process has taken the lock over, as it may when this one was suspended for minutes, and
+   * where the directory was removed; call it before writing. A lock file that alone was deleted is made again.
    */
   assertHeld(): void;
   /** Frees the directory. Where the file cannot be removed, it no longer counts once this process is gone. */
@@ -67,10 +55,19 @@ export const SILENCE_SECONDS = 120;
 /**
  * Takes the lock of `directory`, and removes what killed processes left half done in it. Throws a UserError that names
  * the owner where its lock still counts.
+ *
+ * `witness`: a file that is there from first to last. Where the lock file was deleted and the witness is gone or another one, the
+ * whole directory was removed, and perhaps made anew by others.
  */
-export function acquireLock(directory: string): Lock {
+export function acquireLock(directory: string, witness?: string): Lock {
   const path = lockPath(directory);
   const content = JSON.stringify(ownerHere());
+  const before = witness && identityOf(join(directory, witness));
+  let wasDeleted = false;
+  const refuseAnother = () => {
+    if (!wasDeleted || before === undefined || identityOf(join(directory, witness!)) === before) return;
+    throw new UserError(`${directory}: was removed, in whole or in part, while this process worked there`);
+  };
   const take = () => {
     const draft = draftOf(path);
     try {
@@ -90,23 +87,19 @@ export function acquireLock(directory: string): Lock {
     throw error instanceof UserError ? error : new UserError(`${directory}: cannot be locked: ${messageOf(error)}`);
   }
   startHeartbeat(path, content, HEARTBEAT_SECONDS);
-  let opened = openDirectory(directory);
   return {
     assertHeld() {
       const now = readLock(path);
-      if (now === content) return;
+      if (now === content) return refuseAnother();
       if (now !== undefined) {
         throw new UserError(`${inUse(directory, now)}; it took the lock over while this process stood still`);
       }
-      if (!isStill(directory, opened)) {
-        throw new UserError(`${directory}: was removed, and made anew, while this process worked there`);
-      }
+      wasDeleted = true;
+      refuseAnother();
       take();
     },
     release() {
       stopHeartbeat(path);
-      if (opened !== undefined) closeSync(opened);
-      opened = undefined;
       try {
         if (readLock(path) === content) rmSync(path, { force: true });
       } catch {
@@ -114,23 +107,6 @@ export function acquireLock(directory: string): Lock {
       }
     },
   };
-}
-
-/** A directory, held open so that no other one gets its number; undefined on systems that open files only. */
-function openDirectory(directory: string): number | undefined {
-  try {
-    return openSync(directory, 'r');
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether a directory is the one that was opened; one that is gone counts as that, as nobody can mistake it. */
-function isStill(directory: string, opened: number | undefined): boolean {
-  if (opened === undefined) return true;
-  const now = statSync(directory, { bigint: true, throwIfNoEntry: false });
-  const then = fstatSync(opened, { bigint: true });
-  return now === undefined || (now.ino === then.ino && now.dev === then.dev);
 }
 
 /** 'held': by a process that lives, as far as can be told; 'stale': its process is gone. `now` is in milliseconds. */
@@ -213,6 +189,12 @@ function removeLeftovers(directory: string): void {
     if (owner && (!isOfThisMachine(owner) || isRunning(owner))) continue;
     rmSync(join(directory, name), { force: true });
   }
+}
+
+/** What tells a file from another one of its name; undefined where there is none. */
+function identityOf(path: string): string | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats && `${stats.ino} ${stats.mtimeNs}`;
 }
 
 function inUse(directory: string, content: string): string {

@@ -59,7 +59,7 @@ export function processVictim(
   };
 }
 
-/** Files or directories that are removed. */
+/** Files or directories that are removed, as by `rm -r`: what is just being written into a directory stays, and the directory. */
 export function fileVictim(name: string, weight: number, paths: () => readonly string[]): Victim {
   return {
     name,
@@ -67,7 +67,12 @@ export function fileVictim(name: string, weight: number, paths: () => readonly s
     deeds: {
       remove(share) {
         const path = choice(paths(), share);
-        if (path !== undefined) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+        if (path === undefined) return undefined;
+        try {
+          rmSync(path, { recursive: true, force: true });
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+        }
         return path;
       },
     },
@@ -105,7 +110,7 @@ export function slurmVictims(
     processVictim(name, 1, () => [cluster.daemon(name)].filter((pid) => pid !== undefined), pauseMs, again);
   return [
     ...localVictims(directory, parent, pauseMs, trainersOf),
-    ...cluster.nodeNames.map((name) => daemon(name, () => cluster.startNode(name))),
+    ...cluster.nodeNames.map((name) => daemon(name, () => cluster.restartNode(name))),
     daemon('slurmctld', () => cluster.startController()),
   ];
 }

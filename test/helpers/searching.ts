@@ -102,6 +102,13 @@ export function countOf(what: 'starts' | 'ends', ...path: string[]): number {
   return existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0;
 }
 
+/** What the `weights` of the stub trainer come to when it does each step once. */
+export function weightsAfter(steps: number, alpha: number): number {
+  let weights = Math.round(1000 * alpha);
+  for (let step = 0; step < steps; step++) weights = (Math.imul(weights, 1664525) + 1013904223) >>> 0;
+  return weights;
+}
+
 export function childrenOf(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())

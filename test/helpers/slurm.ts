@@ -181,11 +181,13 @@ export function slurm(program: string, ...args: string[]): string {
   }
 }
 
-/** Lets the jobs that wait out Slurm's two minutes after a requeue begin. */
+/** Lets the jobs begin that wait out Slurm's two minutes after a requeue, or are held since their node did not answer. */
 export function releaseRequeued(): void {
   for (const line of slurm('squeue', '-h', '-t', 'PENDING', '-O', 'JobID:20,Reason:40').split('\n')) {
     const [id, reason] = line.trim().split(/\s+/);
     if (reason === 'BeginTime') slurm('scontrol', 'update', `JobId=${id}`, 'StartTime=now');
+    // `launch failed requeued held`
+    if (reason === 'launch') slurm('scontrol', 'release', id!);
   }
 }
 

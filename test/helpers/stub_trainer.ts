@@ -35,7 +35,7 @@ const file = (name: string) => join(directory, name);
 async function main(): Promise<void> {
   const params = readJson(file('params.json')) as Params;
   const { alpha = 0.5, num_epochs: epochs, steps = 1, behaviour = 'good' } = params;
-  const lock = acquireLock(directory);
+  const lock = acquireLock(directory, 'params.json');
   let state = { epoch: 0, step: 0, weights: Math.round(1000 * alpha) };
   const checkpoint = file('last.safetensors');
   if (existsSync(checkpoint)) state = JSON.parse(readMetadata(checkpoint).position!) as typeof state;

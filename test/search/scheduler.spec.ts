@@ -1,11 +1,13 @@
 /** Searches with a trainer that only waits: what becomes of trials that go well, fail, hang or are hopeless. */
 import { expect } from 'chai';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJournal } from '../../search/journal';
 import { UserError } from '../../utils/errors';
 import { lockState } from '../../utils/lock';
-import { countOf, childrenOf, makeSearch, runSearch, statesIn } from '../helpers/searching';
+import { readMetadata, writeSafetensors } from '../../utils/safetensors';
+import { countOf, childrenOf, makeSearch, runSearch, statesIn, weightsAfter } from '../helpers/searching';
+import { readJsonIn } from '../helpers/train';
 
 describe('a search', function () {
   this.timeout(20_000);
@@ -189,6 +191,26 @@ describe('a search', function () {
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'failed', 'alpha_0.9': 'complete' });
     const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
     expect(failure.reason).to.equal('its directory was removed while it was trained');
+  });
+
+  it('fails a trial whose files are taken away but for those just written, and then trains it anew', async () => {
+    const directory = prepare({ space: { alpha: [0.1] }, retries: 1 }, { num_epochs: 4, epoch_ms: 150 });
+    const child = join(directory, 'alpha_0.1');
+    const { lines } = await runSearch(directory, ({ running }) => {
+      const isBegun = running[0]?.epochs === 1;
+      if (isBegun) readdirSync(child).forEach((name) => rmSync(join(child, name)));
+      return false;
+    });
+    expect(lines.filter((line) => line.includes('starting again'))).to.deep.equal([]);
+    const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
+    expect(failure.reason).to.equal('its directory was removed while it was trained');
+    const position = JSON.stringify({ epoch: 3, step: 0, weights: 1 });
+    writeSafetensors(join(child, 'last.safetensors'), new Map(), { position });
+    await runSearch(directory);
+    expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'complete' });
+    expect(readMetadata(join(child, 'before_1', 'last.safetensors')).position).to.equal(position);
+    const { weights } = readJsonIn<{ weights: number }>(child, 'metrics_test_best_weights.json');
+    expect(weights).to.equal(weightsAfter(4, 0.1));
   });
 
   it('takes files that cannot be read for a failure', async () => {

@@ -259,13 +259,37 @@ describe('lock', () => {
     expect(lockState(directory)).to.equal('held');
   });
 
-  it('is lost with its directory, even where another one is made in its place', () => {
-    const lock = acquireLock(directory);
-    rmSync(directory, { recursive: true });
-    expect(() => lock.assertHeld()).to.throw(UserError, `${directory}: cannot be locked: ENOENT`);
-    mkdirSync(directory);
-    expect(() => lock.assertHeld()).to.throw(UserError, `${directory}: was removed, and made anew`);
-    expect(readdirSync(directory)).to.deep.equal([]);
+  it('is lost with its directory, also where that was made anew, or not all could be removed', () => {
+    const witness = join(directory, 'params.json');
+    const remove = () => rmSync(directory, { recursive: true });
+    const removals: (() => void)[] = [
+      remove,
+      () => (remove(), mkdirSync(directory)),
+      () => (remove(), mkdirSync(directory), writeFileSync(witness, '{}')),
+      () => ['.lock', 'params.json'].forEach((name) => rmSync(join(directory, name))),
+    ];
+    for (const removal of removals) {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(witness, '{}');
+      const lock = acquireLock(directory, 'params.json');
+      lock.assertHeld();
+      removal();
+      expect(() => lock.assertHeld(), String(removal)).to.throw(
+        UserError,
+        `${directory}: was removed, in whole or in part`,
+      );
+      expect(lockOwner(directory)).to.equal(undefined);
+      lock.release();
+    }
+  });
+
+  it('is lost with its directory where its file was made again in the midst of the removal', () => {
+    writeFileSync(join(directory, 'params.json'), '{}');
+    const lock = acquireLock(directory, 'params.json');
+    rmSync(join(directory, '.lock'));
+    lock.assertHeld();
+    rmSync(join(directory, 'params.json'));
+    expect(() => lock.assertHeld()).to.throw(UserError, `${directory}: was removed, in whole or in part`);
     lock.release();
   });
 
