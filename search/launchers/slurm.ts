@@ -11,7 +11,7 @@ import { adopt } from './local';
 import { Full, type Cluster } from './slurm_cluster';
 import { SlurmJob, type Submission } from './slurm_job';
 import { commentOf, memoryAfter, sbatchOptions, writeScript } from './slurm_options';
-import { FORGOTTEN, isOver } from './slurm_states';
+import { FORGOTTEN, isOver, stateOfOwn } from './slurm_states';
 
 /** The number of the job that works on a directory. */
 const JOB_FILE = 'slurm.job';
@@ -78,13 +78,14 @@ export function slurmLauncher(
           }
           return undefined;
         });
-      return Promise.resolve(learning(new SlurmJob(directory, start, cluster), directory));
+      return Promise.resolve(learning(new SlurmJob(directory, commentOf(directory), start, cluster), directory));
     },
     async resume(directory) {
       const own = await cluster.ownJobs();
+      const comment = commentOf(directory);
       for (const id of candidates(directory, own)) {
-        const state = await cluster.look(id, true);
-        if (!isOver(state) && own.has(id)) return learning(new SlurmJob(directory, id, cluster), directory);
+        const state = stateOfOwn(await cluster.look(id, true), comment);
+        if (!isOver(state) && own.has(id)) return learning(new SlurmJob(directory, comment, id, cluster), directory);
         cluster.forget(id);
         // What Slurm says counts, not what the lock says. A job of nobody here may be one of another cluster.
         if (isOver(state) && state !== FORGOTTEN) removeLockOf(directory, id);

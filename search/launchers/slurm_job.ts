@@ -8,7 +8,16 @@ import { removeLockOf } from '../../utils/lock';
 import { isFinished, LAUNCHER_LOG } from '../child';
 import { LauncherFault, type Ending, type Job, type JobStatus, type Signal } from './launcher';
 import type { Cluster } from './slurm_cluster';
-import { endingOf, isHopeless, isOver, isPending, isSuspended, waitingFor, type JobState } from './slurm_states';
+import {
+  endingOf,
+  isHopeless,
+  isOver,
+  isPending,
+  isSuspended,
+  stateOfOwn,
+  waitingFor,
+  type JobState,
+} from './slurm_states';
 
 /** Submits a job when it may; its number, or undefined where it became unwanted before that. `show` tells what it waits for. */
 export type Submission = (isUnwanted: () => boolean, show: (why: string) => void) => Promise<string | undefined>;
@@ -24,9 +33,10 @@ export class SlurmJob implements Job {
   private isTold = false;
   private said = new Set<string>();
 
-  /** `start`: the number of the job, or what submits it, once it may. */
+  /** `comment`: how that of the job begins. `start`: the number of the job, or what submits it, once it may. */
   constructor(
     private readonly directory: string,
+    private readonly comment: string,
     start: string | Submission,
     private readonly cluster: Cluster,
   ) {
@@ -67,7 +77,7 @@ export class SlurmJob implements Job {
   private async follow(id: string): Promise<void> {
     // A job on its way back into the queue may look as if it were over: only the second look counts.
     for (let wasOver = false; ;) {
-      const latest = await this.cluster.look(id, this.wanted !== undefined && !this.isTold);
+      const latest = stateOfOwn(await this.cluster.look(id, this.wanted !== undefined && !this.isTold), this.comment);
       const seconds = isOver(latest) ? Math.max(latest.seconds, this.latest.seconds) : latest.seconds;
       this.latest = { ...latest, seconds };
       if (isOver(latest) && wasOver) return;

@@ -11,19 +11,24 @@ export interface JobState {
   readonly seconds: number;
   /** Why it waits, or why it failed. */
   readonly reason: string;
+  /** Where it is a job of a search. */
+  readonly comment?: string;
 }
 
 export const FORGOTTEN: JobState = { state: 'UNKNOWN', exit: 0, seconds: 0, reason: 'None' };
 
 /** The fields of a line for `parseStates`. */
-export const STATE_FORMAT = 'JobID:20,State:20,exit_code:20,TimeUsed:20,Reason:200';
+export const STATE_FORMAT = 'JobID:20,State:20,exit_code:20,TimeUsed:20,Reason:200,Comment:200';
 
 /** The states of jobs by their numbers, from what squeue prints. */
 export function parseStates(output: string): Map<string, JobState> {
   const states = new Map<string, JobState>();
   for (const line of output.split('\n')) {
-    const [, id, state, exit, used, reason] = /^(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
-    if (id) states.set(id, { state: state!, exit: statusOf(exit!), seconds: secondsOf(used!), reason: reason!.trim() });
+    const [, id, state, exit, used, reason, comment] =
+      /^(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s*(.*?)\s*(distillery:\S+)?\s*$/.exec(line) ?? [];
+    if (!id) continue;
+    const job = { state: state!, exit: statusOf(exit!), seconds: secondsOf(used!), reason: reason! };
+    states.set(id, { ...job, ...(comment && { comment }) });
   }
   return states;
 }
@@ -49,6 +54,14 @@ const over = [...cutShort, 'CANCELLED', 'COMPLETED', 'FAILED', 'OUT_OF_MEMORY', 
 export const isOver = ({ state }: JobState) => over.includes(state);
 export const isPending = ({ state }: JobState) => waiting.includes(state);
 export const isSuspended = ({ state }: JobState) => ['SUSPENDED', 'STOPPED'].includes(state);
+
+/**
+ * What Slurm says of a job whose comment begins so. A controller that is killed forgets the jobs of its last seconds, and gives
+ * their numbers to others.
+ */
+export function stateOfOwn(job: JobState, comment: string): JobState {
+  return job.comment === undefined || job.comment.startsWith(comment) ? job : FORGOTTEN;
+}
 
 /** What a job that does not run waits for, in words; undefined for one that runs. */
 export function waitingFor(job: JobState): string | undefined {

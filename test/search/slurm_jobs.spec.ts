@@ -85,6 +85,7 @@ describe('what Slurm says of a job', () => {
       '8                   FAILED              36608               2:03                NonZeroExitCode',
       '9                   FAILED              143:0               0:00                NonZeroExitCode',
       '10                  PENDING             0                   0:00                ReqNodeNotAvail, UnavailableNodes:n[1-2]',
+      '11                  RUNNING             0                   0:07                None      distillery:0a:b      ',
       '',
     ].join('\n');
     expect([...parseStates(output)]).to.deep.equal([
@@ -92,6 +93,7 @@ describe('what Slurm says of a job', () => {
       ['8', { state: 'FAILED', exit: 36608, seconds: 123, reason: 'NonZeroExitCode' }],
       ['9', { state: 'FAILED', exit: 36608, seconds: 0, reason: 'NonZeroExitCode' }],
       ['10', { state: 'PENDING', exit: 0, seconds: 0, reason: 'ReqNodeNotAvail, UnavailableNodes:n[1-2]' }],
+      ['11', { state: 'RUNNING', exit: 0, seconds: 7, reason: 'None', comment: 'distillery:0a:b' }],
     ]);
   });
 
@@ -330,6 +332,19 @@ describe('a Slurm that is not as it should be', function () {
     expect(known.status().seconds).to.equal(9);
     commands.answer('sacct', 'Slurm accounting storage is disabled', { fails: true });
     expect(await (await launcherFor().launch(directory)).ended).to.include({ isUnseen: true });
+  });
+
+  it('may have forgotten a job and given its number to another', async () => {
+    const job = (comment: string) => `7 RUNNING 0 0:07 None ${comment}`;
+    const [own, other] = [`${commentOf(directory)}:a`, 'distillery:0:b'];
+    commands.answer('sbatch', '7');
+    commands.answer('squeue', job(own));
+    const launched = await launcherFor().launch(directory);
+    while (commands.calls('squeue').length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await launcherFor().resume(directory)).not.to.equal(undefined);
+    commands.answer('squeue', job(other));
+    expect(await launched.ended).to.include({ isUnseen: true });
+    expect(await launcherFor().resume(directory)).to.equal(undefined);
   });
 
   it('is asked about all jobs at once', async () => {
