@@ -183,7 +183,7 @@ async function disturb(victims: readonly Victim[], chaos: Chaos, isOver: () => b
 /** What may be said of a trial that fails in chaos. */
 const explained = [
   /^its directory was removed while it was trained$/,
-  /^killed, probably out of memory$/,
+  /^(Slurm job \d+: FAILED, )?killed, probably out of memory$/,
   /: already in use by process \d+ on .*; it took the lock over while this process stood still$/,
 ];
 
