@@ -143,7 +143,7 @@ function stepTable(times: readonly StepTime[], runs: readonly Run[]): string {
 
 function operatorTable(runs: readonly Run[]): string {
   const total = operatorTime(runs);
-  const rows = byOperator(runs).map(({ operator, calls, ms }) => [operator, calls, ms.toFixed(2), share(ms, total)]);
+  const rows = byOperator(runs).map(({ operator, calls, ms }) => [operator, calls, ms.toFixed(3), share(ms, total)]);
   return aligned([['operator', 'calls', 'ms', 'share'], ...rows, ['in all', '', total.toFixed(2), '']]);
 }
 
@@ -151,8 +151,8 @@ function layerTable(runs: readonly Run[]): string {
   const total = operatorTime(runs);
   const rows = byLayer(runs).map(({ layer, forward, backward, update, ms }) => [
     layer,
-    ...[forward, backward, update].map((part) => (part === 0 ? '' : part.toFixed(2))),
-    ms.toFixed(2),
+    ...[forward, backward, update].map((part) => (part === 0 ? '' : part.toFixed(3))),
+    ms.toFixed(3),
     share(ms, total),
   ]);
   return aligned([['layer', 'forward', 'backward', 'update', 'ms', 'share'], ...rows]);
