@@ -45,6 +45,8 @@ export interface Run {
   readonly status: Status;
   /** What was trained, as run.json has it with every key filled; where it does not, what params.json says. */
   readonly params: Flat;
+  /** What of it params.json gave. */
+  readonly given: Flat;
   /** Keys in which params.json differs from what was trained: it was edited since. */
   readonly changed: readonly string[];
   /** Of params.json, or else of run.json. */
@@ -148,6 +150,7 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   const run = {
     directory,
     params: params ?? new Map<string, Scalar>(),
+    given: given.size > 0 ? given : (file ?? new Map<string, Scalar>()),
     changed: file && given.size > 0 ? differences(given, file) : [],
     seed: seed === undefined ? undefined : String(seed),
     val,

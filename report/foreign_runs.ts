@@ -66,7 +66,13 @@ function eventsByRun(
 }
 
 function runFrom(directory: string, path: string, file: string, read: () => ForeignLog | undefined): Run | undefined {
-  const none = { params: new Map<string, Scalar>(), facts: new Map<string, Scalar>(), changed: [], seed: undefined };
+  const none = {
+    params: new Map<string, Scalar>(),
+    facts: new Map<string, Scalar>(),
+    given: new Map(),
+    changed: [],
+    seed: undefined,
+  };
   try {
     const log = read();
     return log && { directory, ...none, ...log, status: 'finished', errors: [] };

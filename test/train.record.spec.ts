@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { collectRuns } from '../report/collect';
+import { columnsOf } from '../report/columns';
 import { rowsOf } from '../report/rows';
 import { messageOf } from '../utils/errors';
 import { experiment, readJsonIn, results, runScript, writeInitialWeights } from './helpers/train';
@@ -109,6 +110,14 @@ describe('what a run records', function () {
     }
     const rows = rowsOf(collectRuns(join(scratch, 'defaults')));
     expect(rows.map(({ runs }) => runs.length)).to.deep.equal([3]);
+  });
+
+  it('has columns for what was given, and none for defaults that only some methods have', async () => {
+    await finish('--model_dir', directory('columns/alone', { alpha: 0.5 }));
+    await finish('--model_dir', directory('columns/teacher_free', { method: 'tfkd' }));
+    const shown = columnsOf(rowsOf(collectRuns(join(scratch, 'columns')))).filter((column) => column.shown);
+    const names = shown.map(({ name }) => name);
+    expect(names).to.include.members(['alpha', 'method']).and.not.to.include('method.temperature');
   });
 
   it('goes on where a default was written out meanwhile', async () => {
