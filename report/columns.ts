@@ -123,8 +123,9 @@ function paramColumns(rows: readonly Row[]): Column[] {
   return [...names, 'seed'].map((name) => {
     const isGiven = known.some(({ runs }) => runs.some(({ given }) => given.has(name)));
     // That other methods or teachers have no such key tells nothing, where it has its default.
-    const having = isGiven ? known : known.filter(({ params }) => paramOf(params, name) !== undefined);
-    const differs = new Set(having.map(({ params }) => JSON.stringify(paramOf(params, name)))).size > 1;
+    const valueIn = (params: Flat) => (name === 'method' ? params.get('method.name') : undefined) ?? params.get(name);
+    const having = isGiven ? known : known.filter(({ params }) => valueIn(params) !== undefined);
+    const differs = new Set(having.map(({ params }) => JSON.stringify(valueIn(params)))).size > 1;
     const isNumeric = all.every((params) => typeof (params.get(name) ?? 0) === 'number') && name !== 'method';
     return column(name, ({ params }) => paramOf(params, name), {
       shown: differs,
