@@ -22,12 +22,16 @@ const withoutTeacher: Given = { teacher: 'none', alpha: 0, temperature: 1 };
  */
 export function unusedKeys(given: Given, params: Params, student = onSmallImages(params)): string[] {
   const isTaught = needsTeacher(params);
+  // A large student takes a while to build: only where one of its keys is given.
+  const isGiven = (keys: readonly string[]) => keys.some((key) => Object.hasOwn(given, key));
   const unused = new Set([
     ...(['shapes', 'folder'].includes(params.dataset.name) ? ['data_dir'] : []),
     ...(isTaught ? [] : teacherKeys),
     ...unread(optimizerKeys, optimizerSettings(params), (settings) => optimizers[params.optimizer]!(settings)),
-    ...unread(netKeys, student.options, (options) => evaluationGraph({ ...student, options })),
-    ...notAsked(params, student),
+    ...(isGiven(Object.values(netKeys))
+      ? unread(netKeys, student.options, (options) => evaluationGraph({ ...student, options }))
+      : []),
+    ...(isGiven(methodKeys) ? notAsked(params, student) : []),
   ]);
   const saysNone = (key: string) => !isTaught && given[key] === withoutTeacher[key];
   return Object.keys(given).filter((key) => unused.has(key) && !saysNone(key));
