@@ -7,11 +7,18 @@ import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { openDevice } from './engine/backends';
-import { flops } from './engine/flops';
-import { analyse, classAccuracies, meanByClass, tellingExamples, type Analysis, type Figures } from './model/analysis';
+import { flops } from './engine/analysis/flops';
+import {
+  analyse,
+  classAccuracies,
+  meanByClass,
+  tellingExamples,
+  type Analysis,
+  type Figures,
+} from './model/evaluation/metrics';
 import { loadDataset } from './model/data';
 import { pixelsOf, type Dataset, type Split } from './model/data/dataset';
-import { Evaluator } from './model/evaluation';
+import { Evaluator } from './model/evaluation/evaluator';
 import {
   checkpointPath,
   needsTeacher,
@@ -19,23 +26,23 @@ import {
   readExperiment,
   restoredWeights,
   studentOf,
-} from './model/experiment';
-import { imagesOf, predictLogits, type Part } from './model/predictions';
-import { evaluationGraph, parameterCount, type Model } from './model/programs';
+} from './model/experiment/experiment';
+import { imagesOf, predictLogits, type Part } from './model/evaluation/predict';
+import { evaluationGraph, parameterCount, type Model } from './model/nets/model';
 import { loadTeacher, type Teacher, type TeacherContext } from './model/teachers';
 import { onnxTeacher } from './model/teachers/onnx';
-import { confusionPicture } from './report/svg_confusion';
-import { imagesPicture } from './report/svg_images';
-import { softTargetsPicture } from './report/svg_soft_targets';
+import { confusionPicture } from './report/svg/confusion';
+import { imagesPicture } from './report/svg/images';
+import { softTargetsPicture } from './report/svg/soft_targets';
 import { notice, oneOf, parseArguments, runMain } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
 import { messageOf, UserError } from './utils/errors';
 import { makeWritable, writeFileAtomic, writeJson } from './utils/files';
-import { formatPythonFloat, formatSavetxt } from './utils/numpy_text';
+import { formatPythonFloat, formatSavetxt } from './formats/numpy_text';
 import { parseJson } from './utils/json';
-import { parseOnnxTeacher, type OnnxTeacherParams, type Params } from './utils/params';
+import { parseOnnxTeacher, type OnnxTeacherParams, type Params } from './model/experiment/params';
 import { progressBar } from './utils/progress';
-import { RunDirectory } from './utils/run_directory';
+import { RunDirectory } from './runs/run_directory';
 import { threadsHere } from './utils/threads';
 import { counted } from './utils/words';
 

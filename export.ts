@@ -11,20 +11,27 @@ import { getBorderCharacters, table } from 'table';
 import type { Graph } from './engine/graph';
 import { quantize } from './engine/onnx/quantize';
 import { activationRanges } from './engine/onnx/ranges';
-import { predictedClasses, topAccuracy } from './model/analysis';
+import { predictedClasses, topAccuracy } from './model/evaluation/metrics';
 import { loadDataset } from './model/data';
 import type { Dataset } from './model/data/dataset';
 import { loadBatches } from './model/data/loader';
-import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from './model/deployment';
-import { allOf, Evaluator } from './model/evaluation';
-import { checkpointPath, normalizationNotice, readExperiment, restoredWeights, studentOf } from './model/experiment';
-import { imagesOf, predictLogits } from './model/predictions';
+import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from './model/evaluation/exported_model';
+import { allOf, Evaluator } from './model/evaluation/evaluator';
+import {
+  checkpointPath,
+  normalizationNotice,
+  readExperiment,
+  restoredWeights,
+  studentOf,
+} from './model/experiment/experiment';
+import { imagesOf, predictLogits } from './model/evaluation/predict';
 import { notice, oneOf, parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
 import { refuseUnwritable, writeFileAtomic, writeJson } from './utils/files';
 import { printable } from './utils/printable';
-import { describeRun, packageVersion } from './utils/provenance';
-import { RunDirectory } from './utils/run_directory';
+import { describeRun } from './runs/provenance';
+import { packageVersion } from './utils/version';
+import { RunDirectory } from './runs/run_directory';
 import { threadsHere } from './utils/threads';
 
 const command = {

@@ -5,19 +5,25 @@
  */
 import { join } from 'node:path';
 import { openDevice } from './engine/backends';
-import { topAccuracy } from './model/analysis';
+import { topAccuracy } from './model/evaluation/metrics';
 import { loadDataset } from './model/data';
-import { allOf, Evaluator } from './model/evaluation';
-import { checkpointPath, normalizationNotice, readExperiment, restoredWeights, studentOf } from './model/experiment';
-import { predictLogits } from './model/predictions';
+import { allOf, Evaluator } from './model/evaluation/evaluator';
+import {
+  checkpointPath,
+  normalizationNotice,
+  readExperiment,
+  restoredWeights,
+  studentOf,
+} from './model/experiment/experiment';
+import { predictLogits } from './model/evaluation/predict';
 import { notice, parseArguments, runMain } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
 import { UserError } from './utils/errors';
 import { makeWritable } from './utils/files';
-import { ndarray } from './utils/ndarray';
-import { writeNpy } from './utils/npy';
+import { ndarray } from './formats/ndarray';
+import { writeNpy } from './formats/npy';
 import { progressBar } from './utils/progress';
-import { RunDirectory } from './utils/run_directory';
+import { RunDirectory } from './runs/run_directory';
 import { threadsHere } from './utils/threads';
 
 const command = {

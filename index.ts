@@ -4,20 +4,20 @@ export type { Tensor } from './engine/tensor';
 export * from './engine/optimizers';
 export { distillers, type Distiller, type Losses, type Phase, type Setting, type Stage } from './model/distillers';
 export { crossEntropy } from './model/distillers/nokd';
-export { kdLoss } from './model/distillers/kd';
+export { kdLoss } from './model/distillers/logits/kd';
 export { layerOptions, layerPairs, sameSize, type LayerOptions } from './model/distillers/pairs';
-export type { Layers } from './model/layers';
+export type { Layers } from './model/nets/layers';
 export { nets, type Net, type NetOptions, type NetOutputs } from './model/nets';
 export { loadDataset } from './model/data';
 export type { Dataset } from './model/data/dataset';
 export { loadTeacher, type Teacher } from './model/teachers';
-export { Evaluator } from './model/evaluation';
-export { EventWriter } from './utils/tensorboard';
-export { readSafetensors, writeSafetensors } from './utils/safetensors';
+export { Evaluator } from './model/evaluation/evaluator';
+export { EventWriter } from './formats/tensorboard';
+export { readSafetensors, writeSafetensors } from './formats/safetensors';
 
-import { Distillation, type DistillationOptions } from './model/distillation';
+import { Distillation, type DistillationOptions } from './model/training/distillation';
 
-export { Distillation, type DistillationOptions, type MethodChoice } from './model/distillation';
+export { Distillation, type DistillationOptions, type MethodChoice } from './model/training/distillation';
 
 /** Builds a student, its teacher and the step that trains it. */
 export function distill(options: DistillationOptions): Promise<Distillation> {

@@ -5,13 +5,13 @@
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --trials 40 --sampler tpe --parallel 4
  */
 import { join } from 'node:path';
-import { catalogueFor } from './model/experiment';
-import { resolvedParams } from './model/resolved';
-import { unusedKeys } from './model/unused_keys';
+import { catalogueFor } from './model/experiment/experiment';
+import { resolvedParams } from './model/experiment/resolved';
+import { unusedKeys } from './model/experiment/unused_keys';
 import { searchHyperparameters } from './search/command';
 import type { Trainer } from './search/trainer';
 import { runMain } from './utils/cli';
-import { parseParams } from './utils/params';
+import { parseParams } from './model/experiment/params';
 
 const parse = (given: object) => parseParams(given, 'params.json', catalogueFor(given));
 

@@ -8,18 +8,18 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { collectRuns, wouldBeRuns, type Run } from './report/collect';
+import { collectRuns, wouldBeRuns, type Run } from './report/collect/collect';
 import { baselineIn, type Baseline } from './report/comparison';
-import { toCsv } from './report/csv';
-import { toJson } from './report/json';
-import { toMarkdown } from './report/markdown';
+import { toCsv } from './report/writers/csv';
+import { toJson } from './report/writers/json';
+import { toMarkdown } from './report/writers/markdown';
 import { pageData, type PageData } from './report/page/data';
 import { toHtml } from './report/page/html';
 import { writePictures } from './report/page/pictures';
 import { servePage } from './report/page/server';
-import { rowsOf } from './report/rows';
-import { makeTable, type Table } from './report/table';
-import { terminalOf, toTerminal } from './report/terminal';
+import { rowsOf } from './report/table/rows';
+import { makeTable, type Table } from './report/table/table';
+import { terminalOf, toTerminal } from './report/writers/terminal';
 import { oneOf, parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
 import { removeDrafts, writeFileAtomic } from './utils/files';

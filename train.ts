@@ -6,13 +6,13 @@
  */
 import { join } from 'node:path';
 import { openDevice } from './engine/backends';
-import { flops } from './engine/flops';
+import { flops } from './engine/analysis/flops';
 import { loadDataset, type LoadProgress } from './model/data';
 import type { Dataset, Split } from './model/data/dataset';
 import { loadBatches, lookingAhead } from './model/data/loader';
-import { isStopped } from './model/early_stopping';
-import { accumulated, epochMetrics } from './model/epoch';
-import { allOf, Evaluator } from './model/evaluation';
+import { isStopped } from './model/training/early_stopping';
+import { accumulated, epochMetrics } from './model/training/meters';
+import { allOf, Evaluator } from './model/evaluation/evaluator';
 import {
   checkpointPath,
   initialFile,
@@ -21,28 +21,28 @@ import {
   normalizationNotice,
   restoredWeights,
   studentOf,
-} from './model/experiment';
-import { Guard, statesIn } from './model/guard';
-import { microBatch } from './model/micro_batches';
-import { partitionOf, predictLogits, validationImages } from './model/predictions';
-import { evaluationGraph, parameterCount } from './model/programs';
-import { ofFile, recipeOf } from './model/recipe';
-import { resolvedParams, withImplied } from './model/resolved';
-import { learningRate } from './model/schedules';
-import { ingredientsOf, isPathKey, kept, otherIngredients } from './model/ingredients';
-import { changesOfPlan, plannedEpochs, plansIn, withPlan, type Plan } from './model/plans';
-import { planRepetition } from './model/repetition';
-import { compareRuns, comparisonInWords } from './model/run_comparison';
-import { shortage } from './model/shortage';
-import { inWords } from './model/describe';
-import { located } from './model/own_paths';
-import { plannedRuns } from './model/stages';
+} from './model/experiment/experiment';
+import { Guard, statesIn } from './model/training/nan_guard';
+import { microBatch } from './model/training/gradient_accumulation';
+import { partitionOf, predictLogits, validationImages } from './model/evaluation/predict';
+import { evaluationGraph, parameterCount } from './model/nets/model';
+import { ofFile, recipeOf } from './model/experiment/training_config';
+import { resolvedParams, withImplied } from './model/experiment/resolved';
+import { learningRate } from './model/training/schedules';
+import { ingredientsOf, isPathKey, kept, otherIngredients } from './model/experiment/inputs';
+import { changesOfPlan, plannedEpochs, plansIn, withPlan, type Plan } from './model/experiment/plans';
+import { planRepetition } from './model/experiment/reproduce';
+import { compareRuns, comparisonInWords } from './model/experiment/compare';
+import { shortage } from './model/training/memory_advice';
+import { inWords } from './model/experiment/describe';
+import { located } from './model/experiment/own_paths';
+import { plannedRuns } from './model/experiment/stages';
 import { loadTeacher, type Teacher } from './model/teachers';
 import { reportAgreement } from './model/teachers/agreement';
 import { teacherCacheOf } from './model/teachers/teacher_cache';
-import { Trainer } from './model/trainer';
-import { unusedInWords, unusedKeys } from './model/unused_keys';
-import { fitWeights } from './utils/checkpoints';
+import { Trainer } from './model/training/trainer';
+import { unusedInWords, unusedKeys } from './model/experiment/unused_keys';
+import { fitWeights } from './formats/checkpoints';
 import { parseArguments, runMain } from './utils/cli';
 import { secondsOf } from './utils/duration';
 import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
@@ -50,23 +50,23 @@ import { UserError } from './utils/errors';
 import { makeDirectory, writeJson } from './utils/files';
 import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
-import { acquireLock, type Lock } from './utils/lock';
+import { acquireLock, type Lock } from './runs/lock';
 import { formatMetrics, openLog, type Log } from './utils/logger';
 import { median } from './utils/median';
 import { availableBytes } from './utils/memory';
-import type { NamedArrays } from './utils/ndarray';
-import { changedKeys, type Params } from './utils/params';
+import type { NamedArrays } from './formats/ndarray';
+import { changedKeys, type Params } from './model/experiment/params';
 import { progressBar, type ProgressBar } from './utils/progress';
-import { describeRun } from './utils/provenance';
+import { describeRun } from './runs/provenance';
 import {
   bestRecord,
   RunDirectory,
   START,
-  type Checkpoint,
   type EpochRecord,
+  type FoundCheckpoint,
   type Position,
-} from './utils/run_directory';
-import { EventWriter } from './utils/tensorboard';
+} from './runs/run_directory';
+import { EventWriter } from './formats/tensorboard';
 import { threadsWarning } from './utils/threads';
 import { counted } from './utils/words';
 
@@ -153,6 +153,9 @@ async function trainAll(directory: string, args: Arguments, plans?: readonly Pla
   }
 }
 
+/** A checkpoint and the params that its run was trained with. */
+type Found = FoundCheckpoint & { readonly params: Params };
+
 /** Trains a run to its end and returns true, or returns false where it was interrupted. */
 async function train(
   run: RunDirectory,
@@ -174,7 +177,7 @@ async function train(
 
   // Where do we stand? A run goes on from its last checkpoint unless it is told to start over.
   const startsFrom = args.restore_file === undefined || args.restore_file === 'last' ? undefined : args.restore_file;
-  const last = args.fresh || startsFrom !== undefined ? undefined : run.readLast();
+  const last = args.fresh || startsFrom !== undefined ? undefined : (run.readLast() as Found | undefined);
   if (args.restore_file === 'last' && !last) throw new UserError(`${run.file('last.safetensors')}: no such file`);
   const moved = last ? refuseChanges(run, last, params) : [];
   if (last?.warning !== undefined) process.stderr.write(`warning: ${last.warning}\n`);
@@ -474,7 +477,7 @@ const mayChange = [
 ];
 
 /** Refuses to go on with other parameters than those of the checkpoint; returns the keys whose paths have changed. */
-function refuseChanges(run: RunDirectory, last: Checkpoint, params: Params): string[] {
+function refuseChanges(run: RunDirectory, last: Found, params: Params): string[] {
   const different = changedKeys(withImplied(last.params), withImplied(params));
   const changed = different.filter((key) => !mayChange.includes(key) && !isPathKey(key));
   if (changed.length > 0) {

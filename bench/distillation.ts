@@ -15,14 +15,14 @@ import { globSync } from 'fast-glob';
 import { table } from 'table';
 import { State } from '../engine/session';
 import { partition } from '../model/data/loader';
-import { makeShapes } from '../model/data/shapes';
+import { makeShapes } from '../model/data/sets/shapes';
 import { nets } from '../model/nets';
-import { evaluationGraph } from '../model/programs';
+import { evaluationGraph } from '../model/nets/model';
 import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { readJson, writeJson } from '../utils/files';
 import { median } from '../utils/median';
-import { writeSafetensors } from '../utils/safetensors';
+import { writeSafetensors } from '../formats/safetensors';
 
 const command = {
   name: 'bench/distillation.ts',

@@ -12,15 +12,15 @@ import { table } from 'table';
 import { adam } from '../engine/optimizers';
 import { State } from '../engine/session';
 import { batches } from '../model/data/loader';
-import { makeShapes } from '../model/data/shapes';
+import { makeShapes } from '../model/data/sets/shapes';
 import { distillers } from '../model/distillers';
 import { nets } from '../model/nets';
-import { evaluationGraph, type Model } from '../model/programs';
+import { evaluationGraph, type Model } from '../model/nets/model';
 import { loadTeacher } from '../model/teachers';
-import { Trainer } from '../model/trainer';
+import { Trainer } from '../model/training/trainer';
 import { oneOf, parseArguments, runMain } from '../utils/cli';
 import { median } from '../utils/median';
-import { writeSafetensors } from '../utils/safetensors';
+import { writeSafetensors } from '../formats/safetensors';
 import { mistakes } from '../utils/schema';
 
 const command = {

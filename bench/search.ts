@@ -11,7 +11,7 @@ import { table } from 'table';
 import { Journal } from '../search/journal';
 import { localLauncher } from '../search/launchers/local';
 import { Search } from '../search/scheduler';
-import { parseSettings } from '../search/settings';
+import { parseSettings } from '../search/settings/settings';
 import { openView } from '../search/view';
 import { parseArguments, runMain } from '../utils/cli';
 import { writeJson } from '../utils/files';

@@ -15,7 +15,7 @@ import { loadDataset } from '../model/data';
 import { parseArguments, runMain } from '../utils/cli';
 import { writeJson } from '../utils/files';
 import { median } from '../utils/median';
-import type { DatasetParams } from '../utils/params';
+import type { DatasetParams } from '../model/experiment/params';
 import { compileTimes } from './subject';
 
 const command = {

@@ -17,17 +17,17 @@ import { adam, sgd, type Optimizer } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
 import type { StoredDataset } from '../model/data/dataset';
 import { batches, type Batch } from '../model/data/loader';
-import { makeShapes } from '../model/data/shapes';
+import { makeShapes } from '../model/data/sets/shapes';
 import { distillers } from '../model/distillers';
-import { Evaluator } from '../model/evaluation';
+import { Evaluator } from '../model/evaluation/evaluator';
 import { nets } from '../model/nets';
-import { evaluationGraph, type Model } from '../model/programs';
-import { trainingGraph } from '../model/training';
+import { evaluationGraph, type Model } from '../model/nets/model';
+import { trainingGraph } from '../model/training/step_graph';
 import { oneOf, parseArguments, runMain } from '../utils/cli';
 import { deviceFlag, flaggedDevice, PRECISIONS, type Precision } from '../utils/devices';
 import { UserError } from '../utils/errors';
 import { median } from '../utils/median';
-import { ndarray } from '../utils/ndarray';
+import { ndarray } from '../formats/ndarray';
 
 const SEED = 0;
 

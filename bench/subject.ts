@@ -3,12 +3,12 @@ import { optimizers } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
 import type { StoredDataset } from '../model/data/dataset';
 import { batches, type Batch } from '../model/data/loader';
-import { makeShapes } from '../model/data/shapes';
+import { makeShapes } from '../model/data/sets/shapes';
 import { distillers } from '../model/distillers';
 import { nets } from '../model/nets';
-import type { Model } from '../model/programs';
-import { Trainer, withCheck } from '../model/trainer';
-import { trainingGraph } from '../model/training';
+import type { Model } from '../model/nets/model';
+import { Trainer, withCheck } from '../model/training/trainer';
+import { trainingGraph } from '../model/training/step_graph';
 import { oneOf } from '../utils/cli';
 
 const SEED = 0;

@@ -6,12 +6,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { collectRuns } from '../report/collect';
-import { toMarkdown } from '../report/markdown';
+import { collectRuns } from '../report/collect/collect';
+import { toMarkdown } from '../report/writers/markdown';
 import { toHtml } from '../report/page/html';
-import { rowsOf } from '../report/rows';
-import { makeTable } from '../report/table';
-import { toTerminal } from '../report/terminal';
+import { rowsOf } from '../report/table/rows';
+import { makeTable } from '../report/table/table';
+import { toTerminal } from '../report/writers/terminal';
 import { finished, writeRun } from '../test/helpers/runs';
 import { parseArguments, runMain } from '../utils/cli';
 

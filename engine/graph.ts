@@ -3,7 +3,7 @@
  * and beside them the tape from which `gradients` derives the backward pass as more nodes.
  */
 import { createHash } from 'node:crypto';
-import { ndarray, type DType, type NdArray } from '../utils/ndarray';
+import { ndarray, type DType, type NdArray } from '../formats/ndarray';
 import type { Geometry } from './ops/conv_weight';
 import { formatShape, sameShape, type Tensor } from './tensor';
 

@@ -1,5 +1,5 @@
 /** Initial values of parameters. Each depends on (seed, name of the parameter) alone, whatever else is built. */
-import { ndarray, sizeOf, type NdArray } from '../utils/ndarray';
+import { ndarray, sizeOf, type NdArray } from '../formats/ndarray';
 import { Random } from '../utils/random';
 
 export type Initializer = (name: string, shape: readonly number[], seed: number) => NdArray;

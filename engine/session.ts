@@ -1,5 +1,5 @@
 /** A compiled graph on a device: state and feeds go in, the new state and the named results come out. */
-import type { NamedArrays, NdArray, TensorSpec } from '../utils/ndarray';
+import type { NamedArrays, NdArray, TensorSpec } from '../formats/ndarray';
 import { onnxRuntime, type Backend, type CompileOptions, type Program, type Results } from './backends';
 import type { Graph } from './graph';
 import { formatShape, sameShape } from './tensor';

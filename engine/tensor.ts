@@ -1,5 +1,5 @@
 /** A symbolic tensor: the shape, element type and name of a value that some node of a graph will make. */
-import type { DType } from '../utils/ndarray';
+import type { DType } from '../formats/ndarray';
 import type { Graph } from './graph';
 
 export interface Tensor {

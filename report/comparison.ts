@@ -3,10 +3,10 @@
  * of runs, by McNemar's; corrected for the number of rows.
  */
 import { UserError } from '../utils/errors';
-import { readPredictions } from '../utils/predictions';
-import { wouldBeRuns, type Run, type Score } from './collect';
+import { readPredictions } from '../runs/predictions';
+import { wouldBeRuns, type Run, type Score } from './collect/collect';
 import { disagreement, type PredictionSummary } from './predictions';
-import type { Row } from './rows';
+import type { Row } from './table/rows';
 import { bootstrapInterval } from './statistics/bootstrap';
 import { holm } from './statistics/holm';
 import { mcnemar } from './statistics/mcnemar';

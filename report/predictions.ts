@@ -1,6 +1,6 @@
 /** What the predictions of a run say: calibration, accuracy by class, and where two runs differ. */
-import { calibrationError } from '../utils/calibration';
-import { readPredictions, type Predictions } from '../utils/predictions';
+import { calibrationError } from '../runs/calibration';
+import { readPredictions, type Predictions } from '../runs/predictions';
 import type { Disagreement } from './statistics/mcnemar';
 
 /** The figures of a file; its predictions themselves stay there, as they would be many. */

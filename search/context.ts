@@ -3,7 +3,7 @@ import type { Interrupt } from '../utils/interrupt';
 import type { Log } from '../utils/logger';
 import type { Event } from './journal';
 import type { Launcher } from './launchers/launcher';
-import type { Settings } from './settings';
+import type { Settings } from './settings/settings';
 import type { Snapshot } from './study';
 import type { Trainer } from './trainer';
 

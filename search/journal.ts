@@ -4,9 +4,9 @@ import { UserError } from '../utils/errors';
 import { isThere, openToAppend, reading, readText, writing } from '../utils/files';
 import { isObject, parseJson } from '../utils/json';
 import { mistakes, type Schema } from '../utils/schema';
-import type { Settings } from './settings';
-import { PATH } from './settings_schema';
-import type { Point } from './space';
+import type { Settings } from './settings/settings';
+import { PATH } from './settings/schema';
+import type { Point } from './space/space';
 
 /** How a repeat of a trial went: the metric as the trainer reports it (null: not a number) after so many epochs. */
 interface Outcome {

@@ -1,6 +1,6 @@
 /** How many trials run at a time. */
 import { samplers } from './samplers';
-import type { Settings } from './settings';
+import type { Settings } from './settings/settings';
 
 /** On a cluster, where later trials depend on how earlier ones went: a tenth of all, but no fewer than this. */
 const LEAST = 4;

@@ -2,12 +2,12 @@
 import { UserError } from '../utils/errors';
 import { counted } from '../utils/words';
 import type { SearchContext } from './context';
-import { Elsewhere } from './elsewhere';
-import { failuresOf, mostFrequentReason } from './failures';
-import { Proposals } from './proposals';
+import { Elsewhere } from './trials/elsewhere';
+import { failuresOf, mostFrequentReason } from './trials/failures';
+import { Proposals } from './trials/proposals';
 import { Study, type Snapshot } from './study';
-import { runTrial } from './trial_run';
-import type { Trial } from './trials';
+import { runTrial } from './trials/trial_run';
+import type { Trial } from './trials/trials';
 
 export class Search {
   private readonly study: Study;

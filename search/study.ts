@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import { formatDuration } from '../utils/progress';
 import { counted } from '../utils/words';
-import { curveOf, teacherLines } from './child';
+import { curveOf, teacherLines } from './trials/child';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
-import { lostRepeat, withoutLost } from './lost_results';
+import { lostRepeat, withoutLost } from './trials/lost_results';
 import { createPruner, pruningEpoch, type Curve, type Pruner } from './pruners';
-import { stateOf, trialsOf, valueOf, withEvent, type Trial, type Trials, type TrialState } from './trials';
+import { stateOf, trialsOf, valueOf, withEvent, type Trial, type Trials, type TrialState } from './trials/trials';
 
 /** A run under way. */
 export interface Running {

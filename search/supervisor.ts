@@ -1,9 +1,9 @@
 /** Watches a run of a search until it is gone, and ends it where there is reason to. */
-import { curveOf, refuseLinks } from './child';
+import { curveOf, refuseLinks } from './trials/child';
 import type { SearchContext } from './context';
 import type { JobTime } from './journal';
 import type { Ending, Job } from './launchers/launcher';
-import { RunningTime } from './running_time';
+import { RunningTime } from './trials/running_time';
 import type { Study } from './study';
 
 /** Why a run was told to end. */

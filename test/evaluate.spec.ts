@@ -4,11 +4,11 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Figures } from '../model/analysis';
-import { makeShapes } from '../model/data/shapes';
-import { allOf, Evaluator } from '../model/evaluation';
+import type { Figures } from '../model/evaluation/metrics';
+import { makeShapes } from '../model/data/sets/shapes';
+import { allOf, Evaluator } from '../model/evaluation/evaluator';
 import { nets } from '../model/nets';
-import { readSafetensors } from '../utils/safetensors';
+import { readSafetensors } from '../formats/safetensors';
 import { experiment, readJsonIn, runScript, snapshot, train, type Ended } from './helpers/train';
 
 interface Evaluation extends Figures {

@@ -5,13 +5,13 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readModel } from '../engine/onnx/read';
-import type { Figures } from '../model/analysis';
-import { makeShapes } from '../model/data/shapes';
-import { allOf, Evaluator } from '../model/evaluation';
+import type { Figures } from '../model/evaluation/metrics';
+import { makeShapes } from '../model/data/sets/shapes';
+import { allOf, Evaluator } from '../model/evaluation/evaluator';
 import { nets } from '../model/nets';
-import { predictLogits } from '../model/predictions';
+import { predictLogits } from '../model/evaluation/predict';
 import { version } from '../package.json';
-import { readSafetensors } from '../utils/safetensors';
+import { readSafetensors } from '../formats/safetensors';
 import { findBrowser, resultOfPage, type ServedFile } from './helpers/browser';
 import { experiment, readJsonIn, runScript, train } from './helpers/train';
 

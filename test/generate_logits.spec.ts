@@ -3,12 +3,12 @@ import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeShapes } from '../model/data/shapes';
-import { Evaluator } from '../model/evaluation';
+import { makeShapes } from '../model/data/sets/shapes';
+import { Evaluator } from '../model/evaluation/evaluator';
 import { nets } from '../model/nets';
-import { readNpy } from '../utils/npy';
-import type { EpochRecord } from '../utils/run_directory';
-import { readSafetensors } from '../utils/safetensors';
+import { readNpy } from '../formats/npy';
+import type { EpochRecord } from '../runs/run_directory';
+import { readSafetensors } from '../formats/safetensors';
 import { experiment, runScript, train, writeInitialWeights } from './helpers/train';
 
 const sizes = { train: 200, test: 50 };

@@ -4,19 +4,21 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { preProcessFile } from 'typescript';
 import { datasetNames } from '../model/data';
-import { catalogue } from '../model/experiment';
+import { catalogue } from '../model/experiment/experiment';
 import { nets } from '../model/nets';
-import { netOf, parseParams } from '../utils/params';
+import { netOf, parseParams } from '../model/experiment/params';
 
 const root = join(__dirname, '..');
 
 /** What each room may import besides itself and packages. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   utils: ['package.json'],
-  engine: ['utils'],
-  model: ['engine', 'utils'],
-  search: ['utils'],
-  report: ['utils'],
+  formats: ['utils'],
+  runs: ['formats', 'utils'],
+  engine: ['formats', 'utils'],
+  model: ['engine', 'runs', 'formats', 'utils'],
+  search: ['runs', 'formats', 'utils'],
+  report: ['runs', 'formats', 'utils'],
 };
 
 /** The TypeScript files of a room, with the files that each imports from this project. */

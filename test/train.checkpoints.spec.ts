@@ -4,8 +4,8 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../utils/errors';
-import { RunDirectory } from '../utils/run_directory';
-import { readSafetensors } from '../utils/safetensors';
+import { RunDirectory } from '../runs/run_directory';
+import { readSafetensors } from '../formats/safetensors';
 import { inject } from './helpers/faults';
 import { damage } from './helpers/runs';
 import { experiment, results } from './helpers/train';

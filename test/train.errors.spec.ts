@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { acquireLock } from '../utils/lock';
-import { ndarray } from '../utils/ndarray';
-import { writeNpy } from '../utils/npy';
-import { readSafetensors, writeSafetensors } from '../utils/safetensors';
+import { acquireLock } from '../runs/lock';
+import { ndarray } from '../formats/ndarray';
+import { writeNpy } from '../formats/npy';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import { damage } from './helpers/runs';
 import { experiment, snapshot, train, writeInitialWeights, type Ended } from './helpers/train';
 import { writeFakeCifar10 } from './model/data/fakeCifar10';

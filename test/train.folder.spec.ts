@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { Random } from '../utils/random';
-import { RunDirectory } from '../utils/run_directory';
+import { RunDirectory } from '../runs/run_directory';
 import { experiment, results, train } from './helpers/train';
 
 /** `<dir>/{train,val}/{ants,bees}`: JPEGs of noise, of several sizes, lighter for bees. */

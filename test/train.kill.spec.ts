@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FaultName } from './helpers/faults';
 import { experiment, results, type Ended } from './helpers/train';
-import { lockState } from '../utils/lock';
+import { lockState } from '../runs/lock';
 import { Random } from '../utils/random';
 
 const root = join(__dirname, '..');

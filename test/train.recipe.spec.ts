@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { collectRuns } from '../report/collect';
-import { RunDirectory } from '../utils/run_directory';
-import { readSafetensors } from '../utils/safetensors';
-import { bytesOf } from '../utils/ndarray';
+import { collectRuns } from '../report/collect/collect';
+import { RunDirectory } from '../runs/run_directory';
+import { readSafetensors } from '../formats/safetensors';
+import { bytesOf } from '../formats/ndarray';
 import { experiment, readJsonIn, results, train, writeInitialWeights } from './helpers/train';
 
 describe('train.ts', function () {

@@ -4,12 +4,12 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { collectRuns } from '../report/collect';
-import { columnsOf } from '../report/columns';
-import { rowsOf } from '../report/rows';
+import { collectRuns } from '../report/collect/collect';
+import { columnsOf } from '../report/table/columns';
+import { rowsOf } from '../report/table/rows';
 import { messageOf } from '../utils/errors';
 import { experiment, readJsonIn, results, runScript, writeInitialWeights } from './helpers/train';
-import { readSafetensors, writeSafetensors } from '../utils/safetensors';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import { trainHere } from './helpers/train_here';
 
 const quick = {

@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lockState } from '../utils/lock';
-import { bytesOf } from '../utils/ndarray';
-import { RunDirectory } from '../utils/run_directory';
-import { readSafetensors } from '../utils/safetensors';
+import { lockState } from '../runs/lock';
+import { bytesOf } from '../formats/ndarray';
+import { RunDirectory } from '../runs/run_directory';
+import { readSafetensors } from '../formats/safetensors';
 import { experiment, results, snapshot, train, writeInitialWeights, type Kill } from './helpers/train';
 
 const epochs = 6;

@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { NamedArrays } from '../utils/ndarray';
-import { readPredictions, type Predictions } from '../utils/predictions';
-import type { EpochRecord } from '../utils/run_directory';
-import { readSafetensors } from '../utils/safetensors';
+import type { NamedArrays } from '../formats/ndarray';
+import { readPredictions, type Predictions } from '../runs/predictions';
+import type { EpochRecord } from '../runs/run_directory';
+import { readSafetensors } from '../formats/safetensors';
 import { experiment, train, writeInitialWeights } from './helpers/train';
 
 describe('the seed of a repeat', function () {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync }
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { experiment, readJsonIn, results, snapshot, train, writeInitialWeights, type Kill } from './helpers/train';
-import { readSafetensors, writeSafetensors } from '../utils/safetensors';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import { trainDisturbed } from './helpers/disturbances';
 
 describe('a run in stages', function () {

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { collectRuns } from '../report/collect';
+import { collectRuns } from '../report/collect/collect';
 import { experiment, readJsonIn, results, runScript, train, writeInitialWeights } from './helpers/train';
 
 interface Facts {

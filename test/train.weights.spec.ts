@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nets } from '../model/nets';
 import { State } from '../engine/session';
-import { evaluationGraph } from '../model/programs';
-import { makeShapes } from '../model/data/shapes';
+import { evaluationGraph } from '../model/nets/model';
+import { makeShapes } from '../model/data/sets/shapes';
 import { UserError } from '../utils/errors';
-import { writeSafetensors } from '../utils/safetensors';
+import { writeSafetensors } from '../formats/safetensors';
 import { experiment } from './helpers/train';
 import { trainHere } from './helpers/train_here';
 

@@ -5,7 +5,7 @@ import { leaveTerminal } from './interrupt';
 import { isOutOfMemory } from './memory';
 import { nearest } from './nearest';
 import { printable } from './printable';
-import { packageVersion } from './provenance';
+import { packageVersion } from './version';
 
 interface FlagTypes {
   string: string;

@@ -3,7 +3,7 @@
  * of arrays and turns back into arrays. Nothing else in the engine knows where a graph runs.
  */
 import type { Precision } from '../../utils/devices';
-import type { NamedArrays, NdArray } from '../../utils/ndarray';
+import type { NamedArrays, NdArray } from '../../formats/ndarray';
 import type { Graph } from '../graph';
 
 export interface CompileOptions {

@@ -4,7 +4,7 @@
  * nodes, whose cost is not their arithmetic. Here each operator runs once, on all vectors end to end, which are then taken
  * apart. As it works by element, the results are the same to the bit.
  */
-import { sizeOf } from '../../utils/ndarray';
+import { sizeOf } from '../../formats/ndarray';
 import type { Graph, Node } from '../graph';
 import { rewrite, type Image, type Rewriter } from '../onnx/rewrite';
 import type { Tensor } from '../tensor';

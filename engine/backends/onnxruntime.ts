@@ -9,9 +9,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { InferenceSession, OrtTensor } from '../onnx_runtime';
-import { ndarray, type DType, type NamedArrays, type NdArray } from '../../utils/ndarray';
+import { ndarray, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import { Graph } from '../graph';
-import { inHalfPrecision } from '../half_precision';
+import { inHalfPrecision } from '../analysis/half_precision';
 import { nextName, writeModel } from '../onnx/write';
 import type { Backend, CompileOptions, Made, Program, Results } from './backend';
 import { forCpu } from './cpu';

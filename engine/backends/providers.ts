@@ -6,7 +6,7 @@ import { listSupportedBackends } from '../onnx_runtime';
 import { version } from 'onnxruntime-node/package.json';
 import type { Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';
-import { ndarray } from '../../utils/ndarray';
+import { ndarray } from '../../formats/ndarray';
 import { Graph } from '../graph';
 import type { Backend, Opened } from './backend';
 import { onnxRuntime, type Provider } from './onnxruntime';

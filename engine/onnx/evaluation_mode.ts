@@ -3,7 +3,7 @@
  * does nothing. (Before version 14 of ONNX's operators a BatchNormalization is in training where it gives the statistics of
  * its batch.) Nodes that draw random numbers, and statistics that are only ever those of the batch, have no such form.
  */
-import { quoted } from '../../utils/binary';
+import { quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
 import { ancestors, everyNode } from './nodes';
 import type { OnnxModel, OnnxNode } from './read';

@@ -3,7 +3,7 @@
  * "Quantization and training of neural networks for efficient integer-arithmetic-only inference", section 3.2), and a
  * ReLU behind a max-pool moves in front of it, to the layer whose kernel can apply it.
  */
-import { ndarray, sizeOf, type NamedArrays } from '../../utils/ndarray';
+import { ndarray, sizeOf, type NamedArrays } from '../../formats/ndarray';
 import type { Graph, Node } from '../graph';
 import type { Tensor } from '../tensor';
 import { rewrite, soleReaders, type Rewriter } from './rewrite';

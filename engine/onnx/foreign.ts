@@ -2,13 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { InferenceSession } from '../onnx_runtime';
-import { quoted, readBytes } from '../../utils/binary';
+import { quoted, readBytes } from '../../formats/binary';
 import { messageOf, UserError } from '../../utils/errors';
-import { foreignKind, isOnnx } from '../../utils/file_kinds';
+import { foreignKind, isOnnx } from '../../formats/file_kinds';
 import { isFile, isThere } from '../../utils/files';
-import { sizeOf, type NdArray } from '../../utils/ndarray';
-import { isTorchCheckpoint } from '../../utils/pytorch';
-import { isSafetensors } from '../../utils/safetensors';
+import { sizeOf, type NdArray } from '../../formats/ndarray';
+import { isTorchCheckpoint } from '../../formats/pytorch/index';
+import { isSafetensors } from '../../formats/safetensors';
 import { executionProviders, fromOrt, toOrt, type Provider } from '../backends/onnxruntime';
 import { adapt, type Adapted, type Ends } from './adapt';
 import { ModelProto } from './proto';

@@ -10,7 +10,7 @@
  * x86 processors without VNNI add two products of uint8 and int8 in 16 bits, which saturate from 2 · 255 · 65 on. With a
  * reduced range weights are −64 … 64, so that none does.
  */
-import { ndarray, type NdArray } from '../../utils/ndarray';
+import { ndarray, type NdArray } from '../../formats/ndarray';
 import type { Graph, Node } from '../graph';
 import type { Tensor } from '../tensor';
 import { rewrite, soleReaders, type Rewriter } from './rewrite';

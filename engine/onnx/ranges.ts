@@ -1,5 +1,5 @@
 /** The ranges of activations on sample images, from which static quantisation takes its scales. */
-import type { NdArray } from '../../utils/ndarray';
+import type { NdArray } from '../../formats/ndarray';
 import type { Graph } from '../graph';
 import { Session } from '../session';
 import { quantizedActivations, type Range } from './quantize';

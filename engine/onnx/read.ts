@@ -3,7 +3,7 @@
  * fed and gives, its nodes, the shapes of its weights. Values of weights and attributes are skipped, and whatever is
  * malformed is refused where it is met, so that memory stays within a few times the file's size whatever the bytes.
  */
-import { FormatError, quoted } from '../../utils/binary';
+import { FormatError, quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
 import { integer, integers, read, submessage, text, type Decode, type Field } from './wire';
 

@@ -1,5 +1,5 @@
 /** A graph made from another one, node by node: the frame of every pass over a finished graph. */
-import type { NamedArrays, NdArray } from '../../utils/ndarray';
+import type { NamedArrays, NdArray } from '../../formats/ndarray';
 import { Graph, type Node } from '../graph';
 import type { Tensor } from '../tensor';
 

@@ -1,7 +1,7 @@
 /** The weights of an ONNX model by their names, which are PyTorch's where its exporter did not fold them. */
-import { quoted } from '../../utils/binary';
+import { quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
-import { ndarray, sizeOf, type NamedArrays } from '../../utils/ndarray';
+import { ndarray, sizeOf, type NamedArrays } from '../../formats/ndarray';
 import { rawValues, readModel } from './read';
 
 /** Initializers of float32 and int64. A UserError names one whose values are not in the file in one piece. */

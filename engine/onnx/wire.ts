@@ -3,7 +3,7 @@
  * decoded, and whatever is malformed is a FormatError where it is met.
  */
 import { Reader, type Type } from 'protobufjs';
-import { FormatError } from '../../utils/binary';
+import { FormatError } from '../../formats/binary';
 import { messageOf } from '../../utils/errors';
 import { ModelProto } from './proto';
 

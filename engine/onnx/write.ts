@@ -1,5 +1,5 @@
 /** A graph as the bytes of an ONNX model. */
-import { bytesOf, type NdArray } from '../../utils/ndarray';
+import { bytesOf, type NdArray } from '../../formats/ndarray';
 import type { Attribute, Graph, Node } from '../graph';
 import type { Tensor } from '../tensor';
 import { attributeTypes, dataTypes, ModelProto } from './proto';

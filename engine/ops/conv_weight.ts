@@ -5,7 +5,7 @@
  * the taps are then laid side by side by Gather, which copies whole pixels (C values) or whole rows (W values), with
  * one pixel or row of zeros appended for what falls outside the image.
  */
-import { ndarray } from '../../utils/ndarray';
+import { ndarray } from '../../formats/ndarray';
 import type { Tensor } from '../tensor';
 import { rawMatmul } from './matmul';
 import { rawConcat, rawReshape, rawSlice, rawTranspose } from './shape';

@@ -1,5 +1,5 @@
 /** Batch normalisation (Ioffe & Szegedy 2015), with PyTorch's conventions. */
-import { ndarray } from '../../utils/ndarray';
+import { ndarray } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
 import { raw } from './elementwise';
 import { channelMean, channelMeanSquare, channelSum } from './reduce';

@@ -3,7 +3,7 @@
  * axis that is used twice: the k shares of every window are cut out or weighed as whole tensors, and added up at the
  * places that they came from.
  */
-import { ndarray, type NdArray } from '../../utils/ndarray';
+import { ndarray, type NdArray } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
 import { raw } from './elementwise';
 import { rawMatmul } from './matmul';

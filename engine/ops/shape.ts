@@ -1,5 +1,5 @@
 /** Operators that move values without computing: reshape, transpose, slice, concat, pad, shuffle, upsample. */
-import { sizeOf } from '../../utils/ndarray';
+import { sizeOf } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
 
 /** The same values in another shape. A first axis that stays is copied from the input, so that a batch may vary. */

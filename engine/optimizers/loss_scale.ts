@@ -3,8 +3,8 @@
  * vanish in float16. A step that leaves anything not finite changes nothing but the scale, which it halves; after so many
  * steps without one the scale is doubled. Scales are powers of two, so that dividing by them is exact.
  */
-import { ndarray } from '../../utils/ndarray';
-import { checksum } from '../finite';
+import { ndarray } from '../../formats/ndarray';
+import { checksum } from '../analysis/finite';
 import type { Graph } from '../graph';
 import { raw } from '../ops/elementwise';
 import type { Tensor } from '../tensor';

@@ -1,5 +1,5 @@
 /** The update of a step as nodes of its graph: gradients, what is done to them, the optimizer's rule. */
-import { gradients } from '../gradients';
+import { gradients } from '../autodiff';
 import type { Graph, Moment } from '../graph';
 import type { Tensor } from '../tensor';
 import { accumulated } from './accumulation';

@@ -1,5 +1,5 @@
 /** What an optimizer is: an update rule as nodes of the graph. What varies by step is a fed scalar. */
-import { ndarray, sizeOf } from '../../utils/ndarray';
+import { ndarray, sizeOf } from '../../formats/ndarray';
 import { raw } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 

@@ -1,21 +1,21 @@
 /** The datasets there are. */
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
-import type { DatasetParams } from '../../utils/params';
-import { cifar10Source, loadCifar10 } from './cifar10';
-import { cifar100Source, loadCifar100 } from './cifar100';
-import { cifar101Source, loadCifar101 } from './cifar10_1';
+import type { DatasetParams } from '../experiment/params';
+import { cifar10Source, loadCifar10 } from './sets/cifar10';
+import { cifar100Source, loadCifar100 } from './sets/cifar100';
+import { cifar101Source, loadCifar101 } from './sets/cifar10_1';
 import type { Dataset, StoredDataset } from './dataset';
-import { fetchDataset, type Source } from './download';
-import { loadFolder } from './folder';
-import { loadMnist, mnistSource } from './mnist';
-import { loadNpz } from './npz';
-import { loadParquet } from './parquet';
-import { placeOf } from './places';
-import { makeShapes } from './shapes';
-import { loadStl10, stl10Source } from './stl10';
-import { loadSvhn, svhnSource } from './svhn';
-import { loadWebDataset } from './webdataset';
+import { fetchDataset, type Source } from './files/download';
+import { loadFolder } from './sets/folder';
+import { loadMnist, mnistSource } from './sets/mnist';
+import { loadNpz } from './sets/npz';
+import { loadParquet } from './sets/parquet';
+import { placeOf } from './files/places';
+import { makeShapes } from './sets/shapes';
+import { loadStl10, stl10Source } from './sets/stl10';
+import { loadSvhn, svhnSource } from './sets/svhn';
+import { loadWebDataset } from './sets/webdataset';
 
 export const datasetNames = [
   'cifar10',

@@ -1,10 +1,10 @@
 /** What a distillation method is to the rest of the house: named losses on what student and teacher make of a batch. */
 import type { Tensor } from '../../engine/tensor';
-import type { Params } from '../../utils/params';
+import type { Params } from '../experiment/params';
 import type { Schema } from '../../utils/schema';
-import type { Head } from '../heads';
-import type { Layers } from '../layers';
-import type { Taps } from '../taps';
+import type { Head } from '../nets/heads';
+import type { Layers } from '../nets/layers';
+import type { Taps } from '../nets/taps';
 
 /** Scalars by name, weighted already: what is minimised is their sum. */
 export type Losses = Readonly<Record<string, Tensor>>;

@@ -1,7 +1,7 @@
 /** A student alone: cross-entropy with the labels. */
 import { add, div, logSoftmax, mean, mul, neg, sum } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import { ndarray } from '../../utils/ndarray';
+import { ndarray } from '../../formats/ndarray';
 import type { Distiller } from './distiller';
 
 /** CE = −mean_n Σ_c t_nc · ln softmax(z_n)_c  for logits z (N, C) and targets t (N, C), one-hot for a label. */

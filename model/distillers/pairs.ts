@@ -3,7 +3,7 @@ import { adaptiveAvgPool } from '../../engine/ops';
 import { formatShape, type Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { Schema } from '../../utils/schema';
-import type { Taps } from '../taps';
+import type { Taps } from '../nets/taps';
 import type { Setting } from './distiller';
 
 export interface LayerOptions {

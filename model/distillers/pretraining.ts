@@ -1,5 +1,5 @@
 /** The stages of methods that train the student on features first and distil into it then. */
-import type { Params } from '../../utils/params';
+import type { Params } from '../experiment/params';
 import type { Stage } from './distiller';
 
 /**

@@ -5,7 +5,7 @@
  */
 import { concat, globalAvgPool, maxPool, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import type { Layers } from './layers';
 import type { Net } from './net';
 import { reluFeature, type Features } from './residual';
 

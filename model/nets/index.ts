@@ -1,5 +1,5 @@
 /** The networks by the name that params.json calls them. */
-import type { NetDefaults } from '../../utils/params';
+import type { NetDefaults } from '../experiment/params';
 import { cnn } from './cnn';
 import { densenet, densenetBC } from './densenet';
 import { googlenet } from './googlenet';

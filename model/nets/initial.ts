@@ -1,7 +1,7 @@
 /** Initial distributions of convolutions and linear layers before a ReLU (He et al. 2015), for nets that use them. */
 import { fanIn, normal, type Initializer } from '../../engine/initializers';
-import { sizeOf } from '../../utils/ndarray';
-import { Layers } from '../layers';
+import { sizeOf } from '../../formats/ndarray';
+import { Layers } from './layers';
 import type { Net } from './net';
 
 /** N(0, 2 / fan_in): keeps the variance of the forward pass. */

@@ -8,7 +8,7 @@
  */
 import { add, globalAvgPool, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import type { Layers } from './layers';
 import type { Net } from './net';
 import { conv, keepFeature, projection, reluFeature, type Features } from './residual';
 

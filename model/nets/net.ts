@@ -1,6 +1,6 @@
 /** What a network is to the rest of the house. */
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import type { Layers } from './layers';
 
 export interface NetOptions {
   readonly classes: number;

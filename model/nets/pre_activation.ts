@@ -5,7 +5,7 @@
  */
 import { add, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import type { Layers } from './layers';
 import { conv, EXPANSION, forEachBlock, keepFeature, keepsShape, type Features, type Stages } from './residual';
 
 /** The sum of a block, and what its first BatchNorm and ReLU make of its input. */

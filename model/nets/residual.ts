@@ -6,7 +6,7 @@
  */
 import { add, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import type { Layers } from './layers';
 
 export type Features = Record<string, Tensor>;
 

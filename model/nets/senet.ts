@@ -5,7 +5,7 @@
  */
 import { add, globalAvgPool, mean, mul, relu, sigmoid } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import type { Layers } from './layers';
 import type { Net } from './net';
 import { preActivationStages, type PreActivationBlock } from './pre_activation';
 import { conv, keepFeature, keepsShape, type Features } from './residual';

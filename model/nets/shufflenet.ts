@@ -7,7 +7,7 @@
  */
 import { add, avgPool, channelShuffle, concat, globalAvgPool, relu, slice } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from '../layers';
+import type { Layers } from './layers';
 import { depthwise } from './mobilenet';
 import type { Net } from './net';
 import { conv, forEachBlock, reluFeature, type Features } from './residual';

@@ -1,8 +1,8 @@
 /** Whether teachers agree with the labels: where one does not, its files or what it is fed are likely to be mistaken. */
-import type { Params, TeacherParams } from '../../utils/params';
-import { topAccuracy } from '../analysis';
+import type { Params, TeacherParams } from '../experiment/params';
+import { topAccuracy } from '../evaluation/metrics';
 import type { Dataset, Split } from '../data/dataset';
-import { predictLogits } from '../predictions';
+import { predictLogits } from '../evaluation/predict';
 import { checkpointOf } from './checkpoint';
 import type { Teacher, TeacherContext } from './teacher';
 

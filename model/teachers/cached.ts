@@ -1,8 +1,8 @@
 /** A teacher's logits that were computed before: a row for each training image, in the order of the data set. */
 import { UserError } from '../../utils/errors';
-import { ndarray } from '../../utils/ndarray';
-import { readNpy } from '../../utils/npy';
-import type { CachedTeacherParams } from '../../utils/params';
+import { ndarray } from '../../formats/ndarray';
+import { readNpy } from '../../formats/npy';
+import type { CachedTeacherParams } from '../experiment/params';
 import type { Dataset } from '../data/dataset';
 import { brokenRow, logitsTeacher, type Teacher } from './teacher';
 

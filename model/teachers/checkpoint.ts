@@ -3,15 +3,15 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { writeModel } from '../../engine/onnx/write';
 import { Session, State } from '../../engine/session';
-import { fitWeights, readWeights } from '../../utils/checkpoints';
+import { fitWeights, readWeights } from '../../formats/checkpoints';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
-import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
-import type { CheckpointTeacherParams } from '../../utils/params';
+import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import type { CheckpointTeacherParams } from '../experiment/params';
 import type { Batch } from '../data/loader';
 import { nets } from '../nets';
-import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model } from '../programs';
-import { ofStudent } from '../training';
+import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model } from '../nets/model';
+import { ofStudent } from '../training/step_graph';
 import type { Teacher, TeacherContext } from './teacher';
 
 /** Loads the weights for the classes and images of `student`; the normalisation is the teacher's own where given. */

@@ -1,5 +1,5 @@
 /** Several teachers as one. */
-import { ndarray, type NdArray } from '../../utils/ndarray';
+import { ndarray, type NdArray } from '../../formats/ndarray';
 import type { Teacher } from './teacher';
 
 /**

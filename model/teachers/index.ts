@@ -1,7 +1,7 @@
 /** The kinds of teachers: a network with a checkpoint, any ONNX file, cached logits, several of them. */
-import type { TeacherParams } from '../../utils/params';
+import type { TeacherParams } from '../experiment/params';
 import { checkNormalize, type Dataset } from '../data/dataset';
-import type { Model } from '../programs';
+import type { Model } from '../nets/model';
 import { cachedTeacher } from './cached';
 import { checkpointTeacher } from './checkpoint';
 import { ensemble } from './ensemble';

@@ -9,7 +9,7 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { bytesOf, ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
+import { bytesOf, ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import type { SharedCache } from '../../utils/shared_cache';
 
 const DIGEST = 16;

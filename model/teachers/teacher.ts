@@ -1,8 +1,8 @@
 /** What a teacher is to the rest of the house: what it makes of the very pixels that the student sees. */
 import type { Backend } from '../../engine/backends';
-import type { NamedArrays, NdArray } from '../../utils/ndarray';
+import type { NamedArrays, NdArray } from '../../formats/ndarray';
 import type { Batch } from '../data/loader';
-import type { Model } from '../programs';
+import type { Model } from '../nets/model';
 import type { TeacherCache } from './teacher_cache';
 
 export interface Teacher {

@@ -5,9 +5,9 @@
 import { hash } from 'node:crypto';
 import { availableParallelism, arch, cpus } from 'node:os';
 import { version as onnxruntime } from 'onnxruntime-node/package.json';
-import { bytesOf, type NdArray } from '../../utils/ndarray';
-import type { Params } from '../../utils/params';
-import { packageVersion } from '../../utils/provenance';
+import { bytesOf, type NdArray } from '../../formats/ndarray';
+import type { Params } from '../experiment/params';
+import { packageVersion } from '../../utils/version';
 import { SharedCache } from '../../utils/shared_cache';
 import type { Batch } from '../data/loader';
 import { digestOf, KeptOutputs, type BatchDigest, type Outputs } from './kept_outputs';

@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { readJson } from '../../utils/files';
 import type { Scalar } from '../../utils/flatten';
-import type { Run, Status } from '../collect';
-import type { Column, Value } from '../columns';
-import { failureReasons } from '../endings';
-import { statisticOf, type Row } from '../rows';
-import type { Table } from '../table';
+import type { Run, Status } from '../collect/collect';
+import type { Column, Value } from '../table/columns';
+import { failureReasons } from '../collect/endings';
+import { statisticOf, type Row } from '../table/rows';
+import type { Table } from '../table/table';
 
 export interface PageData {
   /** Name of the directory. */

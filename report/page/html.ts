@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Baseline } from '../comparison';
-import type { Table } from '../table';
+import type { Table } from '../table/table';
 import { pageScripts } from './bundle';
 import { pageData, type PageData } from './data';
 

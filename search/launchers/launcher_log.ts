@@ -2,7 +2,7 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { isThere, writing } from '../../utils/files';
-import { LAUNCHER_LOG } from '../child';
+import { LAUNCHER_LOG } from '../trials/child';
 
 /** The path of the log of a new start; that of the start before moves aside. */
 export function newLog(directory: string): string {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { openToAppend, writing } from '../../utils/files';
-import { lockHolder, lockOwner } from '../../utils/lock';
+import { lockHolder, lockOwner } from '../../runs/lock';
 import { newLog } from './launcher_log';
 import type { Ending, Job, Launcher, Signal } from './launcher';
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { quoted } from '../../utils/binary';
+import { quoted } from '../../formats/binary';
 import { messageOf, UserError } from '../../utils/errors';
 import type { Log } from '../../utils/logger';
 import { formatDuration } from '../../utils/progress';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf, UserError } from '../../utils/errors';
 import { readText } from '../../utils/files';
-import { removeLockOf } from '../../utils/lock';
-import { isFinished, LAUNCHER_LOG } from '../child';
+import { removeLockOf } from '../../runs/lock';
+import { isFinished, LAUNCHER_LOG } from '../trials/child';
 import { LauncherFault, type Ending, type Job, type JobStatus, type Signal } from './launcher';
 import type { Cluster } from './slurm_cluster';
 import {

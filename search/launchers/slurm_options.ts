@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../../utils/files';
-import { LAUNCHER_LOG } from '../child';
-import type { SlurmSettings } from '../settings';
+import { LAUNCHER_LOG } from '../trials/child';
+import type { SlurmSettings } from '../settings/settings';
 
 /** The batch script of the last submission. */
 const SCRIPT = 'slurm.sh';

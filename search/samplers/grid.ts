@@ -1,6 +1,6 @@
 /** Every combination of values once, the first dimension outermost. */
 import { canonical } from '../json';
-import { countOf, isActive, valueAt, type Dimension, type Point, type Space } from '../space';
+import { countOf, isActive, valueAt, type Dimension, type Point, type Space } from '../space/space';
 import type { NoOptions, Sampler, SamplerKind } from './sampler';
 
 /** Each combination of the values that conditions look at is counted by itself. */

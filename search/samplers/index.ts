@@ -1,5 +1,5 @@
 /** The samplers that search.json can name. */
-import type { Space } from '../space';
+import type { Space } from '../space/space';
 import { grid } from './grid';
 import { random } from './random';
 import type { Sampler, SamplerKind } from './sampler';

@@ -3,7 +3,7 @@
  * (Bergstra, Bardenet, Bengio and Kégl 2011; Watanabe 2023, arXiv 2304.11127). Constants and rules are those of Optuna 5.
  */
 import type { Json } from '../json';
-import { fromInterval, indexOf, intervalOf, type Choice, type Dimension, type Point, type Range } from '../space';
+import { fromInterval, indexOf, intervalOf, type Choice, type Dimension, type Point, type Range } from '../space/space';
 import { cutNormalQuantile, normalMass } from './normal';
 
 /** The kernels' distributions of one dimension, one for each observation and the prior's last. */

@@ -1,6 +1,6 @@
 /** Independent uniform values (Bergstra and Bengio 2012, "Random search for hyper-parameter optimization"). */
 import { Random } from '../../utils/random';
-import { fromUnit, makePoint, type Space } from '../space';
+import { fromUnit, makePoint, type Space } from '../space/space';
 import type { NoOptions, Sampler, SamplerKind } from './sampler';
 
 export const random: SamplerKind<NoOptions> = {

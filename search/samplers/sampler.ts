@@ -1,6 +1,6 @@
 /** What chooses the points of a search. */
 import type { Schema } from '../../utils/schema';
-import type { Point, Space } from '../space';
+import type { Point, Space } from '../space/space';
 
 /** What is known of a trial. */
 export interface Observation {

@@ -5,7 +5,7 @@
  * point uniformly distributed, and differ by seed.
  */
 import { Random } from '../../utils/random';
-import { fromUnit, makePoint } from '../space';
+import { fromUnit, makePoint } from '../space/space';
 import type { NoOptions, SamplerKind } from './sampler';
 
 export const sobol: SamplerKind<NoOptions> = {

@@ -5,7 +5,7 @@
  */
 import { Random } from '../../utils/random';
 import { canonical } from '../json';
-import { isActive, isPointOf, makePoint, type Dimension, type Point, type Space } from '../space';
+import { isActive, isPointOf, makePoint, type Dimension, type Point, type Space } from '../space/space';
 import { ParzenEstimator } from './parzen';
 import { createRandom } from './random';
 import type { Observation, Sampler, SamplerKind } from './sampler';

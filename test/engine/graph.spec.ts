@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ancestors } from '../../engine/gradients';
+import { ancestors } from '../../engine/autodiff';
 import { Graph, type Moment } from '../../engine/graph';
 import { add, detach, mul, square, sum } from '../../engine/ops';
 import { Session, State } from '../../engine/session';

@@ -3,7 +3,7 @@ import { Graph } from '../../engine/graph';
 import { constant, fanIn, normal, uniform } from '../../engine/initializers';
 import { State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
-import { Layers } from '../../model/layers';
+import { Layers } from '../../model/nets/layers';
 import { nets } from '../../model/nets';
 
 function moments(values: Iterable<number>): { mean: number; std: number; largest: number } {

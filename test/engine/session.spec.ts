@@ -5,8 +5,8 @@ import { add, flatten, linear, mul, softmax, sum } from '../../engine/ops';
 import { Random } from '../../utils/random';
 import { Session, State, type SessionOptions } from '../../engine/session';
 import { nets } from '../../model/nets';
-import { trainingGraph } from '../../model/training';
-import { bytesOf, ndarray } from '../../utils/ndarray';
+import { trainingGraph } from '../../model/training/step_graph';
+import { bytesOf, ndarray } from '../../formats/ndarray';
 import { expectClose, float32 } from '../helpers/engine';
 import { trainingOptions } from '../helpers/training';
 

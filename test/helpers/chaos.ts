@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readJournal } from '../../search/journal';
-import { lockHolder } from '../../utils/lock';
+import { lockHolder } from '../../runs/lock';
 import { Random } from '../../utils/random';
 import { childrenOf, ended, statesIn, type Ended } from './searching';
 import { trainersOf, type TestCluster } from './slurm';

@@ -2,7 +2,7 @@
 import { Graph } from '../../engine/graph';
 import { Session, State, type Results } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
-import type { NdArray } from '../../utils/ndarray';
+import type { NdArray } from '../../formats/ndarray';
 
 /** Feeds `inputs` to a new graph and returns the named tensors that `build` makes of them. */
 export async function compute<K extends string>(

@@ -1,7 +1,7 @@
 /** Programs that have to come to the same on every device: operators, optimizers and training steps. */
-import { observe } from '../../engine/extremes';
-import { checksum } from '../../engine/finite';
-import { gradients } from '../../engine/gradients';
+import { observe } from '../../engine/analysis/extremes';
+import { checksum } from '../../engine/analysis/finite';
+import { gradients } from '../../engine/autodiff';
 import { Graph } from '../../engine/graph';
 import { averageWeights, minimize, optimizers, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { add, detach, linear, mul, oneHot, reverseGradient, square, sum } from '../../engine/ops';
@@ -9,10 +9,10 @@ import { rawRows, rawWithRows } from '../../engine/ops/shape';
 import { Session, State } from '../../engine/session';
 import type { Backend } from '../../engine/backends';
 import type { Tensor } from '../../engine/tensor';
-import { correct, outputShapes, type Model } from '../../model/programs';
+import { correct, outputShapes, type Model } from '../../model/nets/model';
 import { nets } from '../../model/nets';
-import { trainingGraph } from '../../model/training';
-import { ndarray, sizeOf, type NamedArrays, type NdArray } from '../../utils/ndarray';
+import { trainingGraph } from '../../model/training/step_graph';
+import { ndarray, sizeOf, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import { Random } from '../../utils/random';
 import { float32 } from './engine';
 import { operators, type OperatorCase } from './operators';

@@ -7,8 +7,8 @@
 import { openDevice } from '../../engine/backends';
 import type { Device } from '../../utils/devices';
 import { messageOf } from '../../utils/errors';
-import type { NamedArrays } from '../../utils/ndarray';
-import { writeSafetensors } from '../../utils/safetensors';
+import type { NamedArrays } from '../../formats/ndarray';
+import { writeSafetensors } from '../../formats/safetensors';
 import { operatorCases, resultsOf, trainingCases } from './device_cases';
 
 async function main(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Losses of methods on drawn tensors, against an oracle that draws the same (test/fixtures/distiller_cases.py). */
 import { expect } from 'chai';
 import { fanIn } from '../../engine/initializers';
-import { ancestors, gradients } from '../../engine/gradients';
+import { ancestors, gradients } from '../../engine/autodiff';
 import { Graph, type Moment } from '../../engine/graph';
 import { add, flatten, linear, matmul, mul, oneHot } from '../../engine/ops';
 import { trainable } from '../../engine/optimizers';
@@ -10,11 +10,11 @@ import type { Tensor } from '../../engine/tensor';
 import { distillers } from '../../model/distillers';
 import type { Distiller, Losses, Setting } from '../../model/distillers';
 import { crossEntropy } from '../../model/distillers/nokd';
-import type { Head } from '../../model/heads';
-import { Layers } from '../../model/layers';
-import { Taps } from '../../model/taps';
+import type { Head } from '../../model/nets/heads';
+import { Layers } from '../../model/nets/layers';
+import { Taps } from '../../model/nets/taps';
 import { Random } from '../../utils/random';
-import { ndarray, sizeOf, type NdArray } from '../../utils/ndarray';
+import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { mistakes } from '../../utils/schema';
 
 const SEED = 7;

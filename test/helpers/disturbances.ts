@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
-import { Evaluator } from '../../model/evaluation';
-import { Trainer } from '../../model/trainer';
+import { Evaluator } from '../../model/evaluation/evaluator';
+import { Trainer } from '../../model/training/trainer';
 import { Killed } from './faults';
 import { Random } from '../../utils/random';
 import { experiment, snapshot } from './train';

@@ -1,11 +1,11 @@
 /** Running small graphs in tests. */
 import { expect } from 'chai';
-import { gradients } from '../../engine/gradients';
+import { gradients } from '../../engine/autodiff';
 import { Graph } from '../../engine/graph';
 import { mul, sum } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
-import { ndarray, type NdArray } from '../../utils/ndarray';
+import { ndarray, type NdArray } from '../../formats/ndarray';
 
 export type Build = (...inputs: Tensor[]) => Tensor;
 

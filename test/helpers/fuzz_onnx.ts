@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ForeignModel } from '../../engine/onnx/foreign';
 import type { StoredDataset } from '../../model/data/dataset';
 import { nets } from '../../model/nets';
-import type { Model } from '../../model/programs';
+import type { Model } from '../../model/nets/model';
 import { loadTeacher } from '../../model/teachers';
 import { UserError } from '../../utils/errors';
 import { mutants } from './mutants';

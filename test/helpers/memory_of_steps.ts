@@ -5,9 +5,9 @@
  */
 import { adam } from '../../engine/optimizers';
 import { batches } from '../../model/data/loader';
-import { makeShapes } from '../../model/data/shapes';
+import { makeShapes } from '../../model/data/sets/shapes';
 import { nets } from '../../model/nets';
-import { Trainer } from '../../model/trainer';
+import { Trainer } from '../../model/training/trainer';
 import { trainingOptions } from './training';
 
 /** Steps until what is compiled, cached and pooled is there. */

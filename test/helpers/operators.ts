@@ -2,7 +2,7 @@
 import * as ops from '../../engine/ops';
 import type { ConvOptions } from '../../engine/ops/conv';
 import type { Tensor } from '../../engine/tensor';
-import { sizeOf, type NdArray } from '../../utils/ndarray';
+import { sizeOf, type NdArray } from '../../formats/ndarray';
 import { Random } from '../../utils/random';
 import { float32, type Build } from './engine';
 

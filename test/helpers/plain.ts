@@ -4,7 +4,7 @@ import { Graph, type Attribute, type Derivation, type Node } from '../../engine/
 import { nextName, writeModel } from '../../engine/onnx/write';
 import { byTaps, type Pair } from '../../engine/ops/conv_weight';
 import type { Tensor } from '../../engine/tensor';
-import { ndarray, type NamedArrays, type NdArray } from '../../utils/ndarray';
+import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 
 /**
  * What `build` makes where every convolution has its gradients in the same way, whatever its shape: to the input by

@@ -1,5 +1,5 @@
 /** Functions to be maximised that stand for trainings. */
-import type { Point, Space } from '../../search/space';
+import type { Point, Space } from '../../search/space/space';
 
 export interface Problem {
   readonly space: Space;

@@ -1,7 +1,7 @@
 /** Directories as runs leave them: those of train.ts, and a collection in the layout of an earlier tool. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePredictions } from '../../utils/predictions';
+import { writePredictions } from '../../runs/predictions';
 
 /** What a run of train.ts leaves; a file is left out where its content is undefined. */
 export interface RunFiles {

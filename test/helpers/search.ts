@@ -1,7 +1,7 @@
 /** Searches whose trials are formulas instead of trainings. */
 import type { Curve, Pruner } from '../../search/pruners';
 import type { Observation, Sampler } from '../../search/samplers';
-import type { Point } from '../../search/space';
+import type { Point } from '../../search/space/space';
 
 /** The observations of `trials` trials one after another; `objective`: the larger the better. */
 export function search(sampler: Sampler, trials: number, objective: (point: Point) => number): Observation[] {

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { Journal, readJournal } from '../../search/journal';
 import { localLauncher } from '../../search/launchers/local';
 import { Search } from '../../search/scheduler';
-import { readSettings } from '../../search/settings';
+import { readSettings } from '../../search/settings/settings';
 import type { Snapshot } from '../../search/study';
-import { stateOf, trialsOf } from '../../search/trials';
+import { stateOf, trialsOf } from '../../search/trials/trials';
 
 const tsNode = [process.execPath, require.resolve('ts-node/dist/bin')];
 const stub = (name: string) => join(__dirname, name);

@@ -15,8 +15,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { UserError } from '../../utils/errors';
 import { readJson, writeFileAtomic, writeJson } from '../../utils/files';
 import { runMain } from '../../utils/cli';
-import { acquireLock } from '../../utils/lock';
-import { readMetadata, writeSafetensors } from '../../utils/safetensors';
+import { acquireLock } from '../../runs/lock';
+import { readMetadata, writeSafetensors } from '../../formats/safetensors';
 
 interface Params {
   readonly alpha?: number;

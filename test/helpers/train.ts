@@ -6,8 +6,8 @@ import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import { State } from '../../engine/session';
 import { nets } from '../../model/nets';
-import { evaluationGraph, type Model } from '../../model/programs';
-import { writeSafetensors } from '../../utils/safetensors';
+import { evaluationGraph, type Model } from '../../model/nets/model';
+import { writeSafetensors } from '../../formats/safetensors';
 
 const root = join(__dirname, '..', '..');
 const limit = pLimit(2);

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { Optimizer } from '../../engine/optimizers';
 import { distillers } from '../../model/distillers';
-import type { Method, TrainingOptions } from '../../model/training';
+import type { Method, TrainingOptions } from '../../model/training/step_graph';
 import { mistakes } from '../../utils/schema';
 
 /** A method with its options, filled. */

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJournal } from '../../search/journal';
-import { collectRuns } from '../../report/collect';
+import { collectRuns } from '../../report/collect/collect';
 import { countOf, makeSearch, runSearch, statesIn } from '../helpers/searching';
 
 describe('a trial', function () {

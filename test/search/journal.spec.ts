@@ -3,8 +3,8 @@ import fs, { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Journal, readJournal, type Event } from '../../search/journal';
-import { parseSettings } from '../../search/settings';
-import { stateOf, trialsOf, valueOf } from '../../search/trials';
+import { parseSettings } from '../../search/settings/settings';
+import { stateOf, trialsOf, valueOf } from '../../search/trials/trials';
 import { UserError } from '../../utils/errors';
 import { inject } from '../helpers/faults';
 

@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { failuresOf } from '../../search/failures';
+import { failuresOf } from '../../search/trials/failures';
 import { readJournal } from '../../search/journal';
-import type { Trial } from '../../search/trials';
+import type { Trial } from '../../search/trials/trials';
 import { countOf, ended, makeSearch, runSearch, startSearch, statesIn } from '../helpers/searching';
 import { snapshot } from '../helpers/train';
 

@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { readJournal } from '../../search/journal';
 import { UserError } from '../../utils/errors';
-import { lockState } from '../../utils/lock';
-import { readMetadata, writeSafetensors } from '../../utils/safetensors';
+import { lockState } from '../../runs/lock';
+import { readMetadata, writeSafetensors } from '../../formats/safetensors';
 import { countOf, childrenOf, makeSearch, runSearch, statesIn, weightsAfter } from '../helpers/searching';
 import { readJsonIn } from '../helpers/train';
 

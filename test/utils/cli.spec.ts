@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArguments, type CommandSpec } from '../../utils/cli';
 import { UserError } from '../../utils/errors';
-import { packageVersion } from '../../utils/provenance';
+import { packageVersion } from '../../utils/version';
 
 const root = join(__dirname, '..', '..');
 

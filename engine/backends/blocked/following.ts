@@ -5,7 +5,7 @@
 import type { Node } from '../../graph';
 import type { Image, Rewriter } from '../../onnx/rewrite';
 import { rawReshape, rawTranspose } from '../../ops/shape';
-import { sizeOf } from '../../../utils/ndarray';
+import { sizeOf } from '../../../formats/ndarray';
 import type { Tensor } from '../../tensor';
 import { BLOCKED_DOMAIN, type Values } from './values';
 

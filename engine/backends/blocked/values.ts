@@ -3,7 +3,7 @@
  * the shape (N, C / b, …, b): the b channels of a block lie beside each other. Everything but the channels is where it was,
  * so an operator that leaves the first two axes alone runs on the form as it is.
  */
-import { sizeOf } from '../../../utils/ndarray';
+import { sizeOf } from '../../../formats/ndarray';
 import type { Image, Rewriter } from '../../onnx/rewrite';
 import { rawReshape, rawTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';

@@ -4,7 +4,7 @@
  *   ∂w[k,c,r,t] = Σ ∂y[n,k,i,j] · x[n, c, i·s + r·d − p, j·s + t·d − p],
  * stride and dilation having changed places. In the blocked layout that runs as fast as any other convolution.
  */
-import { ndarray, sizeOf } from '../../../utils/ndarray';
+import { ndarray, sizeOf } from '../../../formats/ndarray';
 import type { WeightGradient } from '../../graph';
 import { weightGradient as plainly, type Geometry } from '../../ops/conv_weight';
 import { rawReshape, rawTranspose } from '../../ops/shape';

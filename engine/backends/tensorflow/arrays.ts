@@ -1,5 +1,5 @@
 /** Arrays of the host as tensors of TensorFlow.js, which knows float32, int32 and bool, and back. */
-import { ndarray, type DType, type NdArray } from '../../../utils/ndarray';
+import { ndarray, type DType, type NdArray } from '../../../formats/ndarray';
 import type { Tensor, Tf } from './package';
 
 const deviceTypes = {

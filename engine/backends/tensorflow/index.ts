@@ -2,7 +2,7 @@
  * TensorFlow.js as a backend: the same graph, forward and gradient nodes alike, by another's operators. States are tensors
  * on its device and stay there from step to step.
  */
-import type { NamedArrays } from '../../../utils/ndarray';
+import type { NamedArrays } from '../../../formats/ndarray';
 import type { Graph } from '../../graph';
 import type { Backend, CompileOptions, Opened } from '../backend';
 import { toDevice, toHost } from './arrays';

@@ -1,6 +1,6 @@
 /** A graph, computed node by node by TensorFlow.js; what no later node reads is freed at once. */
 import { setImmediate } from 'node:timers/promises';
-import type { DType, NdArray } from '../../../utils/ndarray';
+import type { DType, NdArray } from '../../../formats/ndarray';
 import type { Graph, Node } from '../../graph';
 import type { Tensor as Symbol } from '../../tensor';
 import type { CompileOptions, Made, Program, Results } from '../backend';

@@ -1,5 +1,5 @@
 /** The augmentations by the name that params.json calls them. */
-import type { AugmentationParams } from '../../../utils/params';
+import type { AugmentationParams } from '../../experiment/params';
 import type { Augmentation } from './augmentation';
 import { autoaugment } from './autoaugment';
 import { colourJitter } from './colour_jitter';

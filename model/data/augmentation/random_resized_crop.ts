@@ -1,7 +1,7 @@
 /** Random crop of random size and shape (Szegedy et al., "Going deeper with convolutions", 2015, section 6), as torchvision has it. */
 import type { Region } from '../dataset';
 import type { Augmentation, Draw } from './augmentation';
-import { resized } from '../resize';
+import { resized } from '../images/resize';
 
 export interface RandomResizedCropOptions {
   readonly scale: number;

@@ -1,11 +1,11 @@
 /** Which columns of a model's output are the classes of the data set, where it has more of them or another order. */
 import { readFileSync } from 'node:fs';
-import { quoted } from '../../../utils/binary';
+import { quoted } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
 import { reading } from '../../../utils/files';
 import { isObject, parseJson } from '../../../utils/json';
 import { nearest } from '../../../utils/nearest';
-import type { OnnxTeacherParams } from '../../../utils/params';
+import type { OnnxTeacherParams } from '../../experiment/params';
 import type { Dataset } from '../../data/dataset';
 
 export interface Columns {

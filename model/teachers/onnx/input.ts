@@ -1,11 +1,11 @@
 /** What a model of others is fed: which axis of its input is what, how many channels, which numbers a pixel becomes. */
 import type { OnnxModel, OnnxValue } from '../../../engine/onnx/read';
-import { quoted } from '../../../utils/binary';
+import { quoted } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
-import type { OnnxTeacherParams } from '../../../utils/params';
+import type { OnnxTeacherParams } from '../../experiment/params';
 import { checkNormalize, type Dataset, type ImageShape } from '../../data/dataset';
-import { INPUT_RANGE } from '../../deployment';
-import type { Normalization } from '../../programs';
+import { INPUT_RANGE } from '../../evaluation/exported_model';
+import type { Normalization } from '../../nets/model';
 import { counted } from '../../../utils/words';
 import { list } from './values';
 

@@ -1,10 +1,10 @@
 /** Which value of a model has the logits or probabilities. */
 import type { Ends } from '../../../engine/onnx/adapt';
 import type { OnnxModel, OnnxValue } from '../../../engine/onnx/read';
-import { quoted } from '../../../utils/binary';
+import { quoted } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
-import type { NdArray } from '../../../utils/ndarray';
-import type { OnnxTeacherParams } from '../../../utils/params';
+import type { NdArray } from '../../../formats/ndarray';
+import type { OnnxTeacherParams } from '../../experiment/params';
 import type { Dataset } from '../../data/dataset';
 import type { Columns } from './columns';
 import { list } from './values';

@@ -3,9 +3,9 @@ import { Graph } from '../../../engine/graph';
 import { add, conv2d, div } from '../../../engine/ops';
 import { rawReshape } from '../../../engine/ops/shape';
 import type { Tensor } from '../../../engine/tensor';
-import { ndarray } from '../../../utils/ndarray';
+import { ndarray } from '../../../formats/ndarray';
 import type { ImageShape } from '../../data/dataset';
-import { normalizedPixels, storedPixels } from '../../programs';
+import { normalizedPixels, storedPixels } from '../../nets/model';
 import type { Pixels } from './input';
 
 /**

@@ -1,6 +1,6 @@
 /** Inputs and outputs of a model in words. */
 import type { OnnxValue } from '../../../engine/onnx/read';
-import { quoted } from '../../../utils/binary';
+import { quoted } from '../../../formats/binary';
 
 /** `"x" float32 [N, 3, 32, 32]`, up to three of them. */
 export function list(values: readonly OnnxValue[]): string {

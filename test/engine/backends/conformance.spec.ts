@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { kernels } from '../../../engine/backends/tensorflow/kernels';
 import type { Device } from '../../../utils/devices';
-import { readSafetensors } from '../../../utils/safetensors';
+import { readSafetensors } from '../../../formats/safetensors';
 import { operatorCases, resultsOf, trainingCases } from '../../helpers/device_cases';
 import { expectClose } from '../../helpers/engine';
 

@@ -1,15 +1,15 @@
 /** Graphs with the updates of their vectors joined, beside the same graphs as they were. */
 import { expect } from 'chai';
 import { joined } from '../../../engine/backends/joined';
-import { checksum } from '../../../engine/finite';
+import { checksum } from '../../../engine/analysis/finite';
 import { Graph } from '../../../engine/graph';
 import { raw } from '../../../engine/ops/elementwise';
 import { optimizers } from '../../../engine/optimizers';
 import { State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
 import { nets } from '../../../model/nets';
-import { trainingGraph, type TrainingOptions } from '../../../model/training';
-import { ndarray, sizeOf } from '../../../utils/ndarray';
+import { trainingGraph, type TrainingOptions } from '../../../model/training/step_graph';
+import { ndarray, sizeOf } from '../../../formats/ndarray';
 import { Random } from '../../../utils/random';
 import { float32 } from '../../helpers/engine';
 import { PlainSession } from '../../helpers/plain';

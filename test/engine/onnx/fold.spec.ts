@@ -9,7 +9,7 @@ import { Session } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
 import { draw } from '../../helpers/nets';
 import { expectClose } from '../../helpers/engine';
-import type { NdArray } from '../../../utils/ndarray';
+import type { NdArray } from '../../../formats/ndarray';
 
 const operatorsOf = (graph: Graph) => graph.nodes.map(({ opType }) => opType);
 

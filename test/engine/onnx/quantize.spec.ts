@@ -12,7 +12,7 @@ import { valuesOf } from '../../../engine/onnx/rewrite';
 import { writeModel } from '../../../engine/onnx/write';
 import { add, conv2d, flatten, linear, maxPool, relu } from '../../../engine/ops';
 import { Session } from '../../../engine/session';
-import type { NdArray } from '../../../utils/ndarray';
+import type { NdArray } from '../../../formats/ndarray';
 import { float32 } from '../../helpers/engine';
 import { draw } from '../../helpers/nets';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readOnnxWeights } from '../../../engine/onnx/weights';
 import { UserError } from '../../../utils/errors';
-import { sizeOf } from '../../../utils/ndarray';
+import { sizeOf } from '../../../formats/ndarray';
 
 const file = (name: string) => readFileSync(join(__dirname, '..', '..', 'fixtures', name));
 

@@ -4,8 +4,8 @@ import { Graph } from '../../../engine/graph';
 import { minimize, optimizers, OPTIMIZER_PREFIX } from '../../../engine/optimizers';
 import { add, mul, square, sub, sum } from '../../../engine/ops';
 import { Session, State } from '../../../engine/session';
-import { bytesOf, sizeOf } from '../../../utils/ndarray';
-import { catalogue } from '../../../model/experiment';
+import { bytesOf, sizeOf } from '../../../formats/ndarray';
+import { catalogue } from '../../../model/experiment/experiment';
 import { float32 } from '../../helpers/engine';
 
 const settings = { learningRate: 0.01, momentum: 0.9, nesterov: true, weightDecay: 1e-3 };

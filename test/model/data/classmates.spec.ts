@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { classmates } from '../../../model/data/classmates';
 import { batches } from '../../../model/data/loader';
-import { makeShapes } from '../../../model/data/shapes';
+import { makeShapes } from '../../../model/data/sets/shapes';
 
 const indices = Uint32Array.from({ length: 30 }, (_, i) => 2 * i);
 const labels = Int32Array.from({ length: 60 }, (_, i) => (i === 58 ? 9 : Math.floor(i / 2) % 3));

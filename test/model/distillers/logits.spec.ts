@@ -1,17 +1,17 @@
 import { expect } from 'chai';
 import oracle from '../../fixtures/distillers_logits.json';
-import { gradients } from '../../../engine/gradients';
+import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
 import { add, div, mul, slice, sub, sum } from '../../../engine/ops';
 import { Session, State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
-import { distLosses } from '../../../model/distillers/dist';
-import { dkdLosses } from '../../../model/distillers/dkd';
-import { annealed, kdLoss, standardized, trueClassProbability } from '../../../model/distillers/kd';
-import { logitsMseLoss } from '../../../model/distillers/logits_mse';
-import { softmaxHintLoss } from '../../../model/distillers/softmax_hint';
-import { cosineLoss } from '../../../model/distillers/triplet';
-import type { NdArray } from '../../../utils/ndarray';
+import { distLosses } from '../../../model/distillers/logits/dist';
+import { dkdLosses } from '../../../model/distillers/logits/dkd';
+import { annealed, kdLoss, standardized, trueClassProbability } from '../../../model/distillers/logits/kd';
+import { logitsMseLoss } from '../../../model/distillers/logits/logits_mse';
+import { softmaxHintLoss } from '../../../model/distillers/features/softmax_hint';
+import { cosineLoss } from '../../../model/distillers/relations/triplet';
+import type { NdArray } from '../../../formats/ndarray';
 import { float32 } from '../../helpers/engine';
 import { agreesWithOracle, lossesOf, type Case } from '../../helpers/distillers';
 

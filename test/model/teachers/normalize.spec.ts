@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { State } from '../../../engine/session';
 import type { StoredDataset } from '../../../model/data/dataset';
-import { deployedModel, deploymentGraph } from '../../../model/deployment';
+import { deployedModel, deploymentGraph } from '../../../model/evaluation/exported_model';
 import { nets } from '../../../model/nets';
-import { evaluationGraph, type Model } from '../../../model/programs';
+import { evaluationGraph, type Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
 import { UserError } from '../../../utils/errors';
 import { Random } from '../../../utils/random';
-import type { CheckpointTeacherParams, NormalizeParams, TeacherParams } from '../../../utils/params';
-import { writeSafetensors } from '../../../utils/safetensors';
+import type { CheckpointTeacherParams, NormalizeParams, TeacherParams } from '../../../model/experiment/params';
+import { writeSafetensors } from '../../../formats/safetensors';
 import { expectClose } from '../../helpers/engine';
 
 const values = (channels: number, value: number) => Array<number>(channels).fill(value);

@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { collectRuns } from '../../../report/collect';
+import { collectRuns } from '../../../report/collect/collect';
 import { pageData } from '../../../report/page/data';
 import { toHtml } from '../../../report/page/html';
 import { servePage } from '../../../report/page/server';
-import { rowsOf } from '../../../report/rows';
-import { makeTable } from '../../../report/table';
+import { rowsOf } from '../../../report/table/rows';
+import { makeTable } from '../../../report/table/table';
 import { findBrowser, openPage, type BrowserPage } from '../../helpers/browser';
 import { finished, writeRun } from '../../helpers/runs';
 

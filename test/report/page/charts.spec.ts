@@ -4,15 +4,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
-import { collectRuns } from '../../../report/collect';
+import { collectRuns } from '../../../report/collect/collect';
 import { curvesChart } from '../../../report/page/charts/curves';
 import { heatmapChart } from '../../../report/page/charts/heatmap';
 import { lineStyle, light, dark, MOST_LINES } from '../../../report/page/charts/look';
 import { paretoChart } from '../../../report/page/charts/pareto';
 import { pageData, type PageData } from '../../../report/page/data';
 import { writePictures } from '../../../report/page/pictures';
-import { rowsOf } from '../../../report/rows';
-import { makeTable } from '../../../report/table';
+import { rowsOf } from '../../../report/table/rows';
+import { makeTable } from '../../../report/table/table';
 import { finished, writeRun } from '../../helpers/runs';
 
 const look = { theme: light, width: 640, alone: true };

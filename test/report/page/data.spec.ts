@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { collectRuns } from '../../../report/collect';
+import { collectRuns } from '../../../report/collect/collect';
 import { pageData } from '../../../report/page/data';
-import { rowsOf } from '../../../report/rows';
-import { makeTable, type TableOptions } from '../../../report/table';
+import { rowsOf } from '../../../report/table/rows';
+import { makeTable, type TableOptions } from '../../../report/table/table';
 import { finished, writeRun } from '../../helpers/runs';
 
 describe('pageData', () => {

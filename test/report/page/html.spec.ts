@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { bundle } from '../../../report/page/bundle';
 import { pageData, type PageData } from '../../../report/page/data';
 import { jsonText, renderPage } from '../../../report/page/html';
-import { makeTable } from '../../../report/table';
+import { makeTable } from '../../../report/table/table';
 
 const empty = pageData(makeTable([]), 'experiments');
 const nasty = '</script><img src=x onerror=alert(1)><!-- "\'&\u2028';

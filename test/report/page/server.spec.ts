@@ -4,11 +4,11 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { collectRuns } from '../../../report/collect';
+import { collectRuns } from '../../../report/collect/collect';
 import { pageData, type PageData } from '../../../report/page/data';
 import { servePage, type PageServer } from '../../../report/page/server';
-import { rowsOf } from '../../../report/rows';
-import { makeTable } from '../../../report/table';
+import { rowsOf } from '../../../report/table/rows';
+import { makeTable } from '../../../report/table/table';
 import { finished, writeRun } from '../../helpers/runs';
 
 interface Answer {

@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import { canonical } from '../../../search/json';
 import { createSampler, samplers, type Observation, type SamplerName } from '../../../search/samplers';
-import { parseSettings } from '../../../search/settings';
-import { isPointOf, type Point, type Space } from '../../../search/space';
+import { parseSettings } from '../../../search/settings/settings';
+import { isPointOf, type Point, type Space } from '../../../search/space/space';
 import { Random } from '../../../utils/random';
 import { search } from '../../helpers/search';
 

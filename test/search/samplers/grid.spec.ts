@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { createSampler } from '../../../search/samplers';
 import { gridSize } from '../../../search/samplers/grid';
-import { classicSearch, parseSettings } from '../../../search/settings';
-import type { Point } from '../../../search/space';
-import { trialName } from '../../../search/trial_name';
+import { classicSearch, parseSettings } from '../../../search/settings/settings';
+import type { Point } from '../../../search/space/space';
+import { trialName } from '../../../search/trials/trial_name';
 import { search } from '../../helpers/search';
 
 const pointsOf = (content: object): Point[] => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createSampler } from '../../../search/samplers';
 import { sobolWord, SOBOL_DIMENSIONS } from '../../../search/samplers/sobol';
-import type { Space } from '../../../search/space';
+import type { Space } from '../../../search/space/space';
 import { Random } from '../../../utils/random';
 import expected from '../../fixtures/sobol.json';
 

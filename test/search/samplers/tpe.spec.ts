@@ -3,7 +3,7 @@ import { createSampler, type Observation } from '../../../search/samplers';
 import { cutNormalQuantile, erf, normalMass } from '../../../search/samplers/normal';
 import { ageWeights, ParzenEstimator } from '../../../search/samplers/parzen';
 import { split } from '../../../search/samplers/tpe';
-import { isPointOf, type Dimension, type Point, type Space } from '../../../search/space';
+import { isPointOf, type Dimension, type Point, type Space } from '../../../search/space/space';
 import { Random } from '../../../utils/random';
 import expected from '../../fixtures/search.json';
 import { search } from '../../helpers/search';

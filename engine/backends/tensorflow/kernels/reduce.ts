@@ -1,5 +1,5 @@
 /** Reductions over axes; without axes, over all of them. */
-import { sizeOf } from '../../../../utils/ndarray';
+import { sizeOf } from '../../../../formats/ndarray';
 import type { Tensor, Tf } from '../package';
 import { channelsLast, range, Value } from '../value';
 import { fromStart, input, integer, plain, type Call, type Kernel, type Kernels } from './kernel';

@@ -1,5 +1,5 @@
 /** Operators that move values without computing. */
-import { sizeOf } from '../../../../utils/ndarray';
+import { sizeOf } from '../../../../formats/ndarray';
 import { broadcastShape } from '../../../tensor';
 import { channelsLast, commonOrder, range, Value } from '../value';
 import { fromStart, input, integer, integers, plain, type Call, type Kernels } from './kernel';

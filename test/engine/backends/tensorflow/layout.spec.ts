@@ -2,12 +2,12 @@
 import { expect } from 'chai';
 import { openTensorflow } from '../../../../engine/backends/tensorflow';
 import type { Backend, Results } from '../../../../engine/backends';
-import { gradients } from '../../../../engine/gradients';
+import { gradients } from '../../../../engine/autodiff';
 import { Graph } from '../../../../engine/graph';
 import * as ops from '../../../../engine/ops';
 import { Session, State } from '../../../../engine/session';
 import type { Tensor } from '../../../../engine/tensor';
-import { ndarray, sizeOf } from '../../../../utils/ndarray';
+import { ndarray, sizeOf } from '../../../../formats/ndarray';
 import { expectClose, float32, type Build } from '../../../helpers/engine';
 import { operators, type OperatorCase } from '../../../helpers/operators';
 

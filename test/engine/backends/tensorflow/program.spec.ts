@@ -8,8 +8,8 @@ import { minimize, sgd } from '../../../../engine/optimizers';
 import { add, conv2d, flatten, maxPool, mul, relu, sum } from '../../../../engine/ops';
 import { rawRows, rawWithRows } from '../../../../engine/ops/shape';
 import { Session, State } from '../../../../engine/session';
-import { correct } from '../../../../model/programs';
-import { ndarray, sizeOf } from '../../../../utils/ndarray';
+import { correct } from '../../../../model/nets/model';
+import { ndarray, sizeOf } from '../../../../formats/ndarray';
 import { float32 } from '../../../helpers/engine';
 
 const counted = (...shape: number[]) =>

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { augmentations, type Draw } from '../../../../model/data/augmentation';
 import { brightness, color, contrast } from '../../../../model/data/augmentation/colour';
 import { randomRegion } from '../../../../model/data/augmentation/random_resized_crop';
-import { resized } from '../../../../model/data/resize';
+import { resized } from '../../../../model/data/images/resize';
 import type { ImageShape } from '../../../../model/data/dataset';
 import { Random } from '../../../../utils/random';
 

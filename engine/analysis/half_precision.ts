@@ -1,0 +1,49 @@
+/**
+ * Mixed precision (Micikevicius et al. 2018, "Mixed Precision Training"): products and convolutions of a graph in float16,
+ * and what only arranges their factors; everything else, and all states, in float32.
+ */
+import type { Graph, Node } from '../graph';
+import { rewrite } from '../onnx/rewrite';
+import type { Tensor } from '../tensor';
+
+const products = ['Conv', 'ConvTranspose', 'FusedMatMul', 'Gemm', 'MatMul'];
+const arrangements = ['Concat', 'Expand', 'Gather', 'Pad', 'Reshape', 'Slice', 'Transpose'];
+
+/** ONNX's numbers of element types. */
+const FLOAT = 1;
+const FLOAT16 = 10;
+
+/** The same graph in mixed precision. Tensors of float16 go by the type of what they stand for, float32, in it. */
+export function inHalfPrecision(graph: Graph): Graph {
+  const half = halfNodes(graph);
+  const halves = new Map<Tensor, Tensor>();
+  return rewrite(graph, (node, rewriter) => {
+    if (!half.has(node)) return undefined;
+    const inputs = node.inputs.map((input) => {
+      if (input?.dtype !== 'float32') return input && rewriter.image(input);
+      if (!halves.has(input)) halves.set(input, cast(rewriter.image(input), FLOAT16));
+      return halves.get(input);
+    });
+    const { opType, domain, attributes, outputs } = node;
+    const [result] = rewriter.target.emitMany(opType, inputs, outputs, { domain, attributes });
+    halves.set(outputs[0]!, result!);
+    return [cast(result!, FLOAT)];
+  });
+}
+
+/** Products, and arrangements of float32 that nothing but these reads. */
+function halfNodes(graph: Graph): ReadonlySet<Node> {
+  const half = new Set<Node>();
+  const keptWhole = new Set<Tensor>([...graph.outputs.values(), ...graph.updates.values()]);
+  for (const node of graph.nodes.toReversed()) {
+    const [result] = node.outputs;
+    const isArrangement = arrangements.includes(node.opType) && result!.dtype === 'float32';
+    if (products.includes(node.opType) || (isArrangement && !keptWhole.has(result!))) half.add(node);
+    else for (const input of node.inputs) if (input) keptWhole.add(input);
+  }
+  return half;
+}
+
+function cast(x: Tensor, to: number): Tensor {
+  return x.graph.emit('Cast', [x], x.shape, { attributes: { to } });
+}

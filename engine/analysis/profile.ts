@@ -1,0 +1,135 @@
+/**
+ * Where the time of a compiled graph goes, by operator and by layer, from what ONNX Runtime's profiler wrote.
+ *
+ * A node is called after the scopes that it was made in: `conv1/Conv#7` is of the layer `conv1`, forward;
+ * `grad/conv1/Conv#7/Gather#30` of the gradient of that node; `update/conv1.weight/Mul#9` of the optimizer's step. What
+ * was made in no layer, such as the ReLUs, goes by the name of its operator in brackets: `(Relu)`.
+ */
+import { median } from '../../utils/median';
+
+/** One call of an operator. */
+export interface Call {
+  readonly node: string;
+  readonly operator: string;
+  readonly ms: number;
+}
+
+/** One run of a graph: what it took in all, and its calls. */
+export interface Run {
+  readonly ms: number;
+  readonly calls: readonly Call[];
+}
+
+export type Pass = 'forward' | 'backward' | 'update';
+
+/** Where a node belongs; one that ONNX Runtime added by itself belongs to no pass. */
+export interface Place {
+  readonly layer: string;
+  readonly pass?: Pass;
+}
+
+/** Medians over runs, in milliseconds. */
+export interface OperatorTime {
+  readonly operator: string;
+  /** Calls in a run. */
+  readonly calls: number;
+  readonly ms: number;
+}
+
+export interface LayerTime extends Readonly<Record<Pass, number>> {
+  readonly layer: string;
+  readonly ms: number;
+}
+
+interface Event {
+  readonly cat: string;
+  readonly name: string;
+  /** Microseconds. */
+  readonly dur: number;
+  readonly args?: { readonly op_name?: string };
+}
+
+const KERNEL = '_kernel_time';
+const ADDED: Place = { layer: '(added by ONNX Runtime)' };
+
+/** The runs in a profile of ONNX Runtime, in their order. */
+export function parseProfile(json: string): Run[] {
+  const runs: Run[] = [];
+  let calls: Call[] = [];
+  for (const { cat, name, dur, args } of JSON.parse(json) as Event[]) {
+    if (cat === 'Node' && name.endsWith(KERNEL)) {
+      calls.push({ node: name.slice(0, -KERNEL.length), operator: args?.op_name ?? '', ms: dur / 1000 });
+    } else if (name === 'model_run') {
+      runs.push({ ms: dur / 1000, calls });
+      calls = [];
+    }
+  }
+  return runs;
+}
+
+/** The layer and the pass of a node, by its name. */
+export function placeOf(node: string): Place {
+  const [head = '', ...rest] = node.replace(/^fused /, '').split('/');
+  if (head === 'output') return { layer: '(results)', pass: 'update' };
+  const pass = head === 'grad' ? 'backward' : head === 'update' ? 'update' : 'forward';
+  const path = pass === 'forward' ? [head, ...rest] : rest;
+  const at = path.findIndex((part) => part.includes('#'));
+  if (at < 0) return ADDED;
+  const scope = path.slice(0, at).join('/');
+  if (scope === '') return { layer: `(${path[at]!.split('#')[0]})`, pass };
+  return { layer: pass === 'update' ? layerOf(scope) : scope, pass };
+}
+
+/** The layer of a parameter: `conv1` of `conv1.weight`. */
+function layerOf(parameter: string): string {
+  return parameter.replace(/\.[^.]*$/, '');
+}
+
+/** The time of each operator, the longest first. */
+export function byOperator(runs: readonly Run[]): OperatorTime[] {
+  const found = medians(runs, (call) => call.operator);
+  const counts = new Map<string, number>();
+  for (const { operator } of runs.flatMap((run) => run.calls)) counts.set(operator, (counts.get(operator) ?? 0) + 1);
+  const rows = [...found].map(([operator, ms]) => ({ operator, calls: counts.get(operator)! / runs.length, ms }));
+  return rows.sort((a, b) => b.ms - a.ms);
+}
+
+/** The time of each layer, in the order in which the layers run. */
+export function byLayer(runs: readonly Run[]): LayerTime[] {
+  const all = medians(runs, ({ node }) => placeOf(node).layer);
+  const of = (pass: Pass) =>
+    medians(runs, ({ node }) => (placeOf(node).pass === pass ? placeOf(node).layer : undefined));
+  const [forward, backward, update] = [of('forward'), of('backward'), of('update')];
+  const inOrder = [...new Set([...forward.keys(), ...all.keys()])];
+  return inOrder.map((layer) => ({
+    layer,
+    forward: forward.get(layer) ?? 0,
+    backward: backward.get(layer) ?? 0,
+    update: update.get(layer) ?? 0,
+    ms: all.get(layer)!,
+  }));
+}
+
+/** What a run takes. */
+export function runTime(runs: readonly Run[]): number {
+  return median(runs.map(({ ms }) => ms));
+}
+
+/** What all operators of a run take together. */
+export function operatorTime(runs: readonly Run[]): number {
+  return median(runs.map(({ calls }) => calls.reduce((sum, call) => sum + call.ms, 0)));
+}
+
+/** For each key, the median over runs of what its calls take together; calls without a key are left out. */
+function medians(runs: readonly Run[], keyOf: (call: Call) => string | undefined): Map<string, number> {
+  const sums = runs.map(({ calls }) => {
+    const sum = new Map<string, number>();
+    for (const call of calls) {
+      const key = keyOf(call);
+      if (key !== undefined) sum.set(key, (sum.get(key) ?? 0) + call.ms);
+    }
+    return sum;
+  });
+  const keys = new Set(sums.flatMap((sum) => [...sum.keys()]));
+  return new Map([...keys].map((key) => [key, median(sums.map((sum) => sum.get(key) ?? 0))]));
+}

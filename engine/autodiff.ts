@@ -1,0 +1,51 @@
+/** Reverse-mode differentiation: the chain rule along the tape, its result being more nodes of the same graph. */
+import { ndarray } from '../formats/ndarray';
+import { formatShape, sameShape, type Tensor } from './tensor';
+
+/**
+ * The gradients of a scalar `loss` with respect to each of `wrt`, in that order.
+ * A tensor that the loss does not depend on is an error that names it.
+ */
+export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  const { graph } = loss;
+  if (loss.shape.length !== 0) throw new Error(`gradients: loss must be a scalar, got ${formatShape(loss.shape)}`);
+
+  const wanted = new Set<Tensor>(wrt);
+  const tape = [...graph.tape];
+  for (const { output, inputs } of tape) if (inputs.some((input) => wanted.has(input))) wanted.add(output);
+
+  const grads = new Map<Tensor, Tensor>([[loss, graph.constant(ndarray('float32', [], Float32Array.of(1)))]]);
+  for (const { output, inputs, backward } of tape.reverse()) {
+    const grad = grads.get(output);
+    if (!grad || !wanted.has(output)) continue;
+    const needs = inputs.map((input) => wanted.has(input));
+    const contributions = graph.scope(`grad/${output.name}`, () => backward(grad, needs));
+    inputs.forEach((input, i) => {
+      const contribution = contributions[i];
+      if (!needs[i] || !contribution) return;
+      if (!sameShape(contribution.shape, input.shape)) {
+        throw new Error(
+          `gradients: ${output.name} gave ${formatShape(contribution.shape)} for ` +
+            `${input.name} of shape ${formatShape(input.shape)}`,
+        );
+      }
+      const sum = grads.get(input);
+      const added = () => graph.emit('Add', [sum, contribution], input.shape);
+      grads.set(input, sum ? graph.scope(`grad/${input.name}`, added) : contribution);
+    });
+  }
+  return wrt.map((tensor) => {
+    const grad = grads.get(tensor);
+    if (!grad) throw new Error(`gradients: the loss does not depend on "${tensor.name}"`);
+    return grad;
+  });
+}
+
+/** The tensors that a loss depends on, through operators that have gradients. */
+export function ancestors(loss: Tensor): Set<Tensor> {
+  const found = new Set<Tensor>([loss]);
+  for (const { output, inputs } of [...loss.graph.tape].reverse()) {
+    if (found.has(output)) for (const input of inputs) found.add(input);
+  }
+  return found;
+}

@@ -1,0 +1,79 @@
+/**
+ * Arrays of NumPy in Python pickles, of Python 2 and 3 and all protocols: an array is rebuilt of its type, shape, order and
+ * bytes, which are a string, or bytes that are encoded as text, or a buffer.
+ */
+import { encodings, FormatError, readBytes } from './binary';
+import { UserError } from '../utils/errors';
+import { sizeOf, type NdArray } from './ndarray';
+import { fromFortranOrder } from './npy';
+import { Inert, Refusal, unpickle } from './pytorch/pickle';
+
+/** What a pickle holds; nothing in it is executed. A UserError of one line names the file where it is damaged. */
+export function readPickle(path: string): unknown {
+  const bytes = readBytes(path);
+  return refusing(path, () => {
+    if (bytes[0] !== 0x80) throw new FormatError('it does not begin as one of protocol 2 or later');
+    return unpickle(bytes, 0, new Map(), () => {
+      throw new FormatError('it refers to what is not in it');
+    }).value;
+  });
+}
+
+/** The array that a value of a pickle stands for, if it is one; `path` names the file in messages. */
+export function arrayIn(value: unknown, path: string): NdArray | undefined {
+  return refusing(path, () => arrayOf(value));
+}
+
+/** A text, which in pickles of Python 2, or of dicts that were read as bytes, is a string of bytes. */
+export function textIn(value: unknown): string | undefined {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
+  return typeof value === 'string' ? value : undefined;
+}
+
+function refusing<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError || error instanceof Refusal)) throw error;
+    throw new UserError(`${path}: not a valid pickle: ${error.message}`);
+  }
+}
+
+function arrayOf(value: unknown): NdArray | undefined {
+  if (!(value instanceof Inert)) return undefined;
+  const { global, args = [], state } = value;
+  if (/^numpy\.(_core|core)\.multiarray\._reconstruct$/.test(global) && Array.isArray(state)) {
+    const [, shape, type, isFortran, data] = state as unknown[];
+    return made(shape, type, isFortran === true, data);
+  }
+  if (/^numpy\.(_core|core)\.numeric\._frombuffer$/.test(global)) {
+    const [data, type, shape, order] = args;
+    return made(shape, type, order === 'F', data);
+  }
+  return undefined;
+}
+
+/** The types that are read, without their byte order. */
+const types = new Map(Object.entries({ u1: 'U8', i1: 'I8', i4: 'I32', i8: 'I64' }));
+
+function made(shape: unknown, type: unknown, isFortran: boolean, data: unknown): NdArray {
+  const name = type instanceof Inert && type.global === 'numpy.dtype' ? textIn(type.args?.[0]) : undefined;
+  const encoding = encodings.get(types.get(name?.replace(/^[|<]/, '') ?? '') ?? '');
+  if (!encoding)
+    throw new FormatError(`an array of ${name ?? 'no type'}, accepted are ${[...types.keys()].join(', ')}`);
+  const isShape =
+    Array.isArray(shape) && shape.every((length) => Number.isSafeInteger(length) && (length as number) >= 0);
+  const bytes = bytesIn(data);
+  if (!isShape || bytes?.length !== sizeOf(shape as number[]) * encoding.bytesPerElement) {
+    throw new FormatError('an array is not described as NumPy does');
+  }
+  const array = encoding.decode(shape as number[], bytes);
+  return isFortran ? fromFortranOrder(array) : array;
+}
+
+function bytesIn(data: unknown): Uint8Array | undefined {
+  if (data instanceof Uint8Array) return data;
+  // Python 3 has no bytes in old protocols: they are written as text of Latin-1.
+  const text = data instanceof Inert && data.global === '_codecs.encode' ? data.args?.[0] : data;
+  return typeof text === 'string' ? new Uint8Array(Buffer.from(text, 'latin1')) : undefined;
+}

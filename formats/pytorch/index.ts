@@ -1,0 +1,78 @@
+/**
+ * Checkpoints of PyTorch: the state dict in a file of torch.save, read without running anything of it.
+ *
+ *   pickle.ts      the pickle machine with its opcodes in opcodes.ts
+ *   tensors.ts     what a state dict may name, and tensors as strided views of storages
+ *   state_dict.ts  which of the objects in a file is the state dict
+ *   legacy.ts      the format before PyTorch 1.6
+ *   zip.ts         the format since
+ */
+import { FormatError, quoted, readBytes } from '../binary';
+import { UserError } from '../../utils/errors';
+import { type NamedArrays } from '../ndarray';
+import { openLegacy } from './legacy';
+import { Refusal } from './pickle';
+import { findStateDict } from './state_dict';
+import { byteLengthOf, toArray, type TensorView, type TorchArchive } from './tensors';
+import { openZip } from './zip';
+
+/** Tensors may share storages, but a file whose tensors need more memory than this many times its size is refused. */
+const maxExpansion = 8;
+
+/** Whether the bytes open as a file of torch.save does: a zip file, or a pickle. */
+export function isTorchCheckpoint(bytes: Uint8Array): boolean {
+  return isZip(bytes) || bytes[0] === 0x80;
+}
+
+/** Which state dict is read, and who is told where more than one might be meant. */
+export interface StateDictOptions {
+  /** Its path in the file, such as `model_ema`; the usual places where absent. */
+  readonly key?: string | undefined;
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+/**
+ * Reads the state dict of a file in either format of torch.save: the file's object itself, or what it holds under a usual
+ * key or the given one. Components of names that wrappers such as DataParallel add are taken off, half precision becomes
+ * float32, values that are not tensors are left out; every array has memory of its own. A UserError of one line names the
+ * file where it is missing, damaged, refused, or without state dict.
+ */
+export async function readTorchCheckpoint(path: string, options: StateDictOptions = {}): Promise<NamedArrays> {
+  return parseTorchCheckpoint(readBytes(path), path, options);
+}
+
+/** As `readTorchCheckpoint`, from bytes at hand. `path` is for messages. */
+export async function parseTorchCheckpoint(
+  bytes: Uint8Array,
+  path: string,
+  { key, log }: StateDictOptions = {},
+): Promise<NamedArrays> {
+  try {
+    if (!isTorchCheckpoint(bytes)) throw new FormatError('it is neither a zip file nor a pickle');
+    const archive = isZip(bytes) ? await openZip(bytes) : openLegacy(bytes);
+    const found = findStateDict(archive.root, key);
+    if (found.others.length > 0) {
+      const others = found.others.map(quoted).join(', ');
+      log?.(`${path}: takes the weights under ${quoted(found.path)}, not ${others}; "key" names others`);
+    }
+    return readTensors(found.tensors, archive.storages, maxExpansion * bytes.length);
+  } catch (error) {
+    if (error instanceof FormatError) throw new UserError(`${path}: not a valid PyTorch checkpoint: ${error.message}`);
+    if (error instanceof Refusal) throw new UserError(`${path}: refused: ${error.message}`);
+    throw error;
+  }
+}
+
+function isZip(bytes: Uint8Array): boolean {
+  return [0x50, 0x4b, 0x03, 0x04].every((byte, i) => bytes[i] === byte);
+}
+
+function readTensors(
+  views: ReadonlyMap<string, TensorView>,
+  storages: TorchArchive['storages'],
+  maxBytes: number,
+): NamedArrays {
+  const bytes = [...views.values()].reduce((sum, view) => sum + byteLengthOf(view), 0);
+  if (bytes > maxBytes) throw new Refusal(`its tensors would take ${bytes} bytes, accepted are ${maxBytes}`);
+  return new Map([...views].map(([name, view]) => [name, toArray(name, view, storages)]));
+}

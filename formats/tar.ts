@@ -1,0 +1,72 @@
+/** The files in a tar archive and where they lie in it, without reading them; names may be long (GNU, PAX, USTAR). */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { Header, Pax } from 'tar';
+import { UserError } from '../utils/errors';
+import { reading } from '../utils/files';
+
+export interface TarEntry {
+  readonly name: string;
+  /** Of its first byte. */
+  readonly position: number;
+  readonly size: number;
+}
+
+const BLOCK = 512;
+/** A header and what follows it: a small file mostly. */
+const WINDOW = 4096;
+const MAX_NAME = 2 ** 16;
+
+/**
+ * The files of an archive in their order; `text` reads a short one, of up to a megabyte. A UserError of one line names the
+ * archive where it is damaged.
+ */
+export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: () => string }> {
+  const file = reading(path, () => openSync(path, 'r'));
+  try {
+    const size = fstatSync(file).size;
+    const fail = (position: number, reason: string) =>
+      new UserError(`${path}: not a valid tar archive: ${reason} at byte ${position}`);
+    let window = { start: 0, bytes: Buffer.alloc(0) };
+    const at = (position: number, length: number): Buffer => {
+      const { start, bytes } = window;
+      if (position < start || position + length > start + bytes.length) {
+        const fresh = Buffer.alloc(Math.min(Math.max(length, WINDOW), size - position));
+        window = { start: position, bytes: fresh.subarray(0, readSync(file, fresh, 0, fresh.length, position)) };
+        if (window.bytes.length < length) throw fail(position, 'it is cut off');
+      }
+      return window.bytes.subarray(position - window.start, position - window.start + length);
+    };
+
+    let extended: Pax | undefined;
+    let everywhere: Pax | undefined;
+    let longName: string | undefined;
+    for (let position = 0; position + BLOCK <= size;) {
+      const header = new Header(Buffer.from(at(position, BLOCK)), 0, extended, everywhere);
+      if (header.nullBlock) return;
+      if (!header.cksumValid) throw fail(position, 'no header of a file');
+      const [begin, bytes] = [position + BLOCK, header.size ?? 0];
+      if (bytes > size - begin) throw fail(position, 'a file that is cut off');
+      const content = (most: number) => {
+        if (bytes > most) throw fail(position, `${bytes} bytes where there are up to ${most}`);
+        return at(begin, bytes).toString('utf8');
+      };
+      const own = position;
+      position = begin + BLOCK * Math.ceil(bytes / BLOCK);
+      if (header.type === 'ExtendedHeader') extended = Pax.parse(content(MAX_NAME), extended, false);
+      else if (header.type === 'GlobalExtendedHeader') everywhere = Pax.parse(content(MAX_NAME), everywhere, true);
+      else if (header.type === 'NextFileHasLongPath') longName = content(MAX_NAME).replace(/\0.*$/s, '');
+      else if (header.type !== 'NextFileHasLongLinkpath') {
+        const name = longName ?? header.path ?? '';
+        [extended, longName] = [undefined, undefined];
+        if (!['File', 'OldFile', 'ContiguousFile'].includes(header.type)) continue;
+        const text = () => {
+          if (bytes > 2 ** 20) throw fail(own, `${name} of ${bytes} bytes where a short text should be`);
+          return at(begin, bytes).toString('utf8');
+        };
+        yield { entry: { name, position: begin, size: bytes }, text };
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+}

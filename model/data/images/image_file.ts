@@ -1,0 +1,187 @@
+/**
+ * An image as training wants it: upright, on white where it is transparent, its first frame, its shorter side of a given
+ * length, its pixels those that torchvision's `Resize` makes of it.
+ */
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import sharp, { type Sharp } from 'sharp';
+import { messageOf } from '../../../utils/errors';
+import { decodeBitmap } from './bitmap';
+import type { Region } from '../dataset';
+import { decodeNetpbm } from './netpbm';
+import { checkedSize, type Picture } from './picture';
+import { resizedPixels } from './resize';
+
+/** A file, or what would be in it. */
+export type ImageSource = string | Uint8Array;
+
+/** What becomes of a colour profile: the stored numbers stay as they are, or they are converted to sRGB. */
+export type Icc = 'ignore' | 'convert';
+
+export interface DecodeOptions {
+  /** Length of the shorter side. */
+  readonly side: number;
+  readonly icc: Icc;
+}
+
+/** What is decoded; what a file holds is told by its bytes, not by its name. */
+const FORMATS = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
+/** Longer images lose their ends. */
+const MAX_RELATION = 4;
+/** From so many times its size on, an image is first brought to that by the decoder: what comes out differs by 2 of 255. */
+const ROUGH = 8;
+/** Part of the name of what is kept on disk: another decoder, or other rules, may round otherwise. */
+export const DECODER = `sharp ${sharp.versions.sharp}, sizes and pixels of torchvision`;
+
+// No other reader sees a file, also not to look what it is: that of SVG would read XML.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((kind) => `VipsForeignLoad${kind}`) });
+// A thread an image: there are always several at a time.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** An image of the size that it has, and whether it is a grey one. Throws an Error with the reason where that fails. */
+export async function decodeWhole(source: ImageSource, icc: Icc): Promise<Picture & { isGrey: boolean }> {
+  const { image, isGrey, pictureOf } = await open(source, icc);
+  return { ...(await pictureOf(image)), isGrey };
+}
+
+/** The same, its shorter side brought to a length. */
+export async function decode(source: ImageSource, { side, icc }: DecodeOptions): Promise<Picture> {
+  const { image, width, height, pictureOf } = await open(source, icc);
+  const longest = MAX_RELATION * Math.min(width, height);
+  const kept = { width: Math.min(width, longest), height: Math.min(height, longest) };
+  if (kept.width < width || kept.height < height) {
+    const [left, top] = [width - kept.width, height - kept.height].map((rest) => Math.floor(rest / 2));
+    image.extract({ left: left!, top: top!, ...kept });
+  }
+  const wanted = resizedTo(side, kept);
+  if (kept.width > ROUGH * wanted.width || kept.height > ROUGH * wanted.height) {
+    const rough = {
+      width: Math.min(kept.width, ROUGH * wanted.width),
+      height: Math.min(kept.height, ROUGH * wanted.height),
+    };
+    image.resize({ ...rough, fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
+  }
+  const picture = await pictureOf(image);
+  return { ...wanted, pixels: resizedPixels(picture, wanted) };
+}
+
+/** The same into a file that `readRegion` reads fast. */
+export async function decodeInto(
+  source: ImageSource,
+  options: DecodeOptions,
+  target: string,
+): Promise<Omit<Picture, 'pixels'>> {
+  const picture = await decode(source, options);
+  await sharpOf(picture).tiff({ compression: 'none' }).toFile(target);
+  return { height: picture.height, width: picture.width };
+}
+
+/** A region of a picture, or of a file that `decodeInto` wrote, as pixels of `side` × `side`. */
+export async function readRegion(
+  source: string | Picture,
+  { left, top, width, height }: Region,
+  side: number,
+): Promise<Uint8Array> {
+  if (typeof source === 'string') await refuseSpecial(source);
+  const image = typeof source === 'string' ? sharp(source) : sharpOf(source);
+  const part = image.extract({ left, top, width, height });
+  const { pixels } = await rgbOf(
+    width === side && height === side ? part : part.resize(side, side, { fit: 'fill', kernel: 'linear' }),
+  );
+  return pixels;
+}
+
+/** The sides that torchvision's `Resize(side)` gives an image: the shorter one is `side`, the longer one is cut to a whole number. */
+export function resizedTo(side: number, { width, height }: { width: number; height: number }): Omit<Picture, 'pixels'> {
+  const long = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
+  return width <= height ? { width: side, height: long } : { width: long, height: side };
+}
+
+/** Why a file could not be decoded, in one line. */
+export function failure(error: unknown): string {
+  return messageOf(error).trim().split('\n')[0]!;
+}
+
+interface Opened {
+  readonly image: Sharp;
+  /** Once it is upright. */
+  readonly width: number;
+  readonly height: number;
+  readonly isGrey: boolean;
+  /** The pixels of the image, whatever else is done to it. */
+  readonly pictureOf: (image: Sharp) => Promise<Picture>;
+}
+
+/** An image upright and opaque, not yet decoded. */
+async function open(source: ImageSource, icc: Icc): Promise<Opened> {
+  if (typeof source === 'string') await refuseSpecial(source);
+  const own = decoderOf(source);
+  if (own) {
+    const picture = own(typeof source === 'string' ? readFileSync(source) : source);
+    return { ...picture, image: sharpOf(picture), isGrey: false, pictureOf: rgbOf };
+  }
+  const image = sharp(source, { failOn: 'error', limitInputPixels: false, ignoreIcc: icc === 'ignore' });
+  const { format, space, width, height, autoOrient } = await image.metadata();
+  if (!FORMATS.includes(format))
+    throw new Error(`it is ${format}, accepted are ${[...FORMATS, 'bmp', 'pbm', 'pgm', 'ppm'].join(', ')}`);
+  checkedSize(width, height);
+  image.autoOrient();
+  if (space === 'cmyk' && icc === 'ignore') {
+    image.pipelineColourspace('cmyk').toColourspace('cmyk');
+    return { image, ...autoOrient, isGrey: false, pictureOf: cmykOf };
+  }
+  image.flatten({ background: 'white' }).toColourspace('srgb');
+  return { image, ...autoOrient, isGrey: space === 'b-w' || space === 'grey16', pictureOf: rgbOf };
+}
+
+/** A pipe would hold one of the threads that read files for ever. */
+async function refuseSpecial(path: string): Promise<void> {
+  if (!(await stat(path)).isFile()) throw new Error('not a regular file');
+}
+
+/** What decodes a file that the library does not. */
+function decoderOf(source: ImageSource): ((bytes: Uint8Array) => Picture) | undefined {
+  const [first, second] = typeof source === 'string' ? headOf(source) : source;
+  if (first === 0x42 && second === 0x4d) return decodeBitmap;
+  if (first === 0x50 && second !== undefined && second >= 0x31 && second <= 0x36) return decodeNetpbm;
+  return undefined;
+}
+
+function headOf(path: string): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    const head = new Uint8Array(2);
+    return head.subarray(0, readSync(file, head, 0, 2, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function sharpOf({ pixels, width, height }: Picture): Sharp {
+  return sharp(pixels, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+}
+
+async function rgbOf(image: Sharp): Promise<Picture> {
+  return decoded(image, 3);
+}
+
+/** Without a profile, as Pillow takes it: ink on white, whose stored numbers are what is left of it. */
+async function cmykOf(image: Sharp): Promise<Picture> {
+  const { pixels: inks, ...size } = await decoded(image, 4);
+  const pixels = new Uint8Array((inks.length / 4) * 3);
+  for (let from = 0, to = 0; from < inks.length; from += 4) {
+    const light = 255 - inks[from + 3]!;
+    for (let i = 0; i < 3; i++) pixels[to++] = light - Math.round((inks[from + i]! * light) / 255);
+  }
+  return { ...size, pixels };
+}
+
+async function decoded(image: Sharp, channels: number): Promise<Picture> {
+  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  if (info.channels !== channels) {
+    throw new Error(`it has ${info.channels} channels once decoded, expected are ${channels}`);
+  }
+  return { pixels: data, height: info.height, width: info.width };
+}

@@ -1,0 +1,166 @@
+/**
+ * A data set of images of many sizes, each in a file of its own or inside a larger one: all of them are decoded once, when
+ * they are seen for the first time, and read again when they are wanted.
+ */
+import { join } from 'node:path';
+import { UserError } from '../../../utils/errors';
+import type { ImageSetParams } from '../../experiment/params';
+import { Random } from '../../../utils/random';
+import { counted } from '../../../utils/words';
+import { channelsFirst } from '../files/channels_first';
+import type { Dataset, FileSplit, Region } from '../dataset';
+import { decode, failure, readRegion } from './image_file';
+import { ImageIndex, sourceOf, type FoundImage } from './image_index';
+import type { Part } from '../files/parts';
+import type { Picture } from './picture';
+
+/** Those of the images of ImageNet. */
+const normalize = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+/** Bad images that are named one by one. */
+const NAMED = 20;
+
+export interface LabelledImage extends FoundImage {
+  readonly part: Part;
+  readonly label: number;
+}
+
+/** Labelled images, and what is worth a line in the log about how they were found. */
+export interface ImageSet {
+  readonly classes: readonly string[];
+  readonly images: readonly LabelledImage[];
+  readonly remarks: readonly string[];
+}
+
+/** An image that can be trained on, as it lies ready. */
+interface ReadyImage extends LabelledImage {
+  /** Where it is kept decoded, if it is. */
+  readonly cached: string | undefined;
+  readonly height: number;
+  readonly width: number;
+}
+
+export type ImageProgress = (done: number, total: number) => void;
+
+/**
+ * Checks the images of a set that lies in `dir`. A UserError names a bad one where these are refused, a class without an
+ * image to train on, or a part without images.
+ */
+export async function loadImageSet(
+  name: string,
+  dir: string,
+  { classes, images, remarks }: ImageSet,
+  params: ImageSetParams & { readonly size: number },
+  onProgress?: ImageProgress,
+): Promise<Dataset<FileSplit>> {
+  const { size, on_bad_image: onBadImage, icc = 'ignore' } = params;
+  const { index, verdicts } = await ImageIndex.of(dir, images, {
+    side: params.resize ?? Math.round((size * 8) / 7),
+    icc,
+    cache: params.cache,
+    maxBytes: params.cache_gigabytes * 1e9,
+    onProgress,
+  });
+  const bad: string[] = [];
+  const ready = images.flatMap((image, i): ReadyImage[] => {
+    const verdict = verdicts[i]!;
+    if ('reason' in verdict) {
+      bad.push(`${join(dir, image.file)}: ${verdict.reason}`);
+      return [];
+    }
+    const { height, width, cached } = verdict;
+    return [{ ...image, cached: cached ? index.cachePath(image) : undefined, height, width }];
+  });
+  if (bad.length > 0 && onBadImage === 'refuse') {
+    const more = bad.length > 1 ? `, and ${counted(bad.length - 1, 'more bad image')}` : '';
+    throw new UserError(`${bad[0]}${more}; remove what is bad, or set "dataset.on_bad_image" to "skip"`);
+  }
+  refuseEmpty(dir, classes, ready);
+  const splitOf = (part: Part): FileSplit =>
+    splitFrom(
+      dir,
+      ready.filter((image) => image.part === part),
+      index,
+      size,
+    );
+  const has = (part: Part) => ready.some((image) => image.part === part);
+  return {
+    name,
+    classes,
+    shape: [3, size, size],
+    normalize,
+    augmentation: 'random_resized_crop+flip',
+    train: splitOf('train'),
+    ...(has('test') && has('val') && { validation: splitOf('val') }),
+    test: splitOf(has('test') ? 'test' : 'val'),
+    remarks: [
+      ...remarks,
+      ...bad.slice(0, NAMED).map((line) => `${line}; skipped`),
+      ...(bad.length > NAMED ? [`${dir}: ${bad.length} bad images in all, skipped`] : []),
+    ],
+  };
+}
+
+/** round(test · n) of the n images of each class become test images, drawn by the seed. */
+export function heldOut<T extends { readonly part: Part; readonly label: number }>(
+  images: readonly T[],
+  classes: number,
+  { test, seed }: Pick<ImageSetParams, 'test' | 'seed'>,
+): T[] {
+  const random = new Random(seed, 'folder');
+  const byClass = Array.from({ length: classes }, (): T[] => []);
+  for (const image of images) byClass[image.label]!.push(image);
+  return byClass.flatMap((own, label) => {
+    const chosen = new Set(random.permutation(own.length, label).subarray(0, Math.round(test * own.length)));
+    return own.map((image, i): T => (chosen.has(i) ? { ...image, part: 'test' } : image));
+  });
+}
+
+function refuseEmpty(dir: string, classes: readonly string[], images: readonly LabelledImage[]): void {
+  const trained = new Set(images.filter(({ part }) => part === 'train').map(({ label }) => label));
+  if (trained.size === 0) throw new UserError(`${dir}: no image to train on in it`);
+  const empty = classes.filter((_, label) => !trained.has(label));
+  if (empty.length > 0) {
+    const more = empty.length > 1 ? `, nor for ${empty.length - 1} of the others` : '';
+    throw new UserError(`${dir}: no image to train on for the class ${JSON.stringify(empty[0])}${more}`);
+  }
+  if (images.length === images.filter(({ part }) => part === 'train').length) {
+    throw new UserError(`${dir}: no image to test on in it`);
+  }
+}
+
+/** The images of a part, read when they are wanted. */
+function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex, size: number): FileSplit {
+  const picture = async (image: ReadyImage): Promise<Picture> => {
+    const path = join(dir, image.file);
+    const decoded = await decode(await sourceOf(dir, image), index.options).catch((error: unknown) => {
+      throw new UserError(`${path}: ${failure(error)}; it was a good image when the run began`);
+    });
+    if (decoded.height !== image.height || decoded.width !== image.width) {
+      throw new UserError(`${path}: changed since the run began`);
+    }
+    return decoded;
+  };
+  return {
+    size: images.length,
+    labels: Int32Array.from(images, ({ label }) => label),
+    sizeOf: (example) => [images[example]!.height, images[example]!.width],
+    read: async (example, region) => {
+      const image = images[example]!;
+      const place = region ?? middle(image, size);
+      // What is no longer in the cache is decoded once more.
+      const kept =
+        image.cached === undefined ? undefined : await readRegion(image.cached, place, size).catch(() => undefined);
+      return channelsFirst(kept ?? (await readRegion(await picture(image), place, size)), size * size);
+    },
+  };
+}
+
+/** The square of `side` in the middle, where torchvision's `CenterCrop` has it. */
+function middle({ height, width }: Omit<Picture, 'pixels'>, side: number): Region {
+  return { left: halved(width - side), top: halved(height - side), width: side, height: side };
+}
+
+/** Half of a whole number, rounded to an even one as Python rounds. */
+function halved(value: number): number {
+  return value % 2 === 0 ? value / 2 : 2 * Math.round(value / 4);
+}

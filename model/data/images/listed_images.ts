@@ -1,0 +1,136 @@
+/** Images whose classes a list tells: all of a set that has no folders for them, or those of parts that have none. */
+import { isAbsolute, join } from 'node:path';
+import { UserError } from '../../../utils/errors';
+import { isFile } from '../../../utils/files';
+import { byCharacters } from './image_files';
+import type { FoundImage } from './image_index';
+import type { LabelledImage } from './image_set';
+import { readLabelList, type ListRow, type ListSpec } from './label_list';
+import type { Part } from '../files/parts';
+
+/** An image that may be in a list, and the part whose folder it is in. */
+export interface Candidate extends FoundImage {
+  readonly part: Part | undefined;
+}
+
+/** `"labels"` of params.json; a path counts from the folder of the set, or else from the working directory. */
+export type LabelsParam = string | ListSpec | readonly string[];
+
+export interface Listed {
+  readonly classes: readonly string[];
+  readonly images: readonly LabelledImage[];
+  /** Images that no list has. */
+  readonly others: number;
+}
+
+/**
+ * Looks up what lists say of images. `classes` are those that there are already, to be met by name or by number; where
+ * there are none, those of the lists are taken in the order of their characters, or as numbers.
+ */
+export function listedImages(
+  dir: string,
+  labels: LabelsParam,
+  candidates: readonly Candidate[],
+  classes?: readonly string[],
+): Listed {
+  const specs = (Array.isArray(labels) ? labels : [labels]) as readonly (string | ListSpec)[];
+  const lists = specs.map((spec) => {
+    const { file, ...columns } = typeof spec === 'string' ? { file: spec } : spec;
+    const inside = join(dir, file);
+    const path = !isAbsolute(file) && isFile(inside) ? inside : file;
+    return { path, rows: readLabelList({ file: path, ...columns }) };
+  });
+  const rows = lists.flatMap((list) => list.rows);
+  const names = classes ?? classesOf(rows);
+  const labelOf = labelsBy(names, classes !== undefined);
+  const found = lists.flatMap((list) => placed(dir, list, candidates));
+  const used = new Set(found.map(({ image }) => image.file));
+  const images = found.map(({ image, row }): LabelledImage => {
+    const label = labelOf(row);
+    return { ...image, label, part: row.part ?? image.part ?? 'train' };
+  });
+  return { classes: names, images, others: candidates.filter(({ file }) => !used.has(file)).length };
+}
+
+/** The image of each row of a list. */
+function placed(
+  dir: string,
+  { path, rows }: { path: string; rows: readonly ListRow[] },
+  candidates: readonly Candidate[],
+): { row: ListRow; image: Candidate }[] {
+  if (rows[0]!.image === undefined) {
+    const own = candidates
+      .filter(({ part }) => rows[0]!.part === undefined || part === rows[0]!.part)
+      .sort((a, b) => byCharacters(a.file, b.file));
+    if (own.length !== rows.length) {
+      throw new UserError(`${path}: ${rows.length} classes for ${own.length} images in ${dir}`);
+    }
+    return rows.map((row, i) => ({ row, image: own[i]! }));
+  }
+  const byName = namesOf(candidates);
+  let missing = 0;
+  let first: ListRow | undefined;
+  const found = rows.flatMap((row) => {
+    const image = imageOf(row, byName);
+    if (image) return [{ row, image }];
+    first ??= row;
+    missing++;
+    return [];
+  });
+  if (first) {
+    const more = missing > 1 ? `, and ${missing - 1} more that are not there` : '';
+    throw new UserError(`${first.place}: no image ${JSON.stringify(first.image)} in ${dir}${more}`);
+  }
+  return found;
+}
+
+/** Images by all that a list may call them: their path or the end of it, with or without the ending. */
+function namesOf(candidates: readonly Candidate[]): Map<string, Candidate[]> {
+  const byName = new Map<string, Candidate[]>();
+  for (const candidate of candidates) {
+    const folders = candidate.file.split(/[\\/]/);
+    for (let i = 0; i < folders.length; i++) {
+      const path = folders.slice(i).join('/');
+      for (const name of [path, path.replace(/\.[^./]+$/, '')]) {
+        const own = byName.get(name);
+        if (own) own.push(candidate);
+        else byName.set(name, [candidate]);
+      }
+    }
+  }
+  return byName;
+}
+
+/** The path may be one on another machine, whose end is what counts. */
+function imageOf({ image, part, place }: ListRow, byName: ReadonlyMap<string, Candidate[]>): Candidate | undefined {
+  const folders = image!.split('/').filter((name) => name !== '' && name !== '.');
+  for (let i = 0; i < folders.length; i++) {
+    const found = byName.get(folders.slice(i).join('/'));
+    if (!found) continue;
+    const own = found.length > 1 && part ? found.filter((one) => one.part === part) : found;
+    if (own.length === 1) return own[0];
+    const [a, b] = own.length > 1 ? own : found;
+    throw new UserError(`${place}: ${JSON.stringify(image)} may be ${a!.file} or ${b!.file}`);
+  }
+  return undefined;
+}
+
+/** The classes that lists name: in the order of their characters, or of their values where all are whole numbers. */
+function classesOf(rows: readonly ListRow[]): string[] {
+  const names = [...new Set(rows.map(({ label }) => label))];
+  const isNumbered = names.every((name) => /^\d+$/.test(name));
+  return names.sort(isNumbered ? (a, b) => Number(a) - Number(b) : byCharacters);
+}
+
+function labelsBy(classes: readonly string[], mayCount: boolean): (row: ListRow) => number {
+  const numbers = new Map(classes.map((name, i) => [name, i]));
+  return ({ label, place }) => {
+    const own = numbers.get(label);
+    if (own !== undefined) return own;
+    if (mayCount && /^\d+$/.test(label) && Number(label) < classes.length) return Number(label);
+    throw new UserError(
+      `${place}: ${JSON.stringify(label)} is no class to train on: these are ${classes.length}, from ` +
+        `${JSON.stringify(classes[0])} to ${JSON.stringify(classes.at(-1))}`,
+    );
+  };
+}

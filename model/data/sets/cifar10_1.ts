@@ -1,0 +1,59 @@
+/**
+ * CIFAR-10.1 (Recht, Roelofs, Schmidt & Shankar, "Do CIFAR-10 classifiers generalize to CIFAR-10?", 2018): 2,000 new images
+ * for the classes of CIFAR-10, to test on, 200 of each class in version 6; 2,021 in version 4. Training images are those of
+ * CIFAR-10.
+ */
+import { UserError } from '../../../utils/errors';
+import { readNpy } from '../../../formats/npy';
+import { channelsFirst } from '../files/channels_first';
+import { loadCifar10 } from './cifar10';
+import type { StoredDataset, StoredSplit } from '../dataset';
+import type { Source } from '../files/download';
+import { filesIn } from '../files/records';
+
+const url = 'https://github.com/modestyachts/CIFAR-10.1/raw/master/datasets/';
+
+export type Cifar101Version = 'v4' | 'v6';
+
+const filesOf = (version: Cifar101Version) => ['data', 'labels'].map((kind) => `cifar10.1_${version}_${kind}.npy`);
+
+/** Only those of version 6 are known by their digests, and fetched. */
+const digests = [
+  '2997188e5816f5bd545dc77771b6227828c28146049fcecf3fa10775474cacc6',
+  'ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448',
+];
+
+export function cifar101Source(version: Cifar101Version = 'v6'): Source {
+  const names = filesOf(version);
+  return {
+    files: version === 'v6' ? names.map((name, i) => ({ url: url + name, sha256: digests[i]! })) : [],
+    advice: `put ${names.join(' and ')} there, or set "test_dir"`,
+    forms: [],
+  };
+}
+
+/** CIFAR-10 of the folder `dir`, with the test images in `testDir` in place of its own. */
+export function loadCifar101(dir: string, testDir: string, version: Cifar101Version = 'v6'): StoredDataset {
+  const [imageFile, labelFile] = filesIn(testDir, filesOf(version), 'CIFAR-10.1');
+  return { ...loadCifar10(dir), name: 'cifar10.1', test: readArrays(imageFile!, labelFile!) };
+}
+
+/** uint8 (N, 32, 32, 3), and as many class numbers from 0 to 9. */
+function readArrays(imageFile: string, labelFile: string): StoredSplit {
+  const pixels = readNpy(imageFile);
+  const [size = 0, ...sides] = pixels.shape;
+  if (pixels.dtype !== 'uint8' || sides.join() !== '32,32,3') {
+    const found = `${pixels.dtype} [${pixels.shape.join(', ')}]`;
+    throw new UserError(`${imageFile}: holds ${found}, accepted is uint8 [N, 32, 32, 3]`);
+  }
+  const numbers = readNpy(labelFile);
+  if (numbers.shape.join() !== String(size)) {
+    throw new UserError(`${labelFile}: has the shape [${numbers.shape.join(', ')}], accepted is [${size}]`);
+  }
+  const classes = Array.from(numbers.data, Number);
+  const wrong = classes.findIndex((label) => !Number.isInteger(label) || label < 0 || label > 9);
+  if (wrong >= 0) {
+    throw new UserError(`${labelFile}: element ${wrong} is the label ${classes[wrong]}, labels are 0 to 9`);
+  }
+  return { images: channelsFirst(pixels.data as Uint8Array, 32 * 32), labels: Uint8Array.from(classes), size };
+}

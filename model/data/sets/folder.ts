@@ -1,0 +1,171 @@
+/**
+ * Folders of images: `<dir>/{train,val,test}/<class>/**`, as torchvision's ImageFolder has them, or `<dir>/<class>/**`, of
+ * which a part is held out to test on. Classes are the names of folders, in the order of their characters; of images that
+ * lie in none a list tells them.
+ */
+import { join } from 'node:path';
+import { UserError } from '../../../utils/errors';
+import { isFile } from '../../../utils/files';
+import type { FolderParams } from '../../experiment/params';
+import { counted } from '../../../utils/words';
+import type { Dataset, FileSplit } from '../dataset';
+import { entriesOf, imagesBelow, isImageName, LeftAlone } from '../images/image_files';
+import { heldOut, loadImageSet, type ImageProgress, type ImageSet, type LabelledImage } from '../images/image_set';
+import { listedImages, type Candidate } from '../images/listed_images';
+import { partCalled, type Part } from '../files/parts';
+
+/** Finds and checks the images of a folder. */
+export async function loadFolder(params: FolderParams, onProgress?: ImageProgress): Promise<Dataset<FileSplit>> {
+  return loadImageSet('folder', params.dir, imageSetIn(params), params, onProgress);
+}
+
+/** The list of classes that Tiny ImageNet has for its validation images. */
+const TINY_LIST = 'val_annotations.txt';
+/** A kind of files that are left alone. */
+const STRAY = 'outside of the folders of classes';
+
+/** Where a folder has the images of its parts. */
+type Parts = ReadonlyMap<Part, string>;
+
+/** All files that may be images, class by class in the order of their names. */
+function imageSetIn(params: FolderParams): ImageSet {
+  const { dir, labels } = params;
+  const leftAlone = new LeftAlone();
+  const { folders, files } = entriesOf(dir, leftAlone);
+  const parts = partsOf(dir, folders);
+  const isParted = parts.has('train');
+  const root = isParted ? parts.get('train')! : '';
+  const classes = isParted ? entriesOf(join(dir, root), leftAlone).folders : folders;
+  for (const name of files) if (!isImageName(name)) leftAlone.addFile(name);
+  const remarks = isParted ? besides(dir, folders, root) : [];
+  const finished = (set: Omit<ImageSet, 'remarks'>): ImageSet => {
+    const isWhole = set.images.some(({ part }) => part !== 'train');
+    const images = isWhole ? set.images : heldOut(set.images, set.classes.length, params);
+    return { ...set, images, remarks: [...remarks, ...leftAlone.remarks(dir)] };
+  };
+
+  if (labels !== undefined && (!isParted || classes.length < 2)) {
+    const { others, ...set } = listedImages(dir, labels, candidatesIn(dir, parts, leftAlone));
+    for (let i = 0; i < others; i++) leftAlone.add('without a label');
+    return finished(set);
+  }
+  refuseFewer(dir, root, classes);
+  const found = classes.flatMap((name, label) => classImages(dir, join(root, name), 'train', label, leftAlone));
+  for (const name of isParted ? entriesOf(join(dir, root)).files : files) {
+    if (isImageName(name)) leftAlone.add(STRAY);
+  }
+  const flat: Candidate[] = [];
+  const rest = (['val', 'test'] as const).flatMap((part) => {
+    const folder = isParted ? parts.get(part) : undefined;
+    if (folder === undefined) return [];
+    const own = imagesOfPart(dir, part, folder, classes, leftAlone);
+    if (own) return own;
+    const images = imagesBelow(dir, folder, leftAlone).map((image): Candidate => ({ ...image, part }));
+    if (labels !== undefined) flat.push(...images);
+    else if (images.length > 0) remarks.push(unlabelled(join(dir, folder), part, images.length));
+    return [];
+  });
+  if (labels === undefined) return finished({ classes, images: [...found, ...rest] });
+  const { images, others } = listedImages(dir, labels, flat, classes);
+  for (let i = 0; i < others; i++) leftAlone.add('without a label');
+  return finished({ classes, images: [...found, ...rest, ...images] });
+}
+
+/** The folders of the parts, if they are any: where there are classes beside `train`, it is one of them. */
+function partsOf(dir: string, folders: readonly string[]): Parts {
+  const parts = new Map<Part, string>();
+  const train = folders.find((name) => partCalled(name) === 'train');
+  const hasOthers = folders.some((name) => partCalled(name) === undefined);
+  if (train !== undefined && hasOthers && entriesOf(join(dir, train)).folders.length === 0) return parts;
+  for (const name of folders) {
+    const part = partCalled(name);
+    if (!part) continue;
+    const other = parts.get(part);
+    if (other !== undefined) {
+      throw new UserError(`${dir}: both ${other} and ${name} would be "${part}": move one of them elsewhere`);
+    }
+    parts.set(part, name);
+  }
+  return parts.has('train') ? parts : new Map();
+}
+
+/** A line about folders beside `train` that are no parts. */
+function besides(dir: string, folders: readonly string[], train: string): string[] {
+  const others = folders.filter((name) => partCalled(name) === undefined);
+  if (others.length === 0) return [];
+  const shown = others.slice(0, 5).join(', ') + (others.length > 5 ? ` and ${others.length - 5} more` : '');
+  return [`${dir}: beside ${train} left alone, as no part of the data set: ${shown}`];
+}
+
+function classImages(dir: string, folder: string, part: Part, label: number, leftAlone: LeftAlone): LabelledImage[] {
+  const images = imagesBelow(dir, folder, leftAlone);
+  if (images.length === 0 && part === 'train') {
+    throw new UserError(
+      `${join(dir, folder)}: a class without an image: remove the folder, or put images there (accepted are JPEG, PNG, ` +
+        'WebP, GIF, TIFF, AVIF, BMP, PPM, PGM and PBM)',
+    );
+  }
+  return images.map((image) => ({ ...image, part, label }));
+}
+
+/** The images of `val` or `test`; undefined where they are in no folders of classes. */
+function imagesOfPart(
+  dir: string,
+  part: Part,
+  folder: string,
+  classes: readonly string[],
+  leftAlone: LeftAlone,
+): LabelledImage[] | undefined {
+  const path = join(dir, folder);
+  const { folders } = entriesOf(path);
+  if (isFile(join(path, TINY_LIST))) {
+    const candidates = imagesBelow(dir, folder, leftAlone).map((image): Candidate => ({ ...image, part }));
+    return [...listedImages(dir, join(folder, TINY_LIST), candidates, classes).images];
+  }
+  if (folders.every((name) => name === 'images' && !classes.includes(name))) return undefined;
+  const unknown = folders.find((name) => !classes.includes(name));
+  if (unknown !== undefined) {
+    throw new UserError(`${join(path, unknown)}: a class without training images: ${dir} has none to train on`);
+  }
+  for (const name of entriesOf(path, leftAlone).files) {
+    if (isImageName(name)) leftAlone.add(STRAY);
+    else leftAlone.addFile(name);
+  }
+  return classes.flatMap((name, label) =>
+    folders.includes(name) ? classImages(dir, join(folder, name), part, label, leftAlone) : [],
+  );
+}
+
+/** What becomes of images whose classes nothing tells: those to test on are left alone, as in most contests. */
+function unlabelled(path: string, part: Part, images: number): string {
+  if (part === 'test') return `${path}: left alone, as nothing tells the classes of ${counted(images, 'image')}`;
+  throw new UserError(
+    `${path}: ${counted(images, 'image')} without folders of classes, as ImageNet's validation images are unpacked: ` +
+      'name the list of their classes with "dataset.labels"',
+  );
+}
+
+/** Images of a set whose classes a list tells. */
+function candidatesIn(dir: string, parts: Parts, leftAlone: LeftAlone): Candidate[] {
+  if (parts.size === 0) return imagesBelow(dir, '', leftAlone).map((image) => ({ ...image, part: undefined }));
+  return [...parts].flatMap(([part, folder]) =>
+    imagesBelow(dir, folder, leftAlone).map((image) => ({ ...image, part })),
+  );
+}
+
+/** Says what is there instead of two classes or more. */
+function refuseFewer(dir: string, root: string, classes: readonly string[]): void {
+  if (classes.length >= 2) return;
+  const path = join(dir, root);
+  const images = entriesOf(path).files.filter(isImageName).length;
+  const [only] = classes;
+  const wrapped = only !== undefined && entriesOf(join(path, only)).folders.length >= 2;
+  const hint = wrapped
+    ? `: is ${join(path, only)} meant?`
+    : images > 0
+      ? `; ${counted(images, 'image')} in none: name the list of their classes with "dataset.labels"`
+      : '';
+  throw new UserError(
+    `${path}: ${counted(classes.length, 'folder')} in it, but a folder is needed for each of two classes or more${hint}`,
+  );
+}

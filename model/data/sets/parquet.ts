@@ -1,0 +1,63 @@
+/** Images and labels in Parquet files, as Hugging Face stores them: one file, or a folder of shards by part. */
+import { statSync } from 'node:fs';
+import { relative } from 'node:path';
+import { UserError } from '../../../utils/errors';
+import type { ParquetParams } from '../../experiment/params';
+import type { Dataset } from '../dataset';
+import { byCharacters } from '../images/image_files';
+import type { ImageProgress } from '../images/image_set';
+import { loadPacked, type PackedImage } from '../images/packed_images';
+import { ParquetFile } from '../files/parquet_file';
+import type { Part } from '../files/parts';
+import { shardsIn } from '../files/shards';
+
+/** Reads the labels of all shards, and the images as `size` asks for. */
+export async function loadParquet(params: ParquetParams, onProgress?: ImageProgress): Promise<Dataset> {
+  const { dir, shards } = shardsIn(params.dir, '.parquet');
+  const files: { part: Part; file: ParquetFile }[] = [];
+  for (const { path, part } of shards) files.push({ part, file: await ParquetFile.open(path, params) });
+  const { classes, labelOf } = classesOf(files.map(({ file }) => file));
+  const remarks: string[] = [];
+  const images = files.flatMap(({ part, file }) => {
+    const stats = statSync(file.path);
+    const own = file.labels.flatMap((label, row): PackedImage[] => {
+      if (label === -1) return [];
+      const name = `${relative(dir, file.path)}#${row}`;
+      return [{ file: name, stats, part, label: labelOf(file, label, row), content: () => file.image(row) }];
+    });
+    const without = file.labels.length - own.length;
+    if (without > 0) remarks.push(`${file.path}: ${without} image(s) without a label left alone`);
+    return own;
+  });
+  return loadPacked('parquet', dir, { classes, images, remarks }, params, onProgress);
+}
+
+/** The classes of all shards: those that the files name, names in the order of their characters, or numbers. */
+function classesOf(files: readonly ParquetFile[]) {
+  const named = files.find(({ names }) => names)?.names;
+  const other = named && files.find(({ names }) => names && names.join('\n') !== named.join('\n'));
+  if (other) {
+    const i = named.findIndex((name, place) => name !== other.names![place]);
+    const [ours, theirs] = [named[i], other.names![i]].map((name) =>
+      name === undefined ? 'none' : JSON.stringify(name),
+    );
+    throw new UserError(`${other.path}: class ${i} is ${theirs}, but ${ours} in ${files[0]!.path}`);
+  }
+  const all = files.flatMap(({ labels }) => labels);
+  const texts = [...new Set(all.filter((label) => typeof label === 'string'))].sort(byCharacters);
+  const highest = all.reduce<number>((most, label) => (typeof label === 'number' ? Math.max(most, label) : most), -1);
+  if (highest >= MAX_CLASSES) throw new UserError(`${files[0]!.path}: a class has the number ${highest}`);
+  const classes = named ?? (texts.length > 0 ? texts : Array.from({ length: highest + 1 }, (_, i) => String(i)));
+  const numbers = new Map(classes.map((name, i) => [name, i]));
+  const labelOf = (file: ParquetFile, label: number | string, row: number): number => {
+    const number = typeof label === 'string' ? numbers.get(label) : label;
+    if (number !== undefined && Number.isInteger(number) && number >= 0 && number < classes.length) return number;
+    throw new UserError(
+      `${file.path}: row ${row} has the label ${JSON.stringify(label)}, labels are 0 to ${classes.length - 1}`,
+    );
+  };
+  return { classes, labelOf };
+}
+
+/** More than any set of images has; a number in a file costs nothing. */
+const MAX_CLASSES = 2 ** 16;

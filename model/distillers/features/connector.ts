@@ -1,0 +1,10 @@
+/** What brings a student's map to the channels of the teacher's (Heo et al. 2019). */
+import { normal } from '../../../engine/initializers';
+import type { Tensor } from '../../../engine/tensor';
+import type { Layers } from '../../nets/layers';
+
+/** 1×1 convolution, N(0, 2 / channels), and BatchNorm: `<name>.0` and `<name>.1`. */
+export function connector(layers: Layers, name: string, x: Tensor, channels: number): Tensor {
+  const init = normal(Math.sqrt(2 / channels));
+  return layers.batchNorm(`${name}.1`, layers.conv(`${name}.0`, x, channels, { kernel: 1, init }));
+}

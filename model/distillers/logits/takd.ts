@@ -1,0 +1,53 @@
+/** Teacher assistants (Mirzadeh et al. 2020, "Improved knowledge distillation via teacher assistant"). */
+import { nets } from '../../nets/index';
+import type { Distiller } from '../distiller';
+import { kd, type KdOptions } from './kd';
+
+export interface TakdOptions extends KdOptions {
+  readonly assistants: readonly string[];
+}
+
+/**
+ * A chain of runs, each distilled by `kd` from the best weights of the one before: the teacher of params.json teaches the
+ * first assistant, the last assistant the student. Everything else, epochs too, is as params.json says for all of them.
+ */
+export const takd: Distiller<TakdOptions> = {
+  title: 'Soft targets handed down by assistants between teacher and student (Mirzadeh et al. 2020)',
+  options: {
+    assistants: {
+      type: 'array',
+      items: { enum: Object.keys(nets) },
+      minItems: 1,
+      default: ['resnet20'],
+      description: 'a list of nets',
+      title: 'nets between teacher and student, in the order in which they are trained',
+    },
+    ...kd.options,
+  },
+  needsTeacher: true,
+  ownsLabels: true,
+  losses: (setting) => kd.losses!(setting),
+  stages: ({ assistants, ...soft }, { method, num_channels, hidden_sizes, optimizer, weight_decay, schedule }) =>
+    [...assistants, undefined].map((net, i) => ({
+      name: net ?? 'student',
+      changes: (before) => ({
+        ...(net !== undefined && {
+          model_version: `${net}_distill`,
+          method: method.map((one) => (one.name === 'takd' ? { ...soft, name: 'kd' } : one)),
+          init: undefined,
+          // Not those that the assistant's net has by default: the learning rate is the student's.
+          optimizer,
+          weight_decay,
+          schedule,
+        }),
+        ...(before !== undefined && {
+          teacher: {
+            model: assistants[i - 1],
+            checkpoint: `${before}/best.safetensors`,
+            num_channels,
+            hidden_sizes,
+          },
+        }),
+      }),
+    })),
+};

@@ -1,0 +1,84 @@
+/** A trained network as others run it: an ONNX file from pixels to logits, with nothing of training left. */
+import { Graph } from '../../engine/graph';
+import { fold } from '../../engine/onnx/fold';
+import { ForeignModel } from '../../engine/onnx/foreign';
+import { toOpset17 } from '../../engine/onnx/opset17';
+import { valuesOf } from '../../engine/onnx/rewrite';
+import { writeModel } from '../../engine/onnx/write';
+import { raw } from '../../engine/ops/elementwise';
+import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import type { ImageShape } from '../data/dataset';
+import type { Batch } from '../data/loader';
+import { Layers } from '../nets/layers';
+import type { Model } from '../nets/model';
+
+/** A property of the file that says that it takes pixels in [0, 1] as they are, and normalises them itself. */
+export const INPUT_RANGE = { key: 'input_range', value: '[0, 1]' } as const;
+
+/**
+ * The network in evaluation mode with these weights, BatchNorm folded: `images`, float32 (N, C, H, W) in [0, 1], which it
+ * normalises itself, to `logits`, float32 (N, classes). In version 17 of ONNX's operator set.
+ */
+export function deploymentGraph(model: Model, weights: NamedArrays): Graph {
+  const graph = new Graph();
+  const { mean, std } = model.normalize;
+  const images = graph.input('images', 'float32', [1, ...model.input]);
+  const perChannel = (values: readonly number[]) =>
+    graph.constant(ndarray('float32', [1, values.length, 1, 1], Float32Array.from(values)));
+  const normalized = raw('Div', raw('Sub', images, perChannel(mean)), perChannel(std));
+  const { logits } = model.net(new Layers(graph, { mode: 'eval', seed: 0 }), normalized, model.options);
+  graph.output('logits', logits);
+  return toOpset17(fold(graph, weights));
+}
+
+/** The bytes of an ONNX file: the graph with its weights, for any batch size, and what it says of itself. */
+export function deployedModel(graph: Graph, properties: Readonly<Record<string, string>>): Uint8Array {
+  const metadata = { [INPUT_RANGE.key]: INPUT_RANGE.value, ...properties };
+  return writeModel(graph, { frozen: valuesOf(graph), dynamicBatch: true, opset: 17, metadata });
+}
+
+/** Stored pixels, 0 … 255, as such a graph takes them. */
+export function pixelFeeds(images: Uint8Array, shape: ImageShape): { images: NdArray<'float32'> } {
+  const size = images.length / (shape[0] * shape[1] * shape[2]);
+  return {
+    images: ndarray(
+      'float32',
+      [size, ...shape],
+      Float32Array.from(images, (pixel) => pixel / 255),
+    ),
+  };
+}
+
+/** Such a file, loaded. */
+export class DeployedModel {
+  private constructor(
+    private readonly model: ForeignModel,
+    private readonly shape: ImageShape,
+  ) {}
+
+  /** 0 threads take every core. */
+  static async open(path: string, shape: ImageShape, threads: number): Promise<DeployedModel> {
+    return new DeployedModel(await ForeignModel.open(path, threads), shape);
+  }
+
+  logits({ images }: Pick<Batch, 'images'>): Promise<NdArray> {
+    return this.model.run(pixelFeeds(images, this.shape), 'logits');
+  }
+
+  /** Milliseconds of a run on `batchSize` images: the median of `runs`, after three that do not count. */
+  async latency(batchSize: number, runs: number): Promise<number> {
+    const [channels, height, width] = this.shape;
+    const feeds = pixelFeeds(new Uint8Array(batchSize * channels * height * width).fill(128), this.shape);
+    const times: number[] = [];
+    for (let run = -3; run < runs; run++) {
+      const began = performance.now();
+      await this.model.run(feeds, 'logits');
+      if (run >= 0) times.push(performance.now() - began);
+    }
+    return times.sort((a, b) => a - b)[Math.floor(runs / 2)]!;
+  }
+
+  release(): Promise<void> {
+    return this.model.release();
+  }
+}

@@ -1,0 +1,59 @@
+/** What a network, or anything that stands for one, makes of the images of an experiment as they are stored. */
+import type { Params } from '../experiment/params';
+import { UserError } from '../../utils/errors';
+import type { Dataset, Split } from '../data/dataset';
+import { loadBatches, lookingAhead, partition, plainPass, type Partition } from '../data/loader';
+import { allOf } from './evaluator';
+import type { Teacher } from '../teachers/index';
+
+/** The images that an experiment trains, validates or tests on. */
+export type Part = 'train' | 'val' | 'test';
+
+/** The images of a part, in the order of the data set. */
+export function imagesOf(part: Part, params: Params, dataset: Dataset): { split: Split; indices: Uint32Array } {
+  if (part === 'test') return { split: dataset.test, indices: allOf(dataset.test) };
+  const parts = partitionOf(params, dataset);
+  const { split, indices } =
+    part === 'train' ? { split: dataset.train, indices: parts.train } : validationImages(params, dataset, parts);
+  return { split, indices: indices.slice().sort() };
+}
+
+/** Which training images an experiment trains on, and which of them it holds out. */
+export function partitionOf({ validation, subset_percent: subset, seed }: Params, dataset: Dataset): Partition {
+  return partition(dataset.train.size, { validation: typeof validation === 'number' ? validation : 0, subset, seed });
+}
+
+/** The images that the best epoch is chosen on. A UserError where the data set brings none. */
+export function validationImages(
+  { validation }: Params,
+  dataset: Dataset,
+  parts: Partition,
+): { split: Split; indices: Uint32Array } {
+  if (typeof validation === 'number') return { split: dataset.train, indices: parts.validation };
+  const split = validation === 'val' ? dataset.validation : dataset.test;
+  if (!split) {
+    throw new UserError(
+      `"validation": ${dataset.name} has no validation images of its own beside those for testing; ` +
+        'give the share of the training images to hold out, or "test"',
+    );
+  }
+  return { split, indices: allOf(split) };
+}
+
+/** Logits (N, classes) for the examples `indices` of a split, in their order; `onProgress` is told how many are done. */
+export async function predictLogits(
+  network: Pick<Teacher, 'logits'>,
+  split: Split,
+  indices: Uint32Array,
+  { shape, classes }: Pick<Dataset, 'shape' | 'classes'>,
+  onProgress: (done: number) => void = () => {},
+): Promise<Float32Array> {
+  const all = new Float32Array(indices.length * classes.length);
+  let done = 0;
+  for await (const batch of lookingAhead(loadBatches(split, indices, plainPass(shape)))) {
+    all.set((await network.logits(batch)).data as Float32Array, done * classes.length);
+    done += batch.size;
+    onProgress(done);
+  }
+  return all;
+}

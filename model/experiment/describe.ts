@@ -1,0 +1,120 @@
+/** A method in words: what it is, its options, what it looks at and what it trains beside the student. */
+import { table, getBorderCharacters } from 'table';
+import { sgd } from '../../engine/optimizers/index';
+import { State } from '../../engine/session';
+import { oneOf } from '../../utils/cli';
+import { sizeOf } from '../../formats/ndarray';
+import { mistakes, type Schema } from '../../utils/schema';
+import { counted } from '../../utils/words';
+import { distillers, type Distiller } from '../distillers/index';
+import { nets } from '../nets/index';
+import { isPath, loadMethod } from './own_methods';
+import { evaluationGraph, outputShapes, type Model } from '../nets/model';
+import { DISTILLER_PREFIX, phasesOf, Step, TEACHER_PREFIX } from '../training/step_graph';
+
+/** Lines for a terminal about the method `name`, or, for "all", one about each. An unknown name is a UserError. */
+export function inWords(name: string): string {
+  if (name === 'all') {
+    const width = Math.max(...Object.keys(distillers).map((key) => key.length));
+    return Object.entries(distillers)
+      .map(([key, { title }]) => `${key.padEnd(width)}  ${title}`)
+      .join('\n');
+  }
+  if (isPath(name)) return describeMethod(name, loadMethod(name));
+  const distiller = distillers[oneOf('describe', name, Object.keys(distillers))]!;
+  return describeMethod(name, distiller);
+}
+
+/** Lines for a terminal. The layers are those between a ResNet-8 and a ResNet-20 on images of 32 × 32 pixels. */
+function describeMethod(name: string, distiller: Distiller): string {
+  const { title, options, needsTeacher, ownsLabels } = distiller;
+  const rows = Object.entries(options).map(([key, schema]) => [
+    key,
+    accepted(schema),
+    schema.default === undefined ? '' : JSON.stringify(schema.default),
+    word(schema.title),
+  ]);
+  const head = ['option', 'accepted', 'default', ''];
+  const border = getBorderCharacters('void');
+  const columns = { columnDefault: { paddingLeft: 2, paddingRight: 0 }, columns: { 3: { width: 60, wrapWord: true } } };
+  return [
+    `${name}: ${title}`,
+    '',
+    ...(rows.length > 0
+      ? [table([head, ...rows], { border, drawHorizontalLine: () => false, ...columns })]
+      : ['  no options of its own', '']),
+    ...facts(name, distiller).map((line) => `  ${line}`),
+    `  ${needsTeacher ? 'needs' : 'takes no'} "teacher"`,
+    `  labels: ${ownsLabels || 'phases' in distiller ? 'as the losses say' : 'cross-entropy of weight 1 is added'}`,
+    ...('stages' in distiller ? ['  trains in stages, each a run of its own in stages/'] : []),
+  ].join('\n');
+}
+
+/** So many accepted names are listed in full. */
+const FEW = 8;
+
+/** What the losses of a method look at, found by building them. */
+function facts(name: string, distiller: Distiller): string[] {
+  const options = {};
+  mistakes({ type: 'object', properties: distiller.options }, options);
+  const method = { name, distiller, options };
+  const [student, teacher] = [sample('resnet8'), sample('resnet20')];
+  const weights = State.initial(evaluationGraph(teacher)).arrays();
+  const lines: string[] = [];
+  for (const phase of phasesOf([method])) {
+    const step = new Step(student, {
+      batchSize: 16,
+      seed: 0,
+      methods: [method],
+      teacher: { shapes: outputShapes(teacher), network: { model: teacher, weights } },
+      examples: 100,
+      optimizer: sgd(),
+      alpha: 0.9,
+      temperature: 4,
+      klReduction: 'batchmean',
+    });
+    const losses = Object.keys(step.losses(phase));
+    const taught = [...step.graph.inputs.keys()].filter((input) => input.startsWith(TEACHER_PREFIX));
+    const trained = [...step.graph.states.values()].filter(
+      ({ trainable, tensor }) => trainable && tensor.name.startsWith(DISTILLER_PREFIX),
+    );
+    const values = trained.reduce((total, { tensor }) => total + sizeOf(tensor.shape), 0);
+    if (phase) lines.push(`phase ${phase.name}, ${counted(phase.steps, 'step')} in turn:`);
+    lines.push(`losses: ${losses.join(', ')}`);
+    if (step.seesImages) lines.push(`student: ${[...step.student.asked].join(', ')}`);
+    if (taught.length > 0) lines.push(`teacher: ${taught.map((one) => one.slice(TEACHER_PREFIX.length)).join(', ')}`);
+    if (step.asked.size > 0) lines.push(`further keys of params.json: ${[...step.asked].join(', ')}`);
+    if (values > 0) lines.push(`beside the student: ${values.toLocaleString('en')} parameters`);
+  }
+  return lines;
+}
+
+function sample(net: string): Model {
+  return {
+    net: nets[net]!.build,
+    options: { classes: 10, numChannels: 32, dropoutRate: 0 },
+    normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
+    input: [3, 32, 32],
+  };
+}
+
+/** A schema in words. */
+function accepted(schema: Schema): string {
+  const { description, type, minimum, exclusiveMinimum, maximum, exclusiveMaximum } = schema;
+  if (typeof description === 'string') return description;
+  if (Array.isArray(schema.enum)) {
+    const values = schema.enum.map((one) => JSON.stringify(one));
+    return values.length > FEW ? `one of ${values.length} names such as ${values[0]}` : values.join(', ');
+  }
+  const bounds = [
+    minimum !== undefined && `≥ ${word(minimum)}`,
+    exclusiveMinimum !== undefined && `> ${word(exclusiveMinimum)}`,
+    maximum !== undefined && `≤ ${word(maximum)}`,
+    exclusiveMaximum !== undefined && `< ${word(exclusiveMaximum)}`,
+  ].filter(Boolean);
+  return [word(type), ...bounds].join(' ');
+}
+
+function word(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}

@@ -1,0 +1,173 @@
+/** From the params of an experiment to its student: what the scripts share. */
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, extname, resolve } from 'node:path';
+import { readOnnxWeights } from '../../engine/onnx/weights';
+import { optimizers } from '../../engine/optimizers/index';
+import { readBytes } from '../../formats/binary';
+import { fitWeights, parseWeights, readWeights } from '../../formats/checkpoints';
+import { UserError } from '../../utils/errors';
+import { isOnnx } from '../../formats/file_kinds';
+import { isThere } from '../../utils/files';
+import type { NamedArrays, TensorSpec } from '../../formats/ndarray';
+import { netOf, parseParams, readGivenParams, type Catalogue, type Params } from './params';
+import { RunDirectory } from '../../runs/run_directory';
+import { datasetNames } from '../data/index';
+import { augmentations } from '../data/augmentation/index';
+import { checkNormalize, type Dataset } from '../data/dataset';
+import { distillers } from '../distillers/index';
+import { nets } from '../nets/index';
+import { isPath, loadMethod } from './own_methods';
+import { located } from './own_paths';
+import { evaluationGraph, specsOf, type Model } from '../nets/model';
+import { DISTILLER_PREFIX, ofStudent, type Method } from '../training/step_graph';
+
+/** The names that params.json may use. */
+export const catalogue: Catalogue = {
+  nets: Object.fromEntries(Object.entries(nets).map(([name, { recipe }]) => [name, recipe])),
+  methods: distillers,
+  augmentations,
+  optimizers: Object.keys(optimizers),
+  datasets: datasetNames,
+  searches: { kdparam: 'experiments/kdparam', allkd: 'experiments/allkd' },
+};
+
+/** The student of an experiment on the images of its data set. A normalisation of other channels is a UserError. */
+export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
+  const { build, aliases } = nets[netOf(params)]!;
+  checkNormalize('params.json', params.normalize, dataset);
+  return {
+    net: build,
+    aliases,
+    options: {
+      classes: dataset.classes.length,
+      numChannels: params.num_channels,
+      dropoutRate: params.dropout_rate,
+      hiddenSizes: params.hidden_sizes,
+    },
+    normalize: params.normalize ?? dataset.normalize,
+    input: dataset.shape,
+  };
+}
+
+/** The params of an experiment, as its params.json gives them and with every key filled. */
+export interface Experiment {
+  readonly given: Readonly<Record<string, unknown>>;
+  readonly params: Params;
+}
+
+/** Reads, once, and checks an experiment's params.json, whose methods may be modules of its own. Errors are UserErrors. */
+export function readExperiment(path: string): Experiment {
+  const { given, params } = readAsWritten(path);
+  return { given, params: located(params, dirname(path)) };
+}
+
+/** The same, with paths within the directory as they are written. */
+export function readAsWritten(path: string): Experiment {
+  const given = readGivenParams(path);
+  return { given, params: parseParams(given, path, catalogueFor(given)) };
+}
+
+/** The names that the content of a params.json may use: those of the house, and the modules that it names. */
+export function catalogueFor(content: unknown): Catalogue {
+  const { method } = (content ?? {}) as { method?: unknown };
+  const names = [method].flat().map((one) => (isNamed(one) ? one.name : one));
+  const paths = names.filter((name): name is string => typeof name === 'string' && isPath(name));
+  const own = Object.fromEntries(paths.map((path) => [path, loadMethod(path)]));
+  return { ...catalogue, methods: { ...distillers, ...own } };
+}
+
+function isNamed(value: unknown): value is { name: unknown } {
+  return typeof value === 'object' && value !== null && 'name' in value;
+}
+
+/** The methods of an experiment; one of its own is called as its file without the ending. */
+export function methodsOf(params: Params): Method[] {
+  return params.method.map(({ name, ...options }) =>
+    isPath(name)
+      ? { name: basename(name, extname(name)), distiller: loadMethod(name), options }
+      : { name, distiller: distillers[name]!, options },
+  );
+}
+
+/** The modules that its methods are from, where they are not of the house. */
+export function methodFiles(params: Params): string[] {
+  return params.method.map(({ name }) => name).filter(isPath);
+}
+
+/** The file of the weights that a run starts from: itself, or the best ones of the directory of a run. */
+export function initialFile(checkpoint: string): string {
+  const isRun = existsSync(checkpoint) && statSync(checkpoint).isDirectory();
+  return isRun ? checkpointPath(new RunDirectory(checkpoint), 'best') : checkpoint;
+}
+
+/** Does one of its methods need a teacher? */
+export function needsTeacher(params: Params): boolean {
+  return methodsOf(params).some(({ distiller }) => distiller.needsTeacher);
+}
+
+/** The file of a named checkpoint: `best` or `last` of a run, or a file. One that is not there is a UserError. */
+export function checkpointPath(run: RunDirectory, name: string): string {
+  const candidates = ['', '.safetensors', '.pth.tar'].map((end) => run.file(name + end));
+  const isOwn = name === 'best' || name === 'last';
+  const path = candidates.find(isThere) ?? (isOwn ? candidates[1]! : name);
+  if (!isThere(path)) throw new UserError(`${path}: no such file`);
+  return path;
+}
+
+/**
+ * The weights of the network in a file, which must be all of them; what was trained beside it is left out. `log` is told what
+ * is particular to the file.
+ */
+export async function restoredWeights(path: string, model: Model, log?: (line: string) => void): Promise<NamedArrays> {
+  const { aliases } = model;
+  return fitWeights(path, ofStudent(await readWeights(path, { log })), specsOf(evaluationGraph(model)), {
+    aliases,
+    log,
+  });
+}
+
+/**
+ * A line on weights that a run did not write, where its params.json does not say what they were trained with: images are
+ * normalised as is usual for the data set, and files of others often have other numbers.
+ */
+export function normalizationNotice(
+  path: string,
+  run: RunDirectory,
+  { normalize }: Params,
+  dataset: Dataset,
+): string | undefined {
+  const own = ['best', 'last', 'previous'].map((name) => resolve(run.file(`${name}.safetensors`)));
+  if (normalize || own.includes(resolve(path))) return undefined;
+  const { mean, std } = dataset.normalize;
+  return (
+    `${path} is not of this run, and is fed images with the mean [${mean.join(', ')}] and std [${std.join(', ')}] of ` +
+    `${dataset.name}; where it was trained with others, set "normalize" in params.json`
+  );
+}
+
+/**
+ * The weights that a run starts from: those of the network that `skip` does not match, and those of layers beside it that
+ * the file has too. `specs` are those of all its states.
+ */
+export async function initialWeights(
+  { checkpoint, skip = [], key, rename }: NonNullable<Params['init']>,
+  model: Model,
+  specs: ReadonlyMap<string, TensorSpec>,
+  log?: (line: string) => void,
+): Promise<NamedArrays> {
+  const path = initialFile(checkpoint);
+  const expected = specsOf(evaluationGraph(model));
+  const bytes = readBytes(path);
+  const weights = isOnnx(bytes) ? readOnnxWeights(bytes, path) : await parseWeights(bytes, path, { key, log });
+  const beside = new Map([...weights].filter(([name]) => name.startsWith(DISTILLER_PREFIX)));
+  const student = new Map([...weights].filter(([name]) => !beside.has(name)));
+  const fits = (name: string, { dtype, shape }: TensorSpec) => {
+    const spec = specs.get(name);
+    return spec?.dtype === dtype && spec.shape.join() === shape.join();
+  };
+  const kept = [...beside].filter(([name, array]) => fits(name, array));
+  return new Map([
+    ...fitWeights(path, student, expected, { skip, skipKey: 'init.skip', rename, aliases: model.aliases, log }),
+    ...kept,
+  ]);
+}

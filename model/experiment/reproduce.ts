@@ -1,0 +1,74 @@
+/** Training a run once more, from what its run.json says. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { UserError } from '../../utils/errors';
+import { isFile, isThere, makeDirectory, readJson, writeJson } from '../../utils/files';
+import { isObject } from '../../utils/json';
+import { digestOfFile } from '../../runs/provenance';
+import { RunDirectory } from '../../runs/run_directory';
+import { mostThreads } from '../../utils/threads';
+import { located } from './own_paths';
+import { plansIn, type Plan } from './plans';
+
+export interface Repetition {
+  /** The run, and the directory in which it is trained once more; absolute paths. */
+  readonly original: string;
+  readonly directory: string;
+  /** The working directory that the paths in its params are relative to. */
+  readonly cwd: string;
+  /** The weights that it starts from, unless it goes on. */
+  readonly startsFrom: string | undefined;
+  /** How many epochs it was planned with, where its run.json says. */
+  readonly plans: readonly Plan[] | undefined;
+}
+
+/**
+ * Prepares the directory `target`, or a folder `again_<n>` in that of the run: params.json as the run had it, with as many
+ * threads, where this machine takes them, and on the same device. One that is begun is gone on with. A UserError where the run is not finished or the
+ * weights that it started from are no longer there.
+ */
+export function planRepetition(path: string, target: string | undefined): Repetition {
+  const run = new RunDirectory(resolve(path));
+  const source = run.file('run.json');
+  if (!isFinished(run.path)) throw new UserError(`${path}: not finished; when it is, it can be repeated`);
+  const { params, cwd, threads, cores, device, started_from: origin } = run.facts();
+  if (!isObject(params) || typeof cwd !== 'string') throw new UserError(`${source}: does not say what was trained`);
+  const directory = target === undefined ? nextFolder(run.path) : resolve(target);
+  if (directory === run.path)
+    throw new UserError(`--model_dir must be another directory than --repeat, got ${path}`, 2);
+  const known = existsSync(cwd) ? cwd : process.cwd();
+
+  const counts = [threads, cores].filter((count) => Number.isSafeInteger(count) && Number(count) > 0) as number[];
+  const content = { ...params, threads: Math.min(counts[0] ?? 0, mostThreads()), device };
+  const file = join(directory, 'params.json');
+  if (!isThere(file)) {
+    makeDirectory(directory);
+    writeJson(file, content);
+  } else if (JSON.stringify(readJson(file)) !== JSON.stringify(content)) {
+    throw new UserError(`${file}: is of another run; name a directory that is not there yet`);
+  }
+  const hasBegun = isThere(join(directory, 'last.safetensors'));
+  const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(run, origin, known);
+  return { original: run.path, directory, cwd: known, startsFrom, plans: plansIn(run.facts()) };
+}
+
+/** The folder of a repetition that is not finished, or else the next one. */
+function nextFolder(path: string): string {
+  for (let n = 1; ; n++) {
+    const folder = join(path, `again_${n}`);
+    if (!isFinished(folder)) return folder;
+  }
+}
+
+function isFinished(path: string): boolean {
+  return isFile(join(path, 'metrics_test_best_weights.json'));
+}
+
+/** The path of a file whose digest is known, if it still is that file. */
+function sameFile(run: RunDirectory, origin: unknown, cwd: string): string {
+  const { path, sha256 } = isObject(origin) ? origin : {};
+  if (typeof path !== 'string') throw new UserError(`${run.file('run.json')}: "started_from" must name a file`);
+  const file = resolve(cwd, located(path, run.path));
+  if (digestOfFile(file) !== sha256) throw new UserError(`${file}: no longer the file that the run started from`);
+  return file;
+}

@@ -1,0 +1,40 @@
+/** The runs of an experiment, in their order: the stages of its method, and last the run itself. */
+import { join } from 'node:path';
+import { UserError } from '../../utils/errors';
+import { parseParams, type Params } from './params';
+import { catalogueFor, methodsOf, readAsWritten } from './experiment';
+import { ownPath } from './own_paths';
+
+export interface PlannedRun {
+  readonly directory: string;
+  /** With paths within `directory` as `ownPath` writes them. */
+  readonly params: Params;
+  /** The content of its params.json. */
+  readonly given: Readonly<Record<string, unknown>>;
+  /** Whether it is a stage, for which params.json is written, and not the run itself. */
+  readonly isStage: boolean;
+}
+
+/** Reads params.json in `directory`. Errors are UserErrors. */
+export function plannedRuns(directory: string): PlannedRun[] {
+  const path = join(directory, 'params.json');
+  const { given, params } = readAsWritten(path);
+  const staged = methodsOf(params)
+    .map(({ name, distiller, options }) => ({ name, stages: distiller.stages?.(options, params) ?? [] }))
+    .filter(({ stages }) => stages.length > 0);
+  const [first, second] = staged;
+  if (!first) return [{ directory, params, given, isStage: false }];
+  if (second)
+    throw new UserError(`${path}: "method": ${first.name} and ${second.name} both train in stages; choose one`);
+  const { stages } = first;
+
+  const folders = stages.slice(0, -1).map(({ name }, i) => `${i + 1}_${name}`);
+  return stages.map((stage, i) => {
+    const isStage = i < folders.length;
+    const before = i === 0 ? undefined : ownPath(isStage ? '..' : 'stages', folders[i - 1]!);
+    const content = { ...given, ...stage.changes(before) };
+    const parsed = parseParams(content, isStage ? `${path}, stage "${stage.name}"` : path, catalogueFor(content));
+    if (!isStage) return { directory, params: parsed, given, isStage };
+    return { directory: join(directory, 'stages', folders[i]!), params: parsed, given: content, isStage };
+  });
+}

@@ -1,0 +1,81 @@
+/** How params.json has a student trained: by which methods and optimizer, on which labels and images, and what of it. */
+import { optimizers } from '../../engine/optimizers/index';
+import { UserError } from '../../utils/errors';
+import type { Params } from './params';
+import { classWeights } from '../training/class_weights';
+import { augmentationSteps, mixesLabels } from '../data/augmentation/index';
+import { noisyLabels } from '../data/label_noise';
+import { balanced } from '../data/sampling';
+import type { Dataset, Split } from '../data/dataset';
+import { methodsOf } from './experiment';
+import { evaluationGraph, type Model } from '../nets/model';
+import type { TrainerOptions } from '../training/trainer';
+import { parameterRules } from '../training/parameter_groups';
+
+export interface Recipe {
+  /** The training set, with the labels that are trained on. */
+  readonly split: Split;
+  /** The examples of an epoch, which may come in any order. */
+  readonly examples: (epoch: number) => Uint32Array;
+  /** What is done to its images. */
+  readonly augment: ReturnType<typeof augmentationSteps>;
+  /** What its steps are, but for the teacher and the device. */
+  readonly step: Omit<TrainerOptions, 'teacher' | 'backend' | 'precision' | 'profile'>;
+}
+
+/** The recipe for a student on the examples `indices` of a training set. Errors are UserErrors, with `source` in front. */
+export function recipeOf(params: Params, model: Model, dataset: Dataset, indices: Uint32Array, source: string): Recipe {
+  const { label_noise: share = 0, class_weights: weights, seed, accumulate = 1 } = params;
+  const { classes, train } = dataset;
+  const labels = share === 0 ? train.labels : noisyLabels(train.labels, { share, classes: classes.length, seed });
+  const { momentum, nesterov, weight_decay: weightDecay } = params;
+  const augment = augmentationSteps(params.augmentation, dataset.augmentation);
+  const isRuled = params.freeze !== undefined || params.learning_rates !== undefined;
+  return ofFile(source, () => ({
+    split: share === 0 ? train : withLabels(train, labels),
+    examples: (epoch) => (params.sampling === 'balanced' ? balanced(indices, labels, { seed, epoch }) : indices),
+    augment,
+    step: {
+      seed,
+      methods: methodsOf(params),
+      examples: train.size,
+      mixes: mixesLabels(augment),
+      optimizer: optimizers[params.optimizer]!({
+        learningRate: params.learning_rate,
+        momentum,
+        nesterov,
+        weightDecay,
+      }),
+      alpha: params.alpha,
+      temperature: params.temperature,
+      klReduction: params.kl_reduction,
+      threads: params.threads,
+      classWeights: weights && classWeights(weights, indices, labels, classes),
+      labelSmoothing: params.label_smoothing,
+      rules: isRuled ? parameterRules(params, parametersOf(model)) : undefined,
+      clipNorm: params.clip_norm,
+      averageDecay: params.ema,
+      accumulates: accumulate > 1,
+      scalesLoss: params.precision === 'float16',
+    },
+  }));
+}
+
+/** What is made of a file; a UserError gets its name in front. */
+export function ofFile<T>(source: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${source}: ${error.message}`) : error;
+  }
+}
+
+function withLabels(split: Split, labels: Split['labels']): Split {
+  return Object.create(split, { labels: { value: labels, enumerable: true } }) as Split;
+}
+
+/** Names of what is trained in a network. */
+function parametersOf(model: Model): string[] {
+  const { states } = evaluationGraph(model);
+  return [...states].filter(([, { trainable }]) => trainable).map(([name]) => name);
+}

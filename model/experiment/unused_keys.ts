@@ -1,0 +1,105 @@
+/** Keys of params.json that are given and change nothing of a run: most often a mistake. */
+import { optimizers } from '../../engine/optimizers/index';
+import type { Params } from './params';
+import { methodsOf, needsTeacher, studentOf } from './experiment';
+import { evaluationGraph, outputShapes, type Model } from '../nets/model';
+import { phasesOf, Step } from '../training/step_graph';
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** Keys of params.json by what they are called where they are read. */
+const optimizerKeys = { momentum: 'momentum', nesterov: 'nesterov', weightDecay: 'weight_decay' };
+const netKeys = { numChannels: 'num_channels', dropoutRate: 'dropout_rate', hiddenSizes: 'hidden_sizes' };
+const methodKeys = ['alpha', 'temperature', 'kl_reduction'];
+const teacherKeys = ['teacher', 'teacher_views', 'teacher_cache_gigabytes'];
+/** Values that say that there is no teacher. */
+const withoutTeacher: Given = { teacher: 'none', alpha: 0, temperature: 1 };
+
+/**
+ * The keys of `given` that nothing of the run reads, in their order. Optimizer, student and losses are built, and note what
+ * they read; `student` is one on small images where the data set is not at hand. Keys that stand for "no teacher" where there
+ * is none are not named.
+ */
+export function unusedKeys(given: Given, params: Params, student = onSmallImages(params)): string[] {
+  const isTaught = needsTeacher(params);
+  // A large student takes a while to build: only where one of its keys is given.
+  const isGiven = (keys: readonly string[]) => keys.some((key) => Object.hasOwn(given, key));
+  const unused = new Set([
+    ...(['shapes', 'folder'].includes(params.dataset.name) ? ['data_dir'] : []),
+    ...(isTaught ? [] : teacherKeys),
+    ...unread(optimizerKeys, optimizerSettings(params), (settings) => optimizers[params.optimizer]!(settings)),
+    ...(isGiven(Object.values(netKeys))
+      ? unread(netKeys, student.options, (options) => evaluationGraph({ ...student, options }))
+      : []),
+    ...(isGiven(methodKeys) ? notAsked(params, student) : []),
+  ]);
+  const saysNone = (key: string) => !isTaught && given[key] === withoutTeacher[key];
+  return Object.keys(given).filter((key) => unused.has(key) && !saysNone(key));
+}
+
+/** A line about the keys that are not used; undefined where there are none. */
+export function unusedInWords(keys: readonly string[], params: Params): string | undefined {
+  if (keys.length === 0) return undefined;
+  const names = keys.map((key) => JSON.stringify(key));
+  const list = names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names[0]!;
+  const line = `params.json gives ${list}, which this run does not use`;
+  const { model_version: version } = params;
+  const isMeantForTeacher = ['teacher', 'alpha', 'temperature'].some((key) => keys.includes(key));
+  if (!isMeantForTeacher || needsTeacher(params)) return line;
+  return `${line}: "model_version" "${version}" trains alone; "${version}_distill" or a "method" trains with a teacher`;
+}
+
+/** The keys for those properties of an object that `use` does not read. */
+function unread<T extends object>(
+  keys: Readonly<Record<string, string>>,
+  values: T,
+  use: (values: T) => void,
+): string[] {
+  const read = new Set<string | symbol>();
+  use(
+    new Proxy(values, {
+      get: (target, name) => {
+        read.add(name);
+        return Reflect.get(target, name) as unknown;
+      },
+    }),
+  );
+  return Object.entries(keys).flatMap(([name, key]) => (read.has(name) ? [] : [key]));
+}
+
+/** Of the keys that methods may read, those that the losses of this run do not; none where these cannot be built. */
+function notAsked(params: Params, student: Model): string[] {
+  const methods = methodsOf(params);
+  const shapes = outputShapes(student);
+  const asked = new Set<string>();
+  try {
+    for (const phase of phasesOf(methods)) {
+      const step = new Step(student, {
+        batchSize: 2,
+        seed: 0,
+        methods,
+        teacher: { shapes, members: [{ shapes }, { shapes }] },
+        examples: 100_000,
+        optimizer: optimizers[params.optimizer]!(optimizerSettings(params)),
+        alpha: params.alpha,
+        temperature: params.temperature,
+        klReduction: params.kl_reduction,
+      });
+      step.losses(phase);
+      for (const key of step.asked) asked.add(key);
+    }
+  } catch {
+    return [];
+  }
+  return methodKeys.filter((key) => !asked.has(key));
+}
+
+function optimizerSettings({ learning_rate, momentum, nesterov, weight_decay }: Params) {
+  return { learningRate: learning_rate, momentum, nesterov, weightDecay: weight_decay };
+}
+
+function onSmallImages(params: Params): Model {
+  const classes = Array.from({ length: 10 }, String);
+  const normalize = { mean: [0, 0, 0], std: [1, 1, 1] };
+  return studentOf({ ...params, normalize }, { name: 'small images', classes, normalize, shape: [3, 32, 32] });
+}

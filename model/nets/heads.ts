@@ -1,0 +1,69 @@
+/** What a network ends with, for methods that ask its classifier about other vectors than the one of the image. */
+import { Graph } from '../../engine/graph';
+import { linear } from '../../engine/ops/index';
+import type { Tensor } from '../../engine/tensor';
+import { UserError } from '../../utils/errors';
+import { Layers } from './layers';
+import type { NetOutputs } from './index';
+import { outputsOf } from './model';
+import { tensorsOf, type Taps } from './taps';
+import type { Teacher } from '../teachers/index';
+
+export interface Head {
+  /** (N, C, H, W): the map whose mean over places is `pooled`. A network that has none is a UserError. */
+  readonly map: Tensor;
+  /** (M, C) → (M, classes): logits of other vectors. Gradients flow into them, and into a student's classifier. */
+  readonly classify: (vectors: Tensor) => Tensor;
+}
+
+/** The linear layer that logits are from, and the map that the vector before it is the mean of, if it is one. */
+interface Ending {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly map: Tensor | undefined;
+}
+
+/** Found by how the tensors were made. */
+function endingOf({ logits, pooled }: Pick<NetOutputs, 'logits' | 'pooled'>): Ending {
+  const inputsOf = (tensor: Tensor) => tensor.graph.tape.find(({ output }) => output === tensor)?.inputs ?? [];
+  const [vector, weight, bias] = inputsOf(logits);
+  if (vector !== pooled || !weight || !bias) throw new Error('heads: logits must be a linear function of "pooled"');
+  const [map] = inputsOf(pooled);
+  return { weight, bias, map: map?.shape.length === 4 && map.shape[1] === pooled.shape[1] ? map : undefined };
+}
+
+/** The head of a student, which its losses train. */
+export function studentHead(student: Taps): Head {
+  const { weight, bias, map } = endingOf(student);
+  return {
+    get map() {
+      return map ?? withoutMap('student');
+    },
+    classify: (vectors) => linear(vectors, weight, bias),
+  };
+}
+
+/** The head of a teacher that is one of our networks, as constants beside what it gives; otherwise a UserError. */
+export function teacherHead(teacher: Taps, network: Teacher['network'], graph: Graph): Head {
+  if (!network) {
+    throw new UserError(
+      '"teacher" must be a net with a checkpoint, on images of its student: its classifier is asked about other vectors',
+    );
+  }
+  const { model, weights } = network;
+  const scratch = new Graph();
+  const outputs = outputsOf(model, new Layers(scratch, { mode: 'eval', seed: 0, frozen: weights }));
+  const ending = endingOf(outputs);
+  const name = [...tensorsOf(outputs)].find(([, tensor]) => tensor === ending.map)?.[0];
+  const [weight, bias] = [ending.weight, ending.bias].map((tensor) => graph.constant(scratch.constants.get(tensor)!));
+  return {
+    get map() {
+      return name === undefined ? withoutMap('teacher') : teacher.tap(name);
+    },
+    classify: (vectors) => linear(vectors, weight!, bias),
+  };
+}
+
+function withoutMap(owner: string): never {
+  throw new UserError(`the ${owner} has no map whose mean its classifier sees: choose another "method" or net`);
+}

@@ -1,0 +1,157 @@
+/** Layers with parameters, named and initialised as in PyTorch, in training or evaluation mode. */
+import type { Graph } from '../../engine/graph';
+import { constant, fanIn, uniform, type Initializer } from '../../engine/initializers';
+import { batchNorm, batchNormEval, conv2d, linear, mul } from '../../engine/ops/index';
+import { raw } from '../../engine/ops/elementwise';
+import type { ConvOptions } from '../../engine/ops/conv';
+import { formatShape, type Tensor } from '../../engine/tensor';
+import { UserError } from '../../utils/errors';
+import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import { Random } from '../../utils/random';
+
+export interface LayersOptions {
+  /** 'train' normalises by the batch and drops units; 'eval' does neither and changes nothing. */
+  readonly mode: 'train' | 'eval';
+  readonly seed: number;
+  /** What the weights of convolutions start as; U(±1/√fan_in) where absent. */
+  readonly convInit?: Initializer;
+  /** In front of every name, such as `peer.`. */
+  readonly prefix?: string;
+  /** Values of parameters and buffers, by name, that become constants: a network that is only asked. */
+  readonly frozen?: NamedArrays;
+  /** BatchNorms, by the name of their weight, that normalise by their running statistics in training too. */
+  readonly fixesNorm?: ((weight: string) => boolean) | undefined;
+  /** Takes what each layer puts out, by its name without the prefix. */
+  readonly made?: Map<string, Tensor>;
+  /** What layers of another network put out, by their names there: it stands for the layers of these names. */
+  readonly shared?: ReadonlyMap<string, Tensor>;
+  /** Names a pass through layers that another may have built already; all passes share parameters and buffers. */
+  readonly pass?: string;
+}
+
+export interface ConvLayerOptions extends ConvOptions {
+  /** Side of the kernel. */
+  readonly kernel: number;
+  readonly bias?: boolean;
+  readonly init?: Initializer;
+}
+
+export interface LinearLayerOptions {
+  readonly weight?: Initializer;
+  readonly bias?: Initializer;
+}
+
+export class Layers {
+  constructor(
+    readonly graph: Graph,
+    readonly options: LayersOptions,
+  ) {}
+
+  /** Conv2d: weights and biases U(±1/√fan_in), weights otherwise where `init` or `convInit` says so; no bias unless asked. */
+  conv(
+    name: string,
+    x: Tensor,
+    features: number,
+    { kernel, bias = false, init, ...options }: ConvLayerOptions,
+  ): Tensor {
+    return this.layer(name, () => {
+      const { groups = 1 } = options;
+      const shape = [features, x.shape[1]! / groups, kernel, kernel];
+      const bound = 1 / Math.sqrt(fanIn(shape));
+      const weight = this.parameter(`${name}.weight`, shape, init ?? this.options.convInit ?? uniform(bound));
+      const offset = bias ? this.parameter(`${name}.bias`, [features], uniform(bound)) : undefined;
+      return conv2d(x, weight, offset, options);
+    });
+  }
+
+  /** Linear: weights and biases U(±1/√fan_in) unless given otherwise. */
+  linear(name: string, x: Tensor, features: number, init: LinearLayerOptions = {}): Tensor {
+    return this.layer(name, () => {
+      const shape = [features, x.shape[1]!];
+      const bound = 1 / Math.sqrt(fanIn(shape));
+      const weight = this.parameter(`${name}.weight`, shape, init.weight ?? uniform(bound));
+      const bias = this.parameter(`${name}.bias`, [features], init.bias ?? uniform(bound));
+      return linear(x, weight, bias);
+    });
+  }
+
+  /** BatchNorm1d or 2d: weight 1, bias 0, momentum 0.1, eps 1e-5. Training on one value per channel is a UserError. */
+  batchNorm(name: string, x: Tensor): Tensor {
+    return this.layer(name, () => this.newBatchNorm(name, x));
+  }
+
+  /** Dropout (Srivastava et al. 2014): zeroes with probability `rate` and scales the rest by 1 / (1 − rate). */
+  dropout(name: string, x: Tensor, rate: number): Tensor {
+    if (this.options.mode === 'eval' || rate === 0) return x;
+    const { prefix = '', pass, shared } = this.options;
+    const known = shared?.get(`${name}.mask`);
+    if (known) return known;
+    const full = `${prefix}${name}.mask${pass ? `@${pass}` : ''}`;
+    const mask = this.graph.ruled(full, 'float32', x.shape, ({ seed, step }) => {
+      const data = new Float32Array(sizeOf(x.shape));
+      new Random(seed, full).fillUniform(data, 0, 1, step);
+      for (let i = 0; i < data.length; i++) data[i] = data[i]! < rate ? 0 : 1 / (1 - rate);
+      return ndarray('float32', x.shape, data);
+    });
+    const y = mul(x, mask);
+    this.options.made?.set(`${name}.mask`, y);
+    return y;
+  }
+
+  /** A trained tensor of one's own. */
+  parameter(name: string, shape: readonly number[], init: Initializer): Tensor {
+    const full = this.fullName(name);
+    return this.known(full, shape) ?? this.graph.parameter(full, shape, () => init(full, shape, this.options.seed));
+  }
+
+  /** State that no optimizer touches. */
+  buffer(name: string, dtype: DType, shape: readonly number[], initial: () => NdArray): Tensor {
+    const full = this.fullName(name);
+    return this.known(full, shape) ?? this.graph.buffer(full, dtype, shape, initial);
+  }
+
+  private newBatchNorm(name: string, x: Tensor): Tensor {
+    const shape = [x.shape[1]!];
+    const weight = this.parameter(`${name}.weight`, shape, constant(1));
+    const bias = this.parameter(`${name}.bias`, shape, constant(0));
+    const buffer = (key: string, value: number) =>
+      this.buffer(`${name}.${key}`, 'float32', shape, () => constant(value)(key, shape, 0));
+    const state = { weight, bias, runningMean: buffer('running_mean', 0), runningVar: buffer('running_var', 1) };
+    const tracked = this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
+    const { mode, fixesNorm } = this.options;
+    if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
+    if (sizeOf(x.shape) === x.shape[1]) throw new UserError(oneValue(this.fullName(name)));
+    const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
+    this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));
+    return batchNorm(x, state);
+  }
+
+  /** What a layer puts out, computed under its name. */
+  private layer(name: string, build: () => Tensor): Tensor {
+    const { shared, made } = this.options;
+    const y = shared?.get(name) ?? this.graph.scope(this.fullName(name), build);
+    made?.set(name, y);
+    return y;
+  }
+
+  private fullName(name: string): string {
+    return `${this.options.prefix ?? ''}${name}`;
+  }
+
+  /** What stands for a state that is not to be made: a constant, or that of an earlier pass. */
+  private known(name: string, shape: readonly number[]): Tensor | undefined {
+    const { frozen, pass } = this.options;
+    if (!frozen) return pass === undefined ? undefined : this.graph.states.get(name)?.tensor;
+    const array = frozen.get(name);
+    if (!array) throw new Error(`layers: no weights for ${name} ${formatShape(shape)}`);
+    return this.graph.constant(array);
+  }
+}
+
+/** One value is its own mean: normalised it is 0, whatever the image. */
+function oneValue(name: string): string {
+  return (
+    `"batch_size": the BatchNorm "${name}" needs more than one value per channel when training, got a batch of 1 image; ` +
+    'raise it, and where the last batch of an epoch has 1 image, change it or "subset_percent"'
+  );
+}

@@ -1,0 +1,24 @@
+/** Early stopping (Prechelt 1998), a function of the epochs so far. */
+import type { EarlyStopping } from '../experiment/params';
+import type { EpochRecord } from '../../runs/run_directory';
+
+/**
+ * Has the validation accuracy not become better than its best by more than `min_delta` for `patience` epochs in a row?
+ * Once it has not, the answer stays.
+ */
+export function isStopped(
+  history: readonly Pick<EpochRecord, 'val'>[],
+  { patience, min_delta: minDelta }: EarlyStopping,
+): boolean {
+  let best = -Infinity;
+  let waited = 0;
+  for (const { val } of history) {
+    if (val.accuracy > best + minDelta) {
+      best = val.accuracy;
+      waited = 0;
+    } else if (++waited >= patience) {
+      return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,25 @@
+/** Micro-batches: which of them make an optimizer step together, a function of their place in the training. */
+import type { MicroBatch } from '../../engine/graph';
+
+export interface Accumulation {
+  /** Examples of an epoch, and of a micro-batch but the last of an epoch. */
+  readonly examples: number;
+  readonly batchSize: number;
+  /** Micro-batches of an optimizer step; the last one of an epoch has what is left. */
+  readonly accumulate: number;
+}
+
+/** Micro-batch number `step` of an epoch, from 0, in epoch number `epoch`, from 1; undefined where each is a step. */
+export function microBatch(epoch: number, step: number, options: Accumulation): MicroBatch | undefined {
+  const { examples, batchSize, accumulate } = options;
+  if (accumulate === 1) return undefined;
+  const group = Math.floor(step / accumulate);
+  const groupSize = batchSize * accumulate;
+  const size = Math.min(batchSize, examples - step * batchSize);
+  return {
+    update: (epoch - 1) * Math.ceil(examples / groupSize) + group + 1,
+    share: size / Math.min(groupSize, examples - group * groupSize),
+    isFirst: step % accumulate === 0,
+    isLast: (step + 1) % accumulate === 0 || (step + 1) * batchSize >= examples,
+  };
+}

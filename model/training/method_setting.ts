@@ -1,0 +1,117 @@
+/** What a method is given of a training step. */
+import type { Tensor } from '../../engine/tensor';
+import type { Params } from '../experiment/params';
+import type { Setting } from '../distillers/index';
+import type { Head } from '../nets/heads';
+import { Layers, type LayersOptions } from '../nets/layers';
+import { nets } from '../nets/index';
+import type { Model } from '../nets/model';
+import { Taps } from '../nets/taps';
+import type { Step } from './step_graph';
+
+/** The step as one method sees it. */
+export class MethodSetting implements Setting {
+  readonly crossEntropy = (logits: Tensor): Tensor => this.step.crossEntropy(logits);
+  private passes = 0;
+
+  constructor(
+    private readonly step: Step,
+    readonly options: object,
+    readonly layers: Layers,
+  ) {}
+
+  get classes(): number {
+    return this.step.model.options.classes;
+  }
+
+  get input(): Model['input'] {
+    return this.step.model.input;
+  }
+
+  get batchSize(): number {
+    return this.step.options.batchSize;
+  }
+
+  get examples(): number {
+    return this.step.options.examples;
+  }
+
+  get alpha(): number {
+    return this.step.param('alpha').alpha;
+  }
+
+  get temperature(): number {
+    return this.step.param('temperature').temperature;
+  }
+
+  get klReduction(): Params['kl_reduction'] {
+    return this.step.param('kl_reduction').klReduction;
+  }
+
+  get student(): Taps {
+    return this.step.student;
+  }
+
+  get teacher(): Taps {
+    return this.step.teacher;
+  }
+
+  get teachers(): readonly Taps[] {
+    return this.step.teachers;
+  }
+
+  get studentHead(): Head {
+    return this.step.studentHead;
+  }
+
+  get teacherHead(): Head {
+    return this.step.teacherHead;
+  }
+
+  get labels(): Tensor {
+    return this.step.labels;
+  }
+
+  get targets(): Tensor {
+    return this.step.targets;
+  }
+
+  get indices(): Tensor {
+    return this.step.indices;
+  }
+
+  view(name: string): { student: Taps; teacher: Taps } {
+    const { step } = this;
+    return {
+      get student() {
+        return step.studentAt(name);
+      },
+      get teacher() {
+        return step.teacherAt(name);
+      },
+    };
+  }
+
+  studentOn(images: Tensor, mode: 'train' | 'eval'): Taps {
+    return this.step.studentOn(images, mode, `made${++this.passes}`);
+  }
+
+  teacherOn(images: Tensor): Taps {
+    return this.step.teacherOn(images);
+  }
+
+  peer(net: string, name: string): Taps {
+    const layers = new Layers(this.layers.graph, this.beside(name));
+    return Taps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
+  }
+
+  branch(stage: string, name: string): Taps {
+    return this.step.branch(stage, this.beside(name));
+  }
+
+  /** Of layers that are trained as part of `layers`, under the prefix `name`. */
+  private beside(name: string): LayersOptions {
+    const { options } = this.layers;
+    return { ...options, prefix: `${options.prefix}${name}.` };
+  }
+}

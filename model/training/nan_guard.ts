@@ -1,0 +1,198 @@
+/**
+ * What is done about numbers that are not finite. A step whose loss, gradients or new weights are NaN or infinite leaves
+ * the state as it was; then the run ends (`stop`), goes on with the next batch (`skip`), or goes back to the beginning of
+ * the epoch and has half the learning rate from there on (`restore`). All of it follows from the steps and from what a
+ * checkpoint holds, so that a run that is interrupted ends with the same bits.
+ */
+import type { Moment } from '../../engine/graph';
+import { OPTIMIZER_PREFIX } from '../../engine/optimizers/index';
+import type { Results } from '../../engine/session';
+import { messageOf, UserError } from '../../utils/errors';
+import type { Log } from '../../utils/logger';
+import type { NamedArrays } from '../../formats/ndarray';
+import type { OnNan } from '../experiment/params';
+import type { EpochRecord, Position, Score, Trouble } from '../../runs/run_directory';
+import { ordinal } from '../../utils/words';
+import type { Batch } from '../data/loader';
+import { allOutputs, firstNonFinite, layerOutputs, layerTable } from './nan_diagnosis';
+import { NonFiniteStep, type Trainer } from './trainer';
+
+/** So many optimizer steps in a row that are not finite end a run, or as many as an epoch has. */
+export const MOST_SKIPPED = 10;
+/** How often a run goes back at most. */
+export const MOST_RESTORED = 5;
+
+/** In front of the names of states as they were at the beginning of the epoch, in a checkpoint amid it. */
+const START_PREFIX = `${OPTIMIZER_PREFIX}epoch_start.`;
+
+export interface GuardOptions {
+  readonly policy: OnNan;
+  /** Finds the first operator that was not finite, and ends the run. */
+  readonly debug: boolean;
+  /** Batches of an epoch, and of an optimizer step. */
+  readonly batches: number;
+  readonly accumulate: number;
+  readonly log: Log;
+}
+
+type Step = Omit<Moment, 'seed'>;
+
+/** What an epoch cannot go on from. */
+interface Fault {
+  /** Epoch, step, learning rate and what is not finite. */
+  readonly line: string;
+  readonly at?: { readonly batch: Batch; readonly moment: Step };
+}
+
+export class Guard {
+  private trouble: Trouble;
+  private fault: Fault | undefined;
+
+  /** `trouble` and `start`, the state at the beginning of its epoch, are those of the checkpoint that the run goes on from. */
+  constructor(
+    private readonly trainer: Trainer,
+    private readonly options: GuardOptions,
+    trouble: Trouble = { skipped: 0, inARow: 0, restored: 0 },
+    private start?: NamedArrays,
+  ) {
+    this.trouble = trouble;
+  }
+
+  /** Factor of all learning rates. */
+  get rate(): number {
+    return 0.5 ** this.trouble.restored;
+  }
+
+  /** Whether the epoch cannot go on: `settle` says how the run does. */
+  get isHalted(): boolean {
+    return this.fault !== undefined;
+  }
+
+  /** What a position says of it; nothing where there was no trouble. */
+  get position(): Pick<Position, 'trouble'> {
+    const { skipped, inARow, restored } = this.trouble;
+    return skipped + inARow + restored > 0 ? { trouble: this.trouble } : {};
+  }
+
+  /** What run.json says of it. */
+  get facts(): { skipped_steps?: number; restored?: number } {
+    const { skipped, restored } = this.trouble;
+    return { ...(skipped > 0 && { skipped_steps: skipped }), ...(restored > 0 && { restored }) };
+  }
+
+  /** What the record of an epoch says of it, where `history` has those before. */
+  record(history: readonly EpochRecord[]): Pick<EpochRecord, 'skipped'> {
+    const skipped = this.trouble.skipped - skippedIn(history);
+    return skipped > 0 ? { skipped } : {};
+  }
+
+  /** What a checkpoint amid the epoch has besides the state. */
+  get tensors(): NamedArrays {
+    return new Map([...(this.start ?? [])].map(([name, array]) => [START_PREFIX + name, array]));
+  }
+
+  /** Begins an epoch, or goes on with it after `step` of its batches; `history` has the epochs before. */
+  async begin(step: number, history: readonly EpochRecord[]): Promise<void> {
+    if (step > 0) return;
+    this.trouble = { ...this.trouble, skipped: skippedIn(history) };
+    if (this.policy !== 'restore') return;
+    const { state } = this.trainer;
+    await state.fetch();
+    this.start = new Map([...state.arrays()].map(([name, array]) => [name, { ...array, data: array.data.slice() }]));
+  }
+
+  /** One step; undefined where it was left out, or where `isHalted` tells that the epoch cannot go on. */
+  async step(batch: Batch, moment: Step): Promise<Results | undefined> {
+    const { micro } = moment;
+    if (micro && micro.update === this.trouble.update) return undefined;
+    try {
+      const results = await this.trainer.step(batch, moment);
+      if (!micro || micro.isLast) this.trouble = { ...this.trouble, inARow: 0 };
+      return results;
+    } catch (error) {
+      if (!(error instanceof NonFiniteStep)) throw error;
+      this.leaveOut(error.message, batch, moment);
+      return undefined;
+    }
+  }
+
+  /** Looks at what the epoch came to on the validation images; `isHalted` tells whether it counts. */
+  judge(epoch: number, { loss }: Score): void {
+    if (this.policy === 'skip' || Number.isFinite(loss)) return;
+    this.fault = { line: `epoch ${epoch}: the loss on the validation images is ${loss}` };
+  }
+
+  /**
+   * Where an epoch cannot go on: goes back to its beginning, or logs how large weights and activations are, calls `end` and
+   * throws a UserError, each with one line that says why; that of the error begins with `source`.
+   */
+  async settle(source: string, end: (why: string) => void): Promise<void> {
+    const { line, at } = this.fault!;
+    this.fault = undefined;
+    const { log } = this.options;
+    const { restored } = this.trouble;
+    if (this.policy === 'restore' && this.start && restored < MOST_RESTORED) {
+      log.warn(
+        `${line}; back to the beginning of the epoch with half the learning rate (${restored + 1} of ${MOST_RESTORED})`,
+      );
+      for (const [name, array] of this.start) this.trainer.state.set(name, array);
+      this.trouble = { ...this.trouble, inARow: 0, restored: restored + 1 };
+      return;
+    }
+    const why = `${line}${this.limit()}`;
+    for (const text of await this.diagnosis(at)) log.error(text);
+    end(why);
+    throw new UserError(`${source}: ${why}; the checkpoints are untouched`);
+  }
+
+  private get policy(): OnNan {
+    return this.options.debug ? 'stop' : this.options.policy;
+  }
+
+  private leaveOut(problem: string, batch: Batch, moment: Step): void {
+    const { batches, accumulate, log } = this.options;
+    const { epoch, step, learningRate, micro } = moment;
+    const { skipped, inARow, restored } = this.trouble;
+    const place = `epoch ${epoch}, step ${step - (epoch - 1) * batches} of ${batches}, learning rate ${learningRate}`;
+    const line = `${place}: ${problem}`;
+    const most = Math.min(MOST_SKIPPED, Math.ceil(batches / accumulate));
+    this.trouble = { skipped: skipped + 1, inARow: inARow + 1, restored, ...(micro && { update: micro.update }) };
+    if (this.policy === 'skip' && inARow + 1 < most) log.warn(`${line}; it is left out`);
+    else this.fault = { line, at: { batch, moment } };
+  }
+
+  /** Why a run that may skip or go back does not. */
+  private limit(): string {
+    const { inARow, restored } = this.trouble;
+    if (this.policy === 'skip') return `, the ${ordinal(inARow)} in a row`;
+    if (this.policy === 'stop') return '';
+    return restored === MOST_RESTORED ? `, after going back ${restored} times` : ', and no state to go back to';
+  }
+
+  private async diagnosis(at: Fault['at']): Promise<string[]> {
+    const { trainer } = this;
+    await trainer.state.fetch();
+    const weights = trainer.state.arrays();
+    if (!at) return layerTable(weights).split('\n');
+    try {
+      const lines = layerTable(weights, await trainer.inspect(at.batch, at.moment, layerOutputs)).split('\n');
+      if (!this.options.debug) return lines;
+      return [...lines, firstNonFinite(await trainer.inspect(at.batch, at.moment, allOutputs))];
+    } catch (error) {
+      return [...layerTable(weights).split('\n'), `The step could not be looked into: ${messageOf(error)}`];
+    }
+  }
+}
+
+function skippedIn(history: readonly EpochRecord[]): number {
+  return history.reduce((sum, { skipped = 0 }) => sum + skipped, 0);
+}
+
+/** The tensors of a checkpoint: the state, and that at the beginning of its epoch where it has one. */
+export function statesIn(tensors: NamedArrays): { readonly state: NamedArrays; readonly start?: NamedArrays } {
+  const isOfStart = (name: string) => name.startsWith(START_PREFIX);
+  const state = new Map([...tensors].filter(([name]) => !isOfStart(name)));
+  if (state.size === tensors.size) return { state };
+  const start = [...tensors].filter(([name]) => isOfStart(name));
+  return { state, start: new Map(start.map(([name, array]) => [name.slice(START_PREFIX.length), array])) };
+}

@@ -1,0 +1,38 @@
+/** Transfer learning: which of a student's parameters stay as they are, and which learn at rates of their own. */
+import { UserError } from '../../utils/errors';
+import { matches, refuseUnmatched } from '../../utils/glob';
+import type { Params } from '../experiment/params';
+
+/** What is particular to parameters, by their names. */
+export interface ParameterRules {
+  isFrozen(parameter: string): boolean;
+  /** Whether a BatchNorm, by the name of its weight, keeps its running statistics and normalises by them. */
+  fixesNorm(weight: string): boolean;
+  /** Factor of the learning rate. */
+  rate(parameter: string): number;
+}
+
+/**
+ * The rules of params.json for a student's parameters, of which the first glob of `learning_rates` that matches one
+ * counts. A UserError names a glob that matches none, or says that nothing is left to train.
+ */
+export function parameterRules(
+  params: Pick<Params, 'freeze' | 'freeze_batch_norm' | 'learning_rates' | 'learning_rate'>,
+  parameters: readonly string[],
+): ParameterRules {
+  const { freeze = [], freeze_batch_norm: norms = 'eval', learning_rates: rates = {}, learning_rate: base } = params;
+  refuseUnmatched('freeze', freeze, parameters);
+  refuseUnmatched('learning_rates', Object.keys(rates), parameters);
+  const own = new Set(parameters);
+  const isFrozen = (name: string) => own.has(name) && freeze.some((pattern) => matches(pattern, name));
+  if (parameters.every(isFrozen))
+    throw new UserError(`"freeze" leaves none of ${parameters.length} parameters to train`);
+  return {
+    isFrozen,
+    fixesNorm: (weight) => norms === 'eval' && isFrozen(weight),
+    rate: (name) => {
+      const group = own.has(name) && Object.entries(rates).find(([pattern]) => matches(pattern, name));
+      return group ? group[1] / base : 1;
+    },
+  };
+}

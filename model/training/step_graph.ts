@@ -1,0 +1,298 @@
+/** The training step of a run as a graph: forward pass, losses of its methods, gradients, update. */
+import { Graph } from '../../engine/graph';
+import { ancestors } from '../../engine/autodiff';
+import {
+  averageWeights,
+  leaveOutNonFinite,
+  lossScale,
+  minimize,
+  OPTIMIZER_PREFIX,
+  trainable,
+  type MinimizeOptions,
+  type Optimizer,
+} from '../../engine/optimizers/index';
+import { add, mul, oneHot, reshape, sub } from '../../engine/ops/index';
+import type { Tensor } from '../../engine/tensor';
+import { UserError } from '../../utils/errors';
+import type { NamedArrays } from '../../formats/ndarray';
+import type { Params } from '../experiment/params';
+import type { Distiller, Losses, Phase, Setting } from '../distillers/index';
+import { weightedCrossEntropy } from '../distillers/nokd';
+import { studentHead, teacherHead, type Head } from '../nets/heads';
+import { Layers, type LayersOptions } from '../nets/layers';
+import { MethodSetting } from './method_setting';
+import { correct, normalizedImages, type Model } from '../nets/model';
+import { Taps } from '../nets/taps';
+import type { Teacher } from '../teachers/index';
+import type { ParameterRules } from './parameter_groups';
+
+/** Where layers that are trained beside the student live among the states of a graph. */
+export const DISTILLER_PREFIX = 'distiller.';
+/** In front of the names of fed teacher outputs. */
+export const TEACHER_PREFIX = 'teacher/';
+/** Between the name of an input and the view that it belongs to. */
+export const VIEW = '@';
+
+/** A method with its options filled. */
+export interface Method {
+  readonly name: string;
+  readonly distiller: Distiller;
+  readonly options: object;
+}
+
+/** What a step knows of the teacher. */
+type TaughtBy = Pick<Teacher, 'shapes' | 'network'> & { readonly members?: readonly Pick<Teacher, 'shapes'>[] };
+
+export interface TrainingOptions {
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly methods: readonly Method[];
+  readonly teacher?: TaughtBy | undefined;
+  /** Size of the training set. */
+  readonly examples: number;
+  /** Are images mixed, and their labels with them? */
+  readonly mixes?: boolean;
+  readonly optimizer: Optimizer;
+  readonly alpha: number;
+  readonly temperature: number;
+  readonly klReduction: Params['kl_reduction'];
+  /** How much each class counts in the cross-entropy; the same where absent. */
+  readonly classWeights?: readonly number[] | undefined;
+  /** Share of each target that is spread over all classes; 0 where absent. */
+  readonly labelSmoothing?: number | undefined;
+  /** What is particular to parameters of the student. */
+  readonly rules?: ParameterRules | undefined;
+  readonly clipNorm?: number | undefined;
+  /** Is the loss scaled for gradients in float16? */
+  readonly scalesLoss?: boolean | undefined;
+  /** Decay of the moving average of the student's weights; none is kept where absent. */
+  readonly averageDecay?: number | undefined;
+}
+
+/** The kinds of steps of a run: those of a method that has several, or else the one that minimises all losses. */
+export function phasesOf(methods: readonly Method[]): readonly (Phase | undefined)[] {
+  const phased = methods.find(({ distiller }) => 'phases' in distiller);
+  if (!phased) return [undefined];
+  if (methods.length > 1) throw new UserError(`"method": "${phased.name}" cannot be combined with others`);
+  return phased.distiller.phases!(phased.options);
+}
+
+/**
+ * One optimizer step on a batch.
+ * Feeds, each where something depends on it: images uint8 (N, C, H, W), labels int32 (N), indices int32 (N), where
+ * images are mixed mixedLabels int32 (N) and mixedShare float32 (N),
+ * teacher/<output> float32 (N, …), all of them with `@<view>` for another view of the images, and what
+ * `graph.feeds(moment)` gives. Of several micro-batches that make an optimizer step, the last one has the `accumulation`
+ * 'apply', the others 'add'. Outputs: loss, loss/<name> for each, correct (how many) where the student sees images.
+ */
+export function trainingGraph(
+  model: Model,
+  options: TrainingOptions,
+  phase?: Phase,
+  accumulation?: MinimizeOptions['accumulation'],
+): Graph {
+  const step = new Step(model, options);
+  const losses = step.losses(phase);
+  const { graph } = step;
+  const loss = Object.values(losses).reduce(add);
+  const reached = ancestors(loss);
+  const { rules, clipNorm, averageDecay, scalesLoss = false } = options;
+  const isTrained = (name: string) => (phase?.trains(name) ?? true) && !rules?.isFrozen(name);
+  const parameters = trainable(graph).filter((one) => reached.has(one) && isTrained(one.name));
+  const rate = rules && ((name: string) => rules.rate(name));
+  const scale = scalesLoss ? lossScale(graph) : undefined;
+  minimize(loss, options.optimizer, parameters, { ...(rate && { rate }), clipNorm, accumulation, scale });
+  if (averageDecay !== undefined && accumulation !== 'add') averageWeights(graph, averageDecay, isOfStudent);
+  if (scalesLoss) leaveOutNonFinite(graph);
+  graph.output('loss', loss);
+  for (const [name, value] of Object.entries(losses)) graph.output(`loss/${name}`, value);
+  if (step.seesImages) graph.output('correct', correct(step.student.logits, step.labels));
+  return graph;
+}
+
+/** Is a state the student's own, and not the optimizer's or of layers beside it? */
+export function isOfStudent(name: string): boolean {
+  return !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(DISTILLER_PREFIX);
+}
+
+/** The weights of the student alone. */
+export function ofStudent(weights: NamedArrays): NamedArrays {
+  return new Map([...weights].filter(([name]) => isOfStudent(name)));
+}
+
+/** What the methods of a step share; everything is built when it is first asked for. */
+export class Step {
+  readonly graph = new Graph();
+  /** Keys of params.json that the methods asked for. */
+  readonly asked = new Set<string>();
+  private readonly made = new Map<string, unknown>();
+  /** What the layers of the student put out on the images of the batch, by their names. */
+  private readonly madeByStudent = new Map<string, Tensor>();
+
+  constructor(
+    readonly model: Model,
+    readonly options: TrainingOptions,
+  ) {}
+
+  /** The losses of all methods, and cross-entropy where none says what the labels count for. */
+  losses(phase?: Phase): Losses {
+    const { methods } = this.options;
+    const losses: Record<string, Tensor> = {};
+    for (const { name, distiller, options } of methods) {
+      const own = (phase ?? distiller).losses?.(this.setting(name, options)) ?? {};
+      for (const [key, loss] of Object.entries(own)) losses[key] = losses[key] ? add(losses[key], loss) : loss;
+    }
+    if (!phase && !methods.some(saysWhatLabelsCount)) {
+      losses.ce = this.crossEntropy(this.student.logits);
+    }
+    return losses;
+  }
+
+  get labels(): Tensor {
+    return this.once('labels', () => this.graph.input('labels', 'int32', [this.options.batchSize]));
+  }
+
+  get targets(): Tensor {
+    return this.once('targets', () => this.mixed(oneHot(this.labels, this.model.options.classes)));
+  }
+
+  crossEntropy(logits: Tensor): Tensor {
+    const { classWeights: weights, labelSmoothing: smoothing } = this.options;
+    return weightedCrossEntropy(logits, this.targets, { weights, smoothing });
+  }
+
+  get indices(): Tensor {
+    return this.once('indices', () => this.graph.input('indices', 'int32', [this.options.batchSize]));
+  }
+
+  get student(): Taps {
+    return this.studentAt(undefined);
+  }
+
+  /** Was the student built on the images of the batch? */
+  get seesImages(): boolean {
+    return this.made.has('student');
+  }
+
+  get teacher(): Taps {
+    return this.teacherAt(undefined);
+  }
+
+  get studentHead(): Head {
+    return this.once('student head', () => studentHead(this.student));
+  }
+
+  get teacherHead(): Head {
+    return this.once('teacher head', () => teacherHead(this.teacher, this.teacherSource.network, this.graph));
+  }
+
+  get teachers(): Taps[] {
+    const { members } = this.teacherSource;
+    return members?.map((member, i) => this.fed(`${i}/`, member.shapes, undefined)) ?? [this.teacher];
+  }
+
+  /** The options, for one that is a key of params.json, which is noted. */
+  param(key: string): TrainingOptions {
+    this.asked.add(key);
+    return this.options;
+  }
+
+  /** What the method `name` is given. */
+  setting(name: string, own: object): Setting {
+    const prefix = `${DISTILLER_PREFIX}${name}.`;
+    return new MethodSetting(this, own, new Layers(this.graph, { mode: 'train', seed: this.options.seed, prefix }));
+  }
+
+  studentAt(view: string | undefined): Taps {
+    if (view === undefined) return this.once('student', () => this.studentOn(this.imagesAt(undefined), 'train', ''));
+    void this.student;
+    return this.once(named('student', view), () => this.studentOn(this.imagesAt(view), 'train', view));
+  }
+
+  /**
+   * The student on the images of the batch, once more: what its layers up to the output `stage` put out is shared, the layers
+   * after it are new ones, as `beside` makes them.
+   */
+  branch(stage: string, beside: LayersOptions): Taps {
+    const before = ancestors(this.student.tap(stage));
+    const shared = new Map([...this.madeByStudent].filter(([, tensor]) => before.has(tensor)));
+    const { net, options } = this.model;
+    return Taps.of(
+      beside.prefix!,
+      net(new Layers(this.graph, { ...beside, shared }), this.imagesAt(undefined), options),
+    );
+  }
+
+  /** The student on images; `pass` tells its passes apart, '' is that on the images of the batch. */
+  studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): Taps {
+    const { net, options } = this.model;
+    const { seed, rules } = this.options;
+    const fixesNorm = rules && ((weight: string) => rules.fixesNorm(weight));
+    const layers = new Layers(this.graph, {
+      seed,
+      mode,
+      pass,
+      fixesNorm,
+      made: pass === '' ? this.madeByStudent : new Map(),
+    });
+    return Taps.of('student', net(layers, images, options));
+  }
+
+  teacherAt(view: string | undefined): Taps {
+    return this.fed('', this.teacherSource.shapes, view);
+  }
+
+  teacherOn(images: Tensor): Taps {
+    const { network } = this.teacherSource;
+    if (!network) {
+      throw new UserError(
+        '"teacher" must be a net with a checkpoint, on images of its student: gradients flow through it',
+      );
+    }
+    const frozen = new Layers(this.graph, { mode: 'eval', seed: 0, frozen: network.weights });
+    return Taps.of('teacher', network.model.net(frozen, images, network.model.options));
+  }
+
+  imagesAt(view: string | undefined): Tensor {
+    const name = named('images', view);
+    return this.once(name, () => normalizedImages(this.graph, this.model, this.options.batchSize, name));
+  }
+
+  /** (1 − share) · target + share · target of the example that was mixed in. */
+  private mixed(targets: Tensor): Tensor {
+    const { batchSize, mixes = false } = this.options;
+    if (!mixes) return targets;
+    const others = oneHot(this.graph.input('mixedLabels', 'int32', [batchSize]), this.model.options.classes);
+    const share = reshape(this.graph.input('mixedShare', 'float32', [batchSize]), [batchSize, 1]);
+    return add(targets, mul(share, sub(others, targets)));
+  }
+
+  private get teacherSource() {
+    const { teacher } = this.options;
+    if (!teacher) throw new Error('training: the method needs a teacher');
+    return teacher;
+  }
+
+  /** Outputs of a teacher, each an input of the graph once it is asked for. */
+  private fed(prefix: string, shapes: Teacher['shapes'], view: string | undefined): Taps {
+    const { batchSize } = this.options;
+    const tensors = [...shapes].map(([output, shape]) => {
+      const name = named(`${TEACHER_PREFIX}${prefix}${output}`, view);
+      return [output, () => this.once(name, () => this.graph.input(name, 'float32', [batchSize, ...shape]))] as const;
+    });
+    return new Taps('teacher', new Map(tensors));
+  }
+
+  private once<T>(name: string, make: () => T): T {
+    if (!this.made.has(name)) this.made.set(name, make());
+    return this.made.get(name) as T;
+  }
+}
+
+function saysWhatLabelsCount({ distiller, options }: Method): boolean {
+  return distiller.ownsLabels === true || (distiller.ignoresLabels?.(options) ?? false);
+}
+
+function named(name: string, view: string | undefined): string {
+  return view === undefined ? name : `${name}${VIEW}${view}`;
+}

@@ -1,0 +1,289 @@
+/** Training a student step by step: the compiled graphs of its steps, and the state that they share. */
+import type { Backend, Precision } from '../../engine/backends/index';
+import { extremesOf, observe, observed, type Extremes } from '../../engine/analysis/extremes';
+import { checksum } from '../../engine/analysis/finite';
+import type { Graph, Moment } from '../../engine/graph';
+import { neededBytes } from '../../engine/analysis/memory';
+import { AVERAGE_PREFIX } from '../../engine/optimizers/index';
+import { Session, State, type Results } from '../../engine/session';
+import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import type { Tensor } from '../../engine/tensor';
+import { UserError } from '../../utils/errors';
+import { availableBytes, isOutOfMemory } from '../../utils/memory';
+import type { Batch } from '../data/loader';
+import type { Phase } from '../distillers/index';
+import type { Model } from '../nets/model';
+import { shortage } from './memory_advice';
+import type { Teacher } from '../teachers/index';
+import { isOfStudent, phasesOf, TEACHER_PREFIX, trainingGraph, VIEW, type TrainingOptions } from './step_graph';
+
+export interface TrainerOptions extends Omit<TrainingOptions, 'batchSize' | 'teacher'> {
+  readonly teacher?: Teacher | undefined;
+  /** Threads of an operator; 0 takes every core. */
+  readonly threads: number;
+  /** Where steps run; the CPU where absent. */
+  readonly backend?: Backend | undefined;
+  readonly precision?: Precision | undefined;
+  /** Has ONNX Runtime write its profile of the steps beside this path prefix, when they are released. */
+  readonly profile?: string;
+  /** Whether an optimizer step may have several micro-batches. */
+  readonly accumulates?: boolean;
+}
+
+/** Output of a step that is finite if all that it leaves in the state is. */
+const CHECK = 'check';
+const EXTREMES = 'extremes';
+const MOST_TIMES = 1000;
+
+/** A step whose loss, gradients or new weights are not finite. The state is as it was before. */
+export class NonFiniteStep extends UserError {}
+
+/** The values of a step: those of its inputs, states and constants, and of what was observed of the rest. */
+export interface Inspection {
+  readonly graph: Graph;
+  readonly extremes: ReadonlyMap<Tensor, Extremes>;
+}
+
+/** The graphs of a kind of step: that which makes the update, and that of the micro-batches before it. */
+interface StepGraphs {
+  readonly apply: Graph;
+  readonly add?: Graph;
+}
+
+export class Trainer {
+  /** Parameters and buffers of the student and of what is trained beside it, and what the optimizer keeps. */
+  readonly state: State;
+  /** Milliseconds of the latest steps: of the teacher, and of the step itself. */
+  readonly times: { readonly teacher: number[]; readonly step: number[] } = { teacher: [], step: [] };
+  private readonly sessions = new Map<Graph, Session>();
+
+  private constructor(
+    private readonly model: Model,
+    private readonly options: TrainerOptions,
+    /** The graph of each kind of step, by the size of its batch. */
+    private readonly graphs: ReadonlyMap<number, readonly StepGraphs[]>,
+    /** Factor of the learning rate of each kind. */
+    private readonly rates: readonly number[],
+    /** Kinds of steps in the order of their turns, as numbers into the lists above. */
+    private readonly turns: readonly number[],
+    /** What builds a graph once more, without its check. */
+    private readonly builders: ReadonlyMap<Graph, () => Graph>,
+  ) {
+    this.state = State.initial(...this.allGraphs);
+  }
+
+  /** Builds the graphs of steps on batches of these sizes. Nothing is compiled before its first step. */
+  static create(model: Model, batchSizes: readonly number[], options: TrainerOptions): Trainer {
+    const phases = phasesOf(options.methods);
+    const builders = new Map<Graph, () => Graph>();
+    const graphsOf = (batchSize: number) => (phase?: Phase) => {
+      const build = (accumulation?: 'add' | 'apply') => {
+        const builder = () => trainingGraph(model, { ...options, batchSize }, phase, accumulation);
+        const graph = withCheck(builder());
+        builders.set(graph, builder);
+        return graph;
+      };
+      return options.accumulates ? { apply: build('apply'), add: build('add') } : { apply: build() };
+    };
+    const graphs = new Map(batchSizes.map((batchSize) => [batchSize, phases.map(graphsOf(batchSize))]));
+    const turns = phases.flatMap((phase, i) => Array<number>(phase?.steps ?? 1).fill(i));
+    const rates = phases.map((phase) => phase?.rate ?? 1);
+    return new Trainer(model, options, graphs, rates, turns, builders);
+  }
+
+  /** Names of the other augmentations of the images that the steps need. */
+  get views(): string[] {
+    const names = this.allGraphs.flatMap((graph) => [...graph.inputs.keys()]);
+    const images = `images${VIEW}`;
+    return [...new Set(names.filter((name) => name.startsWith(images)).map((name) => name.slice(images.length)))];
+  }
+
+  /** Begins with these values of states; averages of weights begin as these are. */
+  begin(values: NamedArrays): void {
+    for (const [name, array] of values) {
+      this.state.set(name, array);
+      const average = AVERAGE_PREFIX + name;
+      if (this.state.specs.has(average) && !values.has(average)) this.state.set(average, array);
+    }
+  }
+
+  /**
+   * One step on a batch of one of the sizes; which kind of step it is follows from the moment. A step that is not finite
+   * throws a NonFiniteStep and leaves the state as it was.
+   */
+  async step(batch: Batch, moment: Omit<Moment, 'seed'>): Promise<Results> {
+    try {
+      return await this.take(batch, moment);
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      const isHere = (this.options.backend?.name ?? 'cpu') === 'cpu';
+      const amounts = isHere ? [this.neededBytes, availableBytes() + process.memoryUsage.rss()] : [];
+      throw new UserError(`out of memory: ${shortage(Math.max(...this.graphs.keys()), ...amounts)}`);
+    }
+  }
+
+  private async take(batch: Batch, moment: Omit<Moment, 'seed'>): Promise<Results> {
+    const graph = this.graphOf(batch, moment);
+    const { threads, backend, precision, profile } = this.options;
+    const session = this.sessions.get(graph) ?? (await Session.create(graph, { threads, backend, precision, profile }));
+    this.sessions.set(graph, session);
+    const began = performance.now();
+    const feeds = await this.feeds(graph, batch, moment);
+    const fed = performance.now();
+    const results = await session.run(feeds, this.state, isFinite);
+    keep(this.times.teacher, fed - began);
+    keep(this.times.step, performance.now() - fed);
+    const isSound = isFinite(results);
+    delete results[CHECK];
+    if (!isSound) throw new NonFiniteStep(problemOf(results));
+    return results;
+  }
+
+  /**
+   * Looks into a step on a batch, and changes nothing: the extremes of all that goes into it, and of the tensors that
+   * `which` chooses of its graph.
+   */
+  async inspect(
+    batch: Batch,
+    moment: Omit<Moment, 'seed'>,
+    which: (graph: Graph) => readonly Tensor[],
+  ): Promise<Inspection> {
+    const graph = this.builders.get(this.graphOf(batch, moment))!();
+    const tensors = which(graph).filter(({ dtype }) => dtype === 'float32');
+    const { threads, backend, precision } = this.options;
+    observe(graph, EXTREMES, tensors);
+    const session = await Session.create(graph, { threads, backend, precision });
+    try {
+      const feeds = await this.feeds(graph, batch, moment);
+      const { [EXTREMES]: found } = await session.run(feeds, this.state, () => false);
+      const extremes = observed(found!, tensors);
+      for (const [name, tensor] of graph.inputs) extremes.set(tensor, extremesOf(feeds[name]!));
+      for (const [name, { tensor }] of graph.states) extremes.set(tensor, extremesOf(this.state.get(name)));
+      for (const [tensor, array] of graph.constants) extremes.set(tensor, extremesOf(array));
+      return { graph, extremes };
+    } finally {
+      await session.release();
+    }
+  }
+
+  /** About how many bytes all kinds of steps take, for batches of each size: ONNX Runtime keeps what it had for a graph. */
+  get neededBytes(): number {
+    return this.allGraphs.reduce((sum, graph) => sum + neededBytes(graph), 0);
+  }
+
+  /** The graph of a step. */
+  private graphOf(batch: Batch, { micro, step }: Omit<Moment, 'seed'>): Graph {
+    const { apply, add } = this.graphs.get(batch.size)![this.kindOf(micro?.update ?? step)]!;
+    return micro && !micro.isLast ? add! : apply;
+  }
+
+  private kindOf(turn: number): number {
+    return this.turns[(turn - 1) % this.turns.length]!;
+  }
+
+  private async feeds(graph: Graph, batch: Batch, moment: Omit<Moment, 'seed'>): Promise<Record<string, NdArray>> {
+    const turn = moment.micro?.update ?? moment.step;
+    const kind = this.kindOf(turn);
+    const learningRate = moment.learningRate * this.rates[kind]!;
+    const feeds = {
+      labels: ndarray('int32', [batch.size], batch.labels),
+      indices: ndarray('int32', [batch.size], Int32Array.from(batch.indices)),
+      ...(batch.mixed && {
+        mixedLabels: ndarray('int32', [batch.size], batch.mixed.labels),
+        mixedShare: ndarray('float32', [batch.size], batch.mixed.share),
+      }),
+      ...graph.feeds({ ...moment, learningRate, updates: this.updates(turn, kind), seed: this.options.seed }),
+      ...(await this.seen(graph, batch, '')),
+    };
+    for (const view of this.views) {
+      Object.assign(feeds, await this.seen(graph, through(view, batch), VIEW + view));
+    }
+    return feeds;
+  }
+
+  /** How many of the first `step` steps are of a kind. */
+  private updates(step: number, kind: number): number {
+    const ofKind = (turns: readonly number[]) => turns.filter((turn) => turn === kind).length;
+    const rounds = Math.floor(step / this.turns.length);
+    return rounds * ofKind(this.turns) + ofKind(this.turns.slice(0, step % this.turns.length));
+  }
+
+  /** The student's parameters and buffers, as it is evaluated: averaged where averages are kept. */
+  weights(): NamedArrays {
+    const states = this.state.arrays();
+    const own = [...states].filter(([name]) => isOfStudent(name));
+    return new Map(own.map(([name, array]) => [name, states.get(AVERAGE_PREFIX + name) ?? array]));
+  }
+
+  async release(): Promise<void> {
+    for (const session of this.sessions.values()) await session.release();
+  }
+
+  private get allGraphs(): Graph[] {
+    return [...this.graphs.values()].flat().flatMap(({ apply, add }) => (add ? [apply, add] : [apply]));
+  }
+
+  /** The images of a view, and what the teacher makes of them; `end` is how the names of that view end. */
+  private async seen(graph: Graph, batch: Batch, end: string): Promise<Record<string, NdArray>> {
+    const fed: Record<string, NdArray> = {
+      [`images${end}`]: ndarray('uint8', [batch.size, ...this.model.input], batch.images),
+    };
+    const wanted = [...graph.inputs.keys()]
+      .filter((name) => name.startsWith(TEACHER_PREFIX) && name.slice(nameLength(name)) === end)
+      .map((name) => name.slice(TEACHER_PREFIX.length, nameLength(name)));
+    if (wanted.length === 0) return fed;
+    // What steps of another kind will want of the teacher is not known here.
+    const after = this.turns.length === 1 ? batch.after : undefined;
+    const outputs = await this.options.teacher!.outputs({ ...batch, after }, wanted);
+    for (const name of wanted) fed[`${TEACHER_PREFIX}${name}${end}`] = outputs[name]!;
+    return fed;
+  }
+}
+
+/** Adds a time, and forgets one where there are many. */
+function keep(times: number[], milliseconds: number): void {
+  times.push(milliseconds);
+  if (times.length > MOST_TIMES) times.shift();
+}
+
+/** The graph with an output that tells whether all that it leaves in the state is finite. */
+export function withCheck(graph: Graph): Graph {
+  const written = [...graph.updates.values()].filter(({ dtype }) => dtype === 'float32');
+  if (written.length > 0) graph.output(CHECK, checksum(written));
+  return graph;
+}
+
+function isFinite(results: Results): boolean {
+  return Object.values(results).every(({ data }) => Number.isFinite(Number(data[0])));
+}
+
+/** What is not finite about a step, from its losses. */
+function problemOf(results: Results): string {
+  const bad = Object.entries(results).filter(([, { data }]) => !Number.isFinite(Number(data[0])));
+  const parts = bad.filter(([name]) => name !== 'loss');
+  const [found] = parts.length > 0 ? parts : bad;
+  if (!found) return 'the loss is finite, but a gradient or a new weight is not';
+  const [name, { data }] = found;
+  return `the loss${name === 'loss' ? '' : ` "${name.replace('loss/', '')}"`} is ${data[0]}`;
+}
+
+/** A batch, and those after it, as a view shows them. */
+function through(view: string, batch: Batch): Batch {
+  const { after } = batch;
+  return {
+    ...batch,
+    images: batch.views![view]!,
+    ...(after && {
+      after: async (n) => {
+        const next = await after(n);
+        return next && through(view, next);
+      },
+    }),
+  };
+}
+
+/** Length of an input's name without its view. */
+function nameLength(name: string): number {
+  const at = name.indexOf(VIEW);
+  return at < 0 ? name.length : at;
+}

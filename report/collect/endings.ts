@@ -1,0 +1,75 @@
+/** How the trials of a search ended where their own files do not tell: its journal does (search.journal.jsonl). */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { readText } from '../../utils/files';
+import { parseJson } from '../../utils/json';
+
+export type EarlyEnding = 'pruned' | 'failed';
+
+interface Ending {
+  readonly event: EarlyEnding;
+  /** Of a failure. */
+  readonly reason: string | undefined;
+}
+
+/** Tells how a search ended the run in a directory early; undefined where none did. It reads each journal once. */
+export function earlyEndings(): (directory: string) => EarlyEnding | undefined {
+  const endingOf = endings();
+  return (directory) => endingOf(directory)?.event;
+}
+
+/** Tells why a run failed, in the words of its search; undefined where it did not. It reads each journal once. */
+export function failureReasons(): (directory: string) => string | undefined {
+  const endingOf = endings();
+  return (directory) => endingOf(directory)?.reason;
+}
+
+function endings(): (directory: string) => Ending | undefined {
+  const known = new Map<string, ReadonlyMap<string, Ending>>();
+  const endingsIn = (parent: string) => {
+    if (!known.has(parent)) known.set(parent, readEndings(parent));
+    return known.get(parent)!;
+  };
+  return (directory) => {
+    const path = resolve(directory);
+    const parent = dirname(path);
+    return endingsIn(parent).get(path) ?? endingsIn(dirname(parent)).get(path);
+  };
+}
+
+/**
+ * The endings of trials by their directories, as the journal of the search in `parent` has them last; a trial that was
+ * started again is no longer among them. Lines that cannot be read are passed over: the last may be about to be written.
+ */
+function readEndings(parent: string): ReadonlyMap<string, Ending> {
+  const path = join(parent, 'search.journal.jsonl');
+  const lines = existsSync(path) ? textOf(path).split('\n') : [];
+  const endings = new Map<string, Ending>();
+  for (const { event, name, repeat, reason } of lines.map(parse)) {
+    if (typeof name !== 'string' || typeof repeat !== 'number') continue;
+    const directory = repeat === 0 ? join(parent, name) : join(parent, name, `repeat_${repeat}`);
+    if (event === 'pruned' || event === 'failed') {
+      endings.set(directory, { event, reason: typeof reason === 'string' ? reason : undefined });
+    } else {
+      endings.delete(directory);
+    }
+  }
+  return endings;
+}
+
+/** A journal that cannot be read tells nothing. */
+function textOf(path: string): string {
+  try {
+    return readText(path);
+  } catch {
+    return '';
+  }
+}
+
+function parse(line: string): Readonly<Partial<Record<'event' | 'name' | 'repeat' | 'reason', unknown>>> {
+  try {
+    return Object(parseJson(line)) as object;
+  } catch {
+    return {};
+  }
+}

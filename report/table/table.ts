@@ -1,0 +1,139 @@
+/** A table over runs: which columns it has, in which order its rows stand, and what its reader must know. */
+import { UserError } from '../../utils/errors';
+import { nearest } from '../../utils/nearest';
+import type { Run } from '../collect/collect';
+import { columnsOf, TEST_MARK, type Column, type Comparisons, type Value } from './columns';
+import { compareRows, SIGNIFICANCE, type Baseline } from '../comparison';
+import { compareNaturally } from '../collect/natural_order';
+import type { Row } from './rows';
+
+export interface Table {
+  /** What is shown. */
+  readonly columns: readonly Column[];
+  /** Whether they were asked for by name. */
+  readonly chosen: boolean;
+  /** What there is. */
+  readonly allColumns: readonly Column[];
+  /** One without a title, or one for each value that rows are grouped by. */
+  readonly sections: readonly Section[];
+  /** Of rows with the baseline, where one is given. */
+  readonly comparisons: Comparisons;
+  /** Lines below the table. */
+  readonly notes: readonly string[];
+}
+
+export interface Section {
+  /** `method: kd` */
+  readonly title?: string;
+  readonly rows: readonly Row[];
+}
+
+export interface TableOptions {
+  /** Names of the columns to show, in this order. */
+  readonly columns?: readonly string[];
+  /** Columns to sort by, the first before the second; `-name` puts large values first. */
+  readonly sort?: readonly string[];
+  /** Column by whose values rows are put into sections. */
+  readonly groupBy?: string;
+  readonly baseline?: Baseline;
+}
+
+/** Lays out rows. Throws a UserError for a column that no run has a value for. */
+export function makeTable(rows: readonly Row[], options: TableOptions = {}): Table {
+  const { columns: wanted, sort = [], groupBy, baseline } = options;
+  const comparisons: Comparisons = baseline ? compareRows(rows, baseline) : new Map();
+  const allColumns = columnsOf(rows, baseline, comparisons);
+  const find = (name: string, flag: string): Column => {
+    const names = allColumns.map((column) => column.name);
+    const found = allColumns.find((column) => column.name === name);
+    if (found) return found;
+    const known = nearest(name, names);
+    const hint = known === undefined ? `there are ${names.join(', ')}` : `did you mean "${known}"?`;
+    throw new UserError(`${flag}: there is no column "${name}"; ${hint}`, 2);
+  };
+  const columns = wanted?.map((name) => find(name, '--columns')) ?? allColumns.filter(({ shown }) => shown);
+  const orders = sort.map((name) =>
+    name.startsWith('-')
+      ? { column: find(name.slice(1), '--sort'), sign: -1 }
+      : { column: find(name, '--sort'), sign: 1 },
+  );
+  const sorted = sortRows(rows, orders);
+  const sections = groupBy === undefined ? [{ rows: sorted }] : sectionsBy(find(groupBy, '--group_by'), sorted);
+  const notes = notesOn(rows, columns, comparisons, baseline);
+  return { columns, chosen: wanted !== undefined, allColumns, sections, comparisons, notes };
+}
+
+/** Rows by the values of columns; a row without a value comes last, rows with equal values keep their order. */
+function sortRows(rows: readonly Row[], orders: readonly { column: Column; sign: number }[]): Row[] {
+  const keyed = rows.map((row) => ({ row, keys: orders.map(({ column }) => column.key(row)) }));
+  keyed.sort((a, b) => {
+    for (const [i, { sign }] of orders.entries()) {
+      const difference = compareValues(a.keys[i], b.keys[i], sign);
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  });
+  return keyed.map(({ row }) => row);
+}
+
+function compareValues(a: Value, b: Value, sign: number): number {
+  const isAbsent = (value: Value) => value === undefined || value === null || Number.isNaN(value);
+  if (isAbsent(a) || isAbsent(b)) return Number(isAbsent(a)) - Number(isAbsent(b));
+  if (typeof a === 'number' && typeof b === 'number') return sign * (a - b);
+  return sign * compareNaturally(String(a), String(b));
+}
+
+/** Sections in the natural order of the values, each with its rows in the order in which they came. */
+function sectionsBy(column: Column, rows: readonly Row[]): Section[] {
+  const groups = new Map<Value, Row[]>();
+  for (const row of sortRows(rows, [{ column, sign: 1 }])) {
+    const value = column.key(row) ?? undefined;
+    groups.set(value, [...(groups.get(value) ?? []), row]);
+  }
+  return [...groups].map(([value, members]) => ({ title: `${column.name}: ${value ?? 'not given'}`, rows: members }));
+}
+
+const MAX_ERRORS = 20;
+
+function notesOn(
+  rows: readonly Row[],
+  columns: readonly Column[],
+  comparisons: Comparisons,
+  baseline?: Baseline,
+): string[] {
+  const runs = rows.flatMap((row) => row.runs);
+  const isShown = (text: string) => columns.some((column) => rows.some((row) => column.text(row).includes(text)));
+  const notes: string[] = [];
+  if (isShown(TEST_MARK)) {
+    notes.push(
+      `${TEST_MARK} Its epoch was chosen by it on the test set, or no file says otherwise: new images will score lower.`,
+    );
+  }
+  if (isShown(' ± ')) {
+    notes.push('a ± b (n): mean and standard deviation over n runs that differ in the seed alone.');
+  }
+  if (baseline) notes.push(...notesOnComparison(comparisons, baseline));
+  const errors = runs.flatMap((run) => run.errors.map(({ file, reason }) => `${pathOf(run, file)}: ${reason}`));
+  notes.push(...errors.slice(0, MAX_ERRORS));
+  if (errors.length > MAX_ERRORS) notes.push(`and ${errors.length - MAX_ERRORS} more files that cannot be read.`);
+  return notes;
+}
+
+function notesOnComparison(comparisons: Comparisons, { row, metric }: Baseline): string[] {
+  const tests = [...comparisons.values()].flatMap(({ test }) => test ?? []);
+  const corrected = tests.length > 1 ? `, corrected for the ${tests.length} rows that are tested (Holm 1979),` : '';
+  return [
+    `difference: ${metric} minus that of ${row.directory}, run by run of the same seed, with its 95 % t interval; ` +
+      `better or worse where p of the t test${corrected} is below ${SIGNIFICANCE}.`,
+    ...(tests.includes('McNemar')
+      ? [
+          'Of one pair of runs the interval is the bootstrap over images, and p is that of McNemar (mid-p): they hold ' +
+            'for these two students, and do not tell what other seeds would give.',
+        ]
+      : []),
+  ];
+}
+
+function pathOf({ directory }: Run, file: string): string {
+  return directory === '.' ? file : `${directory}/${file}`;
+}

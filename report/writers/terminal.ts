@@ -1,0 +1,104 @@
+/** A table for a terminal: as wide as that is, with colours where it has them. */
+import { styleText } from 'node:util';
+import { getBorderCharacters, table as drawTable } from 'table';
+import { printable } from '../../utils/printable';
+import type { Column } from '../table/columns';
+import type { Table } from '../table/table';
+
+export interface TerminalOptions {
+  /** Characters on a line; as many as it takes where absent. */
+  readonly width?: number;
+  readonly colour?: boolean;
+}
+
+/** Columns that go first where there is no room; then all others from the right, but for the indispensable. */
+const dispensable = [
+  ...['flops', 'parameters', 'time', 'val_loss', 'best_epoch', 'test_calibration_error', 'test_loss', 'p_holm'],
+];
+const indispensable = ['directory', 'val_accuracy', 'test_accuracy', 'status', 'difference', 'verdict'];
+
+/** Space between two cells: a border and a blank on each side. */
+const GAP = 3;
+/** Characters that a column keeps while others can be left out, and after that. */
+const COMFORTABLE = 12;
+const NARROWEST = 4;
+
+/** What process.stdout can show. */
+export function terminalOf(stream: NodeJS.WriteStream): TerminalOptions {
+  return stream.isTTY ? { width: stream.columns, colour: stream.hasColors() } : {};
+}
+
+/** The table with its notes. Columns are left out and cells wrapped where it is wider than the terminal. */
+export function toTerminal(table: Table, { width = Infinity, colour = false }: TerminalOptions = {}): string {
+  const { columns, leftOut } = fit(table, width);
+  const cellOf = (column: Column, text: string) => (colour ? coloured(column.name, oneLine(text)) : oneLine(text));
+  const parts = table.sections.map(({ title, rows }) => {
+    const cells = [
+      columns.map(({ column }) => oneLine(column.name)),
+      ...rows.map((row) => columns.map(({ column }) => cellOf(column, column.text(row)))),
+    ];
+    const drawn = drawTable(cells, {
+      border: getBorderCharacters('norc'),
+      columns: columns.map(({ column: { numeric }, width }) => ({
+        width,
+        wrapWord: true,
+        alignment: numeric ? 'right' : 'left',
+      })),
+      drawHorizontalLine: (line, count) => line <= 1 || line === count,
+    });
+    return title === undefined ? drawn : `${oneLine(title)}\n${drawn}`;
+  });
+  const remark = leftOut.length > 0 ? [`Left out for lack of room: ${leftOut.join(', ')}.`] : [];
+  return [...parts, ...[...table.notes, ...remark].map((note) => `${oneLine(note)}\n`)].join('');
+}
+
+/** Columns with widths that fit into `width`; those that were asked for by name all stay. */
+function fit(table: Table, width: number): { columns: { column: Column; width: number }[]; leftOut: string[] } {
+  const rows = table.sections.flatMap((section) => section.rows);
+  const widthOf = (column: Column) =>
+    rows.reduce((widest, row) => Math.max(widest, oneLine(column.text(row)).length), column.name.length);
+  let columns = table.columns.map((column) => ({ column, width: widthOf(column) }));
+  const leftOut: string[] = [];
+  const isTooWide = () => columns.reduce((sum, one) => sum + one.width + GAP, 1) > width;
+  const leaveOut = (names: readonly string[]) => {
+    for (const name of table.chosen ? [] : names) {
+      if (!isTooWide()) return;
+      if (columns.some(({ column }) => column.name === name)) leftOut.push(name);
+      columns = columns.filter(({ column }) => column.name !== name);
+    }
+  };
+  const wrap = (narrowest: number) => {
+    while (isTooWide()) {
+      const widest = columns.reduce((a, b) => (b.width > a.width ? b : a));
+      if (widest.width <= narrowest) return;
+      widest.width--;
+    }
+  };
+  leaveOut(dispensable);
+  wrap(COMFORTABLE);
+  const names = columns.map(({ column }) => column.name).reverse();
+  leaveOut(names.filter((name) => !indispensable.includes(name)));
+  wrap(NARROWEST);
+  return { columns, leftOut };
+}
+
+/** The text on one line, harmless to a terminal. */
+function oneLine(text: string): string {
+  return printable(text).replace(/[\n\t]+/g, '�');
+}
+
+const colours: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {
+  better: 'green',
+  worse: 'red',
+  broken: 'red',
+  failed: 'red',
+  running: 'yellow',
+  interrupted: 'yellow',
+};
+
+/** Colours what a verdict or a status begins with. */
+function coloured(column: string, text: string): string {
+  const colour = colours[/^\w*/.exec(text)![0]];
+  if ((column !== 'status' && column !== 'verdict') || colour === undefined) return text;
+  return styleText(colour, text, { validateStream: false });
+}

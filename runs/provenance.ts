@@ -1,0 +1,78 @@
+/** Where a result comes from: the command, the code, the versions and the machine. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync, realpathSync } from 'node:fs';
+import { arch, availableParallelism, cpus, hostname, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { version as onnxruntime } from 'onnxruntime-node/package.json';
+import { reading } from '../utils/files';
+import { packageVersion } from '../utils/version';
+
+export interface RunDescription {
+  command: readonly string[];
+  /** Version of this package. */
+  version: string;
+  /** Commit of its repository; null outside of one, or where git is not installed. */
+  commit: string | null;
+  /** Whether a tracked file differs from the commit; null where there is none. */
+  dirty: boolean | null;
+  node: string;
+  onnxruntime: string;
+  os: string;
+  cpu: string;
+  cores: number;
+  /** Bytes. */
+  memory: number;
+  host: string;
+  /** The Slurm job that it runs in; absent outside of one. */
+  slurm_job?: string;
+  /** ISO 8601. */
+  started: string;
+}
+
+/** Describes this process and its machine. The rest of the environment is left out, as it may hold secrets. */
+export function describeRun(argv: readonly string[]): RunDescription {
+  const { SLURM_JOB_ID: slurmJob } = process.env;
+  return {
+    command: argv,
+    version: packageVersion,
+    ...codeState(join(__dirname, '..')),
+    node: process.versions.node,
+    onnxruntime,
+    os: `${type()} ${release()} ${arch()}`,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memory: totalmem(),
+    host: hostname(),
+    ...(slurmJob !== undefined && { slurm_job: slurmJob }),
+    started: new Date().toISOString(),
+  };
+}
+
+/** The SHA-256 of a file, in hexadecimal digits; a UserError names it where it cannot be read. */
+export function digestOfFile(path: string): string {
+  return reading(path, () => {
+    const hash = createHash('sha256');
+    const chunk = Buffer.alloc(1 << 20);
+    const file = openSync(path, 'r');
+    try {
+      for (let count; (count = readSync(file, chunk)) > 0;) hash.update(chunk.subarray(0, count));
+    } finally {
+      closeSync(file);
+    }
+    return hash.digest('hex');
+  });
+}
+
+/** The commit that is checked out at `root`, where that is the top of a repository. */
+export function codeState(root: string): Pick<RunDescription, 'commit' | 'dirty'> {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(root)) return { commit: null, dirty: null };
+    const commit = git('rev-parse', '--verify', 'HEAD');
+    return { commit, dirty: git('status', '--porcelain', '--untracked-files=no') !== '' };
+  } catch {
+    return { commit: null, dirty: null };
+  }
+}

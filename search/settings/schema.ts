@@ -1,0 +1,189 @@
+/**
+ * What search.json accepts, as JSON schemas: one for a given file, in which each key has the form that the file uses, so
+ * that a message is about that form and its defaults can be filled; and one with every form, for editors. In both,
+ * `title` says what a key is for and `description` what it accepts.
+ */
+import { isObject } from '../../utils/json';
+import type { Schema } from '../../utils/schema';
+import { pruners } from '../pruners/index';
+import { samplers } from '../samplers/index';
+import { namings } from '../trials/trial_name';
+
+type File = Readonly<Record<string, unknown>>;
+
+const object = (properties: Schema, required: string[] = [], more: Schema = {}): Schema => ({
+  type: 'object',
+  properties,
+  required,
+  additionalProperties: false,
+  ...more,
+});
+const integer = (minimum: number, more: Schema = {}): Schema => ({ type: 'integer', minimum, ...more });
+const text = (pattern: string, description: string): Schema => ({ type: 'string', pattern, description });
+
+/** A key of params.json, also one inside an object, as in `schedule.gamma`. */
+export const PATH = '^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z0-9][A-Za-z0-9_]*)*$';
+/** Every trial is looked at for every next one. */
+export const MAX_TRIALS = 10_000;
+const MAX_DIMENSIONS = 100;
+
+const list = { type: 'array', items: {}, minItems: 1, description: 'a list of at least one value' };
+const when = {
+  type: 'object',
+  additionalProperties: {},
+  minProperties: 1,
+  title: 'The dimension exists only where each named one has this value, or one of this list.',
+  description: 'an object with dimensions that stand before, as in {"optimizer": "sgd"}',
+};
+const range = object(
+  {
+    low: { type: 'number' },
+    high: { type: 'number' },
+    step: { type: 'number', exclusiveMinimum: 0 },
+    log: { type: 'boolean', default: false },
+    integer: { type: 'boolean', default: false },
+    when,
+  },
+  ['low', 'high'],
+);
+const listed = object({ values: list, when }, ['values']);
+const anyDimension = 'a list of values, or an object with "low" and "high" or with "values"';
+
+function dimensionForm(dimension: unknown): Schema {
+  if (Array.isArray(dimension)) return list;
+  if (!isObject(dimension)) return { not: {}, description: anyDimension };
+  return Object.hasOwn(dimension, 'values') ? listed : range;
+}
+
+type Plugins = Readonly<Record<string, { readonly options: Schema }>>;
+
+/** The long form of one sampler or pruner. */
+function pluginForm(plugins: Plugins, name: string): Schema {
+  return object({ name: { enum: [name] }, ...plugins[name]!.options }, ['name']);
+}
+
+function chosenPlugin(plugins: Plugins, chosen: unknown): Schema {
+  const names = Object.keys(plugins);
+  const name = isObject(chosen) && typeof chosen.name === 'string' ? chosen.name : '';
+  if (names.includes(name)) return pluginForm(plugins, name);
+  return isObject(chosen) ? object({ name: { enum: names } }, ['name']) : { enum: names };
+}
+
+function anyPlugin(plugins: Plugins): Schema {
+  const names = Object.keys(plugins);
+  return { anyOf: [{ enum: names }, ...names.map((name) => pluginForm(plugins, name))] };
+}
+
+/** Options of sbatch that the launcher sets itself, and those that have keys of their own. */
+const ownOptions =
+  'parsable|job-name|chdir|output|error|open-mode|comment|wrap|array|ntasks|wait|test-only|' +
+  'partition|time|gres|cpus-per-task|mem|account|qos|constraint|exclude|signal';
+
+const slurm = object(
+  {
+    partition: text('^[A-Za-z0-9_.,-]+$', 'the name of a partition'),
+    time: text('^([0-9]+-)?[0-9]+(:[0-9]{1,2}){0,2}$', 'a time as Slurm writes it, as in "4:00:00" or "1-12:00:00"'),
+    gres: text('^[A-Za-z0-9_.:,-]+$', 'generic resources, as in "gpu:1"'),
+    cpus: integer(1),
+    memory: text('^[0-9]+[KMGT]?$', 'an amount of memory, as in "8G"'),
+    memory_factor: {
+      type: 'number',
+      minimum: 1,
+      maximum: 16,
+      description: 'a number from 1 to 16',
+      title: 'A trial that ran out of memory asks for so many times as much at its next start; without it 1.5.',
+    },
+    account: text('^[A-Za-z0-9_.@-]+$', 'the name of an account'),
+    qos: text('^[A-Za-z0-9_.@-]+$', 'the name of a quality of service'),
+    constraint: text('^[A-Za-z0-9_.,:=&|!*()[\\]-]+$', 'features of nodes, as in "a100|h100"'),
+    nodes_exclude: text('^[A-Za-z0-9_.,[\\]-]+$', 'names of nodes, as in "node7" or "gpu[01-04]"'),
+    signal: {
+      ...text('^(TERM|INT)@[1-9][0-9]{0,4}$', 'a signal and seconds, as in "TERM@120"'),
+      title: 'The trainer saves and ends so many seconds before its time is up.',
+    },
+    setup: {
+      type: 'array',
+      items: text('^[^\\n\\r\\0]*$', 'a line of a shell script'),
+      title: 'Lines of the batch script before the trainer, as in "module load cuda".',
+    },
+    options: {
+      type: 'array',
+      items: text(
+        `^--(?!(${ownOptions})(=|$))[a-z][a-z0-9-]*(=[^\\n\\r\\0]*)?$`,
+        'an option of sbatch that neither has a key here nor is set by the launcher, as in "--reservation=course"',
+      ),
+      title: 'Further options of sbatch, one each.',
+    },
+    array_limit: integer(1, {
+      title: 'Jobs at a time; without it all, or a tenth of the trials where later ones depend on earlier ones.',
+    }),
+  },
+  [],
+  { title: 'What a trial asks of Slurm.', default: {} },
+);
+
+function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
+  const seconds = '"90s", "30m", "2h" or "1h30m"';
+  return object(
+    {
+      $schema: { type: 'string', title: 'Where this schema is, for editors.' },
+      space: { ...space, title: 'Keys of params.json (inside objects: "schedule.gamma") and the values to try.' },
+      sampler: { ...sampler, default: 'grid', title: 'How points are chosen.' },
+      trials: integer(1, {
+        maximum: MAX_TRIALS,
+        title: 'Points in all, not further ones. Without it all of a grid, or 40.',
+      }),
+      seed: integer(0, { maximum: 2 ** 32 - 1, default: 230, title: 'Of the search, not of the trainings.' }),
+      repeats: integer(1, { default: 1, title: 'Trainings of each point, with different seeds.' }),
+      pruner: { ...pruner, default: 'none', title: 'How trials without prospects are stopped early.' },
+      metric: {
+        ...text('^(train|val)_[a-z0-9_]+$', '"train_" or "val_" and a number of metrics.jsonl, as in "val_accuracy"'),
+        default: 'val_accuracy',
+        title: 'What is compared.',
+      },
+      goal: { enum: ['maximize', 'minimize'], title: 'Without it "minimize" for a loss and "maximize" for the rest.' },
+      parallel: integer(1, { title: 'Trials at a time. Without it as many as the cores have threads for.' }),
+      threads_per_trial: integer(1, { default: 1, title: 'Threads of each.' }),
+      max_failures: integer(0, { default: 3, title: 'The search goes on with up to so many failed trials.' }),
+      retries: integer(0, { default: 1, title: 'How often a failed trial is started again.' }),
+      timeout: {
+        ...text('^(?=.*[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?$', seconds),
+        title: 'The longest that a trial may take.',
+      },
+      launcher: { enum: ['local', 'slurm'], default: 'local', title: 'What runs the trials.' },
+      slurm,
+      names: { enum: namings, default: 'plain', title: 'Directories: alpha_0.5_temperature_4 or alpha_0.5_Temp_4.0.' },
+    },
+    ['space'],
+  );
+}
+
+/** The schema of one search.json, whose sampler and pruner are in their long form. */
+export function schemaFor({ space, sampler, pruner }: File): Schema {
+  const properties = Object.fromEntries(
+    Object.entries(isObject(space) ? space : {}).map(([path, value]) => [path, dimensionForm(value)]),
+  );
+  const spaceForm = {
+    type: 'object',
+    properties,
+    minProperties: 1,
+    maxProperties: MAX_DIMENSIONS,
+    description: `an object with 1 to ${MAX_DIMENSIONS} keys of params.json`,
+  };
+  return schemaOf(spaceForm, chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
+}
+
+/** The schema of every search.json; search.schema.json holds it for editors. */
+export function editorSchema(): Schema {
+  const space = {
+    type: 'object',
+    additionalProperties: { anyOf: [list, listed, range] },
+    minProperties: 1,
+    maxProperties: MAX_DIMENSIONS,
+  };
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'search.json: a search for hyperparameters',
+    ...schemaOf(space, anyPlugin(samplers), anyPlugin(pruners)),
+  };
+}

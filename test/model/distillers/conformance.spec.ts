@@ -1,0 +1,134 @@
+/** What every distillation method keeps to, run through the index, so that a new one is tested by being listed. */
+import { expect } from 'chai';
+import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { State } from '../../../engine/session';
+import { adam } from '../../../engine/optimizers/index';
+import { batches, type Batch } from '../../../model/data/loader';
+import { makeShapes } from '../../../model/data/sets/shapes';
+import { inWords } from '../../../model/experiment/describe';
+import { distillers } from '../../../model/distillers/index';
+import { methodsOf } from '../../../model/experiment/experiment';
+import { nets } from '../../../model/nets/index';
+import { evaluationGraph, specsOf, type Model } from '../../../model/nets/model';
+import { plannedRuns, type PlannedRun } from '../../../model/experiment/stages';
+import { loadTeacher, type Teacher } from '../../../model/teachers/index';
+import { Trainer } from '../../../model/training/trainer';
+import { writeJson } from '../../../utils/files';
+import { bytesOf } from '../../../formats/ndarray';
+import { writeSafetensors } from '../../../formats/safetensors';
+
+const BATCH = 8;
+const LEARNING_RATE = 1e-3;
+
+const dataset = makeShapes({ train: 4 * BATCH, test: 1, seed: 3 });
+const model: Model = {
+  net: nets.resnet8!.build,
+  options: { classes: 10, numChannels: 32, dropoutRate: 0 },
+  normalize: dataset.normalize,
+  input: dataset.shape,
+};
+
+describe('every distillation method', function () {
+  this.timeout(60_000);
+  let folder: string;
+  let teacher: Teacher;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'distillers-'));
+    const checkpoint = join(folder, 'teacher.safetensors');
+    writeSafetensors(checkpoint, State.initial(evaluationGraph(model)).arrays(), {});
+    teacher = await loadTeacher({ model: 'resnet8', checkpoint, num_channels: 32 }, model, dataset, {
+      threads: 1,
+      log: () => {},
+    });
+  });
+  after(async () => {
+    await teacher.release();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** The runs of a method with its default options, from params.json to the last stage. */
+  function runsOf(name: string): PlannedRun[] {
+    const directory = join(folder, name);
+    mkdirSync(directory, { recursive: true });
+    const params = { model_version: 'resnet8', method: name, learning_rate: LEARNING_RATE, num_epochs: 2 };
+    writeJson(join(directory, 'params.json'), { ...params, teacher: 'resnet8' });
+    return plannedRuns(directory);
+  }
+
+  function trainerOf({ params }: PlannedRun): Trainer {
+    return Trainer.create(model, [BATCH], {
+      seed: 5,
+      methods: methodsOf(params),
+      teacher,
+      examples: dataset.train.size,
+      optimizer: adam(),
+      alpha: params.alpha,
+      temperature: params.temperature,
+      klReduction: params.kl_reduction,
+      threads: 1,
+    });
+  }
+
+  /** The batches of an epoch, with all views that the steps need. */
+  function batchesOf(trainer: Trainer): Batch[] {
+    const indices = Uint32Array.from({ length: dataset.train.size }, (_, i) => i);
+    const pass = { shape: dataset.shape, batchSize: BATCH, seed: 5, epoch: 1, shuffle: true, augment: false };
+    return [...batches(dataset.train, indices, { ...pass, views: trainer.views })];
+  }
+
+  /** Steps `from` to `to`, each on the batch that is its turn; the losses by name. */
+  async function steps(trainer: Trainer, from: number, to: number): Promise<Record<string, number>[]> {
+    const all = batchesOf(trainer);
+    const losses: Record<string, number>[] = [];
+    for (let step = from; step <= to; step++) {
+      const moment = { step, epoch: 1, epochs: 2, learningRate: LEARNING_RATE };
+      const results = await trainer.step(all[(step - 1) % all.length]!, moment);
+      losses.push(Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, Number(data[0])])));
+    }
+    return losses;
+  }
+
+  for (const [name, distiller] of Object.entries(distillers)) {
+    describe(name, () => {
+      it('describes itself', () => {
+        expect(distiller.title).to.match(/\S{3}/);
+        const text = inWords(name);
+        for (const [key, schema] of Object.entries(distiller.options)) {
+          expect(text).to.include(key);
+          expect(schema.title, `title of ${key}`).to.be.a('string');
+        }
+      });
+
+      it('trains in every stage: losses are finite and fall, the student stays clean', async () => {
+        for (const run of runsOf(name)) {
+          const trainer = trainerOf(run);
+          const losses = await steps(trainer, 1, 16);
+          for (const loss of losses.flatMap((one) => Object.values(one))) expect(loss).to.satisfy(Number.isFinite);
+          if (!distiller.phases) {
+            const mean = (from: number) => losses.slice(from, from + 4).reduce((sum, { loss }) => sum + loss!, 0) / 4;
+            expect(mean(12), 'loss of the last pass over the images').to.be.below(mean(0));
+          }
+          expect([...trainer.weights().keys()]).to.have.members([...specsOf(evaluationGraph(model)).keys()]);
+          await trainer.release();
+        }
+      });
+
+      it('goes on from its state to the bit', async () => {
+        for (const run of runsOf(name)) {
+          const whole = trainerOf(run);
+          await steps(whole, 1, 3);
+          const resumed = trainerOf(run);
+          for (const [key, array] of whole.state.arrays()) resumed.state.set(key, array);
+          const [a, b] = [await steps(whole, 4, 6), await steps(resumed, 4, 6)];
+          expect(b).to.deep.equal(a);
+          for (const [key, array] of whole.state.arrays()) {
+            expect(bytesOf(resumed.state.get(key)), key).to.deep.equal(bytesOf(array));
+          }
+          await Promise.all([whole.release(), resumed.release()]);
+        }
+      });
+    });
+  }
+});

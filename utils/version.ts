@@ -1,0 +1,2 @@
+/** The version of this package. */
+export { version as packageVersion } from '../package.json';
