@@ -9,7 +9,7 @@ import { getBorderCharacters, table } from 'table';
 import { openDevice } from './engine/backends';
 import { flops } from './engine/analysis/flops';
 import {
-  analyse,
+  analyze,
   classAccuracies,
   meanByClass,
   tellingExamples,
@@ -24,7 +24,7 @@ import {
   needsTeacher,
   normalizationNotice,
   readExperiment,
-  restoredWeights,
+  loadWeights,
   studentOf,
 } from './model/experiment/experiment';
 import { imagesOf, predictLogits, type Part } from './model/evaluation/predict';
@@ -99,7 +99,7 @@ async function main(): Promise<void> {
   if (!onnx) notice(normalizationNotice(path, run, params, dataset));
   const student = onnx
     ? await onnxTeacher(onnx, model, dataset, context)
-    : await Evaluator.create(model, await restoredWeights(path, model, notice), threads, backend);
+    : await Evaluator.create(model, await loadWeights(path, model, notice), threads, backend);
   const teacher = await teacherFor(params, model, dataset, context, split);
 
   const folder = args.out ?? join(directory, 'evaluation');
@@ -112,7 +112,7 @@ async function main(): Promise<void> {
   const teacherLogits = teacher && (await predictLogits(teacher, split, indices, dataset));
   await Promise.all([student.release(), teacher?.release()]);
   const labels = Int32Array.from(indices, (example) => split.labels[example]!);
-  const analysis = analyse({ logits, labels, classes: dataset.classes.length }, temperature, teacherLogits);
+  const analysis = analyze({ logits, labels, classes: dataset.classes.length }, temperature, teacherLogits);
 
   // Files and a summary.
   const title = `${path} on ${indices.length} ${part} images`;

@@ -1,5 +1,5 @@
 /**
- * Writes the student of an experiment as an ONNX file that needs nothing else, in float32 or quantised to 8 bits, tries it
+ * Writes the student of an experiment as an ONNX file that needs nothing else, in float32 or quantized to 8 bits, tries it
  * on the test images and times it:
  *
  *   npx ts-node export.ts --model_dir experiments/cnn_distill --precision int8
@@ -21,7 +21,7 @@ import {
   checkpointPath,
   normalizationNotice,
   readExperiment,
-  restoredWeights,
+  loadWeights,
   studentOf,
 } from './model/experiment/experiment';
 import { imagesOf, predictLogits } from './model/evaluation/predict';
@@ -49,7 +49,7 @@ const command = {
   },
 } as const;
 
-/** Training images whose activations give the scales of quantisation, evenly spread over the data set. */
+/** Training images whose activations give the scales of quantization, evenly spread over the data set. */
 const CALIBRATION_IMAGES = 512;
 const SATURATION =
   'On x86 processors without VNNI (before Intel Cascade Lake, AMD Zen 4) 8-bit products saturate, and accuracies differ\n' +
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
   const checkpoint = checkpointPath(run, restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
-  const weights = await restoredWeights(checkpoint, model, notice);
+  const weights = await loadWeights(checkpoint, model, notice);
   notice(normalizationNotice(checkpoint, run, params, dataset));
   const threads = threadsHere(params.threads);
   const evaluator = await Evaluator.create(model, weights, threads);

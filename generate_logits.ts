@@ -12,7 +12,7 @@ import {
   checkpointPath,
   normalizationNotice,
   readExperiment,
-  restoredWeights,
+  loadWeights,
   studentOf,
 } from './model/experiment/experiment';
 import { predictLogits } from './model/evaluation/predict';
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   const checkpoint = checkpointPath(run, restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   const model = studentOf(params, dataset);
-  const weights = await restoredWeights(checkpoint, model, notice);
+  const weights = await loadWeights(checkpoint, model, notice);
   notice(normalizationNotice(checkpoint, run, params, dataset));
   const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);

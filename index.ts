@@ -2,7 +2,14 @@
 export * from './engine/ops';
 export type { Tensor } from './engine/tensor';
 export * from './engine/optimizers';
-export { distillers, type Distiller, type Losses, type Phase, type Setting, type Stage } from './model/distillers';
+export {
+  distillers,
+  type Distiller,
+  type Losses,
+  type Phase,
+  type DistillContext,
+  type Stage,
+} from './model/distillers';
 export { crossEntropy } from './model/distillers/nokd';
 export { kdLoss } from './model/distillers/logits/kd';
 export { layerOptions, layerPairs, sameSize, type LayerOptions } from './model/distillers/pairs';

@@ -13,7 +13,7 @@ import { loadBatches } from './model/data/loader';
 import { methodsOf, needsTeacher, studentOf } from './model/experiment/experiment';
 import { located } from './model/experiment/own_paths';
 import { partitionOf } from './model/evaluation/predict';
-import { ofFile, recipeOf } from './model/experiment/training_config';
+import { ofFile, trainingConfig } from './model/experiment/training_config';
 import { plannedRuns } from './model/experiment/stages';
 import { loadTeacher } from './model/teachers';
 import { Trainer } from './model/training/trainer';
@@ -99,7 +99,7 @@ async function profiledSteps(
       ? await loadTeacher(params.teacher, model, dataset, context)
       : undefined;
   const batchSize = Math.min(params.batch_size, train.length);
-  const recipe = recipeOf(params, model, dataset, train, join(source, 'params.json'));
+  const recipe = trainingConfig(params, model, dataset, train, join(source, 'params.json'));
   const trainer = ofFile(join(source, 'params.json'), () =>
     Trainer.create(model, [batchSize], { ...recipe.step, teacher, profile: join(scratch, 'step') }),
   );

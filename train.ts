@@ -11,7 +11,7 @@ import { loadDataset, type LoadProgress } from './model/data';
 import type { Dataset, Split } from './model/data/dataset';
 import { loadBatches, lookingAhead } from './model/data/loader';
 import { isStopped } from './model/training/early_stopping';
-import { accumulated, epochMetrics } from './model/training/meters';
+import { updateMeters, epochMetrics } from './model/training/meters';
 import { allOf, Evaluator } from './model/evaluation/evaluator';
 import {
   checkpointPath,
@@ -19,21 +19,21 @@ import {
   initialWeights,
   needsTeacher,
   normalizationNotice,
-  restoredWeights,
+  loadWeights,
   studentOf,
 } from './model/experiment/experiment';
-import { Guard, statesIn } from './model/training/nan_guard';
+import { NanGuard, statesIn } from './model/training/nan_guard';
 import { microBatch } from './model/training/gradient_accumulation';
 import { partitionOf, predictLogits, validationImages } from './model/evaluation/predict';
 import { evaluationGraph, parameterCount } from './model/nets/model';
-import { ofFile, recipeOf } from './model/experiment/training_config';
+import { ofFile, trainingConfig } from './model/experiment/training_config';
 import { resolvedParams, withImplied } from './model/experiment/resolved';
 import { learningRate } from './model/training/schedules';
-import { ingredientsOf, isPathKey, kept, otherIngredients } from './model/experiment/inputs';
+import { inputsOf, isPathKey, kept, changedInputs } from './model/experiment/inputs';
 import { changesOfPlan, plannedEpochs, plansIn, withPlan, type Plan } from './model/experiment/plans';
 import { planRepetition } from './model/experiment/reproduce';
 import { compareRuns, comparisonInWords } from './model/experiment/compare';
-import { shortage } from './model/training/memory_advice';
+import { memoryAdvice } from './model/training/memory_advice';
 import { inWords } from './model/experiment/describe';
 import { located } from './model/experiment/own_paths';
 import { plannedRuns } from './model/experiment/stages';
@@ -42,7 +42,7 @@ import { reportAgreement } from './model/teachers/agreement';
 import { teacherCacheOf } from './model/teachers/teacher_cache';
 import { Trainer } from './model/training/trainer';
 import { unusedInWords, unusedKeys } from './model/experiment/unused_keys';
-import { fitWeights } from './formats/checkpoints';
+import { matchStateDict } from './formats/checkpoints';
 import { parseArguments, runMain } from './utils/cli';
 import { secondsOf } from './utils/duration';
 import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
@@ -225,11 +225,11 @@ async function train(
     needsTeacher(params) && here.teacher !== 'none'
       ? await loadTeacher(here.teacher, model, dataset, context)
       : undefined;
-  const ingredients = ingredientsOf(here, dataset, run.path, last && run.facts());
-  if (last) refuseOthers(run, otherIngredients(run.facts(), ingredients, moved));
+  const ingredients = inputsOf(here, dataset, run.path, last && run.facts());
+  if (last) refuseOthers(run, changedInputs(run.facts(), ingredients, moved));
   const fullBatch = Math.min(params.batch_size, parts.train.length);
   const remainder = parts.train.length % fullBatch;
-  const recipe = recipeOf(params, model, dataset, parts.train, run.file('params.json'));
+  const recipe = trainingConfig(params, model, dataset, parts.train, run.file('params.json'));
   const batchSizes = [fullBatch, ...(remainder > 0 ? [remainder] : [])];
   const trainer = ofFile(run.file('params.json'), () =>
     Trainer.create(model, batchSizes, { ...recipe.step, teacher, backend, precision }),
@@ -238,16 +238,16 @@ async function train(
   const weights = startsFrom === undefined ? undefined : checkpointPath(run, startsFrom);
   let restored: NamedArrays | undefined;
   const found = last && statesIn(last.tensors);
-  if (last) restored = fitWeights(last.path, found!.state, state.specs);
-  else if (weights !== undefined) restored = await restoredWeights(weights, model, sayInfo);
+  if (last) restored = matchStateDict(last.path, found!.state, state.specs);
+  else if (weights !== undefined) restored = await loadWeights(weights, model, sayInfo);
   else if (here.init) restored = await initialWeights(here.init, model, state.specs, sayInfo);
   // A stage before it was fed the same images.
   const foreign = here.init?.checkpoint === params.init?.checkpoint ? here.init : undefined;
   const taken = last ? undefined : (weights ?? (foreign && initialFile(foreign.checkpoint)));
   const notice = taken === undefined ? undefined : normalizationNotice(taken, run, params, dataset);
   if (notice !== undefined) sayInfo(notice);
-  if (restored) trainer.begin(restored);
-  const epochStart = last && found?.start && fitWeights(last.path, found.start, state.specs);
+  if (restored) trainer.loadState(restored);
+  const epochStart = last && found?.start && matchStateDict(last.path, found.start, state.specs);
 
   // From here on the directory is written.
   args.lock.assertHeld();
@@ -271,7 +271,7 @@ async function train(
     log.warn(`The run began on ${deviceBefore}: its bits will be others than if it had stayed there`);
   }
   const needed = backend.name === 'cpu' ? trainer.neededBytes : 0;
-  if (needed > availableBytes()) log.warn(shortage(fullBatch, needed, availableBytes()));
+  if (needed > availableBytes()) log.warn(memoryAdvice(fullBatch, needed, availableBytes()));
   log.info(`Starting training for ${counted(params.num_epochs, 'epoch')}`);
   if (startsFrom !== undefined) log.info(`Restoring parameters from ${startsFrom}`);
   if (last) log.info(`Going on after epoch ${position.epoch}, step ${position.step}`);
@@ -313,7 +313,7 @@ async function train(
   let saved = performance.now();
   const policy = params.on_nan ?? 'stop';
   const guarding = { policy, debug: args.debug_nan, batches: stepsPerEpoch, accumulate, log };
-  const guard = new Guard(trainer, guarding, position.trouble, epochStart);
+  const guard = new NanGuard(trainer, guarding, position.trouble, epochStart);
   const history = [...position.history];
   const seconds: number[] = [];
   const spent = () => ({
@@ -333,13 +333,13 @@ async function train(
   run.writeMetrics(history, selectedOn(params));
 
   const settle = () =>
-    guard.settle(run.path, (diverged) => writeJson(run.file('run.json'), { ...description, ...spent(), diverged }));
+    guard.recover(run.path, (diverged) => writeJson(run.file('run.json'), { ...description, ...spent(), diverged }));
   let from: Pick<Position, 'step' | 'sums'> = position;
   for (let epoch = position.epoch + 1; !isOver(history); epoch = history.length + 1) {
     const epochBegan = performance.now();
     let { step, sums } = from;
     from = START;
-    await guard.begin(step, history);
+    await guard.onEpochStart(step, history);
     const rateAt = (epochs: number) =>
       guard.rate * learningRate(params.schedule, params.learning_rate, { epoch, epochs, history });
     let rate = rateAt(params.num_epochs);
@@ -369,7 +369,7 @@ async function train(
       step++;
 
       // Means over examples: every batch counts by its size.
-      if (results) sums = accumulated(sums, results, batch.size);
+      if (results) sums = updateMeters(sums, results, batch.size);
       const running = epochMetrics(sums);
       bar.update(Math.min(step * fullBatch, parts.train.length), running);
       if (globalStep % params.save_summary_steps === 0) {
@@ -377,7 +377,7 @@ async function train(
       }
       if (interrupt.requested || performance.now() - saved >= longest) {
         args.lock.assertHeld();
-        await state.fetch();
+        await state.toHost();
         const tensors = new Map([...state.arrays(), ...guard.tensors]);
         run.saveLast({ params, position: { epoch: epoch - 1, step, sums, history, ...guard.position }, tensors });
         saved = performance.now();
@@ -398,11 +398,11 @@ async function train(
       continue;
     }
 
-    await state.fetch();
+    await state.toHost();
     const evaluator = await Evaluator.create(model, trainer.weights(), threads, backend);
     const { metrics: val, predictions } = await evaluator.assess(validation.split, validation.indices, teacherLogits);
     await evaluator.release();
-    guard.judge(epoch, val);
+    guard.onValidation(epoch, val);
     if (guard.isHalted) {
       await settle();
       continue;

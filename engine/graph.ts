@@ -20,7 +20,7 @@ export interface Node {
 }
 
 /** A value that lives from step to step: fed as an input, handed back as an output. */
-export interface State {
+export interface StateTensor {
   readonly tensor: Tensor;
   /** Trained by the optimizer, or only carried along (running statistics, moments)? */
   readonly trainable: boolean;
@@ -38,7 +38,7 @@ export interface MicroBatch {
 }
 
 /** Where training stands: all that a value fed by rule may depend on. Steps and epochs count from 1. */
-export interface Moment {
+export interface StepContext {
   readonly seed: number;
   readonly step: number;
   /** Steps of this kind so far, where several kinds take turns; as many as `step` where absent. */
@@ -52,13 +52,13 @@ export interface Moment {
 }
 
 /** What an input is fed with at a moment of training. */
-export type Rule = (moment: Moment) => NdArray;
+export type HostValue = (moment: StepContext) => NdArray;
 
 /**
  * How a gradient with respect to `output` turns into gradients with respect to `inputs`.
  * `needs[i]` tells whether input i's gradient is wanted; what is not wanted may be left undefined.
  */
-export interface Derivation {
+export interface TapeEntry {
   readonly output: Tensor;
   readonly inputs: readonly Tensor[];
   readonly backward: (grad: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
@@ -82,12 +82,12 @@ export class Graph {
   readonly inputs = new Map<string, Tensor>();
   readonly outputs = new Map<string, Tensor>();
   readonly constants = new Map<Tensor, NdArray>();
-  readonly states = new Map<string, State>();
+  readonly states = new Map<string, StateTensor>();
   /** What a step leaves in a state; a state without an entry is only read. */
   readonly updates = new Map<string, Tensor>();
-  readonly tape: Derivation[] = [];
+  readonly tape: TapeEntry[] = [];
   /** Inputs that are fed by rule: random draws, rates, weights that change with the epoch. */
-  readonly rules = new Map<string, Rule>();
+  readonly hostValues = new Map<string, HostValue>();
   /** What some tensors are, whichever nodes make them; a backend may make them by other ones. */
   readonly weightGradients = new Map<Tensor, WeightGradient>();
   /** The weights that kernels were flipped and transposed from, without groups. */
@@ -105,21 +105,23 @@ export class Graph {
   }
 
   /** An input whose value at a step follows from the moment alone; `feeds` gives it. */
-  ruled(name: string, dtype: DType, shape: readonly number[], rule: Rule): Tensor {
+  hostInput(name: string, dtype: DType, shape: readonly number[], rule: HostValue): Tensor {
     const tensor = this.input(name, dtype, shape);
-    this.rules.set(name, rule);
+    this.hostValues.set(name, rule);
     return tensor;
   }
 
   /** A scalar fed by rule; one that is there already is shared. */
-  ruledScalar(name: string, rule: (moment: Moment) => number): Tensor {
+  hostScalar(name: string, rule: (moment: StepContext) => number): Tensor {
     const known = this.inputs.get(name);
-    return known ?? this.ruled(name, 'float32', [], (moment) => ndarray('float32', [], Float32Array.of(rule(moment))));
+    return (
+      known ?? this.hostInput(name, 'float32', [], (moment) => ndarray('float32', [], Float32Array.of(rule(moment))))
+    );
   }
 
   /** The values of all inputs that are fed by rule. */
-  feeds(moment: Moment): Record<string, NdArray> {
-    return Object.fromEntries([...this.rules].map(([name, rule]) => [name, rule(moment)]));
+  feeds(moment: StepContext): Record<string, NdArray> {
+    return Object.fromEntries([...this.hostValues].map(([name, rule]) => [name, rule(moment)]));
   }
 
   /** A trained parameter, float32. */
@@ -145,7 +147,7 @@ export class Graph {
   }
 
   /** The value of a state after all updates so far. */
-  latest(state: Tensor): Tensor {
+  current(state: Tensor): Tensor {
     return this.updates.get(state.name) ?? state;
   }
 
@@ -209,7 +211,7 @@ export class Graph {
   }
 
   /** Puts a differentiable operator on the tape and returns its output. */
-  derive(output: Tensor, inputs: readonly Tensor[], backward: Derivation['backward']): Tensor {
+  vjp(output: Tensor, inputs: readonly Tensor[], backward: TapeEntry['backward']): Tensor {
     this.tape.push({ output, inputs, backward });
     return output;
   }

@@ -17,7 +17,7 @@ export class State {
   private backend: Backend | undefined;
   private readonly values = new Map<string, unknown>();
   /** Values before those, whose memory a step may take for new ones. */
-  private readonly spare = new Map<string, unknown>();
+  private readonly recycled = new Map<string, unknown>();
   /** @internal A step is under way, and its values are not to be touched. */
   busy = false;
 
@@ -61,7 +61,7 @@ export class State {
     const { dtype, shape } = array;
     this.known.set(name, { dtype, shape });
     this.host.set(name, { dtype, shape, data: array.data.slice() });
-    this.discard(name);
+    this.forget(name);
   }
 
   /** All values, as views that are good until the next step. */
@@ -70,18 +70,18 @@ export class State {
   }
 
   /** Brings all values to the host, for `get` and `arrays`; where they live there, nothing is to be done. */
-  async fetch(): Promise<void> {
+  async toHost(): Promise<void> {
     if (!this.backend || this.backend.view) return;
     const missing = new Map([...this.values].filter(([name]) => !this.host.has(name)));
     for (const [name, array] of await this.backend.download(missing)) this.host.set(name, array);
   }
 
   /** @internal Puts all values on a device. */
-  async moveTo(backend: Backend): Promise<void> {
+  async toDevice(backend: Backend): Promise<void> {
     if (this.backend !== backend) {
-      await this.fetch();
+      await this.toHost();
       for (const name of this.values.keys()) this.host.set(name, this.get(name));
-      for (const name of this.names) this.discard(name);
+      for (const name of this.names) this.forget(name);
       this.backend = backend;
     }
     const missing = new Map([...this.host].filter(([name]) => !this.values.has(name)));
@@ -99,33 +99,33 @@ export class State {
       if (!this.values.has(name)) throw new Error(`run: the state has no "${name}"`);
       return [name, this.values.get(name)] as const;
     });
-    return { values: new Map(values), spare: this.spare };
+    return { values: new Map(values), spare: this.recycled };
   }
 
   /** @internal Makes new values the current ones; states that a step does not update stay. */
-  advance(next: ReadonlyMap<string, unknown>): void {
+  commit(next: ReadonlyMap<string, unknown>): void {
     for (const [name, value] of next) {
       const old = this.values.get(name);
       if (this.backend?.free) this.backend.free(old);
-      else this.spare.set(name, old);
+      else this.recycled.set(name, old);
       this.values.set(name, value);
       this.host.delete(name);
     }
   }
 
   /** @internal Gives new values up; the current ones stay. */
-  refuse(next: ReadonlyMap<string, unknown>): void {
+  discard(next: ReadonlyMap<string, unknown>): void {
     for (const [name, value] of next) {
       if (this.backend?.free) this.backend.free(value);
-      else this.spare.set(name, value);
+      else this.recycled.set(name, value);
     }
   }
 
   /** Forgets what is on the device of a state. */
-  private discard(name: string): void {
+  private forget(name: string): void {
     if (this.values.has(name)) this.backend?.free?.(this.values.get(name));
     this.values.delete(name);
-    this.spare.delete(name);
+    this.recycled.delete(name);
   }
 }
 
@@ -167,11 +167,11 @@ export class Session {
     if (state.busy) throw new Error('run: a step on this state has not ended yet');
     state.busy = true;
     try {
-      await state.moveTo(this.backend);
+      await state.toDevice(this.backend);
       const { values, spare } = state.valuesOf(this.fedStates);
       const { outputs, states } = await this.program.run(inputs, values, spare);
-      if (accepts(outputs)) state.advance(states);
-      else state.refuse(states);
+      if (accepts(outputs)) state.commit(states);
+      else state.discard(states);
       return outputs;
     } finally {
       state.busy = false;

@@ -64,7 +64,7 @@ export interface FitOptions extends NameOptions {
  * are then 0) or surplus; where float32 is expected, float64 is rounded to it. Anything else that is missing, unexpected or
  * of another shape or type is a UserError that names up to three of each.
  */
-export function fitWeights(
+export function matchStateDict(
   path: string,
   weights: NamedArrays,
   expected: ReadonlyMap<string, TensorSpec>,

@@ -1,4 +1,4 @@
-/** Small images as PNG (ISO/IEC 15948) for use within a page: 8 bits a channel, grey or RGB, no filter. */
+/** Small images as PNG (ISO/IEC 15948) for use within a page: 8 bits a channel, gray or RGB, no filter. */
 import { crc32, deflateSync } from 'node:zlib';
 
 const GREY = 0;

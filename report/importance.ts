@@ -100,8 +100,8 @@ function numberKernels(occupied: readonly number[], counts: readonly number[]): 
   return [...occupied.map((cell) => normalKernel(cell, width)), normalKernel((CELLS - 1) / 2, CELLS)];
 }
 
-function normalKernel(centre: number, width: number): Kernel {
-  const below = (edge: number) => normalCumulative((edge - centre) / width);
+function normalKernel(center: number, width: number): Kernel {
+  const below = (edge: number) => normalCumulative((edge - center) / width);
   const total = below(CELLS - 0.5) - below(-0.5);
   return (cell) => (below(cell + 0.5) - below(cell - 0.5)) / total;
 }

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAllowed, licenceTable, productionPackages } from '../tools/licences';
+import { isAllowed, licenseTable, productionPackages } from '../tools/licenses';
 
 const root = join(__dirname, '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -52,13 +52,13 @@ describe('dependencies', () => {
     expect(manifest.allowScripts).to.deep.equal(Object.fromEntries(withScripts.map((name) => [name, false])));
   });
 
-  it('of an installation all have licences that allow it, which are listed', () => {
+  it('of an installation all have licenses that allow it, which are listed', () => {
     const used = productionPackages();
     expect(used.filter((one) => !isAllowed(one))).to.deep.equal([]);
-    expect(read('docs/licences.md'), '"npm run licences" writes it anew').to.equal(licenceTable(used));
+    expect(read('docs/licenses.md'), '"npm run licenses" writes it anew').to.equal(licenseTable(used));
   });
 
-  it('say the same of their licences themselves', () => {
+  it('say the same of their licenses themselves', () => {
     const installed = others.filter(([place]) => existsSync(join(root, place, 'package.json')));
     expect(installed.length).to.be.above(100);
     for (const [place, { license, version }] of installed) {
@@ -69,9 +69,9 @@ describe('dependencies', () => {
     }
   });
 
-  it('whose licence is another one would be found out', () => {
-    const licensed = (licence: string, name = 'x') => isAllowed({ name, version: '1.0.0', licence });
-    for (const licence of [
+  it('whose license is another one would be found out', () => {
+    const licensed = (license: string, name = 'x') => isAllowed({ name, version: '1.0.0', license });
+    for (const license of [
       'GPL-3.0-only',
       'AGPL-3.0-or-later',
       '',
@@ -79,7 +79,7 @@ describe('dependencies', () => {
       'MIT AND GPL-2.0-only',
       'LGPL-3.0-or-later',
     ]) {
-      expect(licensed(licence), licence).to.equal(false);
+      expect(licensed(license), license).to.equal(false);
     }
     expect(licensed('(MIT OR GPL-3.0-only)')).to.equal(true);
     expect(licensed('Apache-2.0 AND LGPL-3.0-or-later', '@img/sharp-win32-x64')).to.equal(true);

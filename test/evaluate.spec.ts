@@ -192,7 +192,7 @@ describe('evaluate.ts', function () {
     expect(found.accuracy).to.equal(figures.accuracy);
   });
 
-  it('normalises as "normalize" in params.json says', async () => {
+  it('normalizes as "normalize" in params.json says', async () => {
     const normalize = { mean: [0.1, 0.2, 0.3], std: [0.5, 0.5, 0.5] };
     const other = experiment(join(scratch, 'other'), { ...changes, normalize });
     copyFileSync(join(run, 'best.safetensors'), join(other, 'best.safetensors'));
@@ -230,7 +230,7 @@ describe('evaluate.ts', function () {
     expect(fed.teacher!.kl_divergence).to.be.greaterThan(0);
   });
 
-  it('evaluates an ONNX file of any maker, fed as the data set is normalised', async () => {
+  it('evaluates an ONNX file of any maker, fed as the data set is normalized', async () => {
     const directory = experiment(join(scratch, 'foreign'), changes);
     const figures = await evaluation('test_open_batch', directory, '--split', 'test', '--onnx', foreign);
     const { test, normalize } = makeShapes({ train: 1, test: 110, seed: 0 });

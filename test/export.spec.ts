@@ -218,7 +218,7 @@ for path in sys.argv[1:]:
     expect(said).to.equal("distillery images ['float32']\ndistillery images ['int8']\n");
   });
 
-  it('quantises a trained ResNet for less than a point of accuracy and to less than two sevenths of its size', async () => {
+  it('quantizes a trained ResNet for less than a point of accuracy and to less than two sevenths of its size', async () => {
     const directory = experiment(join(scratch, 'resnet'), {
       model_version: 'resnet20',
       dataset: { name: 'shapes', train: 600, test: 600 },

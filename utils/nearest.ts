@@ -1,6 +1,6 @@
 /** The known name that a mistyped one probably stands for, by edit distance (Damerau 1964, Levenshtein 1966). */
 
-/** Fewest insertions, deletions, substitutions and swaps of neighbours (none edited twice) that turn `a` into `b`. */
+/** Fewest insertions, deletions, substitutions and swaps of neighbors (none edited twice) that turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {

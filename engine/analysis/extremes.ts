@@ -1,7 +1,7 @@
 /** What the values of a step's tensors are like: how far they reach, and how many are not finite. */
 import type { NdArray } from '../../formats/ndarray';
 import type { Graph } from '../graph';
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
 export interface Extremes {
@@ -48,7 +48,9 @@ function row(graph: Graph, x: Tensor): Tensor {
   const size = x.shape.reduce((product, length) => product * length, 1);
   const flat = graph.emit('Reshape', [x, graph.integers([-1])], [size]);
   // 0 · x is 0 unless x is NaN or infinite.
-  const isFinite = graph.emit('Equal', [raw('Mul', flat, graph.scalar(0)), graph.scalar(0)], [size], { dtype: 'bool' });
+  const isFinite = graph.emit('Equal', [emitElementwise('Mul', flat, graph.scalar(0)), graph.scalar(0)], [size], {
+    dtype: 'bool',
+  });
   const finite = graph.emit('Where', [isFinite, flat, graph.scalar(0)], [size], { dtype: 'float32' });
   const isOther = graph.emit('Not', [isFinite], [size]);
   const others = graph.emit('Cast', [isOther], [size], { dtype: 'float32', attributes: { to: 1 } });

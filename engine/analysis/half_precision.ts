@@ -20,8 +20,8 @@ export function inHalfPrecision(graph: Graph): Graph {
   return rewrite(graph, (node, rewriter) => {
     if (!half.has(node)) return undefined;
     const inputs = node.inputs.map((input) => {
-      if (input?.dtype !== 'float32') return input && rewriter.image(input);
-      if (!halves.has(input)) halves.set(input, cast(rewriter.image(input), FLOAT16));
+      if (input?.dtype !== 'float32') return input && rewriter.lookup(input);
+      if (!halves.has(input)) halves.set(input, cast(rewriter.lookup(input), FLOAT16));
       return halves.get(input);
     });
     const { opType, domain, attributes, outputs } = node;

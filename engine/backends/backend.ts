@@ -25,7 +25,7 @@ export interface CompileOptions {
 export type Results = Record<string, NdArray>;
 
 /** What a step makes: the graph's outputs on the host, and the new values of the states that it updates. */
-export interface Made<Value> {
+export interface RunResult<Value> {
   readonly outputs: Results;
   readonly states: ReadonlyMap<string, Value>;
 }
@@ -40,7 +40,7 @@ export interface Program<Value = unknown> {
     feeds: Readonly<Results>,
     states: ReadonlyMap<string, Value>,
     spare: ReadonlyMap<string, Value>,
-  ): Promise<Made<Value>>;
+  ): Promise<RunResult<Value>>;
   release(): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export interface Backend<Value = unknown> {
 }
 
 /** A device that was opened, and what is to be known of it. */
-export interface Opened {
+export interface DeviceInfo {
   readonly backend: Backend;
   /** What it is and why it was taken, for the log and run.json: `ONNX Runtime 1.30.0 on the CPU`. */
   readonly description: string;
@@ -69,4 +69,4 @@ export interface Opened {
 }
 
 /** Opens a device; throws a UserError that says what is missing where it cannot run here. */
-export type Open = () => Promise<Opened>;
+export type OpenDevice = () => Promise<DeviceInfo>;

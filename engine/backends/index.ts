@@ -1,15 +1,15 @@
 /** The devices that a graph can run on, by their names in params.json, and what `auto` takes. */
 import type { Device, Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';
-import type { Open, Opened } from './backend';
+import type { OpenDevice, DeviceInfo } from './backend';
 import { hasCudaLibraries, openOnnxRuntime, tryPrecision } from './providers';
 import { openTensorflow } from './tensorflow';
 
 export type { Device, Precision } from '../../utils/devices';
-export type { Backend, CompileOptions, Made, Open, Opened, Program, Results } from './backend';
+export type { Backend, CompileOptions, RunResult, OpenDevice, DeviceInfo, Program, Results } from './backend';
 export { onnxRuntime } from './onnxruntime';
 
-const devices: Readonly<Record<Device, Open>> = {
+const devices: Readonly<Record<Device, OpenDevice>> = {
   auto: openBest,
   cpu: () => openOnnxRuntime('cpu'),
   webgpu: () => openOnnxRuntime('webgpu'),
@@ -29,7 +29,7 @@ const halving = ['webgpu', 'dml', 'cuda'];
 export async function openDevice(
   device: Device,
   precision: Precision = 'float32',
-): Promise<Opened & { readonly precision: Precision }> {
+): Promise<DeviceInfo & { readonly precision: Precision }> {
   const opened = await devices[device]();
   if (precision === 'float32') return { ...opened, precision };
   try {
@@ -46,7 +46,7 @@ export async function openDevice(
 }
 
 /** CUDA where it starts, and else the CPU. */
-async function openBest(): Promise<Opened> {
+async function openBest(): Promise<DeviceInfo> {
   const onCpu = async (reason: string) => {
     const { backend, description } = await openOnnxRuntime('cpu');
     return { backend, description: `${description}: ${reason}` };

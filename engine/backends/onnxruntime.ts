@@ -13,7 +13,7 @@ import { ndarray, type DType, type NamedArrays, type NdArray } from '../../forma
 import { Graph } from '../graph';
 import { inHalfPrecision } from '../analysis/half_precision';
 import { nextName, writeModel } from '../onnx/write';
-import type { Backend, CompileOptions, Made, Program, Results } from './backend';
+import type { Backend, CompileOptions, RunResult, Program, Results } from './backend';
 import { forCpu } from './cpu';
 import { forWebGpu } from './webgpu';
 
@@ -166,7 +166,7 @@ class OnnxRuntimeProgram implements Program<OrtTensor> {
     private readonly target: (name: string, spare: Tensors) => OrtTensor | null,
   ) {}
 
-  async run(feeds: Readonly<Results>, states: Tensors, spare: Tensors): Promise<Made<OrtTensor>> {
+  async run(feeds: Readonly<Results>, states: Tensors, spare: Tensors): Promise<RunResult<OrtTensor>> {
     const inputs = Object.fromEntries(states);
     for (const [name, array] of Object.entries(feeds)) inputs[name] = toOrt(array);
     const fetches: Record<string, OrtTensor | null> = {};

@@ -8,7 +8,7 @@ import type { Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';
 import { ndarray } from '../../formats/ndarray';
 import { Graph } from '../graph';
-import type { Backend, Opened } from './backend';
+import type { Backend, DeviceInfo } from './backend';
 import { onnxRuntime, type Provider } from './onnxruntime';
 
 const names: Readonly<Record<Provider, string>> = {
@@ -28,7 +28,7 @@ const needs: Readonly<Record<Exclude<Provider, 'cpu'>, string>> = {
 };
 
 /** Opens ONNX Runtime with a provider, and tries it on a product. A UserError says what is missing. */
-export async function openOnnxRuntime(provider: Provider): Promise<Opened> {
+export async function openOnnxRuntime(provider: Provider): Promise<DeviceInfo> {
   const backend = onnxRuntime(provider);
   const opened = { backend, description: `ONNX Runtime ${version} on ${names[provider]}` };
   if (provider === 'cpu') return opened;

@@ -1,13 +1,13 @@
 /**
  * A graph in operators that ONNX Runtime's WebGPU provider has. What it lacks would run on the host, and its tensors would
- * cross the bus twice: products with a transposed factor, and the logarithm of a softmax. Vectors are normalised as maps
+ * cross the bus twice: products with a transposed factor, and the logarithm of a softmax. Vectors are normalized as maps
  * of one pixel, as it mistakes their axes.
  */
 import type { Graph, Node } from '../graph';
 import { rewrite, type Rewriter } from '../onnx/rewrite';
 import { exp, log, max, sub, sum } from '../ops';
-import { rawMatmul } from '../ops/matmul';
-import { rawReshape, rawTranspose } from '../ops/shape';
+import { emitMatmul } from '../ops/matmul';
+import { emitReshape, emitTranspose } from '../ops/shape';
 import type { Tensor } from '../tensor';
 
 export function forWebGpu(graph: Graph): Graph {
@@ -20,26 +20,26 @@ export function forWebGpu(graph: Graph): Graph {
 }
 
 function product({ inputs, outputs, attributes }: Node, rewriter: Rewriter): Tensor {
-  const [a, b] = inputs.map((input) => rewriter.image(input!)) as [Tensor, Tensor];
+  const [a, b] = inputs.map((input) => rewriter.lookup(input!)) as [Tensor, Tensor];
   const { transA = 0, transB = 0 } = attributes;
   if (a.shape.length === 2) return a.graph.emit('Gemm', [a, b], outputs[0]!.shape, { attributes: { transA, transB } });
   const turned = (x: Tensor) => {
     const axes = x.shape.map((_, axis) => axis);
-    return rawTranspose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+    return emitTranspose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
   };
-  return rawMatmul(transA ? turned(a) : a, transB ? turned(b) : b);
+  return emitMatmul(transA ? turned(a) : a, transB ? turned(b) : b);
 }
 
 /** y − ln Σ eʸ with y = x − max x. */
 function logSoftmax({ inputs, attributes }: Node, rewriter: Rewriter): Tensor {
-  const x = rewriter.image(inputs[0]!);
+  const x = rewriter.lookup(inputs[0]!);
   const along = { axes: [Number(attributes.axis)], keepDims: true };
   const y = sub(x, max(x, along));
   return sub(y, log(sum(exp(y), along)));
 }
 
 function batchNorm({ opType, inputs, outputs, attributes }: Node, rewriter: Rewriter): Tensor {
-  const [x, ...statistics] = inputs.map((input) => rewriter.image(input!)) as [Tensor, ...Tensor[]];
-  const maps = rawReshape(x, [...x.shape, 1, 1]);
-  return rawReshape(x.graph.emit(opType, [maps, ...statistics], maps.shape, { attributes }), outputs[0]!.shape);
+  const [x, ...statistics] = inputs.map((input) => rewriter.lookup(input!)) as [Tensor, ...Tensor[]];
+  const maps = emitReshape(x, [...x.shape, 1, 1]);
+  return emitReshape(x.graph.emit(opType, [maps, ...statistics], maps.shape, { attributes }), outputs[0]!.shape);
 }

@@ -57,7 +57,7 @@ export function evaluationOf(
     const opType = node.opType as keyof typeof counts;
     if (opType === 'BatchNormalization' && node.inputs.slice(3, 5).some(dependsOnImages)) {
       throw new UserError(
-        `${path}: ${named(node)} normalises each batch by itself, as it has no running statistics ` +
+        `${path}: ${named(node)} normalizes each batch by itself, as it has no running statistics ` +
           `(track_running_stats=False): what it gives for an image depends on the other ones`,
       );
     }

@@ -18,7 +18,7 @@ export function fold(graph: Graph, weights: NamedArrays): Graph {
   return rewrite(
     graph,
     (node, rewriter) => {
-      if (absorbed.has(node)) return [rewriter.image(node.inputs[0]!)];
+      if (absorbed.has(node)) return [rewriter.lookup(node.inputs[0]!)];
       const next = soleReader(node.outputs[0]!);
       if (next?.opType === 'BatchNormalization' && isAffine(node) && soleReader(node.inputs[1]!) === node) {
         absorbed.add(next);
@@ -26,7 +26,7 @@ export function fold(graph: Graph, weights: NamedArrays): Graph {
       }
       if (next?.opType === 'Relu' && node.opType === 'MaxPool') {
         absorbed.add(next);
-        const [input, output] = [rewriter.image(node.inputs[0]!), node.outputs[0]!];
+        const [input, output] = [rewriter.lookup(node.inputs[0]!), node.outputs[0]!];
         const { target } = rewriter;
         return [target.emit('MaxPool', [target.emit('Relu', [input], input.shape)], output.shape, node)];
       }
@@ -73,7 +73,7 @@ function foldedLayer(layer: Node, batchNorm: Node, rewriter: Rewriter): Tensor {
   const { target } = rewriter;
   const biasName = bias?.name ?? `${weight.name.replace(/\.weight$/, '')}.bias`;
   const inputs = [
-    rewriter.image(x),
+    rewriter.lookup(x),
     target.buffer(weight.name, 'float32', weight.shape, foldedWeight),
     target.buffer(biasName, 'float32', [channels], foldedBias),
   ];

@@ -16,7 +16,7 @@ export function toOpset17(graph: Graph): Graph {
 
 function reduction({ opType, inputs, outputs, attributes }: Node, rewriter: Rewriter): Tensor {
   const [x, axes] = inputs;
-  return rewriter.target.emit(opType, [rewriter.image(x!)], outputs[0]!.shape, {
+  return rewriter.target.emit(opType, [rewriter.lookup(x!)], outputs[0]!.shape, {
     attributes: { ...attributes, ...(axes && { axes: integersOf(axes, rewriter) }) },
   });
 }

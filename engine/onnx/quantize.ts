@@ -1,5 +1,5 @@
 /**
- * Static quantisation to 8 bits after training (Jacob et al. 2018; Krishnamoorthi 2018, "Quantizing deep convolutional
+ * Static quantization to 8 bits after training (Jacob et al. 2018; Krishnamoorthi 2018, "Quantizing deep convolutional
  * networks for efficient inference: a whitepaper"), written as pairs of QuantizeLinear and DequantizeLinear around float
  * operators (ONNX's QDQ form): every runtime computes the same numbers, and those that can run 8-bit kernels instead.
  *
@@ -27,7 +27,7 @@ export interface Scale {
 }
 
 /**
- * The activations of a folded graph that are quantised, by name: what convolutions and linear layers read, and what they
+ * The activations of a folded graph that are quantized, by name: what convolutions and linear layers read, and what they
  * give, behind an activation that only cuts; neither what is fed nor what the graph puts out.
  */
 export function quantizedActivations(graph: Graph): Map<string, Tensor> {
@@ -52,7 +52,7 @@ export interface QuantizeOptions {
   readonly reduceRange?: boolean;
 }
 
-/** Quantises a folded graph, given the range of each of its `quantizedActivations`. */
+/** Quantizes a folded graph, given the range of each of its `quantizedActivations`. */
 export function quantize(
   graph: Graph,
   ranges: ReadonlyMap<string, Range>,
@@ -109,7 +109,7 @@ function isLayer({ opType, attributes }: Node): boolean {
   return opType === 'Conv' || (opType === 'Gemm' && attributes.transB === 1);
 }
 
-/** The layer on its quantised weights and bias; its input is quantised where it was made. */
+/** The layer on its quantized weights and bias; its input is quantized where it was made. */
 function quantizedLayer(layer: Node, rewriter: Rewriter, scales: ReadonlyMap<Tensor, Scale>, largest: number): Tensor {
   const { target } = rewriter;
   const [x, weight, bias] = layer.inputs as [Tensor, Tensor, Tensor | undefined];
@@ -131,8 +131,8 @@ function quantizedLayer(layer: Node, rewriter: Rewriter, scales: ReadonlyMap<Ten
   const rounded = Int8Array.from(w.data as Float32Array, (value, i) =>
     Math.round(value / byChannel[Math.floor(i / taps)]!),
   );
-  const inputs = [rewriter.image(x), dequantized(weight, ndarray('int8', w.shape, rounded), byChannel)];
-  if (bias && b && inputScale === undefined) inputs.push(rewriter.image(bias));
+  const inputs = [rewriter.lookup(x), dequantized(weight, ndarray('int8', w.shape, rounded), byChannel)];
+  if (bias && b && inputScale === undefined) inputs.push(rewriter.lookup(bias));
   if (bias && b && inputScale !== undefined) {
     const products = byChannel.map((scale) => scale * inputScale);
     const sums = Int32Array.from(b.data as Float32Array, (value, k) => Math.round(value / products[k]!));
@@ -141,7 +141,7 @@ function quantizedLayer(layer: Node, rewriter: Rewriter, scales: ReadonlyMap<Ten
   return target.emit(layer.opType, inputs, layer.outputs[0]!.shape, layer);
 }
 
-/** x on its grid of 256 values: quantised and back. */
+/** x on its grid of 256 values: quantized and back. */
 function requantized(x: Tensor, { scale, zeroPoint }: Scale, { target }: Rewriter): Tensor {
   const grid = [target.scalar(scale), target.constant(ndarray('uint8', [], Uint8Array.of(zeroPoint)))];
   const q = target.emit('QuantizeLinear', [x, ...grid], x.shape, { dtype: 'uint8' });

@@ -1,4 +1,4 @@
-/** The ranges of activations on sample images, from which static quantisation takes its scales. */
+/** The ranges of activations on sample images, from which static quantization takes its scales. */
 import type { NdArray } from '../../formats/ndarray';
 import type { Graph } from '../graph';
 import { Session } from '../session';

@@ -4,17 +4,17 @@ import { Graph, type Node } from '../graph';
 import type { Tensor } from '../tensor';
 
 /** A tensor of the target, or what emits it when it is first asked for. */
-export type Image = Tensor | (() => Tensor);
+export type Replacement = Tensor | (() => Tensor);
 
 /** What a pass puts in the place of a node: what stands for its outputs, or undefined to keep the node. */
-export type Rule = (node: Node, rewriter: Rewriter) => readonly Image[] | undefined;
+export type RewriteRule = (node: Node, rewriter: Rewriter) => readonly Replacement[] | undefined;
 
 /**
  * Copies inputs, nodes, used states and constants, outputs and updates of `source`, except where `rule` emits something
  * else. A state gets its value from `values` where that has one. Nodes stay in their scopes; the tape is left out, as
  * gradients are nodes already.
  */
-export function rewrite(source: Graph, rule: Rule, values: NamedArrays = new Map()): Graph {
+export function rewrite(source: Graph, rule: RewriteRule, values: NamedArrays = new Map()): Graph {
   const rewriter = new Rewriter(source, values);
   const { target } = rewriter;
   for (const tensor of source.inputs.values()) {
@@ -31,9 +31,9 @@ export function rewrite(source: Graph, rule: Rule, values: NamedArrays = new Map
       rewriter.replace(output, typeof image === 'function' ? () => inScope(image) : image);
     });
   }
-  for (const [name, tensor] of source.outputs) target.output(name, rewriter.image(tensor));
+  for (const [name, tensor] of source.outputs) target.output(name, rewriter.lookup(tensor));
   for (const [name, tensor] of source.updates) {
-    target.update(rewriter.image(source.states.get(name)!.tensor), rewriter.image(tensor));
+    target.update(rewriter.lookup(source.states.get(name)!.tensor), rewriter.lookup(tensor));
   }
   return target;
 }
@@ -41,7 +41,7 @@ export function rewrite(source: Graph, rule: Rule, values: NamedArrays = new Map
 /** The graph under construction, and which of its tensors stands for which of the source. */
 export class Rewriter {
   readonly target = new Graph();
-  private readonly images = new Map<Tensor, Image>();
+  private readonly images = new Map<Tensor, Replacement>();
 
   constructor(
     private readonly source: Graph,
@@ -49,7 +49,7 @@ export class Rewriter {
   ) {}
 
   /** The tensor of the target that stands for one of the source; states and constants are copied when first asked for. */
-  image(tensor: Tensor): Tensor {
+  lookup(tensor: Tensor): Tensor {
     const known = this.images.get(tensor);
     if (known) {
       const image = typeof known === 'function' ? known() : known;
@@ -90,13 +90,13 @@ export class Rewriter {
   }
 
   /** Lets another tensor stand for one of the source from here on. */
-  replace(tensor: Tensor, by: Image): void {
+  replace(tensor: Tensor, by: Replacement): void {
     this.images.set(tensor, by);
   }
 
   /** The node as it is, on the images of its inputs. */
   copy({ opType, inputs, outputs, attributes, domain }: Node): Tensor[] {
-    const images = inputs.map((input) => input && this.image(input));
+    const images = inputs.map((input) => input && this.lookup(input));
     return this.target.emitMany(opType, images, outputs, { attributes, domain });
   }
 }

@@ -1,46 +1,54 @@
 /** Activations. Gradients at a kink follow PyTorch: 0 at the lower one, 0 at and above the upper one. */
-import { raw } from './elementwise';
+import { emitElementwise } from './elementwise';
 import type { Tensor } from '../tensor';
 
 /** max(x, 0) */
 export function relu(x: Tensor): Tensor {
   const y = x.graph.emit('Relu', [x], x.shape);
-  return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, indicator('Greater', y, 0))]);
+  return x.graph.vjp(y, [x], (grad) => [emitElementwise('Mul', grad, indicator('Greater', y, 0))]);
 }
 
 /** min(max(x, 0), 6) */
 export function relu6(x: Tensor): Tensor {
   const y = x.graph.emit('Clip', [x, x.graph.scalar(0), x.graph.scalar(6)], x.shape);
-  return x.graph.derive(y, [x], (grad) => [
-    raw('Mul', raw('Mul', grad, indicator('Greater', y, 0)), indicator('Less', y, 6)),
+  return x.graph.vjp(y, [x], (grad) => [
+    emitElementwise('Mul', emitElementwise('Mul', grad, indicator('Greater', y, 0)), indicator('Less', y, 6)),
   ]);
 }
 
 /** x where x > 0, slope · x elsewhere */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   const y = x.graph.emit('LeakyRelu', [x], x.shape, { attributes: { alpha: { float: slope } } });
-  return x.graph.derive(y, [x], (grad) => {
-    const factor = raw('Add', raw('Mul', indicator('Greater', x, 0), x.graph.scalar(1 - slope)), x.graph.scalar(slope));
-    return [raw('Mul', grad, factor)];
+  return x.graph.vjp(y, [x], (grad) => {
+    const factor = emitElementwise(
+      'Add',
+      emitElementwise('Mul', indicator('Greater', x, 0), x.graph.scalar(1 - slope)),
+      x.graph.scalar(slope),
+    );
+    return [emitElementwise('Mul', grad, factor)];
   });
 }
 
 /** 1 / (1 + e⁻ˣ);  ∂ = y (1 − y) */
 export function sigmoid(x: Tensor): Tensor {
   const y = x.graph.emit('Sigmoid', [x], x.shape);
-  return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, raw('Mul', y, raw('Sub', x.graph.scalar(1), y)))]);
+  return x.graph.vjp(y, [x], (grad) => [
+    emitElementwise('Mul', grad, emitElementwise('Mul', y, emitElementwise('Sub', x.graph.scalar(1), y))),
+  ]);
 }
 
 /** tanh x;  ∂ = 1 − y² */
 export function tanh(x: Tensor): Tensor {
   const y = x.graph.emit('Tanh', [x], x.shape);
-  return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, raw('Sub', x.graph.scalar(1), raw('Mul', y, y)))]);
+  return x.graph.vjp(y, [x], (grad) => [
+    emitElementwise('Mul', grad, emitElementwise('Sub', x.graph.scalar(1), emitElementwise('Mul', y, y))),
+  ]);
 }
 
 /** ln(1 + eˣ), without overflow;  ∂ = 1 / (1 + e⁻ˣ) */
 export function softplus(x: Tensor): Tensor {
   const y = x.graph.emit('Softplus', [x], x.shape);
-  return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, x.graph.emit('Sigmoid', [x], x.shape))]);
+  return x.graph.vjp(y, [x], (grad) => [emitElementwise('Mul', grad, x.graph.emit('Sigmoid', [x], x.shape))]);
 }
 
 /** 1 where the comparison with `bound` holds, 0 elsewhere; no gradient flows through it. */

@@ -7,7 +7,7 @@
  */
 import { formatShape, type Tensor } from '../tensor';
 import { weightGradient, type Geometry, type Pair } from './conv_weight';
-import { rawReshape, rawTranspose } from './shape';
+import { emitReshape, emitTranspose } from './shape';
 
 export interface ConvOptions {
   readonly stride?: number | Pair;
@@ -24,7 +24,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOp
   const out = [0, 1].map((i) => outputLength(x.shape[2 + i]!, geometry, i as 0 | 1));
   const inputs = bias ? [x, weight, bias] : [x, weight];
   const y = graph.emit('Conv', inputs, [x.shape[0]!, features, ...out], { attributes: attributesOf(geometry) });
-  return graph.derive(y, inputs, (grad, needs) => [
+  return graph.vjp(y, inputs, (grad, needs) => [
     needs[0] ? inputGradient(x, weight, grad, geometry) : undefined,
     needs[1] ? gradientToWeight(x, grad, weight.shape, geometry) : undefined,
     needs[2]
@@ -63,12 +63,12 @@ function flipped(weight: Tensor, groups: number): Tensor {
   const [features = 0, channels = 0, rows = 0, cols = 0] = weight.shape;
   const taps = rows * cols;
   const [outer, inner] = [features / groups, channels];
-  let kernel = rawReshape(weight, [groups, outer, inner, taps]);
+  let kernel = emitReshape(weight, [groups, outer, inner, taps]);
   if (taps > 1) {
     const order = graph.integers(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
     kernel = graph.emit('Gather', [kernel, order], kernel.shape, { attributes: { axis: 3 } });
   }
-  const turned = rawReshape(rawTranspose(kernel, [0, 2, 1, 3]), [groups * inner, outer, rows, cols]);
+  const turned = emitReshape(emitTranspose(kernel, [0, 2, 1, 3]), [groups * inner, outer, rows, cols]);
   if (groups === 1) graph.flippedKernels.set(turned, weight);
   return turned;
 }

@@ -7,8 +7,8 @@
  */
 import { ndarray } from '../../formats/ndarray';
 import type { Tensor } from '../tensor';
-import { rawMatmul } from './matmul';
-import { rawConcat, rawReshape, rawSlice, rawTranspose } from './shape';
+import { emitMatmul } from './matmul';
+import { emitConcat, emitReshape, emitSlice, emitTranspose } from './shape';
 
 export type Pair = readonly [rows: number, columns: number];
 
@@ -64,12 +64,12 @@ export function byTaps(
       }
     }
   }
-  const pixels = rawReshape(last, [batch, height * width, channels]);
+  const pixels = emitReshape(last, [batch, height * width, channels]);
   const gathered = gather(withZeros(pixels, 1), 1, pixel, [rows * cols, taps]);
-  const columns = rawReshape(gathered, [batch, rows * cols, taps * channels]);
-  const product = rawMatmul(rawReshape(grad, [batch, features, rows * cols]), columns);
+  const columns = emitReshape(gathered, [batch, rows * cols, taps * channels]);
+  const product = emitMatmul(emitReshape(grad, [batch, features, rows * cols]), columns);
   const total = sumOverBatch(product);
-  return rawReshape(rawTranspose(rawReshape(total, [features, taps, channels]), [0, 2, 1]), shape);
+  return emitReshape(emitTranspose(emitReshape(total, [features, taps, channels]), [0, 2, 1]), shape);
 }
 
 /**
@@ -101,10 +101,13 @@ export function byCrossing(
   }
   const downGrad = gather(withZeros(grad, 2), 2, row, [kernel[0], height]);
 
-  const left = rawReshape(downGrad, [batch, features * kernel[0], height * cols]);
-  const right = rawReshape(acrossX, [batch, height * cols, kernel[1] * channels]);
-  const total = sumOverBatch(rawMatmul(left, right));
-  return rawReshape(rawTranspose(rawReshape(total, [features, kernel[0], kernel[1], channels]), [0, 3, 1, 2]), shape);
+  const left = emitReshape(downGrad, [batch, features * kernel[0], height * cols]);
+  const right = emitReshape(acrossX, [batch, height * cols, kernel[1] * channels]);
+  const total = sumOverBatch(emitMatmul(left, right));
+  return emitReshape(
+    emitTranspose(emitReshape(total, [features, kernel[0], kernel[1], channels]), [0, 3, 1, 2]),
+    shape,
+  );
 }
 
 /**
@@ -117,25 +120,25 @@ export function byRows(x: Tensor, grad: Tensor, shape: readonly number[], geomet
   const { kernel, padding, dilation } = geometry;
   const [batch = 0, channels = 0, height = 0] = x.shape;
   const [, features = 0, rows = 0, cols = 0] = grad.shape;
-  const rowsFirst = (tensor: Tensor) => rawTranspose(tensor, [1, 2, 0, 3]);
+  const rowsFirst = (tensor: Tensor) => emitTranspose(tensor, [1, 2, 0, 3]);
   let padded = rowsFirst(x);
   if (padding[1] > 0) {
     const margin = graph.zeros([channels, height, batch, padding[1]]);
-    padded = rawConcat([margin, padded, margin], 3);
+    padded = emitConcat([margin, padded, margin], 3);
   }
   const taps = Array.from({ length: kernel[1] }, (_, t) =>
-    rawSlice(padded, 3, t * dilation[1], t * dilation[1] + cols),
+    emitSlice(padded, 3, t * dilation[1], t * dilation[1] + cols),
   );
   const left = rowsFirst(grad);
-  const right = rawConcat(taps, 0);
+  const right = emitConcat(taps, 0);
   const products = Array.from({ length: kernel[0] }, (_, r) => {
     const shift = r * dilation[0] - padding[0];
     const first = Math.max(0, -shift);
     const count = Math.max(0, Math.min(rows, height - shift) - first);
     if (count === 0) return graph.zeros([features, kernel[1] * channels]);
     const inside = (tensor: Tensor, start: number) =>
-      count === tensor.shape[1] ? tensor : rawSlice(tensor, 1, start, start + count);
-    const matrix = (tensor: Tensor) => rawReshape(tensor, [tensor.shape[0]!, count * batch * cols]);
+      count === tensor.shape[1] ? tensor : emitSlice(tensor, 1, start, start + count);
+    const matrix = (tensor: Tensor) => emitReshape(tensor, [tensor.shape[0]!, count * batch * cols]);
     return graph.emit(
       'FusedMatMul',
       [matrix(inside(left, first)), matrix(inside(right, first + shift))],
@@ -143,8 +146,8 @@ export function byRows(x: Tensor, grad: Tensor, shape: readonly number[], geomet
       { domain: 'com.microsoft', attributes: { transB: 1 } },
     );
   });
-  const split = rawReshape(rawConcat(products, 0), [kernel[0], features, kernel[1], channels]);
-  return rawReshape(rawTranspose(split, [1, 3, 0, 2]), shape);
+  const split = emitReshape(emitConcat(products, 0), [kernel[0], features, kernel[1], channels]);
+  return emitReshape(emitTranspose(split, [1, 3, 0, 2]), shape);
 }
 
 /**
@@ -165,7 +168,7 @@ function byPlanes(x: Tensor, grad: Tensor, shape: readonly number[], geometry: G
     const rest = size[i]! + padding[i]! + after[i]! - (out[i]! - 1) * stride[i]! - 1;
     return Math.floor(rest / dilation[i]!) + 1;
   });
-  const inputs = [rawReshape(x, [1, planes, ...size]), rawReshape(grad, [planes, 1, ...out])];
+  const inputs = [emitReshape(x, [1, planes, ...size]), emitReshape(grad, [planes, 1, ...out])];
   const products = graph.emit('Conv', inputs, [1, planes, ...taps], {
     attributes: {
       kernel_shape: out,
@@ -175,8 +178,8 @@ function byPlanes(x: Tensor, grad: Tensor, shape: readonly number[], geometry: G
       group: planes,
     },
   });
-  const wanted = kernel.reduce((all, count, i) => (taps[i]! > count ? rawSlice(all, 2 + i, 0, count) : all), products);
-  return rawReshape(sumOverBatch(rawReshape(wanted, [batch, channels, ...kernel])), shape);
+  const wanted = kernel.reduce((all, count, i) => (taps[i]! > count ? emitSlice(all, 2 + i, 0, count) : all), products);
+  return emitReshape(sumOverBatch(emitReshape(wanted, [batch, channels, ...kernel])), shape);
 }
 
 /** Group by group, with the taps cut out by slices: for every image and group (RTC × H'W') · (H'W' × K). */
@@ -194,23 +197,23 @@ function byGroups(x: Tensor, grad: Tensor, shape: readonly number[], geometry: G
   const shifted: Tensor[] = [];
   for (let r = 0; r < kernel[0]; r++) {
     const top = r * dilation[0];
-    const band = rawSlice(padded, 2, top, top + (rows - 1) * stride[0] + 1, stride[0]);
+    const band = emitSlice(padded, 2, top, top + (rows - 1) * stride[0] + 1, stride[0]);
     for (let t = 0; t < kernel[1]; t++) {
       const left = t * dilation[1];
-      const tap = rawSlice(band, 3, left, left + (cols - 1) * stride[1] + 1, stride[1]);
-      shifted.push(rawReshape(tap, [batch, groups, 1, channels / groups, rows * cols]));
+      const tap = emitSlice(band, 3, left, left + (cols - 1) * stride[1] + 1, stride[1]);
+      shifted.push(emitReshape(tap, [batch, groups, 1, channels / groups, rows * cols]));
     }
   }
-  const columns = rawReshape(rawConcat(shifted, 2), [batch, groups, (taps * channels) / groups, rows * cols]);
-  const perGroup = rawReshape(grad, [batch, groups, features / groups, rows * cols]);
-  const total = sumOverBatch(rawMatmul(columns, rawTranspose(perGroup, [0, 1, 3, 2])));
-  const split = rawReshape(total, [groups, taps, channels / groups, features / groups]);
-  return rawReshape(rawTranspose(split, [0, 3, 2, 1]), shape);
+  const columns = emitReshape(emitConcat(shifted, 2), [batch, groups, (taps * channels) / groups, rows * cols]);
+  const perGroup = emitReshape(grad, [batch, groups, features / groups, rows * cols]);
+  const total = sumOverBatch(emitMatmul(columns, emitTranspose(perGroup, [0, 1, 3, 2])));
+  const split = emitReshape(total, [groups, taps, channels / groups, features / groups]);
+  return emitReshape(emitTranspose(split, [0, 3, 2, 1]), shape);
 }
 
 /** x (N, C, H, W) as (N, H, W, C). */
 function channelsLast(x: Tensor): Tensor {
-  return rawTranspose(x, [0, 2, 3, 1]);
+  return emitTranspose(x, [0, 2, 3, 1]);
 }
 
 /** The row (axis 0) or column (axis 1) of x under tap `tap` of output `out`, or undefined outside the image. */
@@ -222,7 +225,7 @@ function source(out: number, tap: number, axis: 0 | 1, length: number, geometry:
 /** One more index along an axis, holding zeros. */
 function withZeros(x: Tensor, axis: number): Tensor {
   const shape = x.shape.map((length, i) => (i === axis ? 1 : length));
-  return rawConcat([x, x.graph.zeros(shape)], axis);
+  return emitConcat([x, x.graph.zeros(shape)], axis);
 }
 
 function gather(x: Tensor, axis: number, indices: readonly number[], shape: readonly number[]): Tensor {

@@ -15,37 +15,40 @@ export function sub(a: Operand, b: Operand): Tensor {
 
 /** a · b */
 export function mul(a: Operand, b: Operand): Tensor {
-  return binary('Mul', a, b, (grad, x, y) => [() => raw('Mul', grad, y), () => raw('Mul', grad, x)]);
+  return binary('Mul', a, b, (grad, x, y) => [
+    () => emitElementwise('Mul', grad, y),
+    () => emitElementwise('Mul', grad, x),
+  ]);
 }
 
 /** a / b;  ∂/∂b = −(a/b)/b */
 export function div(a: Operand, b: Operand): Tensor {
   return binary('Div', a, b, (grad, _, y, quotient) => [
-    () => raw('Div', grad, y),
-    () => unary('Neg', raw('Mul', grad, raw('Div', quotient, y))),
+    () => emitElementwise('Div', grad, y),
+    () => unary('Neg', emitElementwise('Mul', grad, emitElementwise('Div', quotient, y))),
   ]);
 }
 
 /** −x */
 export function neg(x: Tensor): Tensor {
-  return x.graph.derive(unary('Neg', x), [x], (grad) => [unary('Neg', grad)]);
+  return x.graph.vjp(unary('Neg', x), [x], (grad) => [unary('Neg', grad)]);
 }
 
 /** eˣ */
 export function exp(x: Tensor): Tensor {
   const y = unary('Exp', x);
-  return x.graph.derive(y, [x], (grad) => [raw('Mul', grad, y)]);
+  return x.graph.vjp(y, [x], (grad) => [emitElementwise('Mul', grad, y)]);
 }
 
 /** ln x */
 export function log(x: Tensor): Tensor {
-  return x.graph.derive(unary('Log', x), [x], (grad) => [raw('Div', grad, x)]);
+  return x.graph.vjp(unary('Log', x), [x], (grad) => [emitElementwise('Div', grad, x)]);
 }
 
 /** √x;  ∂ = 1 / (2√x) */
 export function sqrt(x: Tensor): Tensor {
   const y = unary('Sqrt', x);
-  return x.graph.derive(y, [x], (grad) => [raw('Div', raw('Mul', grad, x.graph.scalar(0.5)), y)]);
+  return x.graph.vjp(y, [x], (grad) => [emitElementwise('Div', emitElementwise('Mul', grad, x.graph.scalar(0.5)), y)]);
 }
 
 /** x², by one product. */
@@ -55,19 +58,19 @@ export function square(x: Tensor): Tensor {
 
 /** |x|, with gradient 0 at 0. */
 export function abs(x: Tensor): Tensor {
-  return x.graph.derive(unary('Abs', x), [x], (grad) => [raw('Mul', grad, unary('Sign', x))]);
+  return x.graph.vjp(unary('Abs', x), [x], (grad) => [emitElementwise('Mul', grad, unary('Sign', x))]);
 }
 
 /** x² / 2 where |x| < 1, |x| − 1/2 elsewhere (Huber 1964; PyTorch's smooth_l1);  ∂ = c = min(max(x, −1), 1), value c (x − c/2) */
 export function smoothL1(x: Tensor): Tensor {
   const { graph } = x;
   const c = graph.emit('Clip', [x, graph.scalar(-1), graph.scalar(1)], x.shape);
-  const y = raw('Mul', c, raw('Sub', x, raw('Mul', c, graph.scalar(0.5))));
-  return graph.derive(y, [x], (grad) => [raw('Mul', grad, c)]);
+  const y = emitElementwise('Mul', c, emitElementwise('Sub', x, emitElementwise('Mul', c, graph.scalar(0.5))));
+  return graph.vjp(y, [x], (grad) => [emitElementwise('Mul', grad, c)]);
 }
 
 /** A product, sum, … of existing tensors without an entry on the tape. */
-export function raw(opType: string, a: Tensor, b: Tensor): Tensor {
+export function emitElementwise(opType: string, a: Tensor, b: Tensor): Tensor {
   return a.graph.emit(opType, [a, b], broadcastShape(opType.toLowerCase(), a.shape, b.shape));
 }
 
@@ -96,8 +99,8 @@ function binary(
   if (!graph) throw new Error(`${opType.toLowerCase()}: one operand must be a tensor`);
   const x = typeof a === 'number' ? graph.scalar(a) : a;
   const y = typeof b === 'number' ? graph.scalar(b) : b;
-  const output = raw(opType, x, y);
-  return graph.derive(output, [x, y], (grad, needs) => {
+  const output = emitElementwise(opType, x, y);
+  return graph.vjp(output, [x, y], (grad, needs) => {
     const [gradX, gradY] = rule(grad, x, y, output);
     return [needs[0] ? sumTo(gradX(), x.shape) : undefined, needs[1] ? sumTo(gradY(), y.shape) : undefined];
   });
@@ -112,5 +115,5 @@ export function detach(x: Tensor): Tensor {
 export function reverseGradient(x: Tensor, factor: Operand = 1): Tensor {
   const { graph } = x;
   const scale = typeof factor === 'number' ? graph.scalar(factor) : factor;
-  return graph.derive(detach(x), [x], (grad) => [unary('Neg', raw('Mul', grad, scale))]);
+  return graph.vjp(detach(x), [x], (grad) => [unary('Neg', emitElementwise('Mul', grad, scale))]);
 }

@@ -7,7 +7,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     throw new Error(`matmul: needs (m, k) and (k, n), got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
   }
   const shape = [a.shape[0]!, b.shape[1]!];
-  return a.graph.derive(a.graph.emit('MatMul', [a, b], shape), [a, b], (grad, needs) => [
+  return a.graph.vjp(a.graph.emit('MatMul', [a, b], shape), [a, b], (grad, needs) => [
     needs[0] ? gemm(grad, b, { transB: true }) : undefined,
     needs[1] ? gemm(a, grad, { transA: true }) : undefined,
   ]);
@@ -22,7 +22,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const y = x.graph.emit('Gemm', bias ? [x, weight, bias] : [x, weight], [x.shape[0]!, features!], {
     attributes: { transB: 1 },
   });
-  return x.graph.derive(y, bias ? [x, weight, bias] : [x, weight], (grad, needs) => [
+  return x.graph.vjp(y, bias ? [x, weight, bias] : [x, weight], (grad, needs) => [
     needs[0] ? gemm(grad, weight) : undefined,
     needs[1] ? gemm(grad, x, { transA: true }) : undefined,
     needs[2]
@@ -42,14 +42,14 @@ export function matmulTransposed(a: Tensor, b: Tensor): Tensor {
   const fused = (left: Tensor, right: Tensor, shape: readonly number[], side: 'transA' | 'transB') =>
     a.graph.emit('FusedMatMul', [left, right], shape, { domain: 'com.microsoft', attributes: { [side]: 1 } });
   const y = fused(a, b, [...batch!, a.shape.at(-2)!, b.shape.at(-2)!], 'transB');
-  return a.graph.derive(y, [a, b], (grad, needs) => [
-    needs[0] ? rawMatmul(grad, b) : undefined,
+  return a.graph.vjp(y, [a, b], (grad, needs) => [
+    needs[0] ? emitMatmul(grad, b) : undefined,
     needs[1] ? fused(grad, a, b.shape, 'transA') : undefined,
   ]);
 }
 
 /** Batched product of the last two axes without an entry on the tape. */
-export function rawMatmul(a: Tensor, b: Tensor): Tensor {
+export function emitMatmul(a: Tensor, b: Tensor): Tensor {
   const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]!];
   return a.graph.emit('MatMul', [a, b], shape);
 }

@@ -1,7 +1,7 @@
-/** Batch normalisation (Ioffe & Szegedy 2015), with PyTorch's conventions. */
+/** Batch normalization (Ioffe & Szegedy 2015), with PyTorch's conventions. */
 import { ndarray } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
-import { raw } from './elementwise';
+import { emitElementwise } from './elementwise';
 import { channelMean, channelMeanSquare, channelSum } from './reduce';
 
 export interface BatchNormState {
@@ -18,7 +18,7 @@ export interface BatchNormOptions {
 }
 
 /**
- * Training: normalises (N, C, …) by the batch's mean and biased variance; the running variance takes the unbiased one.
+ * Training: normalizes (N, C, …) by the batch's mean and biased variance; the running variance takes the unbiased one.
  *   x̂ = (x − μ) / √(σ² + ε),   y = γ x̂ + β
  *   ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂ · mean(g x̂)),   ∂γ = Σ g x̂,   ∂β = Σ g
  * The deviations x − μ are formed before they are squared, so that a large common offset does not cancel.
@@ -35,44 +35,52 @@ export function batchNorm(x: Tensor, state: BatchNormState, options: BatchNormOp
   const batchMean = channelMean(x);
   const deviations = affine(x, ones(x), graph.emit('Neg', [batchMean], [channels]));
   const variance = channelMeanSquare(deviations);
-  const deviation = graph.emit('Sqrt', [raw('Add', variance, graph.scalar(eps))], [channels]);
+  const deviation = graph.emit('Sqrt', [emitElementwise('Add', variance, graph.scalar(eps))], [channels]);
   const inverse = graph.emit('Reciprocal', [deviation], [channels]);
-  const scale = raw('Mul', state.weight, inverse);
+  const scale = emitElementwise('Mul', state.weight, inverse);
   const y = affine(deviations, scale, state.bias);
 
   const blend = (old: Tensor, fresh: Tensor) =>
-    raw('Add', raw('Mul', graph.latest(old), graph.scalar(1 - momentum)), raw('Mul', fresh, graph.scalar(momentum)));
-  const unbiased = raw('Mul', variance, graph.scalar(count / Math.max(1, count - 1)));
+    emitElementwise(
+      'Add',
+      emitElementwise('Mul', graph.current(old), graph.scalar(1 - momentum)),
+      emitElementwise('Mul', fresh, graph.scalar(momentum)),
+    );
+  const unbiased = emitElementwise('Mul', variance, graph.scalar(count / Math.max(1, count - 1)));
   graph.update(state.runningMean, blend(state.runningMean, batchMean));
   graph.update(state.runningVar, blend(state.runningVar, unbiased));
 
-  return graph.derive(y, [x, state.weight, state.bias], (grad, needs) => {
+  return graph.vjp(y, [x, state.weight, state.bias], (grad, needs) => {
     const gradSum = channelSum(grad);
-    const correlation = raw('Mul', channelSum(raw('Mul', grad, deviations)), inverse);
+    const correlation = emitElementwise('Mul', channelSum(emitElementwise('Mul', grad, deviations)), inverse);
     const perExample = graph.scalar(-1 / count);
-    const slope = raw('Mul', raw('Mul', raw('Mul', correlation, inverse), scale), perExample);
-    const offset = raw('Mul', raw('Mul', gradSum, scale), perExample);
+    const slope = emitElementwise(
+      'Mul',
+      emitElementwise('Mul', emitElementwise('Mul', correlation, inverse), scale),
+      perExample,
+    );
+    const offset = emitElementwise('Mul', emitElementwise('Mul', gradSum, scale), perExample);
     return [
-      needs[0] ? raw('Add', affine(grad, scale, offset), affine(deviations, slope, zeros(x))) : undefined,
+      needs[0] ? emitElementwise('Add', affine(grad, scale, offset), affine(deviations, slope, zeros(x))) : undefined,
       correlation,
       gradSum,
     ];
   });
 }
 
-/** Evaluation: normalises by the running statistics, which stay as they are. */
+/** Evaluation: normalizes by the running statistics, which stay as they are. */
 export function batchNormEval(x: Tensor, state: BatchNormState, { eps = 1e-5 }: BatchNormOptions = {}): Tensor {
   const { graph } = x;
   const { weight, bias, runningMean, runningVar } = state;
   const y = graph.emit('BatchNormalization', [x, weight, bias, runningMean, runningVar], x.shape, {
     attributes: { epsilon: { float: eps } },
   });
-  return graph.derive(y, [x, weight, bias], (grad, needs) => {
-    const deviation = graph.emit('Sqrt', [raw('Add', runningVar, graph.scalar(eps))], runningVar.shape);
-    const centred = raw('Sub', x, column(runningMean, x));
+  return graph.vjp(y, [x, weight, bias], (grad, needs) => {
+    const deviation = graph.emit('Sqrt', [emitElementwise('Add', runningVar, graph.scalar(eps))], runningVar.shape);
+    const centered = emitElementwise('Sub', x, column(runningMean, x));
     return [
-      needs[0] ? raw('Mul', grad, column(raw('Div', weight, deviation), x)) : undefined,
-      needs[1] ? raw('Div', channelSum(raw('Mul', grad, centred)), deviation) : undefined,
+      needs[0] ? emitElementwise('Mul', grad, column(emitElementwise('Div', weight, deviation), x)) : undefined,
+      needs[1] ? emitElementwise('Div', channelSum(emitElementwise('Mul', grad, centered)), deviation) : undefined,
       channelSum(grad),
     ];
   });

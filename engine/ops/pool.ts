@@ -5,10 +5,10 @@
  */
 import { ndarray, type NdArray } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
-import { raw } from './elementwise';
-import { rawMatmul } from './matmul';
+import { emitElementwise } from './elementwise';
+import { emitMatmul } from './matmul';
 import { mean } from './reduce';
-import { rawConcat, rawPad, rawReshape, rawSlice, rawTranspose } from './shape';
+import { emitConcat, emitPad, emitReshape, emitSlice, emitTranspose } from './shape';
 
 export interface PoolOptions {
   /** Rows and columns of a window. */
@@ -24,7 +24,7 @@ type Windows = Required<PoolOptions>;
 export function maxPool(x: Tensor, { kernel, stride = kernel, padding = 0 }: PoolOptions): Tensor {
   const windows = { kernel, stride, padding };
   const y = pool('MaxPool', x, windows);
-  return x.graph.derive(y, [x], (grad) => {
+  return x.graph.vjp(y, [x], (grad) => {
     // The first maximum in row-major order is the first in the first of those rows whose maximum is the window's.
     const ofRows = x.graph.emit('MaxPool', [x], [...x.shape.slice(0, 3), y.shape[3]!], {
       attributes: { kernel_shape: [1, kernel], strides: [1, stride], pads: [0, padding, 0, padding] },
@@ -41,8 +41,8 @@ export function avgPool(
 ): Tensor {
   const windows = { kernel, stride, padding };
   const y = pool('AveragePool', x, windows);
-  return x.graph.derive(y, [x], (grad) => {
-    const share = raw('Mul', grad, x.graph.scalar(1 / (kernel * kernel)));
+  return x.graph.vjp(y, [x], (grad) => {
+    const share = emitElementwise('Mul', grad, x.graph.scalar(1 / (kernel * kernel)));
     const shares = (part: Tensor) => new Array<Tensor>(kernel).fill(part);
     const rows = gathered(shares(share), 2, x.shape[2]!, windows);
     return [gathered(shares(rows), 3, x.shape[3]!, windows)];
@@ -60,9 +60,9 @@ export function adaptiveAvgPool(x: Tensor, size: number): Tensor {
   const [rows, columns] = [height, width].map((length) => graph.constant(binMeans(length, size))) as [Tensor, Tensor];
   // Two products with matrices of weights: rows · x · columnsᵀ, and back with both transposed.
   const wide = graph.emit('MatMul', [rows, x], [batch, channels, size, width]);
-  return graph.derive(rawMatmul(wide, rawTranspose(columns, [1, 0])), [x], (grad) => {
-    const tall = graph.emit('MatMul', [rawTranspose(rows, [1, 0]), grad], [batch, channels, height, size]);
-    return [rawMatmul(tall, columns)];
+  return graph.vjp(emitMatmul(wide, emitTranspose(columns, [1, 0])), [x], (grad) => {
+    const tall = graph.emit('MatMul', [emitTranspose(rows, [1, 0]), grad], [batch, channels, height, size]);
+    return [emitMatmul(tall, columns)];
   });
 }
 
@@ -101,15 +101,15 @@ function toFirstMaximum(x: Tensor, y: Tensor, grad: Tensor, axis: 2 | 3, windows
   let rest = grad;
   const shares = Array.from({ length: windows.kernel - 1 }, (_, tap) => {
     const { residue, by } = placeOf(tap, windows);
-    const own = windows.stride > 1 ? rawSlice(x, axis, residue, x.shape[axis]!, windows.stride) : x;
+    const own = windows.stride > 1 ? emitSlice(x, axis, residue, x.shape[axis]!, windows.stride) : x;
     const element = shifted(own, axis, -by, y.shape[axis]!, graph.scalar(-Infinity));
     const isMaximum = graph.emit('Equal', [element, y], y.shape, { dtype: 'bool' });
     const isFirst: Tensor = open ? graph.emit('And', [isMaximum, open], y.shape) : isMaximum;
     const isLess = graph.emit('Not', [isMaximum], y.shape);
     open = open ? graph.emit('And', [open, isLess], y.shape) : isLess;
     const chosen = graph.emit('Cast', [isFirst], y.shape, { dtype: 'float32', attributes: { to: 1 } });
-    const share = raw('Mul', chosen, grad);
-    rest = raw('Sub', rest, share);
+    const share = emitElementwise('Mul', chosen, grad);
+    rest = emitElementwise('Sub', rest, share);
     return share;
   });
   return gathered([...shares, rest], axis, x.shape[axis]!, windows);
@@ -131,12 +131,12 @@ function gathered(shares: readonly Tensor[], axis: 2 | 3, length: number, window
       return place.residue === residue ? [shifted(share, axis, place.by, count)] : [];
     });
     const zeros = () => graph.emit('Expand', [graph.scalar(0), graph.integers(withLength(count))], withLength(count));
-    return own.length > 0 ? own.reduce((sum, share) => raw('Add', sum, share)) : zeros();
+    return own.length > 0 ? own.reduce((sum, share) => emitElementwise('Add', sum, share)) : zeros();
   });
   if (stride === 1) return sums[0]!;
-  const columns = sums.map((sum) => rawReshape(sum, withLength(count, 1)));
-  const places = rawReshape(rawConcat(columns, axis + 1), withLength(count * stride));
-  return count * stride > length ? rawSlice(places, axis, 0, length) : places;
+  const columns = sums.map((sum) => emitReshape(sum, withLength(count, 1)));
+  const places = emitReshape(emitConcat(columns, axis + 1), withLength(count * stride));
+  return count * stride > length ? emitSlice(places, axis, 0, length) : places;
 }
 
 /** Element `tap` of window i lies at the place i · stride + tap − padding = (i + by) · stride + residue. */
@@ -150,10 +150,10 @@ function shifted(x: Tensor, axis: number, by: number, count: number, value?: Ten
   const length = x.shape[axis]!;
   const start = Math.min(length, Math.max(0, -by));
   const stop = Math.max(start, Math.min(length, count - by));
-  const kept = start > 0 || stop < length ? rawSlice(x, axis, start, stop) : x;
+  const kept = start > 0 || stop < length ? emitSlice(x, axis, start, stop) : x;
   const before = Math.min(count, Math.max(0, by));
   const after = count - before - (stop - start);
-  return before > 0 || after > 0 ? rawPad(kept, axis, before, after, value) : kept;
+  return before > 0 || after > 0 ? emitPad(kept, axis, before, after, value) : kept;
 }
 
 /** (size, length): row i has 1 / n at the n places of bin i. */

@@ -1,6 +1,6 @@
 /** Reductions over axes. */
 import type { Tensor } from '../tensor';
-import { raw } from './elementwise';
+import { emitElementwise } from './elementwise';
 
 export interface ReduceOptions {
   /** Axes to reduce, from 0; all of them by default. */
@@ -12,24 +12,24 @@ export interface ReduceOptions {
 /** Σ x */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
-  return graph.derive(reduce('ReduceSum', x, options), [x], (grad) => [expand(grad, x, options)]);
+  return graph.vjp(reduce('ReduceSum', x, options), [x], (grad) => [expand(grad, x, options)]);
 }
 
 /** Σ x / n */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
   const count = axesOf(x, options).reduce((product, axis) => product * x.shape[axis]!, 1);
-  return graph.derive(reduce('ReduceMean', x, options), [x], (grad) => [
-    expand(raw('Mul', grad, graph.scalar(1 / count)), x, options),
+  return graph.vjp(reduce('ReduceMean', x, options), [x], (grad) => [
+    expand(emitElementwise('Mul', grad, graph.scalar(1 / count)), x, options),
   ]);
 }
 
 /** Σ x², by one pass over x;  ∂ = 2x */
 export function sumSquare(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
-  return graph.derive(reduce('ReduceSumSquare', x, options), [x], (grad) => {
-    const twice = raw('Mul', grad, graph.scalar(2));
-    return [raw('Mul', column(twice, x, options), x)];
+  return graph.vjp(reduce('ReduceSumSquare', x, options), [x], (grad) => {
+    const twice = emitElementwise('Mul', grad, graph.scalar(2));
+    return [emitElementwise('Mul', column(twice, x, options), x)];
   });
 }
 
@@ -37,11 +37,11 @@ export function sumSquare(x: Tensor, options: ReduceOptions = {}): Tensor {
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
   const y = reduce('ReduceMax', x, options);
-  return graph.derive(y, [x], (grad) => {
+  return graph.vjp(y, [x], (grad) => {
     const equal = graph.emit('Equal', [x, expand(y, x, options)], x.shape, { dtype: 'bool' });
     const chosen = graph.emit('Cast', [equal], x.shape, { dtype: 'float32', attributes: { to: 1 } });
     const ties = reduce('ReduceSum', chosen, { ...options, keepDims: true });
-    return [raw('Mul', raw('Div', chosen, ties), expand(grad, x, options))];
+    return [emitElementwise('Mul', emitElementwise('Div', chosen, ties), expand(grad, x, options))];
   });
 }
 
@@ -58,7 +58,7 @@ export function channelMean(x: Tensor): Tensor {
 /** Per-channel mean of squares of (N, C, …): shape (C). */
 export function channelMeanSquare(x: Tensor): Tensor {
   const count = x.shape.reduce((product, length, axis) => (axis === 1 ? product : product * length), 1);
-  return raw('Mul', overChannels('ReduceSumSquare', x), x.graph.scalar(1 / count));
+  return emitElementwise('Mul', overChannels('ReduceSumSquare', x), x.graph.scalar(1 / count));
 }
 
 function overChannels(opType: string, x: Tensor): Tensor {

@@ -7,7 +7,7 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   if (sizeOf(shape) !== sizeOf(x.shape)) {
     throw new Error(`reshape: ${formatShape(x.shape)} does not fit into ${formatShape(shape)}`);
   }
-  return x.graph.derive(rawReshape(x, shape), [x], (grad) => [rawReshape(grad, x.shape)]);
+  return x.graph.vjp(emitReshape(x, shape), [x], (grad) => [emitReshape(grad, x.shape)]);
 }
 
 /** (N, …) → (N, the rest). */
@@ -18,41 +18,41 @@ export function flatten(x: Tensor): Tensor {
 /** Axes in another order: axis i of the result is axis `order[i]` of x. */
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
   const inverse = order.map((_, axis) => order.indexOf(axis));
-  return x.graph.derive(rawTranspose(x, order), [x], (grad) => [rawTranspose(grad, inverse)]);
+  return x.graph.vjp(emitTranspose(x, order), [x], (grad) => [emitTranspose(grad, inverse)]);
 }
 
 /** x[…, start:stop:step, …] along one axis; `stop` may exceed the length. */
 export function slice(x: Tensor, axis: number, start: number, stop: number, step = 1): Tensor {
   const length = x.shape[axis]!;
   const end = Math.min(stop, length);
-  return x.graph.derive(rawSlice(x, axis, start, end, step), [x], (grad) => {
+  return x.graph.vjp(emitSlice(x, axis, start, end, step), [x], (grad) => {
     const count = grad.shape[axis]!;
     // The strided positions: every element followed by step − 1 zeros, then padding at both ends.
     let spread = grad;
     if (step > 1) {
       const before = grad.shape.slice(0, axis);
       const after = grad.shape.slice(axis + 1);
-      const column = rawReshape(grad, [...before, count, 1, ...after]);
+      const column = emitReshape(grad, [...before, count, 1, ...after]);
       const gap = [...before, count, step - 1, ...after];
       const zeros = x.graph.emit('Expand', [x.graph.scalar(0), x.graph.integers(gap)], gap);
-      const gaps = rawConcat([column, zeros], axis + 1);
-      const all = rawReshape(gaps, [...before, count * step, ...after]);
+      const gaps = emitConcat([column, zeros], axis + 1);
+      const all = emitReshape(gaps, [...before, count * step, ...after]);
       const last = Math.min(count * step, length - start);
-      spread = last < count * step ? rawSlice(all, axis, 0, last, 1) : all;
+      spread = last < count * step ? emitSlice(all, axis, 0, last, 1) : all;
     }
     const covered = spread.shape[axis]!;
-    return [start === 0 && covered === length ? spread : rawPad(spread, axis, start, length - start - covered)];
+    return [start === 0 && covered === length ? spread : emitPad(spread, axis, start, length - start - covered)];
   });
 }
 
 /** Joins tensors along an axis. */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
-  const y = rawConcat(parts, axis);
-  return y.graph.derive(y, parts, (grad, needs) => {
+  const y = emitConcat(parts, axis);
+  return y.graph.vjp(y, parts, (grad, needs) => {
     let start = 0;
     return parts.map((part, i) => {
       const stop = start + part.shape[axis]!;
-      const piece = needs[i] ? rawSlice(grad, axis, start, stop, 1) : undefined;
+      const piece = needs[i] ? emitSlice(grad, axis, start, stop, 1) : undefined;
       start = stop;
       return piece;
     });
@@ -61,8 +61,8 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 
 /** Zeros before and after, along one axis. */
 export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
-  return x.graph.derive(rawPad(x, axis, before, after), [x], (grad) => [
-    rawSlice(grad, axis, before, before + x.shape[axis]!, 1),
+  return x.graph.vjp(emitPad(x, axis, before, after), [x], (grad) => [
+    emitSlice(grad, axis, before, before + x.shape[axis]!, 1),
   ]);
 }
 
@@ -76,32 +76,32 @@ export function channelShuffle(x: Tensor, groups: number): Tensor {
   return reshape(transpose(grouped, [0, 2, 1, 3, 4]), x.shape);
 }
 
-/** Nearest-neighbour enlargement of (N, C, H, W) by an integer factor. */
+/** Nearest-neighbor enlargement of (N, C, H, W) by an integer factor. */
 export function upsample(x: Tensor, factor: number): Tensor {
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const { graph } = x;
   const big = [batch, channels, height * factor, width * factor];
-  const column = rawReshape(x, [batch, channels, height, 1, width, 1]);
+  const column = emitReshape(x, [batch, channels, height, 1, width, 1]);
   const blocks = [batch, channels, height, factor, width, factor];
-  const y = rawReshape(graph.emit('Expand', [column, graph.integers(blocks)], blocks), big);
-  return graph.derive(y, [x], (grad) => {
-    const parts = rawReshape(grad, blocks);
+  const y = emitReshape(graph.emit('Expand', [column, graph.integers(blocks)], blocks), big);
+  return graph.vjp(y, [x], (grad) => {
+    const parts = emitReshape(grad, blocks);
     return [graph.emit('ReduceSum', [parts, graph.integers([3, 5])], x.shape, { attributes: { keepdims: 0 } })];
   });
 }
 
-export function rawReshape(x: Tensor, shape: readonly number[]): Tensor {
+export function emitReshape(x: Tensor, shape: readonly number[]): Tensor {
   const keepsBatch = shape.length > 0 && shape[0] === x.shape[0] && shape[0] !== 0;
   const target = keepsBatch ? [0, ...shape.slice(1)] : shape;
   return x.graph.emit('Reshape', [x, x.graph.integers(target)], shape);
 }
 
-export function rawTranspose(x: Tensor, order: readonly number[]): Tensor {
+export function emitTranspose(x: Tensor, order: readonly number[]): Tensor {
   const shape = order.map((axis) => x.shape[axis]!);
   return x.graph.emit('Transpose', [x], shape, { attributes: { perm: order } });
 }
 
-export function rawSlice(x: Tensor, axis: number, start: number, stop: number, step = 1): Tensor {
+export function emitSlice(x: Tensor, axis: number, start: number, stop: number, step = 1): Tensor {
   if (start < 0 || stop > x.shape[axis]! || step < 1) {
     throw new Error(`slice: ${start}:${stop}:${step} is outside axis ${axis} of ${formatShape(x.shape)}`);
   }
@@ -111,7 +111,7 @@ export function rawSlice(x: Tensor, axis: number, start: number, stop: number, s
   return graph.emit('Slice', [x, one(start), one(stop), one(axis), one(step)], shape);
 }
 
-export function rawConcat(parts: readonly Tensor[], axis: number): Tensor {
+export function emitConcat(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts;
   if (!first) throw new Error('concat: needs at least one tensor');
   for (const part of parts) {
@@ -125,20 +125,20 @@ export function rawConcat(parts: readonly Tensor[], axis: number): Tensor {
 }
 
 /** Rows of x (R, …) by their numbers (K), without an entry on the tape. */
-export function rawRows(x: Tensor, numbers: Tensor): Tensor {
+export function emitRows(x: Tensor, numbers: Tensor): Tensor {
   return x.graph.emit('Gather', [x, numbers], [...numbers.shape, ...x.shape.slice(1)], { attributes: { axis: 0 } });
 }
 
 /** x (R, …) with the rows of these distinct numbers (K) replaced by `rows` (K, …), without an entry on the tape. */
-export function rawWithRows(x: Tensor, numbers: Tensor, rows: Tensor): Tensor {
+export function emitWithRows(x: Tensor, numbers: Tensor, rows: Tensor): Tensor {
   const { graph } = x;
   const count = numbers.shape[0]!;
   const wide = graph.emit('Cast', [numbers], [count], { dtype: 'int64', attributes: { to: 7 } });
-  return graph.emit('ScatterND', [x, rawReshape(wide, [count, 1]), rows], x.shape);
+  return graph.emit('ScatterND', [x, emitReshape(wide, [count, 1]), rows], x.shape);
 }
 
 /** Zeros, or the scalar `value`, before and after along one axis. */
-export function rawPad(x: Tensor, axis: number, before: number, after: number, value?: Tensor): Tensor {
+export function emitPad(x: Tensor, axis: number, before: number, after: number, value?: Tensor): Tensor {
   const { graph } = x;
   const shape = x.shape.map((length, i) => (i === axis ? length + before + after : length));
   // All axes are named: ONNX Runtime's change of layouts gets Pad wrong where its optional axes are given.

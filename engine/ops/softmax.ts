@@ -1,17 +1,21 @@
 /** Softmax and its logarithm along an axis (the last by default), stable for large logits. */
 import type { Tensor } from '../tensor';
-import { raw } from './elementwise';
+import { emitElementwise } from './elementwise';
 
 /** p = eˣ / Σ eˣ;  ∂x = p ⊙ (g − Σ g ⊙ p) */
 export function softmax(x: Tensor, axis = x.shape.length - 1): Tensor {
   const p = rawSoftmax(x, axis);
-  return x.graph.derive(p, [x], (grad) => [raw('Mul', p, raw('Sub', grad, sumAlong(raw('Mul', grad, p), axis)))]);
+  return x.graph.vjp(p, [x], (grad) => [
+    emitElementwise('Mul', p, emitElementwise('Sub', grad, sumAlong(emitElementwise('Mul', grad, p), axis))),
+  ]);
 }
 
 /** x − ln Σ eˣ;  ∂x = g − p Σ g */
 export function logSoftmax(x: Tensor, axis = x.shape.length - 1): Tensor {
   const y = x.graph.emit('LogSoftmax', [x], x.shape, { attributes: { axis } });
-  return x.graph.derive(y, [x], (grad) => [raw('Sub', grad, raw('Mul', rawSoftmax(x, axis), sumAlong(grad, axis)))]);
+  return x.graph.vjp(y, [x], (grad) => [
+    emitElementwise('Sub', grad, emitElementwise('Mul', rawSoftmax(x, axis), sumAlong(grad, axis))),
+  ]);
 }
 
 /** 1 at each label's class, 0 elsewhere: (N) int32 → (N, classes) float32. */

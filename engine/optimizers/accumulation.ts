@@ -1,5 +1,5 @@
 /** Gradient accumulation: the gradient of a large batch from micro-batches, kept in the state between their steps. */
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 import { moment, OPTIMIZER_PREFIX } from './optimizer';
 
@@ -10,8 +10,8 @@ import { moment, OPTIMIZER_PREFIX } from './optimizer';
  */
 export function accumulated(parameter: Tensor, grad: Tensor): { readonly old: Tensor; readonly next: Tensor } {
   const { graph } = parameter;
-  const keep = graph.ruledScalar(`${OPTIMIZER_PREFIX}keep`, ({ micro }) => (micro && !micro.isFirst ? 1 : 0));
-  const share = graph.ruledScalar(`${OPTIMIZER_PREFIX}share`, ({ micro }) => micro?.share ?? 1);
+  const keep = graph.hostScalar(`${OPTIMIZER_PREFIX}keep`, ({ micro }) => (micro && !micro.isFirst ? 1 : 0));
+  const share = graph.hostScalar(`${OPTIMIZER_PREFIX}share`, ({ micro }) => micro?.share ?? 1);
   const old = moment(parameter, 'accumulated');
-  return { old, next: raw('Add', raw('Mul', old, keep), raw('Mul', grad, share)) };
+  return { old, next: emitElementwise('Add', emitElementwise('Mul', old, keep), emitElementwise('Mul', grad, share)) };
 }

@@ -1,5 +1,5 @@
 /** AdaBound and AMSBound: Adam whose rates narrow down to that of SGD (Luo et al. 2019). */
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import { decay, moment, movingAverage, type Optimizer } from './optimizer';
 
 export interface AdaBoundOptions {
@@ -36,16 +36,16 @@ export function adabound({
       const { graph } = parameter;
       const decayed = decay(parameter, grad, weightDecay);
       const first = movingAverage(parameter, 'exp_avg', beta1, decayed);
-      let second = movingAverage(parameter, 'exp_avg_sq', beta2, raw('Mul', decayed, decayed));
+      let second = movingAverage(parameter, 'exp_avg_sq', beta2, emitElementwise('Mul', decayed, decayed));
       if (amsbound) {
         const old = moment(parameter, 'max_exp_avg_sq');
-        second = raw('Max', old, second);
+        second = emitElementwise('Max', old, second);
         graph.update(old, second);
       }
       const root = graph.emit('Sqrt', [second], second.shape);
-      const rate = raw('Div', stepSize!, raw('Add', root, graph.scalar(eps)));
+      const rate = emitElementwise('Div', stepSize!, emitElementwise('Add', root, graph.scalar(eps)));
       const bounded = graph.emit('Clip', [rate, lower!, upper!], rate.shape);
-      return raw('Sub', parameter, raw('Mul', bounded, first));
+      return emitElementwise('Sub', parameter, emitElementwise('Mul', bounded, first));
     },
     scalars(step, learningRate) {
       const final = (finalLearningRate * learningRate) / baseLearningRate;

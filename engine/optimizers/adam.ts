@@ -1,5 +1,5 @@
 /** Adam (Kingma & Ba 2015), to the letter of PyTorch's. */
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import { decay, movingAverage, type Optimizer } from './optimizer';
 
 export interface AdamOptions {
@@ -19,9 +19,17 @@ export function adam({ betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: Adam
       const { graph } = parameter;
       const decayed = decay(parameter, grad, weightDecay);
       const first = movingAverage(parameter, 'exp_avg', beta1, decayed);
-      const second = movingAverage(parameter, 'exp_avg_sq', beta2, raw('Mul', decayed, decayed));
-      const root = raw('Mul', graph.emit('Sqrt', [second], second.shape), correction!);
-      return raw('Sub', parameter, raw('Mul', raw('Div', first, raw('Add', root, graph.scalar(eps))), stepSize!));
+      const second = movingAverage(parameter, 'exp_avg_sq', beta2, emitElementwise('Mul', decayed, decayed));
+      const root = emitElementwise('Mul', graph.emit('Sqrt', [second], second.shape), correction!);
+      return emitElementwise(
+        'Sub',
+        parameter,
+        emitElementwise(
+          'Mul',
+          emitElementwise('Div', first, emitElementwise('Add', root, graph.scalar(eps))),
+          stepSize!,
+        ),
+      );
     },
     scalars: (step, learningRate) => ({
       stepSize: learningRate / (1 - beta1 ** step),

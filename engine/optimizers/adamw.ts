@@ -1,5 +1,5 @@
 /** AdamW: Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019), to the letter of PyTorch's. */
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import { adam, type AdamOptions } from './adam';
 import type { Optimizer } from './optimizer';
 
@@ -9,7 +9,7 @@ export function adamw({ weightDecay = 0.01, ...options }: AdamOptions = {}): Opt
   return {
     update(parameter, grad, scalars) {
       const next = plain.update(parameter, grad, scalars);
-      return raw('Sub', next, raw('Mul', parameter, scalars.decay!));
+      return emitElementwise('Sub', next, emitElementwise('Mul', parameter, scalars.decay!));
     },
     scalars: (step, learningRate) => ({ ...plain.scalars(step, learningRate), decay: learningRate * weightDecay }),
   };

@@ -1,6 +1,6 @@
 /** Exponential moving average of weights (Polyak & Juditsky 1992; Tarvainen & Valpola 2017), kept beside them. */
 import type { Graph } from '../graph';
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import { OPTIMIZER_PREFIX } from './optimizer';
 
 /** In front of the name of a state: its average among the states of a graph. */
@@ -12,7 +12,12 @@ export function averageWeights(graph: Graph, decay: number, which: (name: string
     const next = graph.updates.get(name);
     if (!which(name) || tensor.dtype !== 'float32' || !next) continue;
     const average = graph.buffer(AVERAGE_PREFIX + name, 'float32', tensor.shape, initial);
-    const moved = () => raw('Add', average, raw('Mul', raw('Sub', next, average), graph.scalar(1 - decay)));
+    const moved = () =>
+      emitElementwise(
+        'Add',
+        average,
+        emitElementwise('Mul', emitElementwise('Sub', next, average), graph.scalar(1 - decay)),
+      );
     graph.update(average, graph.scope(`update/${name}`, moved));
   }
 }

@@ -1,5 +1,5 @@
 /** Gradients of bounded length (Pascanu, Mikolov & Bengio 2013), to the letter of PyTorch's clip_grad_norm_. */
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
 /** g ← g · min(1, limit / (‖g‖ + 1e-6)), where ‖g‖ is the length of all gradients together. */
@@ -8,7 +8,11 @@ export function clipped(grads: readonly Tensor[], limit: number): Tensor[] {
   if (!first) return [];
   const { graph } = first;
   const squares = grads.map((grad) => graph.emit('ReduceSumSquare', [grad], [], { attributes: { keepdims: 0 } }));
-  const norm = graph.emit('Sqrt', [squares.reduce((total, one) => raw('Add', total, one))], []);
-  const factor = raw('Min', raw('Div', graph.scalar(limit), raw('Add', norm, graph.scalar(1e-6))), graph.scalar(1));
-  return grads.map((grad) => raw('Mul', grad, factor));
+  const norm = graph.emit('Sqrt', [squares.reduce((total, one) => emitElementwise('Add', total, one))], []);
+  const factor = emitElementwise(
+    'Min',
+    emitElementwise('Div', graph.scalar(limit), emitElementwise('Add', norm, graph.scalar(1e-6))),
+    graph.scalar(1),
+  );
+  return grads.map((grad) => emitElementwise('Mul', grad, factor));
 }

@@ -6,7 +6,7 @@
 import { ndarray } from '../../formats/ndarray';
 import { checksum } from '../analysis/finite';
 import type { Graph } from '../graph';
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 import { OPTIMIZER_PREFIX } from './optimizer';
 
@@ -29,7 +29,7 @@ export function leaveOutNonFinite(graph: Graph): void {
   const { value, served } = scaleOf(graph);
   const written = [...graph.updates].filter(([, { dtype }]) => dtype === 'float32');
   // 0 · x is 0 unless x is NaN or infinite.
-  const zero = raw('Mul', checksum(written.map(([, next]) => next)), graph.scalar(0));
+  const zero = emitElementwise('Mul', checksum(written.map(([, next]) => next)), graph.scalar(0));
   const isSound = graph.emit('Equal', [zero, graph.scalar(0)], [], { dtype: 'bool' });
   const where = (condition: Tensor, a: Tensor, b: Tensor) =>
     graph.emit('Where', [condition, a, b], a.shape, { dtype: a.dtype });
@@ -37,10 +37,10 @@ export function leaveOutNonFinite(graph: Graph): void {
     const { tensor } = graph.states.get(name)!;
     graph.update(tensor, where(isSound, next, tensor));
   }
-  const one = raw('Add', served, graph.scalar(1));
+  const one = emitElementwise('Add', served, graph.scalar(1));
   const grows = graph.emit('Equal', [one, graph.scalar(INTERVAL)], [], { dtype: 'bool' });
-  const grown = where(grows, raw('Mul', value, graph.scalar(2)), value);
-  graph.update(value, where(isSound, grown, raw('Mul', value, graph.scalar(0.5))));
+  const grown = where(grows, emitElementwise('Mul', value, graph.scalar(2)), value);
+  graph.update(value, where(isSound, grown, emitElementwise('Mul', value, graph.scalar(0.5))));
   graph.update(served, where(isSound, where(grows, graph.scalar(0), one), graph.scalar(0)));
 }
 

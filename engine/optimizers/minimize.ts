@@ -1,10 +1,10 @@
 /** The update of a step as nodes of its graph: gradients, what is done to them, the optimizer's rule. */
 import { gradients } from '../autodiff';
-import type { Graph, Moment } from '../graph';
+import type { Graph, StepContext } from '../graph';
 import type { Tensor } from '../tensor';
 import { accumulated } from './accumulation';
 import { mul } from '../ops';
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import { clipped } from './clipping';
 import { OPTIMIZER_PREFIX, type Optimizer } from './optimizer';
 
@@ -29,7 +29,7 @@ export function minimize(
   const { graph } = loss;
   const updating = <T>(parameter: Tensor, build: () => T) => graph.scope(`update/${parameter.name}`, build);
   let grads = gradients(scale ? mul(loss, scale) : loss, parameters);
-  if (scale) grads = grads.map((grad) => raw('Div', grad, scale));
+  if (scale) grads = grads.map((grad) => emitElementwise('Div', grad, scale));
   if (accumulation) {
     const sums = parameters.map((parameter, i) => updating(parameter, () => accumulated(parameter, grads[i]!)));
     if (accumulation === 'add') {
@@ -50,9 +50,9 @@ export function minimize(
 function scalarsOf(graph: Graph, optimizer: Optimizer, rate: number): Readonly<Record<string, Tensor>> {
   const names = Object.keys(optimizer.scalars(1, 0));
   const fed = names.map((name) => {
-    const rule = ({ step, learningRate, updates = step }: Moment) =>
+    const rule = ({ step, learningRate, updates = step }: StepContext) =>
       optimizer.scalars(updates, rate * learningRate)[name]!;
-    return [name, graph.ruledScalar(`${OPTIMIZER_PREFIX}${name}${rate === 1 ? '' : `*${rate}`}`, rule)] as const;
+    return [name, graph.hostScalar(`${OPTIMIZER_PREFIX}${name}${rate === 1 ? '' : `*${rate}`}`, rule)] as const;
   });
   return Object.fromEntries(fed);
 }

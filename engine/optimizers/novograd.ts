@@ -1,5 +1,5 @@
-/** NovoGrad: gradients normalised by layer, with a second moment for each layer (Ginsburg et al. 2019). */
-import { raw } from '../ops/elementwise';
+/** NovoGrad: gradients normalized by layer, with a second moment for each layer (Ginsburg et al. 2019). */
+import { emitElementwise } from '../ops/elementwise';
 import { decay, moment, type Optimizer } from './optimizer';
 
 export interface NovoGradOptions {
@@ -19,15 +19,19 @@ export function novograd({ betas = [0.95, 0.98], eps = 1e-8, weightDecay = 0 }: 
       const { graph } = parameter;
       const norm = graph.emit('ReduceSumSquare', [grad], [], { attributes: { keepdims: 0 } });
       const oldSecond = moment(parameter, 'exp_avg_sq', []);
-      const second = raw('Add', raw('Mul', oldSecond, kept!), raw('Mul', norm, added!));
+      const second = emitElementwise(
+        'Add',
+        emitElementwise('Mul', oldSecond, kept!),
+        emitElementwise('Mul', norm, added!),
+      );
       graph.update(oldSecond, second);
 
-      const root = raw('Add', graph.emit('Sqrt', [second], []), graph.scalar(eps));
+      const root = emitElementwise('Add', graph.emit('Sqrt', [second], []), graph.scalar(eps));
       const oldFirst = moment(parameter, 'exp_avg');
-      const direction = decay(parameter, raw('Div', grad, root), weightDecay);
-      const first = raw('Add', raw('Mul', oldFirst, graph.scalar(beta1)), direction);
+      const direction = decay(parameter, emitElementwise('Div', grad, root), weightDecay);
+      const first = emitElementwise('Add', emitElementwise('Mul', oldFirst, graph.scalar(beta1)), direction);
       graph.update(oldFirst, first);
-      return raw('Sub', parameter, raw('Mul', first, learningRate!));
+      return emitElementwise('Sub', parameter, emitElementwise('Mul', first, learningRate!));
     },
     scalars: (step, learningRate) => ({
       learningRate,

@@ -1,6 +1,6 @@
 /** What an optimizer is: an update rule as nodes of the graph. What varies by step is a fed scalar. */
 import { ndarray, sizeOf } from '../../formats/ndarray';
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
 export interface Optimizer {
@@ -23,7 +23,11 @@ export function moment(parameter: Tensor, name: string, shape = parameter.shape)
 export function movingAverage(parameter: Tensor, name: string, beta: number, x: Tensor): Tensor {
   const { graph } = parameter;
   const old = moment(parameter, name);
-  const next = raw('Add', raw('Mul', old, graph.scalar(beta)), raw('Mul', x, graph.scalar(1 - beta)));
+  const next = emitElementwise(
+    'Add',
+    emitElementwise('Mul', old, graph.scalar(beta)),
+    emitElementwise('Mul', x, graph.scalar(1 - beta)),
+  );
   graph.update(old, next);
   return next;
 }
@@ -31,5 +35,7 @@ export function movingAverage(parameter: Tensor, name: string, beta: number, x: 
 /** g + λ p */
 export function decay(parameter: Tensor, grad: Tensor, weightDecay: number): Tensor {
   const { graph } = parameter;
-  return weightDecay === 0 ? grad : raw('Add', grad, raw('Mul', parameter, graph.scalar(weightDecay)));
+  return weightDecay === 0
+    ? grad
+    : emitElementwise('Add', grad, emitElementwise('Mul', parameter, graph.scalar(weightDecay)));
 }

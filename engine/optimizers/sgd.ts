@@ -1,5 +1,5 @@
 /** Stochastic gradient descent with momentum (Sutskever et al. 2013), to the letter of PyTorch's. */
-import { raw } from '../ops/elementwise';
+import { emitElementwise } from '../ops/elementwise';
 import { decay, moment, type Optimizer } from './optimizer';
 
 export interface SgdOptions {
@@ -17,11 +17,13 @@ export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOpti
       if (momentum > 0) {
         const { graph } = parameter;
         const old = moment(parameter, 'momentum_buffer');
-        const velocity = raw('Add', raw('Mul', old, graph.scalar(momentum)), decayed);
+        const velocity = emitElementwise('Add', emitElementwise('Mul', old, graph.scalar(momentum)), decayed);
         graph.update(old, velocity);
-        direction = nesterov ? raw('Add', decayed, raw('Mul', velocity, graph.scalar(momentum))) : velocity;
+        direction = nesterov
+          ? emitElementwise('Add', decayed, emitElementwise('Mul', velocity, graph.scalar(momentum)))
+          : velocity;
       }
-      return raw('Sub', parameter, raw('Mul', direction, learningRate!));
+      return emitElementwise('Sub', parameter, emitElementwise('Mul', direction, learningRate!));
     },
     scalars: (_, learningRate) => ({ learningRate }),
   };

@@ -186,7 +186,7 @@ function isUnreadTensor(value: unknown): value is Inert {
 function unreadTensor(key: string, value: unknown): string {
   const { global = '', args = [] } = value instanceof Inert ? value : {};
   if (!(value instanceof Inert) || global.endsWith('qtensor')) {
-    return `${quoted(key)} is quantised: save the state dict of the model before it is quantised`;
+    return `${quoted(key)} is quantized: save the state dict of the model before it is quantized`;
   }
   if (global.includes('sparse')) return `${quoted(key)} is a sparse tensor: save tensor.to_dense() instead`;
   if (global.includes('meta')) return `${quoted(key)} has no data, as it was on the meta device`;

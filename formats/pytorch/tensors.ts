@@ -52,11 +52,11 @@ const storageEncodings = {
 const notRead: Readonly<Record<string, readonly [bytesPerElement: number, what: string]>> = {
   ComplexFloatStorage: [8, 'complex numbers'],
   ComplexDoubleStorage: [16, 'complex numbers'],
-  QInt8Storage: [1, 'quantised numbers'],
-  QUInt8Storage: [1, 'quantised numbers'],
-  QInt32Storage: [4, 'quantised numbers'],
-  QUInt4x2Storage: [1, 'quantised numbers'],
-  QUInt2x4Storage: [1, 'quantised numbers'],
+  QInt8Storage: [1, 'quantized numbers'],
+  QUInt8Storage: [1, 'quantized numbers'],
+  QInt32Storage: [4, 'quantized numbers'],
+  QUInt4x2Storage: [1, 'quantized numbers'],
+  QUInt2x4Storage: [1, 'quantized numbers'],
   UntypedStorage: [1, 'bytes without a type'],
 };
 

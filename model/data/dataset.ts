@@ -1,4 +1,4 @@
-/** What a dataset is: labelled images of one size, in a training and a test part. */
+/** What a dataset is: labeled images of one size, in a training and a test part. */
 
 import { UserError } from '../../utils/errors';
 
@@ -54,7 +54,7 @@ export interface Dataset<S extends Split = Split> {
 
 export type StoredDataset = Dataset<StoredSplit>;
 
-/** Refuses a normalisation that has no value for each channel of the images; `owner` says in a message whose it is. */
+/** Refuses a normalization that has no value for each channel of the images; `owner` says in a message whose it is. */
 export function checkNormalize(
   owner: string,
   normalize: Dataset['normalize'] | undefined,

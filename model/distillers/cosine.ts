@@ -10,6 +10,6 @@ export function cosine(a: Tensor, b: Tensor): Tensor {
 
 /** Pearson's correlation of each row of (N, F): the cosine of the deviations from the mean. */
 export function correlation(a: Tensor, b: Tensor): Tensor {
-  const centred = (x: Tensor) => sub(x, mean(x, { axes: [1], keepDims: true }));
-  return cosine(centred(a), centred(b));
+  const centered = (x: Tensor) => sub(x, mean(x, { axes: [1], keepDims: true }));
+  return cosine(centered(a), centered(b));
 }

@@ -4,21 +4,21 @@ import type { Params } from '../experiment/params';
 import type { Schema } from '../../utils/schema';
 import type { Head } from '../nets/heads';
 import type { Layers } from '../nets/layers';
-import type { Taps } from '../nets/taps';
+import type { FeatureMaps } from '../nets/feature_maps';
 
-/** Scalars by name, weighted already: what is minimised is their sum. */
+/** Scalars by name, weighted already: what is minimized is their sum. */
 export type Losses = Readonly<Record<string, Tensor>>;
 
 /** What a method may use. All of it is made when it is first asked for. */
-export interface Setting<Options extends object = object> {
+export interface DistillContext<Options extends object = object> {
   /** The method's own options, filled. */
   readonly options: Options;
   /** The student on the images of the batch, training. */
-  readonly student: Taps;
+  readonly student: FeatureMaps;
   /** The teacher on the same pixels; of several the mean of their logits. No gradient flows into it. */
-  readonly teacher: Taps;
+  readonly teacher: FeatureMaps;
   /** Each teacher on the same pixels. */
-  readonly teachers: readonly Taps[];
+  readonly teachers: readonly FeatureMaps[];
   /** What the student ends with. */
   readonly studentHead: Head;
   /** What the teacher ends with, frozen; it must be one net with a checkpoint. */
@@ -44,18 +44,18 @@ export interface Setting<Options extends object = object> {
   /** Layers that are trained beside the student; they are kept in checkpoints and left out of the student's files. */
   readonly layers: Layers;
   /** Student and teacher on the same images seen through another augmentation, by its name. */
-  view(name: string): { readonly student: Taps; readonly teacher: Taps };
-  /** The student on other images (N, C, H, W), normalised; in 'eval' mode it is as evaluated. */
-  studentOn(images: Tensor, mode: 'train' | 'eval'): Taps;
-  /** The teacher on other images (N, C, H, W), normalised; gradients flow through it into them. */
-  teacherOn(images: Tensor): Taps;
+  view(name: string): { readonly student: FeatureMaps; readonly teacher: FeatureMaps };
+  /** The student on other images (N, C, H, W), normalized; in 'eval' mode it is as evaluated. */
+  studentOn(images: Tensor, mode: 'train' | 'eval'): FeatureMaps;
+  /** The teacher on other images (N, C, H, W), normalized; gradients flow through it into them. */
+  teacherOn(images: Tensor): FeatureMaps;
   /** One more network on the images of the batch, trained as part of `layers` under the prefix `name`. */
-  peer(net: string, name: string): Taps;
+  peer(net: string, name: string): FeatureMaps;
   /**
    * The student's layers after its output `stage` once more, with weights of their own, trained as part of `layers` under the
    * prefix `name`; those before are shared.
    */
-  branch(stage: string, name: string): Taps;
+  branch(stage: string, name: string): FeatureMaps;
 }
 
 /** A kind of step; the kinds take turns. */
@@ -65,7 +65,7 @@ export interface Phase<Options extends object = object> {
   readonly steps: number;
   /** Factor of the run's learning rate; 1 where absent. */
   readonly rate?: number;
-  losses(setting: Setting<Options>): Losses;
+  losses(setting: DistillContext<Options>): Losses;
   /** Whether a parameter, by its name, is trained in this phase. */
   trains(parameter: string): boolean;
 }
@@ -88,10 +88,10 @@ export interface Distiller<Options extends object = object> {
   /** Whether it asks for views. */
   readonly needsViews?: boolean;
   /** Whether the losses say themselves what the labels count for; otherwise cross-entropy is added with weight 1. */
-  readonly ownsLabels?: boolean;
+  readonly includesCrossEntropy?: boolean;
   /** Whether labels count for nothing with these options, as in a stage that trains on features alone. */
   ignoresLabels?(options: Options): boolean;
-  losses?(setting: Setting<Options>): Losses;
+  losses?(setting: DistillContext<Options>): Losses;
   /** In place of `losses`, for methods that train different things in turn. */
   phases?(options: Options): readonly Phase<Options>[];
   /** Runs that build on each other; none where `options` are those of such a stage. */

@@ -3,8 +3,8 @@ import { adaptiveAvgPool } from '../../engine/ops';
 import { formatShape, type Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { Schema } from '../../utils/schema';
-import type { Taps } from '../nets/taps';
-import type { Setting } from './distiller';
+import type { FeatureMaps } from '../nets/feature_maps';
+import type { DistillContext } from './distiller';
 
 export interface LayerOptions {
   /** Names of a student's and a teacher's output; the last stages that both have where absent. */
@@ -24,7 +24,7 @@ export const layerOptions: Readonly<Record<string, Schema>> = {
 export type Pair = readonly [student: Tensor, teacher: Tensor];
 
 type Suffix = '' | '.preact';
-type Source = Pick<Setting<LayerOptions>, 'student' | 'teacher' | 'options'>;
+type Source = Pick<DistillContext<LayerOptions>, 'student' | 'teacher' | 'options'>;
 
 /**
  * The names of the pairs that the options name, or else of the stages of both counted from the last one, `most` of them
@@ -52,7 +52,7 @@ export function layerNames(
 /** The pairs of `layerNames`; `suffix` is that of both. */
 export function layerPairs(setting: Source, suffix: Suffix = '', most = Infinity): Pair[] {
   const { student, teacher } = setting;
-  return layerNames(setting, [suffix, suffix], most).map(([mine, theirs]) => [student.tap(mine), teacher.tap(theirs)]);
+  return layerNames(setting, [suffix, suffix], most).map(([mine, theirs]) => [student.get(mine), teacher.get(theirs)]);
 }
 
 /** Two maps (N, C, H, W) at the smaller of their sizes; the larger is averaged over windows. */
@@ -87,6 +87,6 @@ function sideOf(map: Tensor): number {
 }
 
 /** The names of a network's stages, in their order. */
-export function stages({ names }: Pick<Taps, 'names'>): string[] {
+export function stages({ names }: Pick<FeatureMaps, 'names'>): string[] {
   return names.filter((name) => /^stage\d+$/.test(name));
 }

@@ -5,19 +5,19 @@ import { ForeignModel } from '../../engine/onnx/foreign';
 import { toOpset17 } from '../../engine/onnx/opset17';
 import { valuesOf } from '../../engine/onnx/rewrite';
 import { writeModel } from '../../engine/onnx/write';
-import { raw } from '../../engine/ops/elementwise';
+import { emitElementwise } from '../../engine/ops/elementwise';
 import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import type { ImageShape } from '../data/dataset';
 import type { Batch } from '../data/loader';
 import { Layers } from '../nets/layers';
 import type { Model } from '../nets/model';
 
-/** A property of the file that says that it takes pixels in [0, 1] as they are, and normalises them itself. */
+/** A property of the file that says that it takes pixels in [0, 1] as they are, and normalizes them itself. */
 export const INPUT_RANGE = { key: 'input_range', value: '[0, 1]' } as const;
 
 /**
  * The network in evaluation mode with these weights, BatchNorm folded: `images`, float32 (N, C, H, W) in [0, 1], which it
- * normalises itself, to `logits`, float32 (N, classes). In version 17 of ONNX's operator set.
+ * normalizes itself, to `logits`, float32 (N, classes). In version 17 of ONNX's operator set.
  */
 export function deploymentGraph(model: Model, weights: NamedArrays): Graph {
   const graph = new Graph();
@@ -25,7 +25,7 @@ export function deploymentGraph(model: Model, weights: NamedArrays): Graph {
   const images = graph.input('images', 'float32', [1, ...model.input]);
   const perChannel = (values: readonly number[]) =>
     graph.constant(ndarray('float32', [1, values.length, 1, 1], Float32Array.from(values)));
-  const normalized = raw('Div', raw('Sub', images, perChannel(mean)), perChannel(std));
+  const normalized = emitElementwise('Div', emitElementwise('Sub', images, perChannel(mean)), perChannel(std));
   const { logits } = model.net(new Layers(graph, { mode: 'eval', seed: 0 }), normalized, model.options);
   graph.output('logits', logits);
   return toOpset17(fold(graph, weights));

@@ -149,7 +149,7 @@ export interface Figures {
 }
 
 /** Analyses predictions, beside those of a teacher where there is one. */
-export function analyse(predictions: Predictions, temperature: number, teacherLogits?: Float32Array): Analysis {
+export function analyze(predictions: Predictions, temperature: number, teacherLogits?: Float32Array): Analysis {
   const { logits, labels, classes } = predictions;
   const predicted = predictedClasses(predictions);
   const correct = Array.from(predicted, (k, i) => k === labels[i]);

@@ -10,7 +10,7 @@ import { distillers, type Distiller } from '../distillers/index';
 import { nets } from '../nets/index';
 import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
-import { DISTILLER_PREFIX, phasesOf, Step, TEACHER_PREFIX } from '../training/step_graph';
+import { DISTILLER_PREFIX, phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
 
 /** Lines for a terminal about the method `name`, or, for "all", one about each. An unknown name is a UserError. */
 export function inWords(name: string): string {
@@ -27,7 +27,7 @@ export function inWords(name: string): string {
 
 /** Lines for a terminal. The layers are those between a ResNet-8 and a ResNet-20 on images of 32 × 32 pixels. */
 function describeMethod(name: string, distiller: Distiller): string {
-  const { title, options, needsTeacher, ownsLabels } = distiller;
+  const { title, options, needsTeacher, includesCrossEntropy } = distiller;
   const rows = Object.entries(options).map(([key, schema]) => [
     key,
     accepted(schema),
@@ -45,7 +45,7 @@ function describeMethod(name: string, distiller: Distiller): string {
       : ['  no options of its own', '']),
     ...facts(name, distiller).map((line) => `  ${line}`),
     `  ${needsTeacher ? 'needs' : 'takes no'} "teacher"`,
-    `  labels: ${ownsLabels || 'phases' in distiller ? 'as the losses say' : 'cross-entropy of weight 1 is added'}`,
+    `  labels: ${includesCrossEntropy || 'phases' in distiller ? 'as the losses say' : 'cross-entropy of weight 1 is added'}`,
     ...('stages' in distiller ? ['  trains in stages, each a run of its own in stages/'] : []),
   ].join('\n');
 }
@@ -62,7 +62,7 @@ function facts(name: string, distiller: Distiller): string[] {
   const weights = State.initial(evaluationGraph(teacher)).arrays();
   const lines: string[] = [];
   for (const phase of phasesOf([method])) {
-    const step = new Step(student, {
+    const step = new StepBuilder(student, {
       batchSize: 16,
       seed: 0,
       methods: [method],

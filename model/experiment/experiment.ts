@@ -4,7 +4,7 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import { readOnnxWeights } from '../../engine/onnx/weights';
 import { optimizers } from '../../engine/optimizers/index';
 import { readBytes } from '../../formats/binary';
-import { fitWeights, parseWeights, readWeights } from '../../formats/checkpoints';
+import { matchStateDict, parseWeights, readWeights } from '../../formats/checkpoints';
 import { UserError } from '../../utils/errors';
 import { isOnnx } from '../../formats/file_kinds';
 import { isThere } from '../../utils/files';
@@ -31,7 +31,7 @@ export const catalogue: Catalogue = {
   searches: { kdparam: 'experiments/kdparam', allkd: 'experiments/allkd' },
 };
 
-/** The student of an experiment on the images of its data set. A normalisation of other channels is a UserError. */
+/** The student of an experiment on the images of its data set. A normalization of other channels is a UserError. */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
   const { build, aliases } = nets[netOf(params)]!;
   checkNormalize('params.json', params.normalize, dataset);
@@ -118,9 +118,9 @@ export function checkpointPath(run: RunDirectory, name: string): string {
  * The weights of the network in a file, which must be all of them; what was trained beside it is left out. `log` is told what
  * is particular to the file.
  */
-export async function restoredWeights(path: string, model: Model, log?: (line: string) => void): Promise<NamedArrays> {
+export async function loadWeights(path: string, model: Model, log?: (line: string) => void): Promise<NamedArrays> {
   const { aliases } = model;
-  return fitWeights(path, ofStudent(await readWeights(path, { log })), specsOf(evaluationGraph(model)), {
+  return matchStateDict(path, ofStudent(await readWeights(path, { log })), specsOf(evaluationGraph(model)), {
     aliases,
     log,
   });
@@ -128,7 +128,7 @@ export async function restoredWeights(path: string, model: Model, log?: (line: s
 
 /**
  * A line on weights that a run did not write, where its params.json does not say what they were trained with: images are
- * normalised as is usual for the data set, and files of others often have other numbers.
+ * normalized as is usual for the data set, and files of others often have other numbers.
  */
 export function normalizationNotice(
   path: string,
@@ -167,7 +167,7 @@ export async function initialWeights(
   };
   const kept = [...beside].filter(([name, array]) => fits(name, array));
   return new Map([
-    ...fitWeights(path, student, expected, { skip, skipKey: 'init.skip', rename, aliases: model.aliases, log }),
+    ...matchStateDict(path, student, expected, { skip, skipKey: 'init.skip', rename, aliases: model.aliases, log }),
     ...kept,
   ]);
 }

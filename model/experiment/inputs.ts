@@ -36,12 +36,7 @@ export function kept(path: string, run: string, aside: string | undefined): Ingr
 }
 
 /** Those of a run in the directory `run`. Weights that it started from are not read again when it goes on: `before` has their digest. */
-export function ingredientsOf(
-  params: Params,
-  dataset: Dataset,
-  run: string,
-  before?: Partial<Ingredients>,
-): Ingredients {
+export function inputsOf(params: Params, dataset: Dataset, run: string, before?: Partial<Ingredients>): Ingredients {
   const { train, test } = dataset;
   const paths = Object.entries(filesOf(before ? { ...params, init: undefined } : params));
   const init = before?.files?.init;
@@ -67,7 +62,7 @@ export function isPathKey(key: string): boolean {
  * Lines about what a run went on with so far and is no longer the same; `moved` are keys whose paths have changed, which may be
  * where the digests of before are known.
  */
-export function otherIngredients(before: Partial<Ingredients>, now: Ingredients, moved: readonly string[]): string[] {
+export function changedInputs(before: Partial<Ingredients>, now: Ingredients, moved: readonly string[]): string[] {
   const { data, files = {} } = before;
   if (!data) return moved.map((key) => `"${key}" changed, and run.json does not say what was there`);
   const sizes = (of: Ingredients['data']) => `${of.train} images to train on and ${of.test} to test on`;

@@ -27,7 +27,7 @@ export type Schedule =
 export interface ImageSetParams {
   /** Their shorter side before they are cropped; 8/7 of `size` where absent. */
   resize?: number;
-  /** What becomes of the colour profile in an image; "ignore" where absent, as torchvision does. */
+  /** What becomes of the color profile in an image; "ignore" where absent, as torchvision does. */
   icc?: 'ignore' | 'convert';
   /** Part of a set without images to test on that is held out for it, drawn by `seed`. */
   test: number;
@@ -133,7 +133,7 @@ export interface OnnxTeacherParams {
   channels?: 'RGB' | 'BGR' | 'gray';
   /** Side of its images in pixels; where absent the size that the model fixes, or else that of the data set. */
   size?: number;
-  /** What white is before it is normalised; 1 where absent, and 255 for a model of bytes. */
+  /** What white is before it is normalized; 1 where absent, and 255 for a model of bytes. */
   range?: 1 | 255;
   /** The student's where absent. */
   normalize?: NormalizeParams;
@@ -171,11 +171,11 @@ export type MethodParams = { readonly name: string } & Readonly<Record<string, u
 export interface Params {
   /** `<net>` or `<net>_distill`. */
   model_version: string;
-  /** What is minimised: the sum of the losses of these. */
+  /** What is minimized: the sum of the losses of these. */
   method: MethodParams[];
   /** Where the student's weights come from, a file or the directory of a run, but for those that `skip` matches; random ones where absent. */
   init?: { checkpoint: string } & WeightsParams;
-  /** Globs of the student's parameters that are not trained, and how BatchNorms among them normalise; "eval" where absent. */
+  /** Globs of the student's parameters that are not trained, and how BatchNorms among them normalize; "eval" where absent. */
   freeze?: string[];
   freeze_batch_norm?: 'eval' | 'train';
   /** Learning rates, before any schedule, of the parameters that a glob matches. */
@@ -316,12 +316,12 @@ export function parseParams(content: unknown, source: string, catalogue: Catalog
     lines.push(`"accumulate" must be 1 where "precision" is "float16", got ${show(file.accumulate)}`);
   }
   if ('freeze_batch_norm' in file && !('freeze' in file)) {
-    lines.push('"freeze_batch_norm" says how frozen layers normalise: "freeze" is missing');
+    lines.push('"freeze_batch_norm" says how frozen layers normalize: "freeze" is missing');
   }
   const unlabeled = isObject(file.dataset) && file.dataset.train === 'unlabeled';
   if (unlabeled && known.some((name) => name !== 'unlabeled')) {
-    const labelled = known.find((name) => name !== 'unlabeled');
-    lines.push(`"method" must be "unlabeled" where "dataset.train" is, got ${show(labelled)}`);
+    const labeled = known.find((name) => name !== 'unlabeled');
+    lines.push(`"method" must be "unlabeled" where "dataset.train" is, got ${show(labeled)}`);
   }
   if (unlabeled && typeof file.validation !== 'string') {
     lines.push('"validation" must be "val" or "test" where "dataset.train" is "unlabeled"');

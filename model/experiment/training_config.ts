@@ -12,7 +12,7 @@ import { evaluationGraph, type Model } from '../nets/model';
 import type { TrainerOptions } from '../training/trainer';
 import { parameterRules } from '../training/parameter_groups';
 
-export interface Recipe {
+export interface TrainingConfig {
   /** The training set, with the labels that are trained on. */
   readonly split: Split;
   /** The examples of an epoch, which may come in any order. */
@@ -24,7 +24,13 @@ export interface Recipe {
 }
 
 /** The recipe for a student on the examples `indices` of a training set. Errors are UserErrors, with `source` in front. */
-export function recipeOf(params: Params, model: Model, dataset: Dataset, indices: Uint32Array, source: string): Recipe {
+export function trainingConfig(
+  params: Params,
+  model: Model,
+  dataset: Dataset,
+  indices: Uint32Array,
+  source: string,
+): TrainingConfig {
   const { label_noise: share = 0, class_weights: weights, seed, accumulate = 1 } = params;
   const { classes, train } = dataset;
   const labels = share === 0 ? train.labels : noisyLabels(train.labels, { share, classes: classes.length, seed });

@@ -3,7 +3,7 @@ import { optimizers } from '../../engine/optimizers/index';
 import type { Params } from './params';
 import { methodsOf, needsTeacher, studentOf } from './experiment';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
-import { phasesOf, Step } from '../training/step_graph';
+import { phasesOf, StepBuilder } from '../training/step_graph';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -74,7 +74,7 @@ function notAsked(params: Params, student: Model): string[] {
   const asked = new Set<string>();
   try {
     for (const phase of phasesOf(methods)) {
-      const step = new Step(student, {
+      const step = new StepBuilder(student, {
         batchSize: 2,
         seed: 0,
         methods,

@@ -6,7 +6,7 @@ import { UserError } from '../../utils/errors';
 import { Layers } from './layers';
 import type { NetOutputs } from './index';
 import { outputsOf } from './model';
-import { tensorsOf, type Taps } from './taps';
+import { tensorsOf, type FeatureMaps } from './feature_maps';
 import type { Teacher } from '../teachers/index';
 
 export interface Head {
@@ -33,7 +33,7 @@ function endingOf({ logits, pooled }: Pick<NetOutputs, 'logits' | 'pooled'>): En
 }
 
 /** The head of a student, which its losses train. */
-export function studentHead(student: Taps): Head {
+export function studentHead(student: FeatureMaps): Head {
   const { weight, bias, map } = endingOf(student);
   return {
     get map() {
@@ -44,7 +44,7 @@ export function studentHead(student: Taps): Head {
 }
 
 /** The head of a teacher that is one of our networks, as constants beside what it gives; otherwise a UserError. */
-export function teacherHead(teacher: Taps, network: Teacher['network'], graph: Graph): Head {
+export function teacherHead(teacher: FeatureMaps, network: Teacher['network'], graph: Graph): Head {
   if (!network) {
     throw new UserError(
       '"teacher" must be a net with a checkpoint, on images of its student: its classifier is asked about other vectors',
@@ -58,7 +58,7 @@ export function teacherHead(teacher: Taps, network: Teacher['network'], graph: G
   const [weight, bias] = [ending.weight, ending.bias].map((tensor) => graph.constant(scratch.constants.get(tensor)!));
   return {
     get map() {
-      return name === undefined ? withoutMap('teacher') : teacher.tap(name);
+      return name === undefined ? withoutMap('teacher') : teacher.get(name);
     },
     classify: (vectors) => linear(vectors, weight!, bias),
   };

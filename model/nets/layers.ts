@@ -1,8 +1,8 @@
-/** Layers with parameters, named and initialised as in PyTorch, in training or evaluation mode. */
+/** Layers with parameters, named and initialized as in PyTorch, in training or evaluation mode. */
 import type { Graph } from '../../engine/graph';
 import { constant, fanIn, uniform, type Initializer } from '../../engine/initializers';
 import { batchNorm, batchNormEval, conv2d, linear, mul } from '../../engine/ops/index';
-import { raw } from '../../engine/ops/elementwise';
+import { emitElementwise } from '../../engine/ops/elementwise';
 import type { ConvOptions } from '../../engine/ops/conv';
 import { formatShape, type Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
@@ -10,7 +10,7 @@ import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../
 import { Random } from '../../utils/random';
 
 export interface LayersOptions {
-  /** 'train' normalises by the batch and drops units; 'eval' does neither and changes nothing. */
+  /** 'train' normalizes by the batch and drops units; 'eval' does neither and changes nothing. */
   readonly mode: 'train' | 'eval';
   readonly seed: number;
   /** What the weights of convolutions start as; U(±1/√fan_in) where absent. */
@@ -19,7 +19,7 @@ export interface LayersOptions {
   readonly prefix?: string;
   /** Values of parameters and buffers, by name, that become constants: a network that is only asked. */
   readonly frozen?: NamedArrays;
-  /** BatchNorms, by the name of their weight, that normalise by their running statistics in training too. */
+  /** BatchNorms, by the name of their weight, that normalize by their running statistics in training too. */
   readonly fixesNorm?: ((weight: string) => boolean) | undefined;
   /** Takes what each layer puts out, by its name without the prefix. */
   readonly made?: Map<string, Tensor>;
@@ -87,7 +87,7 @@ export class Layers {
     const known = shared?.get(`${name}.mask`);
     if (known) return known;
     const full = `${prefix}${name}.mask${pass ? `@${pass}` : ''}`;
-    const mask = this.graph.ruled(full, 'float32', x.shape, ({ seed, step }) => {
+    const mask = this.graph.hostInput(full, 'float32', x.shape, ({ seed, step }) => {
       const data = new Float32Array(sizeOf(x.shape));
       new Random(seed, full).fillUniform(data, 0, 1, step);
       for (let i = 0; i < data.length; i++) data[i] = data[i]! < rate ? 0 : 1 / (1 - rate);
@@ -122,7 +122,7 @@ export class Layers {
     if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
     if (sizeOf(x.shape) === x.shape[1]) throw new UserError(oneValue(this.fullName(name)));
     const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
-    this.graph.update(tracked, raw('Add', this.graph.latest(tracked), one));
+    this.graph.update(tracked, emitElementwise('Add', this.graph.current(tracked), one));
     return batchNorm(x, state);
   }
 
@@ -148,7 +148,7 @@ export class Layers {
   }
 }
 
-/** One value is its own mean: normalised it is 0, whatever the image. */
+/** One value is its own mean: normalized it is 0, whatever the image. */
 function oneValue(name: string): string {
   return (
     `"batch_size": the BatchNorm "${name}" needs more than one value per channel when training, got a batch of 1 image; ` +

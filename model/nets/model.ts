@@ -1,7 +1,7 @@
 /** A network between stored pixels and its outputs, evaluated on a batch of any size. */
 import { Graph } from '../../engine/graph';
 import { mul, oneHot } from '../../engine/ops/index';
-import { raw } from '../../engine/ops/elementwise';
+import { emitElementwise } from '../../engine/ops/elementwise';
 import { argmax } from '../../engine/ops/softmax';
 import type { Tensor } from '../../engine/tensor';
 import { ndarray, sizeOf, type TensorSpec } from '../../formats/ndarray';
@@ -9,7 +9,7 @@ import type { ImageShape } from '../data/dataset';
 import { crossEntropy } from '../distillers/nokd';
 import { Layers } from './layers';
 import type { Net, NetOptions, NetOutputs } from './index';
-import { tensorsOf } from './taps';
+import { tensorsOf } from './feature_maps';
 
 /** Mean and standard deviation by channel, of pixels in [0, 1]. */
 export interface Normalization {
@@ -82,7 +82,7 @@ export function parameterCount(graph: Graph): number {
 }
 
 /**
- * (p / 255 − mean) / std of uint8 pixels p that are fed as `name` (N, C, H, W), resized bilinearly between pixel centres
+ * (p / 255 − mean) / std of uint8 pixels p that are fed as `name` (N, C, H, W), resized bilinearly between pixel centers
  * without antialiasing, as torch.nn.functional.interpolate does, where they are stored at another size.
  */
 export function normalizedImages(
@@ -110,8 +110,12 @@ export function normalizedPixels(
   const [batchSize = 1, , storedHeight, storedWidth] = pixels.shape;
   const perChannel = (values: readonly number[]) =>
     graph.constant(ndarray('float32', [1, values.length, 1, 1], Float32Array.from(values)));
-  const scaled = range === 255 ? pixels : raw('Div', pixels, graph.scalar(255));
-  const normalized = raw('Div', raw('Sub', scaled, perChannel(normalize.mean)), perChannel(normalize.std));
+  const scaled = range === 255 ? pixels : emitElementwise('Div', pixels, graph.scalar(255));
+  const normalized = emitElementwise(
+    'Div',
+    emitElementwise('Sub', scaled, perChannel(normalize.mean)),
+    perChannel(normalize.std),
+  );
   if (storedHeight === height && storedWidth === width) return normalized;
   const attributes = { mode: 'linear', coordinate_transformation_mode: 'half_pixel', axes: [2, 3] };
   const inputs = [normalized, undefined, undefined, graph.integers([height, width])];

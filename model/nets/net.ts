@@ -20,5 +20,5 @@ export interface NetOutputs {
   readonly features: Readonly<Record<string, Tensor>>;
 }
 
-/** Builds a network on a normalised input (N, C, H, W). */
+/** Builds a network on a normalized input (N, C, H, W). */
 export type Net = (layers: Layers, x: Tensor, options: NetOptions) => NetOutputs;

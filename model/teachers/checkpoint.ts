@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { writeModel } from '../../engine/onnx/write';
 import { Session, State } from '../../engine/session';
-import { fitWeights, readWeights } from '../../formats/checkpoints';
+import { matchStateDict, readWeights } from '../../formats/checkpoints';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
 import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
@@ -14,7 +14,7 @@ import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model } from
 import { ofStudent } from '../training/step_graph';
 import type { Teacher, TeacherContext } from './teacher';
 
-/** Loads the weights for the classes and images of `student`; the normalisation is the teacher's own where given. */
+/** Loads the weights for the classes and images of `student`; the normalization is the teacher's own where given. */
 export async function checkpointTeacher(
   teacher: CheckpointTeacherParams,
   student: Model,
@@ -40,7 +40,7 @@ export async function checkpointTeacher(
   const graph = evaluationGraph(model);
   const expected = specsOf(graph);
   const found = ofStudent(await readWeights(path, { key, log }));
-  const fitting = fitWeights(path, found, expected, { skip, skipKey: 'teacher.skip', rename, aliases, log });
+  const fitting = matchStateDict(path, found, expected, { skip, skipKey: 'teacher.skip', rename, aliases, log });
   const random = State.initial(graph).arrays();
   const weights: NamedArrays = new Map(
     [...expected.keys()].map((name) => [name, fitting.get(name) ?? random.get(name)!]),

@@ -1,7 +1,7 @@
 /** Distillation from code: a student, its teacher and a method, for people who write their own loop. */
 import { openDevice, type Backend, type Device } from '../../engine/backends/index';
 import { adam, type Optimizer } from '../../engine/optimizers/index';
-import { fitWeights } from '../../formats/checkpoints';
+import { matchStateDict } from '../../formats/checkpoints';
 import { DEVICES } from '../../utils/devices';
 import { UserError } from '../../utils/errors';
 import { mistakes } from '../../utils/schema';
@@ -12,7 +12,7 @@ import { augmentationSteps } from '../data/augmentation/index';
 import { loadBatches, partition, type Partition } from '../data/loader';
 import type { Dataset, Split } from '../data/dataset';
 import { distillers, type Distiller } from '../distillers/index';
-import { accumulated, epochMetrics } from './meters';
+import { updateMeters, epochMetrics } from './meters';
 import { allOf, Evaluator, type Metrics } from '../evaluation/evaluator';
 import { nets, type Net, type NetOptions } from '../nets/index';
 import type { Model } from '../nets/model';
@@ -116,9 +116,9 @@ export class Distillation {
     let step = stepsBefore;
     for await (const batch of loadBatches(this.dataset.train, train, pass)) {
       const results = await this.trainer.step(batch, { step: ++step, epoch, epochs, learningRate });
-      sums = accumulated(sums, results, batch.size);
+      sums = updateMeters(sums, results, batch.size);
     }
-    await this.trainer.state.fetch();
+    await this.trainer.state.toHost();
     this.epoch = epoch;
     return epochMetrics(sums);
   }
@@ -151,7 +151,7 @@ export class Distillation {
     const { state } = this.trainer;
     const wanted = which ? new Map([...tensors].filter(([name]) => which(name))) : tensors;
     const expected = which ? new Map([...state.specs].filter(([name]) => wanted.has(name))) : state.specs;
-    for (const [name, array] of fitWeights(path, wanted, expected)) state.set(name, array);
+    for (const [name, array] of matchStateDict(path, wanted, expected)) state.set(name, array);
     if (!which) this.epoch = Number(metadata.epoch ?? 0);
   }
 

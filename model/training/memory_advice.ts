@@ -6,7 +6,7 @@ import { counted } from '../../utils/words';
  * One line of advice on steps of `batchSize` images that take `needed` of `present` bytes; where these are not known, half
  * of the images is what to try.
  */
-export function shortage(batchSize: number, needed?: number, present?: number): string {
+export function memoryAdvice(batchSize: number, needed?: number, present?: number): string {
   const isKnown = needed !== undefined && present !== undefined;
   const amounts = isKnown ? `about ${gigabytes(needed)}, where ${gigabytes(present)} are to be had` : 'too much memory';
   const line = `steps on ${counted(batchSize, 'image')} take ${amounts}`;

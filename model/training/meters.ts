@@ -3,7 +3,7 @@ import type { Results } from '../../engine/session';
 import type { Sums } from '../../runs/run_directory';
 
 /** Adds a step's results to the sums of its epoch, each mean by the number of its examples. */
-export function accumulated(sums: Sums, results: Results, examples: number): Sums {
+export function updateMeters(sums: Sums, results: Results, examples: number): Sums {
   const added = Object.entries(results).map(([name, { data }]) => {
     const { sum = 0, examples: before = 0 } = sums[name] ?? {};
     const value = Number(data[0]) * (name === 'correct' ? 1 : examples);

@@ -4,7 +4,7 @@
  * the epoch and has half the learning rate from there on (`restore`). All of it follows from the steps and from what a
  * checkpoint holds, so that a run that is interrupted ends with the same bits.
  */
-import type { Moment } from '../../engine/graph';
+import type { StepContext } from '../../engine/graph';
 import { OPTIMIZER_PREFIX } from '../../engine/optimizers/index';
 import type { Results } from '../../engine/session';
 import { messageOf, UserError } from '../../utils/errors';
@@ -25,7 +25,7 @@ export const MOST_RESTORED = 5;
 /** In front of the names of states as they were at the beginning of the epoch, in a checkpoint amid it. */
 const START_PREFIX = `${OPTIMIZER_PREFIX}epoch_start.`;
 
-export interface GuardOptions {
+export interface NanGuardOptions {
   readonly policy: OnNan;
   /** Finds the first operator that was not finite, and ends the run. */
   readonly debug: boolean;
@@ -35,23 +35,23 @@ export interface GuardOptions {
   readonly log: Log;
 }
 
-type Step = Omit<Moment, 'seed'>;
+type MomentOfStep = Omit<StepContext, 'seed'>;
 
 /** What an epoch cannot go on from. */
-interface Fault {
+interface Failure {
   /** Epoch, step, learning rate and what is not finite. */
   readonly line: string;
-  readonly at?: { readonly batch: Batch; readonly moment: Step };
+  readonly at?: { readonly batch: Batch; readonly moment: MomentOfStep };
 }
 
-export class Guard {
+export class NanGuard {
   private trouble: Trouble;
-  private fault: Fault | undefined;
+  private failure: Failure | undefined;
 
   /** `trouble` and `start`, the state at the beginning of its epoch, are those of the checkpoint that the run goes on from. */
   constructor(
     private readonly trainer: Trainer,
-    private readonly options: GuardOptions,
+    private readonly options: NanGuardOptions,
     trouble: Trouble = { skipped: 0, inARow: 0, restored: 0 },
     private start?: NamedArrays,
   ) {
@@ -65,7 +65,7 @@ export class Guard {
 
   /** Whether the epoch cannot go on: `settle` says how the run does. */
   get isHalted(): boolean {
-    return this.fault !== undefined;
+    return this.failure !== undefined;
   }
 
   /** What a position says of it; nothing where there was no trouble. */
@@ -92,17 +92,17 @@ export class Guard {
   }
 
   /** Begins an epoch, or goes on with it after `step` of its batches; `history` has the epochs before. */
-  async begin(step: number, history: readonly EpochRecord[]): Promise<void> {
+  async onEpochStart(step: number, history: readonly EpochRecord[]): Promise<void> {
     if (step > 0) return;
     this.trouble = { ...this.trouble, skipped: skippedIn(history) };
     if (this.policy !== 'restore') return;
     const { state } = this.trainer;
-    await state.fetch();
+    await state.toHost();
     this.start = new Map([...state.arrays()].map(([name, array]) => [name, { ...array, data: array.data.slice() }]));
   }
 
   /** One step; undefined where it was left out, or where `isHalted` tells that the epoch cannot go on. */
-  async step(batch: Batch, moment: Step): Promise<Results | undefined> {
+  async step(batch: Batch, moment: MomentOfStep): Promise<Results | undefined> {
     const { micro } = moment;
     if (micro && micro.update === this.trouble.update) return undefined;
     try {
@@ -117,18 +117,18 @@ export class Guard {
   }
 
   /** Looks at what the epoch came to on the validation images; `isHalted` tells whether it counts. */
-  judge(epoch: number, { loss }: Score): void {
+  onValidation(epoch: number, { loss }: Score): void {
     if (this.policy === 'skip' || Number.isFinite(loss)) return;
-    this.fault = { line: `epoch ${epoch}: the loss on the validation images is ${loss}` };
+    this.failure = { line: `epoch ${epoch}: the loss on the validation images is ${loss}` };
   }
 
   /**
    * Where an epoch cannot go on: goes back to its beginning, or logs how large weights and activations are, calls `end` and
    * throws a UserError, each with one line that says why; that of the error begins with `source`.
    */
-  async settle(source: string, end: (why: string) => void): Promise<void> {
-    const { line, at } = this.fault!;
-    this.fault = undefined;
+  async recover(source: string, end: (why: string) => void): Promise<void> {
+    const { line, at } = this.failure!;
+    this.failure = undefined;
     const { log } = this.options;
     const { restored } = this.trouble;
     if (this.policy === 'restore' && this.start && restored < MOST_RESTORED) {
@@ -149,7 +149,7 @@ export class Guard {
     return this.options.debug ? 'stop' : this.options.policy;
   }
 
-  private leaveOut(problem: string, batch: Batch, moment: Step): void {
+  private leaveOut(problem: string, batch: Batch, moment: MomentOfStep): void {
     const { batches, accumulate, log } = this.options;
     const { epoch, step, learningRate, micro } = moment;
     const { skipped, inARow, restored } = this.trouble;
@@ -158,7 +158,7 @@ export class Guard {
     const most = Math.min(MOST_SKIPPED, Math.ceil(batches / accumulate));
     this.trouble = { skipped: skipped + 1, inARow: inARow + 1, restored, ...(micro && { update: micro.update }) };
     if (this.policy === 'skip' && inARow + 1 < most) log.warn(`${line}; it is left out`);
-    else this.fault = { line, at: { batch, moment } };
+    else this.failure = { line, at: { batch, moment } };
   }
 
   /** Why a run that may skip or go back does not. */
@@ -169,9 +169,9 @@ export class Guard {
     return restored === MOST_RESTORED ? `, after going back ${restored} times` : ', and no state to go back to';
   }
 
-  private async diagnosis(at: Fault['at']): Promise<string[]> {
+  private async diagnosis(at: Failure['at']): Promise<string[]> {
     const { trainer } = this;
-    await trainer.state.fetch();
+    await trainer.state.toHost();
     const weights = trainer.state.arrays();
     if (!at) return layerTable(weights).split('\n');
     try {

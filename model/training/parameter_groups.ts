@@ -6,7 +6,7 @@ import type { Params } from '../experiment/params';
 /** What is particular to parameters, by their names. */
 export interface ParameterRules {
   isFrozen(parameter: string): boolean;
-  /** Whether a BatchNorm, by the name of its weight, keeps its running statistics and normalises by them. */
+  /** Whether a BatchNorm, by the name of its weight, keeps its running statistics and normalizes by them. */
   fixesNorm(weight: string): boolean;
   /** Factor of the learning rate. */
   rate(parameter: string): number;

@@ -16,13 +16,13 @@ import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { NamedArrays } from '../../formats/ndarray';
 import type { Params } from '../experiment/params';
-import type { Distiller, Losses, Phase, Setting } from '../distillers/index';
+import type { Distiller, Losses, Phase, DistillContext } from '../distillers/index';
 import { weightedCrossEntropy } from '../distillers/nokd';
 import { studentHead, teacherHead, type Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
-import { MethodSetting } from './method_setting';
+import { MethodContext } from './method_context';
 import { correct, normalizedImages, type Model } from '../nets/model';
-import { Taps } from '../nets/taps';
+import { FeatureMaps } from '../nets/feature_maps';
 import type { Teacher } from '../teachers/index';
 import type { ParameterRules } from './parameter_groups';
 
@@ -69,7 +69,7 @@ export interface TrainingOptions {
   readonly averageDecay?: number | undefined;
 }
 
-/** The kinds of steps of a run: those of a method that has several, or else the one that minimises all losses. */
+/** The kinds of steps of a run: those of a method that has several, or else the one that minimizes all losses. */
 export function phasesOf(methods: readonly Method[]): readonly (Phase | undefined)[] {
   const phased = methods.find(({ distiller }) => 'phases' in distiller);
   if (!phased) return [undefined];
@@ -91,7 +91,7 @@ export function trainingGraph(
   phase?: Phase,
   accumulation?: MinimizeOptions['accumulation'],
 ): Graph {
-  const step = new Step(model, options);
+  const step = new StepBuilder(model, options);
   const losses = step.losses(phase);
   const { graph } = step;
   const loss = Object.values(losses).reduce(add);
@@ -121,7 +121,7 @@ export function ofStudent(weights: NamedArrays): NamedArrays {
 }
 
 /** What the methods of a step share; everything is built when it is first asked for. */
-export class Step {
+export class StepBuilder {
   readonly graph = new Graph();
   /** Keys of params.json that the methods asked for. */
   readonly asked = new Set<string>();
@@ -139,7 +139,7 @@ export class Step {
     const { methods } = this.options;
     const losses: Record<string, Tensor> = {};
     for (const { name, distiller, options } of methods) {
-      const own = (phase ?? distiller).losses?.(this.setting(name, options)) ?? {};
+      const own = (phase ?? distiller).losses?.(this.context(name, options)) ?? {};
       for (const [key, loss] of Object.entries(own)) losses[key] = losses[key] ? add(losses[key], loss) : loss;
     }
     if (!phase && !methods.some(saysWhatLabelsCount)) {
@@ -165,7 +165,7 @@ export class Step {
     return this.once('indices', () => this.graph.input('indices', 'int32', [this.options.batchSize]));
   }
 
-  get student(): Taps {
+  get student(): FeatureMaps {
     return this.studentAt(undefined);
   }
 
@@ -174,7 +174,7 @@ export class Step {
     return this.made.has('student');
   }
 
-  get teacher(): Taps {
+  get teacher(): FeatureMaps {
     return this.teacherAt(undefined);
   }
 
@@ -186,7 +186,7 @@ export class Step {
     return this.once('teacher head', () => teacherHead(this.teacher, this.teacherSource.network, this.graph));
   }
 
-  get teachers(): Taps[] {
+  get teachers(): FeatureMaps[] {
     const { members } = this.teacherSource;
     return members?.map((member, i) => this.fed(`${i}/`, member.shapes, undefined)) ?? [this.teacher];
   }
@@ -198,12 +198,12 @@ export class Step {
   }
 
   /** What the method `name` is given. */
-  setting(name: string, own: object): Setting {
+  context(name: string, own: object): DistillContext {
     const prefix = `${DISTILLER_PREFIX}${name}.`;
-    return new MethodSetting(this, own, new Layers(this.graph, { mode: 'train', seed: this.options.seed, prefix }));
+    return new MethodContext(this, own, new Layers(this.graph, { mode: 'train', seed: this.options.seed, prefix }));
   }
 
-  studentAt(view: string | undefined): Taps {
+  studentAt(view: string | undefined): FeatureMaps {
     if (view === undefined) return this.once('student', () => this.studentOn(this.imagesAt(undefined), 'train', ''));
     void this.student;
     return this.once(named('student', view), () => this.studentOn(this.imagesAt(view), 'train', view));
@@ -213,18 +213,18 @@ export class Step {
    * The student on the images of the batch, once more: what its layers up to the output `stage` put out is shared, the layers
    * after it are new ones, as `beside` makes them.
    */
-  branch(stage: string, beside: LayersOptions): Taps {
-    const before = ancestors(this.student.tap(stage));
+  branch(stage: string, beside: LayersOptions): FeatureMaps {
+    const before = ancestors(this.student.get(stage));
     const shared = new Map([...this.madeByStudent].filter(([, tensor]) => before.has(tensor)));
     const { net, options } = this.model;
-    return Taps.of(
+    return FeatureMaps.of(
       beside.prefix!,
       net(new Layers(this.graph, { ...beside, shared }), this.imagesAt(undefined), options),
     );
   }
 
   /** The student on images; `pass` tells its passes apart, '' is that on the images of the batch. */
-  studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): Taps {
+  studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): FeatureMaps {
     const { net, options } = this.model;
     const { seed, rules } = this.options;
     const fixesNorm = rules && ((weight: string) => rules.fixesNorm(weight));
@@ -235,14 +235,14 @@ export class Step {
       fixesNorm,
       made: pass === '' ? this.madeByStudent : new Map(),
     });
-    return Taps.of('student', net(layers, images, options));
+    return FeatureMaps.of('student', net(layers, images, options));
   }
 
-  teacherAt(view: string | undefined): Taps {
+  teacherAt(view: string | undefined): FeatureMaps {
     return this.fed('', this.teacherSource.shapes, view);
   }
 
-  teacherOn(images: Tensor): Taps {
+  teacherOn(images: Tensor): FeatureMaps {
     const { network } = this.teacherSource;
     if (!network) {
       throw new UserError(
@@ -250,7 +250,7 @@ export class Step {
       );
     }
     const frozen = new Layers(this.graph, { mode: 'eval', seed: 0, frozen: network.weights });
-    return Taps.of('teacher', network.model.net(frozen, images, network.model.options));
+    return FeatureMaps.of('teacher', network.model.net(frozen, images, network.model.options));
   }
 
   imagesAt(view: string | undefined): Tensor {
@@ -274,13 +274,13 @@ export class Step {
   }
 
   /** Outputs of a teacher, each an input of the graph once it is asked for. */
-  private fed(prefix: string, shapes: Teacher['shapes'], view: string | undefined): Taps {
+  private fed(prefix: string, shapes: Teacher['shapes'], view: string | undefined): FeatureMaps {
     const { batchSize } = this.options;
     const tensors = [...shapes].map(([output, shape]) => {
       const name = named(`${TEACHER_PREFIX}${prefix}${output}`, view);
       return [output, () => this.once(name, () => this.graph.input(name, 'float32', [batchSize, ...shape]))] as const;
     });
-    return new Taps('teacher', new Map(tensors));
+    return new FeatureMaps('teacher', new Map(tensors));
   }
 
   private once<T>(name: string, make: () => T): T {
@@ -290,7 +290,7 @@ export class Step {
 }
 
 function saysWhatLabelsCount({ distiller, options }: Method): boolean {
-  return distiller.ownsLabels === true || (distiller.ignoresLabels?.(options) ?? false);
+  return distiller.includesCrossEntropy === true || (distiller.ignoresLabels?.(options) ?? false);
 }
 
 function named(name: string, view: string | undefined): string {

@@ -2,7 +2,7 @@
 import type { Backend, Precision } from '../../engine/backends/index';
 import { extremesOf, observe, observed, type Extremes } from '../../engine/analysis/extremes';
 import { checksum } from '../../engine/analysis/finite';
-import type { Graph, Moment } from '../../engine/graph';
+import type { Graph, StepContext } from '../../engine/graph';
 import { neededBytes } from '../../engine/analysis/memory';
 import { AVERAGE_PREFIX } from '../../engine/optimizers/index';
 import { Session, State, type Results } from '../../engine/session';
@@ -13,7 +13,7 @@ import { availableBytes, isOutOfMemory } from '../../utils/memory';
 import type { Batch } from '../data/loader';
 import type { Phase } from '../distillers/index';
 import type { Model } from '../nets/model';
-import { shortage } from './memory_advice';
+import { memoryAdvice } from './memory_advice';
 import type { Teacher } from '../teachers/index';
 import { isOfStudent, phasesOf, TEACHER_PREFIX, trainingGraph, VIEW, type TrainingOptions } from './step_graph';
 
@@ -99,7 +99,7 @@ export class Trainer {
   }
 
   /** Begins with these values of states; averages of weights begin as these are. */
-  begin(values: NamedArrays): void {
+  loadState(values: NamedArrays): void {
     for (const [name, array] of values) {
       this.state.set(name, array);
       const average = AVERAGE_PREFIX + name;
@@ -111,18 +111,18 @@ export class Trainer {
    * One step on a batch of one of the sizes; which kind of step it is follows from the moment. A step that is not finite
    * throws a NonFiniteStep and leaves the state as it was.
    */
-  async step(batch: Batch, moment: Omit<Moment, 'seed'>): Promise<Results> {
+  async step(batch: Batch, moment: Omit<StepContext, 'seed'>): Promise<Results> {
     try {
-      return await this.take(batch, moment);
+      return await this.runStep(batch, moment);
     } catch (error) {
       if (!isOutOfMemory(error)) throw error;
       const isHere = (this.options.backend?.name ?? 'cpu') === 'cpu';
       const amounts = isHere ? [this.neededBytes, availableBytes() + process.memoryUsage.rss()] : [];
-      throw new UserError(`out of memory: ${shortage(Math.max(...this.graphs.keys()), ...amounts)}`);
+      throw new UserError(`out of memory: ${memoryAdvice(Math.max(...this.graphs.keys()), ...amounts)}`);
     }
   }
 
-  private async take(batch: Batch, moment: Omit<Moment, 'seed'>): Promise<Results> {
+  private async runStep(batch: Batch, moment: Omit<StepContext, 'seed'>): Promise<Results> {
     const graph = this.graphOf(batch, moment);
     const { threads, backend, precision, profile } = this.options;
     const session = this.sessions.get(graph) ?? (await Session.create(graph, { threads, backend, precision, profile }));
@@ -145,7 +145,7 @@ export class Trainer {
    */
   async inspect(
     batch: Batch,
-    moment: Omit<Moment, 'seed'>,
+    moment: Omit<StepContext, 'seed'>,
     which: (graph: Graph) => readonly Tensor[],
   ): Promise<Inspection> {
     const graph = this.builders.get(this.graphOf(batch, moment))!();
@@ -172,7 +172,7 @@ export class Trainer {
   }
 
   /** The graph of a step. */
-  private graphOf(batch: Batch, { micro, step }: Omit<Moment, 'seed'>): Graph {
+  private graphOf(batch: Batch, { micro, step }: Omit<StepContext, 'seed'>): Graph {
     const { apply, add } = this.graphs.get(batch.size)![this.kindOf(micro?.update ?? step)]!;
     return micro && !micro.isLast ? add! : apply;
   }
@@ -181,7 +181,7 @@ export class Trainer {
     return this.turns[(turn - 1) % this.turns.length]!;
   }
 
-  private async feeds(graph: Graph, batch: Batch, moment: Omit<Moment, 'seed'>): Promise<Record<string, NdArray>> {
+  private async feeds(graph: Graph, batch: Batch, moment: Omit<StepContext, 'seed'>): Promise<Record<string, NdArray>> {
     const turn = moment.micro?.update ?? moment.step;
     const kind = this.kindOf(turn);
     const learningRate = moment.learningRate * this.rates[kind]!;

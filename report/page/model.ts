@@ -3,7 +3,7 @@ import type { Domain } from '../importance';
 import type { Goal } from '../pareto';
 import type { Key, PageColumn, PageData } from './data';
 
-/** The columns of metrics, by which rows are ranked and coloured; that of the search comes first. */
+/** The columns of metrics, by which rows are ranked and colored; that of the search comes first. */
 export function metricsOf({ columns }: PageData): PageColumn[] {
   return columns.filter(({ kind, numeric }) => kind === 'metric' && numeric);
 }
@@ -63,8 +63,8 @@ export function domainOf(values: readonly (string | number)[]): Domain {
 }
 
 /**
- * From the worst to the best of some scores, for a scale of colours. Far outliers among the bad ones (Tukey 1977: beyond
- * 1.5 times the distance of the quartiles) share the colour at its end, as they would leave none for the others.
+ * From the worst to the best of some scores, for a scale of colors. Far outliers among the bad ones (Tukey 1977: beyond
+ * 1.5 times the distance of the quartiles) share the color at its end, as they would leave none for the others.
  */
 export function scoreRange(scores: readonly number[], goal: Goal): readonly [worst: number, best: number] {
   const sign = goal === 'maximize' ? 1 : -1;

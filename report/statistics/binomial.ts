@@ -1,7 +1,7 @@
 /** The binomial distribution. */
 
 /**
- * P(X = k) for k = 0 … n, where X counts the successes of n trials of probability p. Neighbours are in the ratio
+ * P(X = k) for k = 0 … n, where X counts the successes of n trials of probability p. Neighbors are in the ratio
  *   P(k + 1) / P(k) = (n − k) / (k + 1) · p / (1 − p),
  * so all follow from the likeliest, and their sum is 1.
  */

@@ -4,7 +4,7 @@
  */
 import type { Disagreement } from './mcnemar';
 
-/** Probabilities of neighbouring integers, the first of which is `from`. */
+/** Probabilities of neighboring integers, the first of which is `from`. */
 interface Distribution {
   readonly from: number;
   readonly probabilities: Float64Array;

@@ -6,6 +6,6 @@ export function mean(values: readonly number[]): number {
 
 /** Standard deviation of a sample (n − 1); NaN for fewer than two values. */
 export function standardDeviation(values: readonly number[]): number {
-  const centre = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1 || NaN));
+  const center = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1 || NaN));
 }

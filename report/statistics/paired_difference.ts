@@ -19,11 +19,11 @@ export function pairedDifference(a: readonly number[], b: readonly number[]): Pa
   if (a.length !== b.length) throw new Error(`pairedDifference: needs pairs, got ${a.length} and ${b.length} values`);
   const differences = b.map((value, i) => value - a[i]!);
   const n = differences.length;
-  const centre = mean(differences);
+  const center = mean(differences);
   const standardError = standardDeviation(differences) / Math.sqrt(n);
   const margin = n > 1 ? tQuantile(0.975, n - 1) * standardError : NaN;
   // Without any difference there is nothing to doubt: 0 / 0 is taken as 0.
-  const t = centre === 0 ? 0 : Math.abs(centre) / standardError;
+  const t = center === 0 ? 0 : Math.abs(center) / standardError;
   const p = n > 1 ? 2 * tCumulative(-t, n - 1) : NaN;
-  return { n, mean: centre, standardError, interval: [centre - margin, centre + margin], p };
+  return { n, mean: center, standardError, interval: [center - margin, center + margin], p };
 }

@@ -47,8 +47,8 @@ export function confusionPicture(
   return picture(left + size + 20, top + size + 20, title, parts);
 }
 
-/** From white to a colour; the square root lets small shares be seen. */
-function shade(share: number, colour: readonly number[]): string {
-  const mixed = colour.map((value) => Math.round(255 + (value - 255) * Math.sqrt(share)));
+/** From white to a color; the square root lets small shares be seen. */
+function shade(share: number, color: readonly number[]): string {
+  const mixed = color.map((value) => Math.round(255 + (value - 255) * Math.sqrt(share)));
   return `rgb(${mixed.join(',')})`;
 }

@@ -32,8 +32,8 @@ export function softTargetsPicture(panels: readonly SoftTargets[], names: readon
 }
 
 function legend(hasTeacher: boolean): SvgNode[] {
-  const entry = (x: number, colour: string, name: string) => [
-    element('rect', { x, y: 34, width: 10, height: 10, fill: colour }),
+  const entry = (x: number, color: string, name: string) => [
+    element('rect', { x, y: 34, width: 10, height: 10, fill: color }),
     text(x + 15, 43, name),
   ];
   return [...entry(16, STUDENT, 'student'), ...(hasTeacher ? entry(90, TEACHER, 'teacher') : [])];

@@ -1,4 +1,4 @@
-/** A table for a terminal: as wide as that is, with colours where it has them. */
+/** A table for a terminal: as wide as that is, with colors where it has them. */
 import { styleText } from 'node:util';
 import { getBorderCharacters, table as drawTable } from 'table';
 import { printable } from '../../utils/printable';
@@ -8,7 +8,7 @@ import type { Table } from '../table/table';
 export interface TerminalOptions {
   /** Characters on a line; as many as it takes where absent. */
   readonly width?: number;
-  readonly colour?: boolean;
+  readonly color?: boolean;
 }
 
 /** Columns that go first where there is no room; then all others from the right, but for the indispensable. */
@@ -25,13 +25,13 @@ const NARROWEST = 4;
 
 /** What process.stdout can show. */
 export function terminalOf(stream: NodeJS.WriteStream): TerminalOptions {
-  return stream.isTTY ? { width: stream.columns, colour: stream.hasColors() } : {};
+  return stream.isTTY ? { width: stream.columns, color: stream.hasColors() } : {};
 }
 
 /** The table with its notes. Columns are left out and cells wrapped where it is wider than the terminal. */
-export function toTerminal(table: Table, { width = Infinity, colour = false }: TerminalOptions = {}): string {
+export function toTerminal(table: Table, { width = Infinity, color = false }: TerminalOptions = {}): string {
   const { columns, leftOut } = fit(table, width);
-  const cellOf = (column: Column, text: string) => (colour ? coloured(column.name, oneLine(text)) : oneLine(text));
+  const cellOf = (column: Column, text: string) => (color ? colored(column.name, oneLine(text)) : oneLine(text));
   const parts = table.sections.map(({ title, rows }) => {
     const cells = [
       columns.map(({ column }) => oneLine(column.name)),
@@ -87,7 +87,7 @@ function oneLine(text: string): string {
   return printable(text).replace(/[\n\t]+/g, '�');
 }
 
-const colours: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {
+const colors: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {
   better: 'green',
   worse: 'red',
   broken: 'red',
@@ -96,9 +96,9 @@ const colours: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {
   interrupted: 'yellow',
 };
 
-/** Colours what a verdict or a status begins with. */
-function coloured(column: string, text: string): string {
-  const colour = colours[/^\w*/.exec(text)![0]];
-  if ((column !== 'status' && column !== 'verdict') || colour === undefined) return text;
-  return styleText(colour, text, { validateStream: false });
+/** Colors what a verdict or a status begins with. */
+function colored(column: string, text: string): string {
+  const color = colors[/^\w*/.exec(text)![0]];
+  if ((column !== 'status' && column !== 'verdict') || color === undefined) return text;
+  return styleText(color, text, { validateStream: false });
 }

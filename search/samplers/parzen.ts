@@ -92,7 +92,7 @@ class ChoiceKernels implements Kernels {
 
 /**
  * Normal distributions around the observations, cut to the range's interval, and the prior's around its middle, as wide
- * as it. The deviation is the larger distance to the two neighbours (for the outermost, to its only one), at most the
+ * as it. The deviation is the larger distance to the two neighbors (for the outermost, to its only one), at most the
  * interval's length and at least that length divided by the number of kernels plus 1, or by 100 if that is less.
  */
 class RangeKernels implements Kernels {
@@ -111,7 +111,7 @@ class RangeKernels implements Kernels {
     const length = this.high - this.low;
     const places = observed.map((value) => this.place(value));
     const smallest = length / Math.min(100, observed.length + 2);
-    const gaps = neighbourGaps(places, this.low, this.high);
+    const gaps = neighborGaps(places, this.low, this.high);
     this.means = [...places, (this.low + this.high) / 2];
     this.deviations = [...gaps.map((gap) => Math.min(Math.max(gap, smallest), length)), length];
     this.logDivisors = this.means.map((mean, k) => {
@@ -147,8 +147,8 @@ class RangeKernels implements Kernels {
   }
 }
 
-/** The larger distance of each place to its neighbours; the ends of the interval are neighbours only of a lone place. */
-function neighbourGaps(places: readonly number[], low: number, high: number): number[] {
+/** The larger distance of each place to its neighbors; the ends of the interval are neighbors only of a lone place. */
+function neighborGaps(places: readonly number[], low: number, high: number): number[] {
   if (places.length === 1) return [Math.max(places[0]! - low, high - places[0]!)];
   const order = places.map((_, i) => i).sort((a, b) => places[a]! - places[b]!);
   const gaps: number[] = [];

@@ -15,7 +15,7 @@ export type TpeOptions = {
   readonly startup_trials: number;
   /** Points that are drawn and compared. */
   readonly candidates: number;
-  /** Whether dimensions are modelled together, so that their interplay counts, or each alone. */
+  /** Whether dimensions are modeled together, so that their interplay counts, or each alone. */
   readonly multivariate: boolean;
 };
 

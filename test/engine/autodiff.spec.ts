@@ -55,7 +55,7 @@ describe('gradients', () => {
     const [first, second, third] = [scalar('a'), scalar('b'), scalar('c')];
     const inputs = [first, second, third];
     const asked: boolean[][] = [];
-    const output = graph.derive(graph.emit('Sum', inputs, []), inputs, (grad, needs) => {
+    const output = graph.vjp(graph.emit('Sum', inputs, []), inputs, (grad, needs) => {
       asked.push([...needs]);
       return needs.map((need) => (need ? grad : undefined));
     });
@@ -96,7 +96,7 @@ describe('gradients', () => {
   it('notices a rule whose gradient has the wrong shape', () => {
     const graph = new Graph();
     const tensor = graph.input('x', 'float32', [2, 3]);
-    const total = graph.derive(graph.emit('ReduceSum', [tensor], []), [tensor], (grad) => [grad]);
+    const total = graph.vjp(graph.emit('ReduceSum', [tensor], []), [tensor], (grad) => [grad]);
     expect(() => gradients(total, [tensor])).to.throw(/^gradients: ReduceSum#0 gave \[\] for x of shape \[2, 3\]$/);
   });
 });

@@ -1,25 +1,25 @@
 import { expect } from 'chai';
 import { ancestors } from '../../engine/autodiff';
-import { Graph, type Moment } from '../../engine/graph';
+import { Graph, type StepContext } from '../../engine/graph';
 import { add, detach, mul, square, sum } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import { float32 } from '../helpers/engine';
 
-const moment: Moment = { seed: 5, step: 3, epoch: 2, epochs: 10, learningRate: 0.25 };
+const moment: StepContext = { seed: 5, step: 3, epoch: 2, epochs: 10, learningRate: 0.25 };
 
 describe('Graph', () => {
   it('refuses two inputs of one name', () => {
     const graph = new Graph();
     graph.input('x', 'float32', [1]);
-    expect(() => graph.ruled('x', 'float32', [1], () => float32([1], [1]))).to.throw('input: "x" is there already');
-    expect(graph.rules.size).to.equal(0);
+    expect(() => graph.hostInput('x', 'float32', [1], () => float32([1], [1]))).to.throw('input: "x" is there already');
+    expect(graph.hostValues.size).to.equal(0);
   });
 
   it('feeds by rule what follows from the moment, and nothing else', async () => {
     const graph = new Graph();
     const x = graph.input('x', 'float32', [2]);
-    const ruled = graph.ruled('where', 'float32', [2], ({ seed, step }) => float32([2], [seed, step]));
-    const share = graph.ruledScalar('share', ({ epoch, epochs }) => epoch / epochs);
+    const ruled = graph.hostInput('where', 'float32', [2], ({ seed, step }) => float32([2], [seed, step]));
+    const share = graph.hostScalar('share', ({ epoch, epochs }) => epoch / epochs);
     graph.output('y', mul(add(x, ruled), share));
     const feeds = graph.feeds(moment);
     expect(feeds).to.deep.equal({ where: float32([2], [5, 3]), share: float32([], [0.2]) });
@@ -31,8 +31,8 @@ describe('Graph', () => {
 
   it('shares a scalar by its name, with the first rule', () => {
     const graph = new Graph();
-    const first = graph.ruledScalar('rate', ({ learningRate }) => learningRate);
-    expect(graph.ruledScalar('rate', () => 7)).to.equal(first);
+    const first = graph.hostScalar('rate', ({ learningRate }) => learningRate);
+    expect(graph.hostScalar('rate', () => 7)).to.equal(first);
     expect([...graph.inputs.keys()]).to.deep.equal(['rate']);
     expect([...graph.feeds(moment).rate!.data]).to.deep.equal([0.25]);
   });
@@ -40,9 +40,9 @@ describe('Graph', () => {
   it('gives the latest value of a state, so that updates follow one another', async () => {
     const graph = new Graph();
     const count = graph.buffer('count', 'float32', [], () => float32([], [1]));
-    expect(graph.latest(count)).to.equal(count);
-    graph.update(count, add(graph.latest(count), 2));
-    const once = graph.latest(count);
+    expect(graph.current(count)).to.equal(count);
+    graph.update(count, add(graph.current(count), 2));
+    const once = graph.current(count);
     graph.update(count, mul(once, 10));
     graph.output('before', add(count, 0));
     const state = State.initial(graph);

@@ -37,14 +37,14 @@ describe('a state on a device', () => {
   it('is carried over once, stays from step to step, and is fetched when it is asked for', async () => {
     for (let step = 0; step < 3; step++) await session.run(feeds, state);
     expect(device).to.include({ uploaded: 3, downloaded: 0, freed: 6 });
-    await state.fetch();
+    await state.toHost();
     expect(device.downloaded, 'c was never changed').to.equal(2);
     expect(contents(state)).to.deep.equal([
       ['a', 4, 13],
       ['b', 2 + 1 + 2 + 3, 20 + 10 + 11 + 12],
       ['c', 3, 30],
     ]);
-    await state.fetch();
+    await state.toHost();
     expect(device.downloaded).to.equal(2);
   });
 
@@ -60,7 +60,7 @@ describe('a state on a device', () => {
     state.set('a', float32([2], [100, 200]));
     await session.run(feeds, state);
     expect(device.uploaded).to.equal(4);
-    await state.fetch();
+    await state.toHost();
     expect([...state.get('a').data]).to.deep.equal([101, 201]);
   });
 
@@ -69,7 +69,7 @@ describe('a state on a device', () => {
     const { freed } = device;
     await session.run(feeds, state, () => false);
     expect(device.freed).to.equal(freed + 2);
-    await state.fetch();
+    await state.toHost();
     expect([...state.get('a').data]).to.deep.equal([2, 11]);
   });
 

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fitWeights, readWeights } from '../../formats/checkpoints';
+import { matchStateDict, readWeights } from '../../formats/checkpoints';
 import { UserError } from '../../utils/errors';
 import { matches } from '../../utils/glob';
 import type { DType, NamedArrays } from '../../formats/ndarray';
@@ -34,7 +34,7 @@ const network = new Map(
 
 async function weightsOf({ file, key, ...options }: Entry, log: (line: string) => void): Promise<NamedArrays> {
   const path = join(folder, file);
-  return fitWeights(path, await readWeights(path, { key, log }), network, { ...options, log });
+  return matchStateDict(path, await readWeights(path, { key, log }), network, { ...options, log });
 }
 
 function expectRow(array: NamedArrays extends Map<string, infer A> ? A : never, [dtype, shape, sum, first]: Row): void {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fitWeights, readWeights } from '../../formats/checkpoints';
+import { matchStateDict, readWeights } from '../../formats/checkpoints';
 import { ndarray, type NamedArrays, type NdArray, type TensorSpec } from '../../formats/ndarray';
 import { readTorchCheckpoint } from '../../formats/pytorch/index';
 import { readSafetensors, writeSafetensors } from '../../formats/safetensors';
@@ -74,12 +74,12 @@ describe('fitWeights', () => {
       ['shares', ndarray('float64', [4])],
       ['isKnown', ndarray('bool', [4])],
     ]);
-    expect([...fitWeights('x', weights, new Map(weights))]).to.deep.equal([...weights]);
+    expect([...matchStateDict('x', weights, new Map(weights))]).to.deep.equal([...weights]);
   });
 
   it('gives the tensors of the network in its order', () => {
     const weights = zeros({ 'fc.bias': [10], 'bn1.num_batches_tracked': [], 'conv1.weight': [16, 3, 3, 3] });
-    const fitting = fitWeights('x', weights, expected);
+    const fitting = matchStateDict('x', weights, expected);
     expect([...fitting.keys()]).to.deep.equal([...expected.keys()]);
     for (const [name, array] of fitting) expect(array).to.equal(weights.get(name));
   });
@@ -88,7 +88,7 @@ describe('fitWeights', () => {
     const without = zeros({ 'conv1.weight': [16, 3, 3, 3], 'fc.bias': [10] });
     const other = new Map([...without, ['bn2.num_batches_tracked', ndarray('int64', [])] as const]);
     for (const weights of [without, other]) {
-      const fitting = fitWeights('x', weights, expected);
+      const fitting = matchStateDict('x', weights, expected);
       expect([...fitting.keys()]).to.deep.equal([...expected.keys()]);
       expect(fitting.get('bn1.num_batches_tracked')).to.deep.equal(ndarray('int64', []));
     }
@@ -100,7 +100,7 @@ describe('fitWeights', () => {
       ['bn1.num_batches_tracked', ndarray('float32', [], Float32Array.of(0.5))],
       ['fc.bias', ndarray('float32', [10])],
     ]);
-    expect(await complaintOf('x', () => fitWeights('x', weights, expected))).to.equal(
+    expect(await complaintOf('x', () => matchStateDict('x', weights, expected))).to.equal(
       'does not fit the network: 2 of another type (conv1.weight: file int32, network float32, ' +
         'bn1.num_batches_tracked: file float32, network int64)',
     );
@@ -112,7 +112,7 @@ describe('fitWeights', () => {
       'conv1.weight': [32, 3, 3, 3],
       ...Object.fromEntries(['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias'].map((name) => [name, [1]])),
     });
-    expect(await complaintOf('a.pt', () => fitWeights('a.pt', weights, network))).to.equal(
+    expect(await complaintOf('a.pt', () => matchStateDict('a.pt', weights, network))).to.equal(
       'does not fit the network: 4 missing (fc1.weight, fc1.bias, fc2.weight, …), ' +
         '2 unexpected (linear.weight, linear.bias), ' +
         '1 of another shape (conv1.weight: file [16,3,3,3], network [32,3,3,3])',
@@ -121,13 +121,13 @@ describe('fitWeights', () => {
 
   it('compares shapes, not numbers of elements or leading axes', async () => {
     for (const shape of [[], [10, 1], [1, 10], [2, 5]]) {
-      const complaint = await complaintOf('x', () => fitWeights('x', zeros({ a: shape }), zeros({ a: [10] })));
+      const complaint = await complaintOf('x', () => matchStateDict('x', zeros({ a: shape }), zeros({ a: [10] })));
       expect(complaint).to.contain(`1 of another shape (a: file [${shape.join(',')}], network [10])`);
     }
   });
 
   it('keeps a strange name on one line', async () => {
-    const complaint = await complaintOf('x', () => fitWeights('x', zeros({ 'a\nb': [1] }), new Map()));
+    const complaint = await complaintOf('x', () => matchStateDict('x', zeros({ 'a\nb': [1] }), new Map()));
     expect(complaint).to.equal('does not fit the network: 1 unexpected ("a\\nb")');
   });
 });

@@ -98,7 +98,7 @@ describe('PyTorch checkpoints', () => {
 
   const refused: [string, string][] = [
     ['sparse.zip', '"weight" is a sparse tensor'],
-    ['quantised.zip', '"weight" is quantised'],
+    ['quantised.zip', '"weight" is quantized'],
     ['complex.zip', '"weight" holds complex numbers'],
     ['a_list.zip', 'it holds no dict, accepted is a state dict'],
     ['torchscript.zip', 'TorchScript'],

@@ -5,7 +5,7 @@ import { gradients } from '../../engine/autodiff';
 import { Graph } from '../../engine/graph';
 import { averageWeights, minimize, optimizers, OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { add, detach, linear, mul, oneHot, reverseGradient, square, sum } from '../../engine/ops';
-import { rawRows, rawWithRows } from '../../engine/ops/shape';
+import { emitRows, emitWithRows } from '../../engine/ops/shape';
 import { Session, State } from '../../engine/session';
 import type { Backend } from '../../engine/backends';
 import type { Tensor } from '../../engine/tensor';
@@ -85,8 +85,8 @@ const withoutGradient: Readonly<Record<string, DeviceCase>> = {
     const vectors = Array.from({ length: MANY }, (_, i) => graph.input(`v${i}`, 'float32', [i + 1]));
     return checksum([matrix(graph), graph.input('number', 'float32', []), ...vectors]);
   }),
-  'rows by number': plain((graph) => rawRows(graph.constant(drawn('rows', [6, 5])), labels(graph))),
-  'rows replaced': plain((graph) => rawWithRows(graph.constant(drawn('rows', [6, 5])), labels(graph), matrix(graph))),
+  'rows by number': plain((graph) => emitRows(graph.constant(drawn('rows', [6, 5])), labels(graph))),
+  'rows replaced': plain((graph) => emitWithRows(graph.constant(drawn('rows', [6, 5])), labels(graph), matrix(graph))),
 };
 
 /** Two layers by an optimizer, with clipping and averages. */
@@ -183,7 +183,7 @@ export async function resultsOf({ build, steps }: DeviceCase, backend?: Backend)
       const outputs = await session.run(fed(graph, step), state);
       for (const [name, array] of Object.entries(outputs)) results.set(`${name}, step ${step}`, array);
     }
-    await state.fetch();
+    await state.toHost();
     for (const [name, array] of state.arrays()) {
       if (graph.updates.has(name) && !name.startsWith(OPTIMIZER_PREFIX)) {
         results.set(name, { ...array, data: array.data.slice() });

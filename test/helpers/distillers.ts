@@ -2,17 +2,17 @@
 import { expect } from 'chai';
 import { fanIn } from '../../engine/initializers';
 import { ancestors, gradients } from '../../engine/autodiff';
-import { Graph, type Moment } from '../../engine/graph';
+import { Graph, type StepContext } from '../../engine/graph';
 import { add, flatten, linear, matmul, mul, oneHot } from '../../engine/ops';
 import { trainable } from '../../engine/optimizers';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { distillers } from '../../model/distillers';
-import type { Distiller, Losses, Setting } from '../../model/distillers';
+import type { Distiller, Losses, DistillContext } from '../../model/distillers';
 import { crossEntropy } from '../../model/distillers/nokd';
 import type { Head } from '../../model/nets/heads';
 import { Layers } from '../../model/nets/layers';
-import { Taps } from '../../model/nets/taps';
+import { FeatureMaps } from '../../model/nets/feature_maps';
 import { Random } from '../../utils/random';
 import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { mistakes } from '../../utils/schema';
@@ -39,7 +39,7 @@ export interface Case {
   readonly klReduction?: 'batchmean' | 'mean';
   /** Range of the drawn values; −2 to 2 where absent. */
   readonly range?: readonly [low: number, high: number];
-  readonly moment?: Partial<Moment>;
+  readonly moment?: Partial<StepContext>;
   /** Values of states that no optimizer touches, in place of their initial ones. */
   readonly buffers?: Readonly<Record<string, NdArray>>;
   /** Which losses, where the method has phases. */
@@ -115,7 +115,7 @@ export async function lossesOf(one: Case): Promise<{ losses: Record<string, numb
   };
 }
 
-function drawnSetting(graph: Graph, one: Case, distiller: Distiller): Setting {
+function drawnSetting(graph: Graph, one: Case, distiller: Distiller): DistillContext {
   const { classes = 5, alpha = 0.9, temperature = 4, klReduction = 'batchmean', views = [] } = one;
   const [batchSize = 0] = Object.values(one.student)[0]!;
   const options = { ...one.options };
@@ -144,24 +144,24 @@ function drawnSetting(graph: Graph, one: Case, distiller: Distiller): Setting {
     ]),
   );
   // A drawn classifier, whose values are those of a tensor and not those of a layer.
-  const head = (owner: string, own: Taps, source: typeof given): Head => ({
+  const head = (owner: string, own: FeatureMaps, source: typeof given): Head => ({
     get map() {
-      return own.tap('map');
+      return own.get('map');
     },
     classify: (vectors) => {
       const drawn = source(owner, { 'classifier.weight': [classes, vectors.shape[1]!], 'classifier.bias': [classes] });
-      return linear(vectors, drawn.tap('classifier.weight'), drawn.tap('classifier.bias'));
+      return linear(vectors, drawn.get('classifier.weight'), drawn.get('classifier.bias'));
     },
   });
   const refuse = (): never => {
     throw new Error('a drawn setting has no networks');
   };
   // On images that a method makes, logits are their pixels times a drawn matrix / 20.
-  const onMatrix = (images: Tensor, owner: string, source: typeof given): Taps => {
+  const onMatrix = (images: Tensor, owner: string, source: typeof given): FeatureMaps => {
     const pixels = flatten(images);
-    const matrix = source(owner, { matrix: [pixels.shape[1]!, classes] }).tap('matrix');
+    const matrix = source(owner, { matrix: [pixels.shape[1]!, classes] }).get('matrix');
     const logits = mul(matmul(pixels, matrix), 1 / 20);
-    return new Taps(owner, new Map([['logits', () => logits]]));
+    return new FeatureMaps(owner, new Map([['logits', () => logits]]));
   };
   const student = trained('student', one.student);
   return {
@@ -197,12 +197,12 @@ function drawnSetting(graph: Graph, one: Case, distiller: Distiller): Setting {
   };
 }
 
-function taps(owner: string, shapes: Shapes, make: (name: string, shape: readonly number[]) => Tensor): Taps {
+function taps(owner: string, shapes: Shapes, make: (name: string, shape: readonly number[]) => Tensor): FeatureMaps {
   const tensors = Object.entries(shapes).map(([name, shape]) => {
     let made: Tensor | undefined;
     return [name, () => (made ??= make(`${owner}/${name}`, shape))] as const;
   });
-  return new Taps(owner, new Map(tensors));
+  return new FeatureMaps(owner, new Map(tensors));
 }
 
 function parameter(graph: Graph, name: string, shape: readonly number[]): Tensor {

@@ -158,7 +158,7 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
           const rows = rowsOf(collectRuns(folder));
           const table = makeTable(rows);
           for (const write of [toMarkdown, toCsv, toJson]) write(table);
-          toTerminal(table, { width: 80, colour: true });
+          toTerminal(table, { width: 80, color: true });
           jsonText(pageData(table, folder));
           expect(rows.flatMap((row) => row.runs)).to.have.lengthOf(2);
         } finally {

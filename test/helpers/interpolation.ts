@@ -1,4 +1,4 @@
-/** Bilinear interpolation between pixel centres without antialiasing, as torch.nn.functional.interpolate does it. */
+/** Bilinear interpolation between pixel centers without antialiasing, as torch.nn.functional.interpolate does it. */
 
 /** Images (N, C, H, W) of bytes at another size, rounded to bytes again. */
 export function interpolated(

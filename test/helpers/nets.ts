@@ -81,10 +81,10 @@ export function expectStates({ graph, parameters }: Built, expected: Expected): 
 /** Two images whose channels differ in brightness, so that they differ after an average. */
 export function imagesOf(seed: number, [channels = 0, height = 0, width = 0]: readonly number[], a = 0): NdArray {
   const noise = draw(seed, 'images', [2, channels, height, width], -1, 1, a);
-  const colours = draw(seed, 'colours', [2, channels, 1, 1], -2, 2, a).data;
+  const colors = draw(seed, 'colors', [2, channels, 1, 1], -2, 2, a).data;
   return float32(
     noise.shape,
-    noise.data.map((value, i) => value + colours[Math.floor(i / (height * width))]!),
+    noise.data.map((value, i) => value + colors[Math.floor(i / (height * width))]!),
   );
 }
 

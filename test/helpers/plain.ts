@@ -1,6 +1,6 @@
-/** Graphs in the plainest way, and steps of theirs without any optimisation: what the fast way is compared with. */
+/** Graphs in the plainest way, and steps of theirs without any optimization: what the fast way is compared with. */
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { Graph, type Attribute, type Derivation, type Node } from '../../engine/graph';
+import { Graph, type Attribute, type TapeEntry, type Node } from '../../engine/graph';
 import { nextName, writeModel } from '../../engine/onnx/write';
 import { byTaps, type Pair } from '../../engine/ops/conv_weight';
 import type { Tensor } from '../../engine/tensor';
@@ -13,7 +13,7 @@ import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 export function plainly<T>(build: () => T): { built: T; count: number } {
   const usual = Object.getOwnPropertyDescriptor(Graph.prototype, 'derive')!;
   let count = 0;
-  Graph.prototype.derive = function (output, inputs, backward) {
+  Graph.prototype.vjp = function (output, inputs, backward) {
     const node = this.nodes.findLast((one) => one.outputs.includes(output));
     const isConvolution = node?.opType === 'Conv';
     if (isConvolution) count++;
@@ -27,7 +27,7 @@ export function plainly<T>(build: () => T): { built: T; count: number } {
   }
 }
 
-function plainGradients({ attributes }: Node, [x, weight, bias]: readonly Tensor[]): Derivation['backward'] {
+function plainGradients({ attributes }: Node, [x, weight, bias]: readonly Tensor[]): TapeEntry['backward'] {
   if (!x || !weight) throw new Error('plain: a convolution has an input and a weight');
   const { graph } = x;
   const pairOf = (value: Attribute | undefined) => (value as readonly number[]).slice(0, 2) as unknown as Pair;
@@ -53,7 +53,7 @@ function plainGradients({ attributes }: Node, [x, weight, bias]: readonly Tensor
   };
 }
 
-/** Steps of a graph, from a copy of `initial`, as ONNX Runtime makes them when it optimises nothing. */
+/** Steps of a graph, from a copy of `initial`, as ONNX Runtime makes them when it optimizes nothing. */
 export class PlainSession {
   private states: Map<string, OrtTensor>;
 

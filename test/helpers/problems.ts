@@ -1,4 +1,4 @@
-/** Functions to be maximised that stand for trainings. */
+/** Functions to be maximized that stand for trainings. */
 import type { Point, Space } from '../../search/space/space';
 
 export interface Problem {

@@ -10,7 +10,7 @@ import { makeShapes } from '../../model/data/sets/shapes';
 import { allOf } from '../../model/evaluation/evaluator';
 import { studentOf } from '../../model/experiment/experiment';
 import { evaluationGraph, outputShapes } from '../../model/nets/model';
-import { recipeOf } from '../../model/experiment/training_config';
+import { trainingConfig } from '../../model/experiment/training_config';
 import { plannedRuns } from '../../model/experiment/stages';
 import type { Teacher } from '../../model/teachers';
 import { ensemble } from '../../model/teachers/ensemble';
@@ -225,7 +225,7 @@ function isAccepted(scratch: string, params: object): boolean {
 
 function buildSteps(params: Params): void {
   const student = studentOf(params, images);
-  const { step } = recipeOf(params, student, images, allOf(images.train), 'params.json');
+  const { step } = trainingConfig(params, student, images, allOf(images.train), 'params.json');
   const member: Teacher = {
     shapes: outputShapes(student),
     network: { model: student, weights: State.initial(evaluationGraph(student)).arrays() },

@@ -3,7 +3,7 @@
  * SIGTERM, the test score at the very end. `starts.txt` gets a line each time that it begins to work, `ends.txt` when
  * it has done all.
  *
- * params.json: `alpha` is the accuracy of the last epoch; `behaviour` one of good (also where absent), fail, fail_once,
+ * params.json: `alpha` is the accuracy of the last epoch; `behavior` one of good (also where absent), fail, fail_once,
  * hang, hang_hard (deaf to all signals but SIGKILL), diverge (after its first epoch, as run.json then says), be_killed (by
  * itself, as by a system that is short of memory). `teacher` is a line on its teacher for `train.log`. `later_epoch_ms` counts in
  * starts after the first. `steps` (1) are those of an epoch. Each changes the `weights`, a number that the results have: it tells
@@ -25,7 +25,7 @@ interface Params {
   readonly steps?: number;
   readonly later_epoch_ms?: number;
   readonly seed?: number;
-  readonly behaviour?: string;
+  readonly behavior?: string;
   readonly teacher?: string;
 }
 
@@ -34,7 +34,7 @@ const file = (name: string) => join(directory, name);
 
 async function main(): Promise<void> {
   const params = readJson(file('params.json')) as Params;
-  const { alpha = 0.5, num_epochs: epochs, steps = 1, behaviour = 'good' } = params;
+  const { alpha = 0.5, num_epochs: epochs, steps = 1, behavior = 'good' } = params;
   const lock = acquireLock(directory, 'params.json');
   let state = { epoch: 0, step: 0, weights: Math.round(1000 * alpha) };
   const checkpoint = file('last.safetensors');
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   const save = () => writeSafetensors(checkpoint, new Map(), { position: JSON.stringify(state) });
   for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
     process.on(signal, () => {
-      if (behaviour === 'hang_hard') return;
+      if (behavior === 'hang_hard') return;
       process.stderr.write('\nSaving; once more ends at once.\n');
       if (existsSync(directory)) save();
       lock.release();
@@ -54,8 +54,8 @@ async function main(): Promise<void> {
     const isFirst = !existsSync(file('starts.txt'));
     appendFileSync(file('starts.txt'), `${process.pid}\n`);
     if (params.teacher !== undefined) appendFileSync(file('train.log'), `2026-01-02 03:04:05,678:${params.teacher}\n`);
-    if (behaviour === 'fail' || (behaviour === 'fail_once' && isFirst)) {
-      throw new UserError(`behaviour is ${behaviour}\nthe last word`);
+    if (behavior === 'fail' || (behavior === 'fail_once' && isFirst)) {
+      throw new UserError(`behavior is ${behavior}\nthe last word`);
     }
     const epochMs = isFirst ? params.epoch_ms : (params.later_epoch_ms ?? params.epoch_ms);
     const value = (epoch: number) => ({
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
     const line = (epoch: number) => `${JSON.stringify({ epoch, train: value(epoch), val: value(epoch) })}\n`;
     while (state.epoch < epochs) {
       for (; state.step < steps; state.step++) {
-        await wait(behaviour.startsWith('hang') ? 1e6 : epochMs / steps);
+        await wait(behavior.startsWith('hang') ? 1e6 : epochMs / steps);
         state.weights = (Math.imul(state.weights, 1664525) + 1013904223) >>> 0;
       }
       lock.assertHeld();
@@ -73,11 +73,11 @@ async function main(): Promise<void> {
       state = { ...state, epoch, step: 0 };
       save();
       writeFileAtomic(file('metrics.jsonl'), Array.from({ length: epoch }, (_, i) => line(i + 1)).join(''));
-      if (behaviour === 'be_killed') {
+      if (behavior === 'be_killed') {
         process.stderr.write(' 50%| 1/2 [00:30<00:30, 0 images/s]\n');
         process.kill(process.pid, 'SIGKILL');
       }
-      if (behaviour === 'diverge') {
+      if (behavior === 'diverge') {
         writeJson(file('run.json'), { diverged: `epoch ${epoch + 1}: the loss is NaN` });
         throw new UserError('the loss is NaN');
       }

@@ -19,7 +19,7 @@ const troubled: Distiller<Options> = {
   needsTeacher: false,
   options: { steps: { type: 'array', items: { type: 'integer' } }, above: { type: 'number', default: 0 } },
   losses({ layers, options: { steps, above } }) {
-    const argument = layers.graph.ruledScalar('argument', ({ step, learningRate }) => {
+    const argument = layers.graph.hostScalar('argument', ({ step, learningRate }) => {
       observer.atStep(step);
       return steps.includes(step) && learningRate >= above ? 0 : 1;
     });

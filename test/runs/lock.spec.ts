@@ -35,7 +35,7 @@ function startChild(body: string, directory: string): ChildProcess {
   const script = `
     require('ts-node/register');
     const fs = require('node:fs');
-    const lock = require('./utils/lock');
+    const lock = require('./runs/lock');
     const directory = process.argv[1];
     ${body}
   `;
@@ -235,7 +235,7 @@ describe('lock', () => {
     writeLock('ours');
     utimesSync(path, old, old);
     // The thread that works never gives timers a turn.
-    startChild(`const heartbeat = require('./utils/heartbeat'); ${script}`, directory);
+    startChild(`const heartbeat = require('./runs/heartbeat'); ${script}`, directory);
     expect(await isRenewed()).to.equal(true);
     expect(readFileSync(path, 'utf8')).to.equal('ours');
     writeLock('others');

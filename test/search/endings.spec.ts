@@ -19,7 +19,7 @@ describe('a trial', function () {
   const eventsIn = (directory: string) => readJournal(join(directory, 'search.journal.jsonl'));
 
   it('that diverges counts as pruned, with the reason, is not tried again, and does not end the search', async () => {
-    const space = { alpha: [0.1, 0.2, 0.3], behaviour: ['diverge', 'good'] };
+    const space = { alpha: [0.1, 0.2, 0.3], behavior: ['diverge', 'good'] };
     const { directory, lines, error } = await searched({ space, sampler: 'grid', max_failures: 0 }, { num_epochs: 2 });
     expect(error).to.equal(undefined);
     const states = Object.entries(statesIn(directory));
@@ -38,9 +38,9 @@ describe('a trial', function () {
   });
 
   it('that is killed is said to have found no memory, whatever it said last', async () => {
-    const space = { behaviour: ['be_killed'] };
+    const space = { behavior: ['be_killed'] };
     const { directory } = await searched({ space, sampler: 'grid', retries: 1 }, { num_epochs: 9 });
-    expect(countOf('starts', directory, 'behaviour_be_killed')).to.equal(2);
+    expect(countOf('starts', directory, 'behavior_be_killed')).to.equal(2);
     expect(eventsIn(directory).at(-1)).to.include({ event: 'failed', reason: 'killed, probably out of memory' });
   });
 });

@@ -29,7 +29,7 @@ describe('the end of a search', function () {
   };
 
   it('is exit code 1 and a line where all have failed, and the next start does not call them done', async () => {
-    const directory = prepare({ space: { behaviour: ['fail'], alpha: [0.1, 0.2] }, retries: 0, parallel: 2 });
+    const directory = prepare({ space: { behavior: ['fail'], alpha: [0.1, 0.2] }, retries: 0, parallel: 2 });
     const first = await run(directory);
     expect([first.exitCode, first.stderr]).to.deep.equal([
       1,
@@ -48,16 +48,16 @@ describe('the end of a search', function () {
   });
 
   it('counts those that came to nothing, after the best', async () => {
-    const space = { behaviour: ['good', 'fail', 'diverge'] };
+    const space = { behavior: ['good', 'fail', 'diverge'] };
     const directory = prepare({ space, retries: 0, parallel: 3 }, { num_epochs: 2 });
     const { exitCode, stdout, stderr } = await run(directory);
     expect([exitCode, stderr]).to.deep.equal([0, '']);
-    expect(stdout.at(-3)).to.equal('Best val_accuracy: 0.5000 of DIR/behaviour_good');
+    expect(stdout.at(-3)).to.equal('Best val_accuracy: 0.5000 of DIR/behavior_good');
     expect(stdout.at(-2)).to.match(/^Of 3 trials 1 failed, 1 diverged, most often \(1 of 2\): /);
   });
 
   it('is exit code 1 where all have diverged', async () => {
-    const directory = prepare({ space: { behaviour: ['diverge'] } }, { num_epochs: 2 });
+    const directory = prepare({ space: { behavior: ['diverge'] } }, { num_epochs: 2 });
     const { exitCode, stderr } = await run(directory);
     expect([exitCode, stderr]).to.deep.equal([
       1,

@@ -44,19 +44,19 @@ describe('a search', function () {
   });
 
   it('starts a failed trial again, and records one that fails for good with its last words', async () => {
-    const space = { behaviour: ['fail_once', 'fail', 'good'] };
+    const space = { behavior: ['fail_once', 'fail', 'good'] };
     const directory = prepare({ space, parallel: 3, retries: 2 });
     const { error } = await runSearch(directory);
     expect(error).to.equal(undefined);
     expect(statesIn(directory)).to.deep.equal({
-      behaviour_fail_once: 'complete',
-      behaviour_fail: 'failed',
-      behaviour_good: 'complete',
+      behavior_fail_once: 'complete',
+      behavior_fail: 'failed',
+      behavior_good: 'complete',
     });
-    expect(countOf('starts', directory, 'behaviour_fail')).to.equal(3);
-    expect(countOf('starts', directory, 'behaviour_fail_once')).to.equal(2);
+    expect(countOf('starts', directory, 'behavior_fail')).to.equal(3);
+    expect(countOf('starts', directory, 'behavior_fail_once')).to.equal(2);
     const [failure] = ofKind(directory, 'failed');
-    expect(failure).to.include({ name: 'behaviour_fail', repeat: 0, reason: 'error: the last word' });
+    expect(failure).to.include({ name: 'behavior_fail', repeat: 0, reason: 'error: the last word' });
   });
 
   it('says once how often a teacher agrees with the labels', async () => {
@@ -93,7 +93,7 @@ describe('a search', function () {
   });
 
   it('gives up after too many failures, and goes on where it was when started again', async () => {
-    const space = { behaviour: ['fail'], alpha: [1, 2, 3, 4] };
+    const space = { behavior: ['fail'], alpha: [1, 2, 3, 4] };
     const directory = prepare({ space, parallel: 1, retries: 0, max_failures: 1 });
     const { error } = await runSearch(directory);
     expect(error).to.be.instanceOf(UserError);
@@ -108,14 +108,14 @@ describe('a search', function () {
   });
 
   it('ends what takes too long, with SIGKILL what is deaf', async () => {
-    const space = { behaviour: ['hang', 'hang_hard'] };
+    const space = { behavior: ['hang', 'hang_hard'] };
     const directory = prepare({ space, parallel: 2, timeout: '2s' });
     const { error } = await runSearch(directory);
     expect(error).to.equal(undefined);
-    expect(statesIn(directory)).to.deep.equal({ behaviour_hang: 'failed', behaviour_hang_hard: 'failed' });
+    expect(statesIn(directory)).to.deep.equal({ behavior_hang: 'failed', behavior_hang_hard: 'failed' });
     for (const failure of ofKind(directory, 'failed')) expect(failure).to.include({ reason: 'timeout after 2 s' });
-    expect(lockState(join(directory, 'behaviour_hang'))).to.equal('free');
-    expect(lockState(join(directory, 'behaviour_hang_hard'))).to.equal('stale');
+    expect(lockState(join(directory, 'behavior_hang'))).to.equal('free');
+    expect(lockState(join(directory, 'behavior_hang_hard'))).to.equal('stale');
   });
 
   it('counts the time of all starts against the limit', async () => {

@@ -17,7 +17,7 @@ const distilled = {
   model_version: 'cnn_distill',
   teacher: { model: 'cnn', num_channels: 8, checkpoint: 'teacher.safetensors' },
   method: ['kd', { name: 'crd', negatives: 16 }, 'cc'],
-  augmentation: ['random_resized_crop', 'flip', 'randaugment', 'colour_jitter', { name: 'cutmix', alpha: 0.5 }],
+  augmentation: ['random_resized_crop', 'flip', 'randaugment', 'color_jitter', { name: 'cutmix', alpha: 0.5 }],
   optimizer: 'adam',
   schedule: { type: 'cosine', warmup_epochs: 1 },
   ema: 0.9,

@@ -90,7 +90,7 @@ describe('progress bar', () => {
     expect(last.slice(last.indexOf('100/100'))).not.to.contain('\x1b[2K');
   });
 
-  it('uses no colours', () => {
+  it('uses no colors', () => {
     const { stream, written } = output(true);
     const bar = progressBar(10, 'images', { stream });
     bar.update(10, { loss: 1, accuracy: 1 });

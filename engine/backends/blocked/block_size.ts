@@ -2,7 +2,7 @@
 import { InferenceSession, OrtTensor } from '../../onnx_runtime';
 import { Graph } from '../../graph';
 import { writeModel } from '../../onnx/write';
-import { BLOCKED_DOMAIN } from './values';
+import { BLOCKED_DOMAIN } from './layout_map';
 
 /** More channels than any processor's block. */
 const CHANNELS = 64;

@@ -1,10 +1,10 @@
 /** Convolutions on blocked tensors, and what can be had with them in the same pass: an affine map by channel is one, too. */
-import { raw } from '../../ops/elementwise';
-import { rawReshape, rawTranspose } from '../../ops/shape';
+import { emitElementwise } from '../../ops/elementwise';
+import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Attribute, Node } from '../../graph';
 import type { Rewriter } from '../../onnx/rewrite';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, reordered, type Values } from './values';
+import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
 
 /** What is done to a result before it is written: + shortcut, then max(·, 0). */
 export interface Epilogue {
@@ -24,7 +24,7 @@ export function isConvolution({ opType, inputs, attributes }: Node, block: numbe
 }
 
 /** The blocked result of a convolution. */
-export function convolution(node: Node, values: Values, epilogue: Epilogue): Tensor {
+export function convolution(node: Node, values: LayoutMap, epilogue: Epilogue): Tensor {
   const [x, weight, bias] = node.inputs as [Tensor, Tensor, Tensor | undefined];
   const input = x.shape[1]! < values.block ? values.plain(x) : values.blockedMap(x);
   const kernel = weightOf(weight, values);
@@ -40,13 +40,13 @@ export function convolution(node: Node, values: Values, epilogue: Epilogue): Ten
 }
 
 /** Whether a node maps each channel of a blocked tensor by a factor and an offset, as the inference form of BatchNormalization. */
-export function isAffine({ opType, inputs }: Node, values: Values): boolean {
+export function isAffine({ opType, inputs }: Node, values: LayoutMap): boolean {
   const [x] = inputs;
   return opType === 'BatchNormalization' && x?.shape.length === 4 && values.has(x);
 }
 
 /** The blocked result of γ (x − μ) / √(σ² + ε) + β = x · slope + offset: a depthwise convolution with 1 × 1 kernels. */
-export function affine(node: Node, values: Values, epilogue: Epilogue, rewriter: Rewriter): Tensor {
+export function affine(node: Node, values: LayoutMap, epilogue: Epilogue, rewriter: Rewriter): Tensor {
   const [x, ...vectors] = node.inputs as [Tensor, Tensor, Tensor, Tensor, Tensor];
   const [scale, bias, mean, variance] = vectors.map((vector) => values.plain(vector)) as [
     Tensor,
@@ -63,12 +63,12 @@ export function affine(node: Node, values: Values, epilogue: Epilogue, rewriter:
   let offset: Tensor | undefined = holds(1, 0) ? undefined : bias;
   if (eps !== 0 || !holds(2, 0) || !holds(3, 1)) {
     const { graph } = scale;
-    const deviation = graph.emit('Sqrt', [raw('Add', variance, graph.scalar(eps))], variance.shape);
-    slope = raw('Div', scale, deviation);
-    offset = raw('Sub', bias, raw('Mul', mean, slope));
+    const deviation = graph.emit('Sqrt', [emitElementwise('Add', variance, graph.scalar(eps))], variance.shape);
+    slope = emitElementwise('Div', scale, deviation);
+    offset = emitElementwise('Sub', bias, emitElementwise('Mul', mean, slope));
   }
   const [, channels = 0] = x.shape;
-  const kernel = rawReshape(slope, [channels, 1, 1, 1]);
+  const kernel = emitReshape(slope, [channels, 1, 1, 1]);
   const attributes = { kernel_shape: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group: channels };
   return convolved(values.blockedMap(x), kernel, offset, x.shape, attributes, values, epilogue);
 }
@@ -79,7 +79,7 @@ function convolved(
   bias: Tensor | undefined,
   shape: readonly number[],
   attributes: Readonly<Record<string, Attribute>>,
-  values: Values,
+  values: LayoutMap,
   { shortcut, hasRelu }: Epilogue,
 ): Tensor {
   const added = shortcut && values.blockedMap(shortcut);
@@ -95,28 +95,28 @@ function convolved(
  * The weight (K, C, R, T) of a convolution as its blocked kernel reads it: (K/b, C/b, R, T, b of C, b of K), or
  * (K/b, C, R, T, b of K) where channels do not fill a block.
  */
-function weightOf(weight: Tensor, values: Values): Tensor {
+function weightOf(weight: Tensor, values: LayoutMap): Tensor {
   const { block } = values;
   const origin = weight.graph.flippedKernels.get(weight);
   if (origin && weight.shape[1]! % block === 0) return flippedWeightOf(origin, weight.shape, values);
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;
   const inner = reordered(values.plain(weight), [1, features, channels * taps]);
-  if (channels < block || taps === 1) return rawReshape(inner, weight.shape);
-  const split = rawReshape(inner, [features / block, channels / block, block, taps, block]);
-  return rawReshape(rawTranspose(split, [0, 1, 3, 2, 4]), weight.shape);
+  if (channels < block || taps === 1) return emitReshape(inner, weight.shape);
+  const split = emitReshape(inner, [features / block, channels / block, block, taps, block]);
+  return emitReshape(emitTranspose(split, [0, 1, 3, 2, 4]), weight.shape);
 }
 
 /** The same of the flipped and transposed kernel by which the gradient to the input is convolved, from the weight itself. */
-function flippedWeightOf(weight: Tensor, shape: readonly number[], values: Values): Tensor {
+function flippedWeightOf(weight: Tensor, shape: readonly number[], values: LayoutMap): Tensor {
   const { block } = values;
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;
   const inner = reordered(values.plain(weight), [features, channels, taps]);
-  const split = rawReshape(inner, [features / block, block, channels / block, taps, block]);
-  const turned = rawTranspose(split, [2, 0, 3, 1, 4]);
+  const split = emitReshape(inner, [features / block, block, channels / block, taps, block]);
+  const turned = emitTranspose(split, [2, 0, 3, 1, 4]);
   const { graph } = turned;
   const order = graph.integers(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
   const reversed = graph.emit('Gather', [turned, order], turned.shape, { attributes: { axis: 2 } });
-  return rawReshape(taps === 1 ? turned : reversed, shape);
+  return emitReshape(taps === 1 ? turned : reversed, shape);
 }

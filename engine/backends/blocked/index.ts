@@ -1,6 +1,6 @@
 /**
  * A training graph for ONNX Runtime's CPU kernels: convolutions run in the blocked layout that it gives them itself where
- * weights are constant, and what lies between two of them stays in that layout. The normalisation of a map, the addition of
+ * weights are constant, and what lies between two of them stays in that layout. The normalization of a map, the addition of
  * a shortcut and a ReLU become one pass.
  */
 import type { Graph, Node } from '../../graph';
@@ -8,19 +8,19 @@ import { prune } from '../../onnx/prune';
 import { rewrite, soleReaders } from '../../onnx/rewrite';
 import type { Tensor } from '../../tensor';
 import { affine, convolution, isAffine, isConvolution, type Epilogue } from './convolution';
-import { following } from './following';
-import { Values } from './values';
+import { propagateLayout } from './layout_propagation';
+import { LayoutMap } from './layout_map';
 import { weightGradient } from './weight_gradient';
 
 /** The same graph with blocks of `block` channels. */
-export function blocked(source: Graph, block: number): Graph {
+export function toBlockedLayout(source: Graph, block: number): Graph {
   const soleReader = soleReaders(source);
   /** Results of nodes that were made together with an earlier one. */
   const early = new Map<Node, Tensor>();
-  let values: Values | undefined;
+  let values: LayoutMap | undefined;
 
   const target = rewrite(source, (node, rewriter) => {
-    values ??= new Values(rewriter, block);
+    values ??= new LayoutMap(rewriter, block);
     const [output] = node.outputs as [Tensor];
     const ready = early.get(node);
     if (ready) return [values.keep(output, ready)];
@@ -33,7 +33,7 @@ export function blocked(source: Graph, block: number): Graph {
       for (const other of nodes) early.set(other, form);
       return [values.keep(output, form)];
     }
-    const form = following(node, values, rewriter);
+    const form = propagateLayout(node, values, rewriter);
     return form && [form];
   });
   prune(target);
@@ -44,7 +44,7 @@ export function blocked(source: Graph, block: number): Graph {
 function epilogueOf(
   node: Node,
   soleReader: (tensor: Tensor) => Node | undefined,
-  values: Values,
+  values: LayoutMap,
 ): { nodes: Node[]; epilogue: Epilogue } {
   const nodes: Node[] = [];
   let [output] = node.outputs as [Tensor];

@@ -7,12 +7,12 @@
 import { ndarray, sizeOf } from '../../../formats/ndarray';
 import type { WeightGradient } from '../../graph';
 import { weightGradient as plainly, type Geometry } from '../../ops/conv_weight';
-import { rawReshape, rawTranspose } from '../../ops/shape';
+import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, reordered, type Values } from './values';
+import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
 
 /** Gradient `meant` of `shape` (K, C / groups, R, T). */
-export function weightGradient(meant: WeightGradient, shape: readonly number[], values: Values): Tensor {
+export function weightGradient(meant: WeightGradient, shape: readonly number[], values: LayoutMap): Tensor {
   const { x, grad, geometry } = meant;
   if (suits(meant, values.block)) return bySwapping(meant, shape, values);
   return plainly(
@@ -41,7 +41,7 @@ function marginsAfter(x: Tensor, grad: Tensor, { kernel, stride, padding, dilati
   });
 }
 
-function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly number[], values: Values): Tensor {
+function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly number[], values: LayoutMap): Tensor {
   const { block } = values;
   const { kernel, stride, padding, dilation } = geometry;
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
@@ -56,9 +56,9 @@ function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly numbe
   const byImages = reordered(form, [1, batch, channels * pixels]);
   const { graph } = byImages;
   const turned = isBlocked
-    ? rawTranspose(rawReshape(byImages, [groups, outer, pixels, inner, block]), [1, 3, 0, 2, 4])
-    : rawTranspose(rawReshape(byImages, [groups, channels, pixels * block]), [1, 0, 2]);
-  const data = rawReshape(turned, [channels, batch, height, width]);
+    ? emitTranspose(emitReshape(byImages, [groups, outer, pixels, inner, block]), [1, 3, 0, 2, 4])
+    : emitTranspose(emitReshape(byImages, [groups, channels, pixels * block]), [1, 0, 2]);
+  const data = emitReshape(turned, [channels, batch, height, width]);
   const after = marginsAfter(x, grad, geometry);
   const ones = graph.constant(ndarray('float32', [batch, 1, 1, 1], new Float32Array(batch).fill(1)));
   const padded =
@@ -81,13 +81,13 @@ function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly numbe
         );
 
   // ∂y as the kernel (K, N, H', W') in blocks of both.
-  const split = rawReshape(values.blocked(grad), [groups, block, features / block, rows * columns, block]);
-  const weight = rawReshape(rawTranspose(split, [2, 0, 3, 1, 4]), [features, batch, rows, columns]);
+  const split = emitReshape(values.blocked(grad), [groups, block, features / block, rows * columns, block]);
+  const weight = emitReshape(emitTranspose(split, [2, 0, 3, 1, 4]), [features, batch, rows, columns]);
 
   const result = graph.emit('Conv', [padded, weight], [channels, features, ...kernel], {
     domain: BLOCKED_DOMAIN,
     attributes: { kernel_shape: [rows, columns], strides: dilation, pads: [0, 0, 0, 0], dilations: stride, group: 1 },
   });
-  const taps = rawReshape(result, [channels, features / block, sizeOf(kernel), block]);
-  return rawReshape(rawTranspose(taps, [1, 3, 0, 2]), shape);
+  const taps = emitReshape(result, [channels, features / block, sizeOf(kernel), block]);
+  return emitReshape(emitTranspose(taps, [1, 3, 0, 2]), shape);
 }

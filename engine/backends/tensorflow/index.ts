@@ -4,7 +4,7 @@
  */
 import type { NamedArrays } from '../../../formats/ndarray';
 import type { Graph } from '../../graph';
-import type { Backend, CompileOptions, Opened } from '../backend';
+import type { Backend, CompileOptions, DeviceInfo } from '../backend';
 import { toDevice, toHost } from './arrays';
 import { loadPackage, type Tf } from './package';
 import { TensorflowProgram, type DeviceArray } from './program';
@@ -36,7 +36,7 @@ class TensorflowBackend implements Backend<DeviceArray> {
 }
 
 /** Opens the first build of TensorFlow.js that is installed. */
-export async function openTensorflow(): Promise<Opened> {
+export async function openTensorflow(): Promise<DeviceInfo> {
   const { tf, ...about } = await loadPackage();
   return { backend: new TensorflowBackend(tf), ...about };
 }

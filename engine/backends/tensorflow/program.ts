@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { DType, NdArray } from '../../../formats/ndarray';
 import type { Graph, Node } from '../../graph';
 import type { Tensor as Symbol } from '../../tensor';
-import type { CompileOptions, Made, Program, Results } from '../backend';
+import type { CompileOptions, RunResult, Program, Results } from '../backend';
 import { toDevice, toHost } from './arrays';
 import { kernels, type Call, type Kernel } from './kernels';
 import type { Tensor, Tf } from './package';
@@ -45,7 +45,7 @@ export class TensorflowProgram implements Program<DeviceArray> {
     ]);
   }
 
-  async run(feeds: Readonly<Results>, states: ReadonlyMap<string, DeviceArray>): Promise<Made<DeviceArray>> {
+  async run(feeds: Readonly<Results>, states: ReadonlyMap<string, DeviceArray>): Promise<RunResult<DeviceArray>> {
     // All that follows is done at once; here is when signals and timers have their turn.
     await setImmediate();
     const { tf, graph } = this;

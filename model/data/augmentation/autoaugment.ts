@@ -1,6 +1,6 @@
 /**
  * AutoAugment's policy for CIFAR-10 (Cubuk, Zoph, Mané, Vasudevan & Le, "AutoAugment: learning augmentation policies from
- * data", 2018, table 7), in the form that is common in PyTorch: rotations turn one way, shears and shifts show grey.
+ * data", 2018, table 7), in the form that is common in PyTorch: rotations turn one way, shears and shifts show gray.
  */
 import type { Augmentation } from './augmentation';
 import { operations } from './operations';

@@ -9,7 +9,7 @@ export interface Box {
   readonly right: number;
 }
 
-/** What stands where an image ends or is covered: near the mean of natural images, and so near 0 once normalised. */
+/** What stands where an image ends or is covered: near the mean of natural images, and so near 0 once normalized. */
 export const GREY = 128;
 
 /** A copy of the image in which the box has the values that `value` gives for places in the array. */

@@ -28,9 +28,9 @@ export const cutmix: Augmentation<CutmixOptions> = {
     if (draw.uniform(0) >= probability) return { image, share: 0 };
     const [, height, width] = shape;
     const part = Math.sqrt(1 - beta(draw, alpha, 4));
-    const span = (length: number, centre: number): [from: number, to: number] => {
+    const span = (length: number, center: number): [from: number, to: number] => {
       const half = Math.floor(Math.floor(length * part) / 2);
-      return [Math.max(0, centre - half), Math.min(length, centre + half)];
+      return [Math.max(0, center - half), Math.min(length, center + half)];
     };
     const [top, bottom] = span(height, draw.integer(height, 1));
     const [left, right] = span(width, draw.integer(width, 2));

@@ -18,7 +18,7 @@ export function cutoutBox(row: number, column: number, length: number, [height, 
 }
 
 export const cutout: Augmentation<CutoutOptions> = {
-  title: 'A grey square about a random pixel, as 0 is after normalisation (DeVries & Taylor 2017)',
+  title: 'A gray square about a random pixel, as 0 is after normalization (DeVries & Taylor 2017)',
   options: { length: { type: 'integer', minimum: 2, default: 16, title: 'side of the square in pixels' } },
   apply(image, shape, draw, { length }) {
     const [, height, width] = shape;

@@ -1,6 +1,6 @@
 /**
  * Shears, shifts and turns, to the bit of the Python Imaging Library (Pillow 9, libImaging/Geometry.c). An output pixel
- * (x, y) shows the input at (a x + b y + c, d x + e y + f), taken at the middle of pixels; what lies outside is grey.
+ * (x, y) shows the input at (a x + b y + c, d x + e y + f), taken at the middle of pixels; what lies outside is gray.
  */
 import type { ImageShape } from '../dataset';
 import { GREY } from './box';
@@ -31,10 +31,10 @@ export function rotate(image: Uint8Array, shape: ImageShape, degrees: number): U
   const [, height, width] = shape;
   const radians = (-degrees * Math.PI) / 180;
   const [cos, sin] = [Math.cos(radians), Math.sin(radians)];
-  const centre = (along: number, across: number) => cos * -along + across;
+  const center = (along: number, across: number) => cos * -along + across;
   const fixed = (value: number) => Math.floor(value * 65536 + 0.5);
-  const offsetX = centre(width / 2, sin * (-height / 2)) + width / 2;
-  const offsetY = centre(height / 2, -sin * (-width / 2)) + height / 2;
+  const offsetX = center(width / 2, sin * (-height / 2)) + width / 2;
+  const offsetY = center(height / 2, -sin * (-width / 2)) + height / 2;
   const startX = fixed(offsetX + cos * 0.5 + sin * 0.5);
   const startY = fixed(offsetY - sin * 0.5 + cos * 0.5);
   return nearest(image, shape, (x, y) => [

@@ -2,7 +2,7 @@
 import type { AugmentationParams } from '../../experiment/params';
 import type { Augmentation } from './augmentation';
 import { autoaugment } from './autoaugment';
-import { colourJitter } from './colour_jitter';
+import { colorJitter } from './color_jitter';
 import { crop } from './crop';
 import { cutmix } from './cutmix';
 import { cutout } from './cutout';
@@ -19,7 +19,9 @@ export const augmentations: Readonly<Record<string, Augmentation>> = {
   crop,
   flip,
   random_resized_crop: randomResizedCrop,
-  colour_jitter: colourJitter,
+  color_jitter: colorJitter,
+  /** Its name in earlier versions. */
+  colour_jitter: colorJitter,
   autoaugment,
   randaugment,
   cutout,

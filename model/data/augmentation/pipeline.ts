@@ -90,7 +90,14 @@ export class Pipeline {
 
 const OTHER = 2 ** 31;
 
+/** Streams whose names are older than those of the augmentations: a new name must not draw other numbers. */
+const streams: Readonly<Record<string, string>> = {
+  crop: 'augmentation',
+  flip: 'augmentation',
+  color_jitter: 'augmentation/colour_jitter',
+};
+
 /** Crop and flip draw from one stream, as they did when they were one. */
 function streamOf(name: string): string {
-  return name === 'crop' || name === 'flip' ? 'augmentation' : `augmentation/${name}`;
+  return streams[name] ?? `augmentation/${name}`;
 }

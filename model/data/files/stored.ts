@@ -26,7 +26,7 @@ function statisticsOf({ images, size }: StoredSplit, [channels, height, width]: 
 }
 
 /**
- * A data set of the parts that there are, normalised by its training images. Where there is nothing to test on, `val` is; where
+ * A data set of the parts that there are, normalized by its training images. Where there is nothing to test on, `val` is; where
  * there is no `val` either, a share of the training images is held out.
  */
 export function storedDataset(

@@ -29,18 +29,18 @@ export function decodeBitmap(bytes: Uint8Array): Picture {
   const begin = file.readUInt32LE(10);
   const rowBytes = 4 * Math.ceil((width * bits) / 32);
   if (begin + height * rowBytes > file.length) throw new FormatError('a BMP that is cut off');
-  const colourOf =
+  const colorOf =
     bits <= 8 ? paletteOf(file, 14 + headerBytes, begin, isOld ? 3 : 4, bits) : masksOf(file, bits, hasMasks);
   const pixels = new Uint8Array(3 * width * height);
   for (let y = 0; y < height; y++) {
     const row = begin + (stored > 0 ? height - 1 - y : y) * rowBytes;
-    for (let x = 0; x < width; x++) colourOf(valueAt(file, row, x, bits), pixels, 3 * (y * width + x));
+    for (let x = 0; x < width; x++) colorOf(valueAt(file, row, x, bits), pixels, 3 * (y * width + x));
   }
   return { pixels, height, width };
 }
 
-/** Writes the colour that a stored value stands for. */
-type ColourOf = (value: number, out: Uint8Array, at: number) => void;
+/** Writes the color that a stored value stands for. */
+type ColorOf = (value: number, out: Uint8Array, at: number) => void;
 
 function valueAt(file: Buffer, row: number, x: number, bits: number): number {
   if (bits === 24) return file.readUIntLE(row + 3 * x, 3);
@@ -51,18 +51,17 @@ function valueAt(file: Buffer, row: number, x: number, bits: number): number {
   return (file[row + Math.floor(x / perByte)]! >> shift) & (2 ** bits - 1);
 }
 
-function paletteOf(file: Buffer, from: number, end: number, entryBytes: number, bits: number): ColourOf {
-  const colours = Math.min(2 ** bits, Math.floor((end - from) / entryBytes));
+function paletteOf(file: Buffer, from: number, end: number, entryBytes: number, bits: number): ColorOf {
+  const colors = Math.min(2 ** bits, Math.floor((end - from) / entryBytes));
   return (value, out, at) => {
-    if (value >= colours)
-      throw new FormatError(`a BMP whose palette has ${Math.max(0, colours)} colours, not ${value}`);
+    if (value >= colors) throw new FormatError(`a BMP whose palette has ${Math.max(0, colors)} colors, not ${value}`);
     const entry = from + value * entryBytes;
     for (let i = 0; i < 3; i++) out[at + i] = file[entry + 2 - i]!;
   };
 }
 
 /** The places of red, green and blue in a value: those of the file, or the usual ones. */
-function masksOf(file: Buffer, bits: number, hasMasks: boolean): ColourOf {
+function masksOf(file: Buffer, bits: number, hasMasks: boolean): ColorOf {
   const usual = bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff];
   // Behind the 40 bytes that all headers begin with, in the header or after it.
   if (hasMasks && file.length < 66) throw new FormatError('a BMP that ends before its header');

@@ -15,7 +15,7 @@ import { resizedPixels } from './resize';
 /** A file, or what would be in it. */
 export type ImageSource = string | Uint8Array;
 
-/** What becomes of a colour profile: the stored numbers stay as they are, or they are converted to sRGB. */
+/** What becomes of a color profile: the stored numbers stay as they are, or they are converted to sRGB. */
 export type Icc = 'ignore' | 'convert';
 
 export interface DecodeOptions {
@@ -40,10 +40,10 @@ sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** An image of the size that it has, and whether it is a grey one. Throws an Error with the reason where that fails. */
-export async function decodeWhole(source: ImageSource, icc: Icc): Promise<Picture & { isGrey: boolean }> {
-  const { image, isGrey, pictureOf } = await open(source, icc);
-  return { ...(await pictureOf(image)), isGrey };
+/** An image of the size that it has, and whether it is a gray one. Throws an Error with the reason where that fails. */
+export async function decodeWhole(source: ImageSource, icc: Icc): Promise<Picture & { isGray: boolean }> {
+  const { image, isGray, pictureOf } = await open(source, icc);
+  return { ...(await pictureOf(image)), isGray };
 }
 
 /** The same, its shorter side brought to a length. */
@@ -109,7 +109,7 @@ interface Opened {
   /** Once it is upright. */
   readonly width: number;
   readonly height: number;
-  readonly isGrey: boolean;
+  readonly isGray: boolean;
   /** The pixels of the image, whatever else is done to it. */
   readonly pictureOf: (image: Sharp) => Promise<Picture>;
 }
@@ -120,7 +120,7 @@ async function open(source: ImageSource, icc: Icc): Promise<Opened> {
   const own = decoderOf(source);
   if (own) {
     const picture = own(typeof source === 'string' ? readFileSync(source) : source);
-    return { ...picture, image: sharpOf(picture), isGrey: false, pictureOf: rgbOf };
+    return { ...picture, image: sharpOf(picture), isGray: false, pictureOf: rgbOf };
   }
   const image = sharp(source, { failOn: 'error', limitInputPixels: false, ignoreIcc: icc === 'ignore' });
   const { format, space, width, height, autoOrient } = await image.metadata();
@@ -130,10 +130,10 @@ async function open(source: ImageSource, icc: Icc): Promise<Opened> {
   image.autoOrient();
   if (space === 'cmyk' && icc === 'ignore') {
     image.pipelineColourspace('cmyk').toColourspace('cmyk');
-    return { image, ...autoOrient, isGrey: false, pictureOf: cmykOf };
+    return { image, ...autoOrient, isGray: false, pictureOf: cmykOf };
   }
   image.flatten({ background: 'white' }).toColourspace('srgb');
-  return { image, ...autoOrient, isGrey: space === 'b-w' || space === 'grey16', pictureOf: rgbOf };
+  return { image, ...autoOrient, isGray: space === 'b-w' || space === 'grey16', pictureOf: rgbOf };
 }
 
 /** A pipe would hold one of the threads that read files for ever. */

@@ -103,11 +103,11 @@ class Store {
     return { images: own.images.subarray(0, own.size * bytes), labels: own.labels.slice(0, own.size), size: own.size };
   }
 
-  private put(image: PackedImage, picture: Picture & { isGrey: boolean }): void {
-    const { height, width, pixels, isGrey } = picture;
+  private put(image: PackedImage, picture: Picture & { isGray: boolean }): void {
+    const { height, width, pixels, isGray } = picture;
     if (this.parts.size === 0) {
       this.sides = [height, width];
-      this.channels = isGrey ? 1 : 3;
+      this.channels = isGray ? 1 : 3;
     }
     const [ownHeight, ownWidth] = this.sides;
     if (height !== ownHeight || width !== ownWidth) {
@@ -116,7 +116,7 @@ class Store {
           'the side that all are brought to',
       );
     }
-    if (!isGrey && this.channels === 1) this.colour();
+    if (!isGray && this.channels === 1) this.color();
     const plane = height * width;
     const own = this.partOf(image.part, this.channels * plane);
     const at = own.size * this.channels * plane;
@@ -141,14 +141,14 @@ class Store {
     return made;
   }
 
-  /** The first image in colour after grey ones: these become red, green and blue alike. */
-  private colour(): void {
+  /** The first image in color after gray ones: these become red, green and blue alike. */
+  private color(): void {
     const plane = this.sides[0] * this.sides[1];
     for (const own of this.parts.values()) {
       const images = new Uint8Array(3 * own.images.length);
       for (let image = 0; image < own.size; image++) {
-        const grey = own.images.subarray(image * plane, (image + 1) * plane);
-        for (let channel = 0; channel < 3; channel++) images.set(grey, (3 * image + channel) * plane);
+        const gray = own.images.subarray(image * plane, (image + 1) * plane);
+        for (let channel = 0; channel < 3; channel++) images.set(gray, (3 * image + channel) * plane);
       }
       own.images = images;
     }

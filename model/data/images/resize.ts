@@ -1,6 +1,6 @@
 /**
  * Bilinear resampling with a triangle filter that is as wide as a reduction asks for, to the bit of the Python Imaging Library
- * (Pillow 9, libImaging/Resample.c): a pixel is Σ w(i) x(i) / Σ w(i), w(i) = max(0, 1 − |i + ½ − centre| / max(1, scale)), in
+ * (Pillow 9, libImaging/Resample.c): a pixel is Σ w(i) x(i) / Σ w(i), w(i) = max(0, 1 − |i + ½ − center| / max(1, scale)), in
  * 22-bit fixed point, first along the rows, then along the columns.
  */
 import type { ImageShape, Region } from '../dataset';
@@ -54,7 +54,7 @@ function alongLine(values: Uint8Array, from: number, out: Uint8Array, to: number
   }
 }
 
-/** A line of pixels with their three colours side by side. */
+/** A line of pixels with their three colors side by side. */
 function alongPixels(values: Uint8Array, from: number, out: Uint8Array, to: number, taps: Taps): void {
   const { first, count, weights } = taps;
   for (let x = 0; x < first.length; x++) {
@@ -103,11 +103,11 @@ function taps(from: number, to: number): Taps {
   const starts = new Int32Array(to);
   const weights = new Int32Array(to * count);
   for (let place = 0; place < to; place++) {
-    const centre = (place + 0.5) * scale;
-    const first = Math.max(0, Math.floor(centre - reach + 0.5));
-    const last = Math.min(from, Math.floor(centre + reach + 0.5));
+    const center = (place + 0.5) * scale;
+    const first = Math.max(0, Math.floor(center - reach + 0.5));
+    const last = Math.min(from, Math.floor(center + reach + 0.5));
     const own = Array.from({ length: last - first }, (_, i) =>
-      Math.max(0, 1 - Math.abs((first + i - centre + 0.5) / reach)),
+      Math.max(0, 1 - Math.abs((first + i - center + 0.5) / reach)),
     );
     const sum = own.reduce((total, weight) => total + weight, 0);
     const start = Math.min(first, from - count);

@@ -1,21 +1,21 @@
-/** Anti-aliased drawing on a small RGB canvas: outlines as signed distance fields, filled with two-coloured textures. */
+/** Anti-aliased drawing on a small RGB canvas: outlines as signed distance fields, filled with two-colored textures. */
 
 /** Signed distance from (x, y) to an outline of about unit radius around the origin; negative inside. */
 export type Outline = (x: number, y: number) => number;
 
-/** How far from a fill's first to its second colour, in [0, 1], pixel (x, y) is. */
+/** How far from a fill's first to its second color, in [0, 1], pixel (x, y) is. */
 export type Texture = (x: number, y: number) => number;
 
 /** Red, green and blue, about 0 to 1. */
-export type Colour = readonly number[];
+export type Color = readonly number[];
 
 export interface Fill {
   readonly texture: Texture;
-  readonly from: Colour;
-  readonly to: Colour;
+  readonly from: Color;
+  readonly to: Color;
 }
 
-/** Where an outline lies on the canvas: centre and unit lengths in pixels, rotation in radians. */
+/** Where an outline lies on the canvas: center and unit lengths in pixels, rotation in radians. */
 export interface Frame {
   readonly x: number;
   readonly y: number;
@@ -56,7 +56,7 @@ export function polygon(points: readonly Point[]): Outline {
   };
 }
 
-/** `count` points at equal angles clockwise from the top; their distances from the centre are `radii` in turn. */
+/** `count` points at equal angles clockwise from the top; their distances from the center are `radii` in turn. */
 export function radialPoints(count: number, ...radii: number[]): Point[] {
   return Array.from({ length: count }, (_, i) => {
     const angle = (2 * Math.PI * i) / count;
@@ -82,18 +82,18 @@ export class Canvas {
   }
 
   /** Fills an outline; its edge fades over `softness` pixels. */
-  paint(outline: Outline, { x: centreX, y: centreY, angle, unitX, unitY }: Frame, softness: number, fill: Fill): void {
+  paint(outline: Outline, { x: centerX, y: centerY, angle, unitX, unitY }: Frame, softness: number, fill: Fill): void {
     const cos = Math.cos(angle);
     const sin = Math.sin(angle);
     const sharpness = Math.min(unitX, unitY) / softness;
     const reach = 1.1 * Math.hypot(unitX, unitY) + softness;
     const limit = (value: number): number => Math.min(this.side, Math.max(0, Math.ceil(value)));
-    const right = limit(centreX + reach);
-    const bottom = limit(centreY + reach);
-    for (let y = limit(centreY - reach); y < bottom; y++) {
-      for (let x = limit(centreX - reach); x < right; x++) {
-        const dx = x - centreX;
-        const dy = y - centreY;
+    const right = limit(centerX + reach);
+    const bottom = limit(centerY + reach);
+    for (let y = limit(centerY - reach); y < bottom; y++) {
+      for (let x = limit(centerX - reach); x < right; x++) {
+        const dx = x - centerX;
+        const dy = y - centerY;
         const distance = outline((cos * dx + sin * dy) / unitX, (cos * dy - sin * dx) / unitY);
         const coverage = Math.min(1, 0.5 - distance * sharpness);
         if (coverage > 0) this.blend(x, y, coverage, fill);
@@ -105,8 +105,8 @@ export class Canvas {
     const shade = texture(x, y);
     const plane = this.side * this.side;
     for (let channel = 0, at = y * this.side + x; channel < 3; channel++, at += plane) {
-      const colour = from[channel]! + (to[channel]! - from[channel]!) * shade;
-      this.pixels[at]! += coverage * (colour - this.pixels[at]!);
+      const color = from[channel]! + (to[channel]! - from[channel]!) * shade;
+      this.pixels[at]! += coverage * (color - this.pixels[at]!);
     }
   }
 }

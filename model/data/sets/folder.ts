@@ -62,7 +62,7 @@ function imageSetIn(params: FolderParams): ImageSet {
     if (own) return own;
     const images = imagesBelow(dir, folder, leftAlone).map((image): Candidate => ({ ...image, part }));
     if (labels !== undefined) flat.push(...images);
-    else if (images.length > 0) remarks.push(unlabelled(join(dir, folder), part, images.length));
+    else if (images.length > 0) remarks.push(unlabeled(join(dir, folder), part, images.length));
     return [];
   });
   if (labels === undefined) return finished({ classes, images: [...found, ...rest] });
@@ -137,7 +137,7 @@ function imagesOfPart(
 }
 
 /** What becomes of images whose classes nothing tells: those to test on are left alone, as in most contests. */
-function unlabelled(path: string, part: Part, images: number): string {
+function unlabeled(path: string, part: Part, images: number): string {
   if (part === 'test') return `${path}: left alone, as nothing tells the classes of ${counted(images, 'image')}`;
   throw new UserError(
     `${path}: ${counted(images, 'image')} without folders of classes, as ImageNet's validation images are unpacked: ` +

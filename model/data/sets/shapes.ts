@@ -114,7 +114,7 @@ function drawLine(draw: Draw, spread: number, halfWidth: number, halfLength: num
   return { ...drawFrame(draw, spread, 1, Math.PI), unitX: halfWidth, unitY: halfLength };
 }
 
-/** Two colours about a brightness, and a texture between them. */
+/** Two colors about a brightness, and a texture between them. */
 function drawFill(draw: Draw, brightness: number): Fill {
   const tinted = [0, 1, 2].map(() => brightness + draw(-0.15, 0.15));
   const shift = [0, 1, 2].map(() => draw(-0.1, 0.1));

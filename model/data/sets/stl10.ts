@@ -30,8 +30,8 @@ const imageBytes = 3 * SIDE * SIDE;
 const standardClasses = 'airplane bird car cat deer dog horse monkey ship truck'.split(' ');
 
 /**
- * Trains on the labelled images, or on the unlabeled ones of `unlabeled_X.bin`, whose labels are all 0 and mean nothing;
- * then the labelled ones are there to validate on.
+ * Trains on the labeled images, or on the unlabeled ones of `unlabeled_X.bin`, whose labels are all 0 and mean nothing;
+ * then the labeled ones are there to validate on.
  */
 export function loadStl10(dir: string, train: 'labeled' | 'unlabeled'): StoredDataset {
   const { dir: place, remarks } = foundPlace(dir, stl10Source.forms, 'STL-10');
@@ -40,15 +40,15 @@ export function loadStl10(dir: string, train: 'labeled' | 'unlabeled'): StoredDa
     ['train_X.bin', 'train_y.bin', 'test_X.bin', 'test_y.bin'],
     format,
   );
-  const labelled = readSplit(trainImages!, trainLabels!);
+  const labeled = readSplit(trainImages!, trainLabels!);
   const unlabeled = train === 'unlabeled' ? readUnlabeled(filesIn(place, ['unlabeled_X.bin'], format)[0]!) : undefined;
   return {
     name: 'stl10',
     classes: readClasses(join(place, 'class_names.txt'), standardClasses, 'STL-10'),
     shape: [3, SIDE, SIDE],
     normalize: { mean: [0.4467, 0.4398, 0.4066], std: [0.2603, 0.2566, 0.2713] },
-    train: unlabeled ?? labelled,
-    ...(unlabeled && { validation: labelled }),
+    train: unlabeled ?? labeled,
+    ...(unlabeled && { validation: labeled }),
     test: readSplit(testImages!, testLabels!),
     remarks,
   };

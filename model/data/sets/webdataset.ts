@@ -33,16 +33,16 @@ interface Sample {
 export async function loadWebDataset(params: WebDatasetParams, onProgress?: ImageProgress): Promise<Dataset> {
   const { dir, shards } = shardsIn(params.dir, '.tar');
   const samples = shards.flatMap((shard) => [...samplesOf(shard)]);
-  const labelled = samples.filter(({ shard, label }) => {
+  const labeled = samples.filter(({ shard, label }) => {
     if (label !== undefined || shard.part === 'test') return label !== undefined;
     throw new UserError(
       `${shard.path}: a sample without a class: accepted are a number or a name in ${labelFields.join(', ')}, or in .json under ` +
         labelKeys.join(', '),
     );
   });
-  const { classes, labelOf } = classesOf(dir, labelled, params.classes);
+  const { classes, labelOf } = classesOf(dir, labeled, params.classes);
   const stats = new Map(shards.map(({ path }) => [path, statSync(path)]));
-  const images = labelled.map((sample): PackedImage => {
+  const images = labeled.map((sample): PackedImage => {
     const { shard, image } = sample;
     const content = async () => {
       const bytes = new Uint8Array(image.size);
@@ -52,7 +52,7 @@ export async function loadWebDataset(params: WebDatasetParams, onProgress?: Imag
     const file = join(relative(dir, shard.path), image.name);
     return { file, stats: stats.get(shard.path), part: shard.part, label: labelOf(sample), content };
   });
-  const without = samples.length - labelled.length;
+  const without = samples.length - labeled.length;
   const remarks = without > 0 ? [`${dir}: ${without} image(s) to test on without a class left alone`] : [];
   return loadPacked('webdataset', dir, { classes, images, remarks }, params, onProgress);
 }

@@ -18,7 +18,7 @@ import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
 import { Random } from '../../../utils/random';
 import type { Layers } from '../../nets/layers';
-import type { Distiller, Setting } from '../distiller';
+import type { Distiller, DistillContext } from '../distiller';
 import { kdLoss } from '../logits/kd';
 
 export interface DatafreeOptions {
@@ -28,8 +28,8 @@ export interface DatafreeOptions {
   readonly generator_rate: number;
 }
 
-/** Noise (N, D) to images (N, C, H, W) of mean 0 and variance 1 by channel, as normalised images have them. */
-export function generator(layers: Layers, noise: Tensor, [channels, height, width]: Setting['input']): Tensor {
+/** Noise (N, D) to images (N, C, H, W) of mean 0 and variance 1 by channel, as normalized images have them. */
+export function generator(layers: Layers, noise: Tensor, [channels, height, width]: DistillContext['input']): Tensor {
   if (height % 4 !== 0 || width % 4 !== 0) {
     throw new UserError(`datafree: the sides of images must be multiples of 4, got ${height}×${width}`);
   }
@@ -45,15 +45,15 @@ export function generator(layers: Layers, noise: Tensor, [channels, height, widt
 /** (x − μ) / √(σ² + ε) with mean and variance of the batch by channel. */
 function standardized(x: Tensor): Tensor {
   const over = { axes: [0, 2, 3], keepDims: true };
-  const centred = sub(x, mean(x, over));
-  return div(centred, sqrt(add(mean(square(centred), over), 1e-5)));
+  const centered = sub(x, mean(x, over));
+  return div(centered, sqrt(add(mean(square(centered), over), 1e-5)));
 }
 
 /** D = KL(p_t ‖ p_s) on images that are made from fresh noise, the student in the given mode. */
-function divergence(setting: Setting<DatafreeOptions>, turn: 'generator' | 'student'): Tensor {
+function divergence(setting: DistillContext<DatafreeOptions>, turn: 'generator' | 'student'): Tensor {
   const { layers, input, batchSize, options } = setting;
   const shape = [batchSize, options.noise_dim];
-  const noise = layers.graph.ruled('distiller.datafree.noise', 'float32', shape, ({ seed, step }) => {
+  const noise = layers.graph.hostInput('distiller.datafree.noise', 'float32', shape, ({ seed, step }) => {
     const array = ndarray('float32', shape);
     new Random(seed, 'distiller.datafree.noise').fillNormal(array.data, 0, 1, step);
     return array;
@@ -66,13 +66,13 @@ function divergence(setting: Setting<DatafreeOptions>, turn: 'generator' | 'stud
 
 /**
  * The generator's turn: min −D, the student as evaluated. The student's turn: min D. D = KL(p_t ‖ p_s) on the generator's
- * images of fresh noise; neither images nor labels of the data set are looked at. The generator normalises by the batch
+ * images of fresh noise; neither images nor labels of the data set are looked at. The generator normalizes by the batch
  * in both turns. Kennethborup/knowledgeDistillation calls this game DataFreeDistiller. It is slow: on `shapes` a cnn reached
  * 18 % (chance: 10 %) after 1,000 steps with batches of 32.
  */
 export const datafree: Distiller<DatafreeOptions> = {
   title:
-    'No data: a generator seeks images of large KL(teacher ‖ student), the student minimises it (Micaelli & Storkey 2019)',
+    'No data: a generator seeks images of large KL(teacher ‖ student), the student minimizes it (Micaelli & Storkey 2019)',
   options: {
     noise_dim: { type: 'integer', minimum: 1, default: 100, title: 'numbers that an image is made from' },
     generator_steps: { type: 'integer', minimum: 1, default: 1, title: 'steps in a turn of the generator' },

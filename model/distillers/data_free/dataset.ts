@@ -2,7 +2,7 @@
 import { uniform } from '../../../engine/initializers';
 import { add, detach, mul, neg, sigmoid, sub } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
-import type { Distiller, Setting } from '../distiller';
+import type { Distiller, DistillContext } from '../distiller';
 import { kdLoss } from '../logits/kd';
 
 export interface DatasetOptions {
@@ -23,7 +23,7 @@ export function scaled(x: Tensor, [low, high]: readonly [low: number, high: numb
 }
 
 /** D = KL(p_t ‖ p_s) on all images of the made set. */
-function divergence(setting: Setting<DatasetOptions>, turn: 'images' | 'student'): Tensor {
+function divergence(setting: DistillContext<DatasetOptions>, turn: 'images' | 'student'): Tensor {
   const { layers, input, options } = setting;
   const free = layers.parameter('images', [options.images, ...input], uniform(2));
   const made = options.range ? scaled(free, options.range) : free;
@@ -40,7 +40,7 @@ function divergence(setting: Setting<DatasetOptions>, turn: 'images' | 'student'
  */
 export const dataset: Distiller<DatasetOptions> = {
   title:
-    'No data: pixels are trained for large KL(teacher ‖ student), the student minimises it (after Micaelli & Storkey 2019)',
+    'No data: pixels are trained for large KL(teacher ‖ student), the student minimizes it (after Micaelli & Storkey 2019)',
   options: {
     images: { type: 'integer', minimum: 2, default: 64, title: 'images that are made' },
     image_steps: { type: 'integer', minimum: 1, default: 1, title: 'steps in a turn of the images' },
@@ -57,7 +57,7 @@ export const dataset: Distiller<DatasetOptions> = {
       minItems: 2,
       maxItems: 2,
       description: 'a list of two numbers such as [-2, 2]',
-      title: 'interval of normalised pixels that a sigmoid keeps the images in; anything goes by default',
+      title: 'interval of normalized pixels that a sigmoid keeps the images in; anything goes by default',
     },
   },
   needsTeacher: true,

@@ -41,7 +41,7 @@ export const ab: Distiller<AbOptions> = {
     stage: { enum: ['boundary'], title: 'set in the params.json of the first stage' },
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { layers, options } = setting;
     const losses = layerPairs(setting, '.preact').map((pair, i, { length }) => {

@@ -43,7 +43,7 @@ export const fitnet: Distiller<FitnetOptions> = {
     const names = layerNames(setting);
     const middle = names[Math.floor((names.length - 1) / 2)]!;
     const losses = (options.layers ? names : [middle]).map(([mine, theirs], i) =>
-      hintLoss(layers, `regressor.${i}`, ...sameSize([student.tap(mine), teacher.tap(theirs)])),
+      hintLoss(layers, `regressor.${i}`, ...sameSize([student.get(mine), teacher.get(theirs)])),
     );
     return { fitnet: mul(losses.reduce(add), options.weight) };
   },

@@ -42,7 +42,7 @@ export function hierarchicalLoss(student: Tensor, teacher: Tensor): Tensor {
   return levels.map((level, i) => mul(sumSquare(level), 2 ** -i / total / sizeOf(level.shape))).reduce(add);
 }
 
-/** Nearest-neighbour resizing of (N, C, H, H) to a side that is a multiple or a divisor of H. */
+/** Nearest-neighbor resizing of (N, C, H, H) to a side that is a multiple or a divisor of H. */
 function resized(x: Tensor, side: number): Tensor {
   const from = x.shape[2]!;
   if (side === from) return x;
@@ -90,7 +90,7 @@ export const reviewkd: Distiller<ReviewOptions> = {
     const asMap = (x: Tensor) => reshape(x, [...x.shape, 1, 1]);
     const pairs = [
       ...layerNames(setting, ['', '.preact']).map(
-        ([mine, theirs]) => [student.tap(mine), teacher.tap(theirs)] as const,
+        ([mine, theirs]) => [student.get(mine), teacher.get(theirs)] as const,
       ),
       [asMap(student.pooled), asMap(teacher.pooled)] as const,
     ];
@@ -103,7 +103,7 @@ export const reviewkd: Distiller<ReviewOptions> = {
         deeper = resized(fusion(layers, name, mine, deeper, width), theirs.shape[2]!);
         return hierarchicalLoss(convolution(layers, `${name}.conv2`, deeper, theirs.shape[1]!, 3), theirs);
       });
-    const growth = layers.graph.ruledScalar('distiller.reviewkd.warm_up', ({ epoch }) =>
+    const growth = layers.graph.hostScalar('distiller.reviewkd.warm_up', ({ epoch }) =>
       Math.min(epoch / Math.max(options.warm_up, 1), 1),
     );
     return { reviewkd: mul(mul(losses.reduce(add), growth), options.weight) };

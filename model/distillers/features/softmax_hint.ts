@@ -24,7 +24,7 @@ export const softmaxHint: Distiller<LayerOptions> = {
     },
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { student, crossEntropy, alpha } = setting;
     const divergences = layerPairs(setting).map((pair) => {

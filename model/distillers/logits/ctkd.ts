@@ -1,6 +1,6 @@
 /** Curriculum temperature (Li, Li, Yang, Zhao, Song, Luo, Li & Yang 2023, AAAI, "Curriculum temperature for knowledge distillation"). */
 import { constant } from '../../../engine/initializers';
-import type { Moment } from '../../../engine/graph';
+import type { StepContext } from '../../../engine/graph';
 import { add, div, mul, reverseGradient, sigmoid, square } from '../../../engine/ops/index';
 import type { Distiller } from '../distiller';
 import { kdLoss } from './kd';
@@ -12,7 +12,7 @@ export interface CtkdOptions {
 }
 
 /** ½ (1 − cos(π · min(epoch / epochs, 1))): 0 at first, 1 after so many epochs. */
-export function difficulty(epochs: number, { epoch }: Pick<Moment, 'epoch'>): number {
+export function difficulty(epochs: number, { epoch }: Pick<StepContext, 'epoch'>): number {
   return 0.5 * (1 - Math.cos(Math.PI * Math.min(epoch / epochs, 1)));
 }
 
@@ -30,10 +30,10 @@ export const ctkd: Distiller<CtkdOptions> = {
     epochs: { type: 'integer', minimum: 1, default: 10, title: 'epochs until the turned gradient counts in full' },
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: ({ student, teacher, layers, crossEntropy, alpha, klReduction, options }) => {
     const { start, range, epochs } = options;
-    const factor = layers.graph.ruledScalar('distiller.ctkd.difficulty', (moment) => difficulty(epochs, moment));
+    const factor = layers.graph.hostScalar('distiller.ctkd.difficulty', (moment) => difficulty(epochs, moment));
     const theta = layers.parameter('theta', [], constant(1));
     const tau = add(mul(sigmoid(reverseGradient(theta, factor)), range), start);
     const soft = kdLoss(div(student.logits, tau), div(teacher.logits, tau), 1, klReduction);

@@ -45,7 +45,7 @@ export const dkd: Distiller<DkdOptions> = {
   losses: ({ student, teacher, labels, classes, temperature, options }) => {
     const { alpha, beta, warmup_epochs: warmup } = options;
     const parts = dkdLosses(student.logits, teacher.logits, oneHot(labels, classes), temperature);
-    const grown = labels.graph.ruledScalar('distiller.dkd.warmup', ({ epoch }) =>
+    const grown = labels.graph.hostScalar('distiller.dkd.warmup', ({ epoch }) =>
       warmup === 0 ? 1 : Math.min(epoch / warmup, 1),
     );
     return { tckd: mul(parts.target, mul(grown, alpha)), nckd: mul(parts.nonTarget, mul(grown, beta)) };

@@ -1,8 +1,8 @@
 /**
  * Distilling the knowledge in a neural network (Hinton, Vinyals & Dean 2015), and what later work does to its soft term:
- * standardised logits (Sun et al. 2024), annealing (Clark et al. 2019), focal weights.
+ * standardized logits (Sun et al. 2024), annealing (Clark et al. 2019), focal weights.
  */
-import type { Moment } from '../../../engine/graph';
+import type { StepContext } from '../../../engine/graph';
 import { add, div, logSoftmax, mean, mul, oneHot, softmax, sqrt, square, sub, sum } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import { swapped } from './corrected';
@@ -33,9 +33,9 @@ export function kdLoss(
  * row: Sun, Ren, Li, Wang & Cao 2024, "Logit standardization in knowledge distillation". Their code divides by C − 1.
  */
 export function standardized(logits: Tensor): Tensor {
-  const centred = sub(logits, mean(logits, { axes: [1], keepDims: true }));
-  const variance = mean(square(centred), { axes: [1], keepDims: true });
-  return div(centred, sqrt(add(variance, 1e-14)));
+  const centered = sub(logits, mean(logits, { axes: [1], keepDims: true }));
+  const variance = mean(square(centered), { axes: [1], keepDims: true });
+  return div(centered, sqrt(add(variance, 1e-14)));
 }
 
 /** What the teacher gives the true class, (N, 1): Σ_c t_c · softmax(z)_c for targets t (N, C). */
@@ -49,7 +49,11 @@ export interface Anneal {
 }
 
 /** end + ½ (α − end)(1 + cos(π t / epochs)) after t epochs, and `end` from then on. */
-export function annealed(alpha: number, { end, epochs }: Anneal, moment: Pick<Moment, 'epoch' | 'epochs'>): number {
+export function annealed(
+  alpha: number,
+  { end, epochs }: Anneal,
+  moment: Pick<StepContext, 'epoch' | 'epochs'>,
+): number {
   const share = Math.min((moment.epoch - 1) / (epochs ?? moment.epochs), 1);
   return end + 0.5 * (alpha - end) * (1 + Math.cos(Math.PI * share));
 }
@@ -63,7 +67,7 @@ export interface KdOptions {
 }
 
 /**
- * (1 − α) · CE + α · weight · T² · KL: alpha weights the soft term. Standardised logits are meant to have the temperature 2
+ * (1 − α) · CE + α · weight · T² · KL: alpha weights the soft term. Standardized logits are meant to have the temperature 2
  * and weights of .1 and 9: alpha .9, weight 10.
  */
 export const kd: Distiller<KdOptions> = {
@@ -98,7 +102,7 @@ export const kd: Distiller<KdOptions> = {
     },
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { student, teacher, targets, crossEntropy, alpha, temperature, klReduction, options } = setting;
     const { weight, standardize, focal, anneal, errors } = options;
@@ -108,7 +112,7 @@ export const kd: Distiller<KdOptions> = {
     const weights = focal ? trueClassProbability(teacher.logits, targets) : undefined;
     const soft = kdLoss(s, t, temperature, klReduction, weights);
     if (!anneal) return { ce: mul(hard, 1 - alpha), kd: mul(soft, alpha * weight) };
-    const share = s.graph.ruledScalar('distiller.kd.alpha', (moment) => annealed(alpha, anneal, moment));
+    const share = s.graph.hostScalar('distiller.kd.alpha', (moment) => annealed(alpha, anneal, moment));
     return { ce: mul(hard, sub(1, share)), kd: mul(soft, mul(share, weight)) };
   },
 };

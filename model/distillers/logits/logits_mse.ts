@@ -13,7 +13,7 @@ export const logitsMse: Distiller = {
   title: 'Logit regression: α · CE + (1 − α) · MSE; ALPHA WEIGHTS THE LABELS, unlike in kd (Ba & Caruana 2014)',
   options: {},
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: ({ student, teacher, crossEntropy, alpha }) => ({
     ce: mul(crossEntropy(student.logits), alpha),
     mse: mul(logitsMseLoss(student.logits, teacher.logits), 1 - alpha),

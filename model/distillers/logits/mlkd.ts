@@ -60,7 +60,7 @@ export const mlkd: Distiller<MlkdOptions> = {
   },
   needsTeacher: true,
   needsViews: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { crossEntropy, batchSize, classes, options } = setting;
     const { temperatures, ce_weight: hard, weight, policy, variant } = options;

@@ -35,7 +35,7 @@ export const multikd: Distiller<MultiKdOptions> = {
     },
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: ({ student, teachers, crossEntropy, alpha, temperature, klReduction, options }) => {
     const { weights = teachers.map(() => 1 / teachers.length) } = options;
     if (weights.length !== teachers.length) {

@@ -36,7 +36,7 @@ export interface NkdOptions {
  * (configs/distillers/cifar100 of yzd-v/cls_KD). Where images are mixed, y is the class of the first of them.
  */
 export const nkd: Distiller<NkdOptions> = {
-  title: 'Normalised soft targets: CE − p_y ln q_y + γ · cross-entropy of the other classes (Yang et al. 2023, ICCV)',
+  title: 'Normalized soft targets: CE − p_y ln q_y + γ · cross-entropy of the other classes (Yang et al. 2023, ICCV)',
   options: {
     gamma: { type: 'number', minimum: 0, default: 1.5, title: 'γ, weight of the other classes among each other' },
     temperature: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'T of the other classes' },

@@ -56,7 +56,7 @@ export const rld: Distiller<RldOptions> = {
   losses: ({ student, teacher, labels, classes, temperature, options }) => {
     const { alpha, beta, confidence_temperature: own, warmup_epochs: warmup } = options;
     const mask = oneHot(labels, classes);
-    const grown = labels.graph.ruledScalar('distiller.rld.warmup', ({ epoch }) =>
+    const grown = labels.graph.hostScalar('distiller.rld.warmup', ({ epoch }) =>
       warmup === 0 ? 1 : Math.min(epoch / warmup, 1),
     );
     const confidence = sampleConfidence(student.logits, teacher.logits, mask, own);

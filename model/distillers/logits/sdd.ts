@@ -77,7 +77,7 @@ export const sdd: Distiller<SddOptions> = {
     },
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { student, teacher, labels, classes, crossEntropy, alpha, temperature, klReduction, options } = setting;
     const t = regionLogits(setting.teacherHead, options.scales);

@@ -25,7 +25,7 @@ export const takd: Distiller<TakdOptions> = {
     ...kd.options,
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => kd.losses!(setting),
   stages: ({ assistants, ...soft }, { method, num_channels, hidden_sizes, optimizer, weight_decay, schedule }) =>
     [...assistants, undefined].map((net, i) => ({

@@ -44,7 +44,7 @@ function matching(title: string, defaults: TtmOptions, weighted: boolean): Disti
 
 /** Defaults are those of the authors' README (zkxufo/TTM) for vgg13 and vgg8. */
 export const ttm = matching(
-  'Transformed teacher: CE + β · KL(p_t^γ, normalised ‖ p_s), the student without temperature (Zheng & Yang 2024, ICLR)',
+  'Transformed teacher: CE + β · KL(p_t^γ, normalized ‖ p_s), the student without temperature (Zheng & Yang 2024, ICLR)',
   { gamma: 0.1, weight: 45 },
   false,
 );

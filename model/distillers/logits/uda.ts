@@ -9,7 +9,7 @@ export interface UdaOptions {
 
 /**
  * ½ · KD(x) + ½ · KD(x'), KD = (1 − α) · CE + α · T² · KL, where x is the image as `augmentation` of params.json shows it,
- * and x' the stored image seen through `policy`. The student's batch normalisation sees both, one after the other.
+ * and x' the stored image seen through `policy`. The student's batch normalization sees both, one after the other.
  */
 export const uda: Distiller<UdaOptions> = {
   title: "Soft targets on two views: ½ · KD(x) + ½ · KD(x'), x' by AutoAugment (after Xie et al. 2020)",
@@ -22,7 +22,7 @@ export const uda: Distiller<UdaOptions> = {
   },
   needsTeacher: true,
   needsViews: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { crossEntropy, alpha, temperature, klReduction, options } = setting;
     const both = [setting, setting.view(options.policy)];

@@ -12,7 +12,7 @@ export const unlabeled: Distiller<UnlabeledOptions> = {
   title: 'Soft targets alone: T² · KL(teacher ‖ student), no labels (Hinton, Vinyals & Dean 2015)',
   options: { weight: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'factor of the loss' } },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: ({ student, teacher, temperature, klReduction, options }) => ({
     kd: mul(kdLoss(student.logits, teacher.logits, temperature, klReduction), options.weight),
   }),

@@ -22,7 +22,7 @@ export const dml: Distiller<DmlOptions> = {
     weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
   },
   needsTeacher: false,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { student, crossEntropy, options } = setting;
     const peer = setting.peer(options.peer, 'peer');

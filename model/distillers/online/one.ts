@@ -1,5 +1,5 @@
 /** On-the-fly native ensemble (Lan, Zhu & Gong 2018, NeurIPS, "Knowledge distillation by on-the-fly native ensemble"). */
-import type { Moment } from '../../../engine/graph';
+import type { StepContext } from '../../../engine/graph';
 import { adaptiveAvgPool, add, detach, flatten, mul, relu, slice, softmax } from '../../../engine/ops/index';
 import { UserError } from '../../../utils/errors';
 import type { Distiller } from '../distiller';
@@ -13,7 +13,7 @@ export interface OneOptions {
 }
 
 /** e^(−5 (1 − t / epochs)²) after t epochs, and 1 from then on. */
-export function rampUp(epochs: number, { epoch }: Pick<Moment, 'epoch'>): number {
+export function rampUp(epochs: number, { epoch }: Pick<StepContext, 'epoch'>): number {
   const missing = epochs === 0 ? 0 : 1 - Math.min((epoch - 1) / epochs, 1);
   return Math.exp(-5 * missing * missing);
 }
@@ -33,7 +33,7 @@ export const one: Distiller<OneOptions> = {
     ramp_up: { type: 'integer', minimum: 0, default: 0, title: 'epochs over which w grows to 1' },
   },
   needsTeacher: false,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { student, layers, crossEntropy, options } = setting;
     const { branches, temperature, ramp_up: epochs } = options;
@@ -43,11 +43,11 @@ export const one: Distiller<OneOptions> = {
     const others = Array.from({ length: branches - 1 }, (_, i) => setting.branch(stem, `branch${i + 2}`));
     const logits = [student, ...others].map((branch) => branch.logits);
     // A linear layer without a bias, which BatchNorm would take away again.
-    const vector = adaptiveAvgPool(student.tap(stem), 1);
+    const vector = adaptiveAvgPool(student.get(stem), 1);
     const scores = layers.batchNorm('gate.1', layers.conv('gate.0', vector, branches, { kernel: 1 }));
     const gate = softmax(flatten(relu(scores)));
     const ensemble = logits.map((z, b) => mul(z, slice(gate, 1, b, b + 1))).reduce(add);
-    const grown = layers.graph.ruledScalar('distiller.one.ramp_up', (moment) => rampUp(epochs, moment));
+    const grown = layers.graph.hostScalar('distiller.one.ramp_up', (moment) => rampUp(epochs, moment));
     const target = detach(ensemble);
     return {
       ce: logits.map(crossEntropy).reduce(add),

@@ -1,13 +1,13 @@
 /** Contrastive representation distillation (Tian, Krishnan & Isola 2020). */
 import { uniform } from '../../../engine/initializers';
 import { add, log, matmulTransposed, mul, oneHot, relu, softplus, sub, sum } from '../../../engine/ops/index';
-import { rawRows, rawWithRows } from '../../../engine/ops/shape';
+import { emitRows, emitWithRows } from '../../../engine/ops/shape';
 import type { Tensor } from '../../../engine/tensor';
 import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
 import { Random } from '../../../utils/random';
 import { counted } from '../../../utils/words';
-import type { Distiller, Setting } from '../distiller';
+import type { Distiller, DistillContext } from '../distiller';
 import { unit } from './vectors';
 
 interface CrdOptions {
@@ -43,7 +43,7 @@ export function contrastiveLoss(anchors: Tensor, positives: Tensor, negatives: T
  * Numbers of `count` training examples, drawn anew at every step; some come twice, as with the authors where there are few.
  * More than there are would be of no use.
  */
-function drawn({ layers: { graph }, examples }: Setting, count: number): Tensor {
+function drawn({ layers: { graph }, examples }: DistillContext, count: number): Tensor {
   const most = Math.max(examples, NEGATIVES);
   if (count > most) {
     throw new UserError(
@@ -51,7 +51,7 @@ function drawn({ layers: { graph }, examples }: Setting, count: number): Tensor 
     );
   }
   const name = 'distiller.crd.negatives';
-  return graph.ruled(name, 'int32', [count], ({ seed, step }) => {
+  return graph.hostInput(name, 'int32', [count], ({ seed, step }) => {
     const values = new Float32Array(count);
     new Random(seed, name).fillUniform(values, 0, examples, step);
     return ndarray('int32', [count], Int32Array.from(values));
@@ -59,17 +59,17 @@ function drawn({ layers: { graph }, examples }: Setting, count: number): Tensor 
 }
 
 /** w (N, K): 1 unless a drawn example was trained on before and is of the same class. The labels of the batch are kept. */
-function comparable({ layers, examples, classes, labels, indices }: Setting, numbers: Tensor): Tensor {
+function comparable({ layers, examples, classes, labels, indices }: DistillContext, numbers: Tensor): Tensor {
   const known = layers.buffer('labels', 'int32', [examples], () =>
     ndarray('int32', [examples], new Int32Array(examples).fill(-1)),
   );
-  layers.graph.update(known, rawWithRows(known, indices, labels));
-  return sub(1, matmulTransposed(oneHot(labels, classes), oneHot(rawRows(known, numbers), classes)));
+  layers.graph.update(known, emitWithRows(known, indices, labels));
+  return sub(1, matmulTransposed(oneHot(labels, classes), oneHot(emitRows(known, numbers), classes)));
 }
 
 /** What a side's memory holds of the batch (N, D) and of others (K, D); for the next step `fresh` is blended in. */
 function remembered(
-  setting: Setting<CrdOptions>,
+  setting: DistillContext<CrdOptions>,
   name: string,
   fresh: Tensor,
   numbers: Tensor,
@@ -80,10 +80,10 @@ function remembered(
   const shape = [examples, dim];
   const { prefix = '', seed } = layers.options;
   const memory = layers.buffer(name, 'float32', shape, () => initial(`${prefix}${name}`, shape, seed));
-  const own = rawRows(memory, indices);
+  const own = emitRows(memory, indices);
   const blend = unit(add(mul(own, momentum), mul(fresh, 1 - momentum)));
-  layers.graph.update(memory, rawWithRows(memory, indices, blend));
-  return [own, rawRows(memory, numbers)];
+  layers.graph.update(memory, emitWithRows(memory, indices, blend));
+  return [own, emitRows(memory, numbers)];
 }
 
 /**

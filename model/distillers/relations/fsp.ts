@@ -47,12 +47,12 @@ export const fsp: Distiller<FspOptions> = {
     },
   },
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: (setting) => {
     const { student, teacher, options } = setting;
     const pairs = layerPairs(setting);
     const haveStem = [student, teacher].every(({ names }) => names.includes('stem'));
-    if (!options.layers && haveStem) pairs.unshift([student.tap('stem'), teacher.tap('stem')]);
+    if (!options.layers && haveStem) pairs.unshift([student.get('stem'), teacher.get('stem')]);
     for (const pair of pairs) requireSameChannels(pair, 'fsp', 'choose nets of equal widths, or "at", "sp" or "vid"');
     if (pairs.length < 2) throw new UserError('fsp: flows are between two outputs at least; name them by "layers"');
     return { fsp: mul(flowLoss(pairs), options.weight) };

@@ -12,7 +12,7 @@ interface PktOptions {
 const TINY = 1e-7;
 
 /**
- * mean over pairs of t · ln((t + ε) / (s + ε)), where s and t are the probabilities that example j is a neighbour of i:
+ * mean over pairs of t · ln((t + ε) / (s + ε)), where s and t are the probabilities that example j is a neighbor of i:
  * (1 + cos(f_i, f_j)) / 2, divided by its sum over j; features (N, D) and (N, D′).
  */
 export function probabilityLoss(student: Tensor, teacher: Tensor): Tensor {

@@ -1,5 +1,5 @@
 /**
- * The cosine distance of logits beside the soft term: what the mode "triplet" of Chahal's distiller (2020) minimises.
+ * The cosine distance of logits beside the soft term: what the mode "triplet" of Chahal's distiller (2020) minimizes.
  * It is no triplet loss: there are no anchors and no negatives.
  */
 import { mean, mul, sub } from '../../../engine/ops/index';
@@ -18,7 +18,7 @@ export const triplet: Distiller = {
   title: 'A cosine loss of logits, no triplet loss: (1 − α) · (1 − cos) + α · T² · KL, without labels (Chahal 2020)',
   options: {},
   needsTeacher: true,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: ({ student, teacher, alpha, temperature, klReduction }) => ({
     cosine: mul(cosineLoss(student.logits, teacher.logits), 1 - alpha),
     kd: mul(kdLoss(student.logits, teacher.logits, temperature, klReduction), alpha),

@@ -43,17 +43,17 @@ export const byot: Distiller<ByotOptions> = {
     variant: { enum: ['code'], title: '"code": the distance of vectors not squared, over the whole batch' },
   },
   needsTeacher: false,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: ({ student, layers, classes, crossEntropy, options }) => {
     const { alpha, temperature, feature_weight: lambda, variant } = options;
     const names = stages(student);
     if (names.length < 2)
       throw new UserError(`byot: the student needs two stages, and has ${student.names.join(', ')}`);
-    const side = student.tap(names.at(-1)!).shape[2]!;
+    const side = student.get(names.at(-1)!).shape[2]!;
     const [vector, logits] = [detach(student.pooled), detach(student.logits)];
     const [batch = 1, width = 1] = vector.shape;
     const branches = names.slice(0, -1).map((name) => {
-      const map = student.tap(name);
+      const map = student.get(name);
       const f = branch(layers, name, map, Math.max(1, Math.floor(map.shape[2]! / side)), width);
       const z = layers.linear(`${name}.fc`, f, classes);
       const squares = sumSquare(sub(f, vector));

@@ -12,7 +12,7 @@ export interface CskdOptions {
 
 /**
  * CE(x) + λ · T² · KL(p(x') ‖ p(x)), x' another image of the class of x, drawn anew in each epoch; p(x') is a constant. As with
- * the authors (alinlab/cs-kd) the student's batch normalisation sees both, and labels count for x alone. There x' may be x.
+ * the authors (alinlab/cs-kd) the student's batch normalization sees both, and labels count for x alone. There x' may be x.
  */
 export const cskd: Distiller<CskdOptions> = {
   title:

@@ -36,7 +36,7 @@ export const tfkd: Distiller<TfKdOptions> = {
     },
   },
   needsTeacher: false,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   losses: ({ student, targets, crossEntropy, options }) => {
     const { alpha, temperature, correct_probability: correct } = options;
     return {

@@ -4,7 +4,7 @@ import { reshape, softmax, square, sub, sum } from '../../../engine/ops/index';
 import { indicator } from '../../../engine/ops/activation';
 import type { Tensor } from '../../../engine/tensor';
 import { UserError } from '../../../utils/errors';
-import type { Taps } from '../../nets/taps';
+import type { FeatureMaps } from '../../nets/feature_maps';
 import type { Distiller } from '../distiller';
 import { logSoftmaxWithout } from '../logits/masked';
 import { stages } from '../pairs';
@@ -33,7 +33,7 @@ function relative(p: Tensor, mask: Tensor): Tensor {
 }
 
 /** The output of a network's last stage but one. */
-function middle(student: Taps): string {
+function middle(student: FeatureMaps): string {
   const { names } = student;
   const found = stages(student).at(-2) ?? stages(student).at(-1);
   if (found === undefined) throw new UserError(`"layer" is needed: the student has no stages, but ${names.join(', ')}`);
@@ -73,7 +73,7 @@ export const uskd: Distiller<UskdOptions> = {
     const { alpha, beta, mu, layer = middle(student), variant } = options;
     const { logits } = student;
     const mask = oneHot(labels, classes);
-    const map = student.tap(layer);
+    const map = student.get(layer);
     const weak = layers.linear('weak', map.shape.length === 4 ? globalAvgPool(map) : map, classes);
     const own = variant === 'code' ? logSoftmax(logits) : softmax(logits);
     const order = zipf(add(relative(softmax(weak), mask), relative(own, mask)), mask);

@@ -1,6 +1,6 @@
 /**
  * A teacher from any classifier in an ONNX file. A graph of our own brings the stored pixels to the form that the model
- * is fed: its channels, normalised, resized, in its layout. What params.json says of the model is checked against it.
+ * is fed: its channels, normalized, resized, in its layout. What params.json says of the model is checked against it.
  */
 import { createHash } from 'node:crypto';
 import { providerOf } from '../../../engine/backends/onnxruntime';

@@ -49,7 +49,7 @@ const axesOf: Readonly<Record<OnnxTeacherParams['layout'], readonly string[]>> =
   'N(HWC)': ['N', 'HWC'],
 };
 
-/** The only input of a model, if it takes images as declared; `student` is how the student's are normalised. */
+/** The only input of a model, if it takes images as declared; `student` is how the student's are normalized. */
 export function inputOf(
   path: string,
   model: Pick<OnnxModel, 'inputs' | 'metadata'>,

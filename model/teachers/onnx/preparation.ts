@@ -1,7 +1,7 @@
 /** From stored pixels to what a model of others is fed. */
 import { Graph } from '../../../engine/graph';
 import { add, conv2d, div } from '../../../engine/ops';
-import { rawReshape } from '../../../engine/ops/shape';
+import { emitReshape } from '../../../engine/ops/shape';
 import type { Tensor } from '../../../engine/tensor';
 import { ndarray } from '../../../formats/ndarray';
 import type { ImageShape } from '../../data/dataset';
@@ -14,7 +14,7 @@ import type { Pixels } from './input';
  */
 const LUMA = { weights: [19595, 38470, 7471], half: 32768, sum: 65536 };
 
-/** Stored pixels (N, C, H, W): in the channels of the model, normalised, resized, in its layout. */
+/** Stored pixels (N, C, H, W): in the channels of the model, normalized, resized, in its layout. */
 export function preparation(stored: ImageShape, pixels: Pixels): Graph {
   const graph = new Graph();
   const { height, width, layout, isWhole } = pixels;
@@ -26,8 +26,8 @@ export function preparation(stored: ImageShape, pixels: Pixels): Graph {
   if (layout === 'NHWC' || layout === 'N(HWC)') {
     x = graph.emit('Transpose', [x], [1, height, width, channels], { attributes: { perm: [0, 2, 3, 1] } });
   }
-  if (layout === 'NHW') x = rawReshape(x, [1, height, width]);
-  if (layout === 'N(CHW)' || layout === 'N(HWC)') x = rawReshape(x, [1, channels * height * width]);
+  if (layout === 'NHW') x = emitReshape(x, [1, height, width]);
+  if (layout === 'N(CHW)' || layout === 'N(HWC)') x = emitReshape(x, [1, channels * height * width]);
   graph.output('prepared', x);
   return graph;
 }

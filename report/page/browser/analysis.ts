@@ -61,7 +61,7 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
       ...(params.length > axes ? [`The first ${axes} of ${params.length} parameters that differ.`] : []),
       ...(data.rows.length > MOST_ROWS ? [`The best ${MOST_ROWS} rows.`] : []),
     ];
-    const remark = `A line is a finished row; the stronger its colour, the better the metric. ${limits.join(' ')}`;
+    const remark = `A line is a finished row; the stronger its color, the better the metric. ${limits.join(' ')}`;
     sections.push(section('parallel', 'Parallel coordinates', h('p', { class: 'remark' }, remark), lines.element));
 
     const empty = `Needs ${LEAST_ROWS} rows with the metric.`;

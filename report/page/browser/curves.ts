@@ -84,12 +84,12 @@ export class CurvesSection {
     for (const [name, value] of Object.entries({ width: 28, height: 10, 'aria-hidden': true }))
       svg.setAttribute(name, String(value));
     for (const theme of [light, dark]) {
-      const { colour, dash } = lineStyle(index, theme);
+      const { color, dash } = lineStyle(index, theme);
       const line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
       const attributes = {
         d: 'M1 5H27',
         class: theme === light ? 'light' : 'dark',
-        stroke: colour,
+        stroke: color,
         'stroke-width': 2.5,
         'stroke-dasharray': dash.join(' '),
       };

@@ -17,7 +17,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A labelled choice among texts. */
+/** A labeled choice among texts. */
 export function choice(
   label: string,
   options: readonly string[],

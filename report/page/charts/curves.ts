@@ -51,7 +51,7 @@ export function curvesChart(
     ? ({ title: null, orient: 'bottom', direction: 'vertical', symbolType: 'stroke' } as const)
     : null;
   const byRow = { field: 'id', type: 'nominal', legend } as const;
-  const colour = { ...byRow, scale: { domain, range: styles.map((style) => style.colour) } };
+  const color = { ...byRow, scale: { domain, range: styles.map((style) => style.color) } };
   const dash = { ...byRow, scale: { domain, range: styles.map((style) => style.dash) } };
   const y = { type: 'quantitative', title: null, scale: { zero: false } } as const;
   return {
@@ -64,13 +64,13 @@ export function curvesChart(
       {
         transform: [{ filter: 'isValid(datum.low)' }],
         mark: { type: 'area', opacity: 0.14 },
-        encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' }, color: colour },
+        encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' }, color: color },
       },
       {
         mark: { type: 'line', strokeWidth: 1.75, strokeJoin: 'round' },
         encoding: {
           y: { ...y, field: 'mean' },
-          color: colour,
+          color: color,
           strokeDash: dash,
         },
       },
@@ -79,7 +79,7 @@ export function curvesChart(
         mark: { type: 'point', filled: true, size: 45 },
         encoding: {
           y: { ...y, field: 'mean' },
-          color: colour,
+          color: color,
           opacity: { condition: { param: 'hover', empty: false, value: 1 }, value: 0 },
           tooltip: [
             { field: 'id', type: 'nominal', title: 'row' },

@@ -122,8 +122,8 @@ function shown(value: number): string {
   return String(Number(value.toPrecision(5)));
 }
 
-/** Black or white, whichever reads better on a colour #rrggbb. */
-function contrast(colour: string): string {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)) as [number, number, number];
+/** Black or white, whichever reads better on a color #rrggbb. */
+function contrast(color: string): string {
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)) as [number, number, number];
   return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? '#1f2328' : '#ffffff';
 }

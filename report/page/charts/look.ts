@@ -1,4 +1,4 @@
-/** How charts look: colours that differ for colour-blind readers too, on light and dark ground. */
+/** How charts look: colors that differ for color-blind readers too, on light and dark ground. */
 import type { Config, TopLevelSpec } from 'vega-lite';
 
 export type Spec = TopLevelSpec;
@@ -9,7 +9,7 @@ export interface Theme {
   readonly muted: string;
   readonly grid: string;
   /** For lines, one after the other. */
-  readonly colours: readonly string[];
+  readonly colors: readonly string[];
   /** From the worst to the best. */
   readonly ramp: readonly string[];
   /** Stand out, and stand back. */
@@ -25,13 +25,13 @@ export interface Look {
   readonly alone: boolean;
 }
 
-/** Lines are Okabe & Ito's colours (2008), whose yellow is left out on white. */
+/** Lines are Okabe & Ito's colors (2008), whose yellow is left out on white. */
 export const light: Theme = {
   background: '#ffffff',
   foreground: '#1f2328',
   muted: '#59636e',
   grid: '#e6e9ed',
-  colours: ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#1f2328'],
+  colors: ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#1f2328'],
   ramp: ['#d3e0ec', '#9cc6e2', '#4b96c9', '#1560a0', '#062a52'],
   strong: '#0b5cad',
   weak: '#a3adb8',
@@ -42,13 +42,13 @@ export const dark: Theme = {
   foreground: '#e6eaef',
   muted: '#9aa4af',
   grid: '#2c333b',
-  colours: ['#56b4e9', '#e69f00', '#3cc79c', '#e391bb', '#ff8a50', '#f0e442', '#e6eaef'],
+  colors: ['#56b4e9', '#e69f00', '#3cc79c', '#e391bb', '#ff8a50', '#f0e442', '#e6eaef'],
   ramp: ['#26333f', '#2c5b85', '#4b93c8', '#9ccbec', '#eef7fd'],
   strong: '#6cb6ff',
   weak: '#5c6773',
 };
 
-/** Lines after the seventh have the colours once more, dashed, and then dotted. */
+/** Lines after the seventh have the colors once more, dashed, and then dotted. */
 const dashes = [
   [1, 0],
   [6, 3],
@@ -56,11 +56,11 @@ const dashes = [
 ];
 
 /** More lines than this cannot be told apart. */
-export const MOST_LINES = light.colours.length * dashes.length;
+export const MOST_LINES = light.colors.length * dashes.length;
 
-export function lineStyle(index: number, { colours }: Theme): { readonly colour: string; readonly dash: number[] } {
-  const dash = dashes[Math.floor(index / colours.length) % dashes.length]!;
-  return { colour: colours[index % colours.length]!, dash };
+export function lineStyle(index: number, { colors }: Theme): { readonly color: string; readonly dash: number[] } {
+  const dash = dashes[Math.floor(index / colors.length) % dashes.length]!;
+  return { color: colors[index % colors.length]!, dash };
 }
 
 export function configOf({ theme }: Look): Config {

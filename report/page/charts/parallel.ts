@@ -9,7 +9,7 @@ export const MOST_ROWS = 300;
 const AXIS_WIDTH = 85;
 const MOST_TICKS = 8;
 
-/** The best of `rows`, coloured by the metric; undefined with fewer than two axes or rows. */
+/** The best of `rows`, colored by the metric; undefined with fewer than two axes or rows. */
 export function parallelChart(
   data: PageData,
   rows: readonly number[],

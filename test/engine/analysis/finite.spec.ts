@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { extremesOf, observe, observed } from '../../../engine/analysis/extremes';
 import { checksum } from '../../../engine/analysis/finite';
 import { Graph } from '../../../engine/graph';
-import { raw } from '../../../engine/ops/elementwise';
+import { emitElementwise } from '../../../engine/ops/elementwise';
 import { Session, State } from '../../../engine/session';
 import { ndarray } from '../../../formats/ndarray';
 
@@ -57,7 +57,7 @@ describe('a session', () => {
   it('leaves the state as it was where the results are not accepted, and goes on from there', async () => {
     const graph = new Graph();
     const x = graph.buffer('x', 'float32', [2], () => array([1, 2]));
-    const next = raw('Mul', x, graph.input('factor', 'float32', [2]));
+    const next = emitElementwise('Mul', x, graph.input('factor', 'float32', [2]));
     graph.update(x, next);
     graph.output('next', next);
     const session = await Session.create(graph, { threads: 1 });

@@ -41,7 +41,7 @@ function rounding(source: Graph): Graph {
     if (opType !== 'Cast' || inputs[0]!.dtype !== 'float32' || ![FLOAT, FLOAT16].includes(Number(attributes.to))) {
       return undefined;
     }
-    const x = rewriter.image(inputs[0]!);
+    const x = rewriter.lookup(inputs[0]!);
     const c = mul(x, 2 ** 13 + 1);
     return [sub(c, sub(c, x))];
   });

@@ -2,12 +2,12 @@
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { peakBytes } from '../../../engine/analysis/memory';
-import { raw } from '../../../engine/ops/elementwise';
+import { emitElementwise } from '../../../engine/ops/elementwise';
 import { optimizers } from '../../../engine/optimizers/index';
 import { flatten, relu, sum } from '../../../engine/ops/index';
 import type { Distiller } from '../../../model/distillers/index';
 import type { Net } from '../../../model/nets/index';
-import { shortage } from '../../../model/training/memory_advice';
+import { memoryAdvice } from '../../../model/training/memory_advice';
 import { Trainer } from '../../../model/training/trainer';
 import { UserError } from '../../../utils/errors';
 import { isOutOfMemory } from '../../../utils/memory';
@@ -43,7 +43,7 @@ describe('the memory of a graph', () => {
     const state = graph.buffer('s', 'float32', [250], () => ndarray('float32', [250]));
     const first = relued(graph, x);
     graph.update(state, relued(graph, first));
-    const last = raw('Add', relued(graph, relued(graph, x)), first);
+    const last = emitElementwise('Add', relued(graph, relued(graph, x)), first);
     graph.output('y', last);
     // x, s, first, the new s, and two of the last three.
     expect(peakBytes(graph)).to.equal(6 * KB);
@@ -54,7 +54,7 @@ describe('the memory of a graph', () => {
     const y = relued(graph, x);
     const view = graph.emit('Reshape', [y, graph.integers([10, 25])], [10, 25]);
     const z = relued(graph, relued(graph, x));
-    graph.output('sum', raw('Add', z, graph.emit('Reshape', [view, graph.integers([250])], [250])));
+    graph.output('sum', emitElementwise('Add', z, graph.emit('Reshape', [view, graph.integers([250])], [250])));
     // x, y, and two of the chain or z and the sum; three integers for the shapes.
     expect(peakBytes(graph)).to.equal(4 * KB + 3 * 8);
   });
@@ -79,7 +79,7 @@ describe('a step that finds no memory', () => {
         const size = 2 ** 46;
         const huge = graph.emit('Expand', [total, graph.integers([size])], [size]);
         return {
-          own: graph.derive(graph.emit('ReduceMax', [huge], [], { attributes: { keepdims: 0 } }), [total], (grad) => [
+          own: graph.vjp(graph.emit('ReduceMax', [huge], [], { attributes: { keepdims: 0 } }), [total], (grad) => [
             grad,
           ]),
         };
@@ -114,7 +114,7 @@ describe('a step that finds no memory', () => {
   it('is advised by what is needed and what is there', () => {
     const size = (batch: number, needed?: number, present?: number) =>
       /"batch_size": (\d+), and (\d+) times/
-        .exec(shortage(batch, needed, present))!
+        .exec(memoryAdvice(batch, needed, present))!
         .slice(1)
         .map(Number);
     expect(size(128)).to.deep.equal([64, 2]);
@@ -122,7 +122,7 @@ describe('a step that finds no memory', () => {
     expect(size(128, 17e9, 8e9)).to.deep.equal([32, 4]);
     expect(size(100, 70e9, 8e9)).to.deep.equal([6, 16]);
     expect(size(3, 70e9, 8e9)).to.deep.equal([1, 2]);
-    expect(shortage(1, 70e9, 8e9)).to.equal(
+    expect(memoryAdvice(1, 70e9, 8e9)).to.equal(
       'steps on 1 image take about 70.0 GB, where 8.0 GB are to be had; take a smaller network',
     );
   });

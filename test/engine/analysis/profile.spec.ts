@@ -98,7 +98,7 @@ describe('what ONNX Runtime writes of a step', () => {
     // The weight is used twice, so that its gradients are added up.
     const other = mean(square(convolved()));
     const total = graph.emit('Add', [loss, other], []);
-    graph.derive(total, [loss, other], (grad) => [grad, grad]);
+    graph.vjp(total, [loss, other], (grad) => [grad, grad]);
     minimize(total, adam(), undefined, { clipNorm: 1 });
     averageWeights(graph, 0.9, () => true);
     graph.output('loss', total);

@@ -1,8 +1,8 @@
 /** Graphs in ONNX Runtime's blocked layout, beside the same graphs as they were. */
 import { expect } from 'chai';
-import { blocked } from '../../../engine/backends/blocked';
+import { toBlockedLayout } from '../../../engine/backends/blocked';
 import { blockSize } from '../../../engine/backends/blocked/block_size';
-import { BLOCKED_DOMAIN } from '../../../engine/backends/blocked/values';
+import { BLOCKED_DOMAIN } from '../../../engine/backends/blocked/layout_map';
 import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
 import * as ops from '../../../engine/ops';
@@ -156,7 +156,7 @@ describe('graphs in the blocked layout', function () {
   for (const [name, between] of Object.entries(cases)) {
     it(name, async () => {
       const graph = sandwich(between);
-      const layout = blocked(graph, block);
+      const layout = toBlockedLayout(graph, block);
       const isBlocked = layout.nodes.some(({ opType, domain }) => opType === 'Conv' && domain === BLOCKED_DOMAIN);
       expect(isBlocked).to.equal(true);
       const state = State.initial(graph);
@@ -170,9 +170,9 @@ describe('graphs in the blocked layout', function () {
   }
 
   it('stays in it from one convolution to the next', () => {
-    const layout = blocked(sandwich(cases['a residual block']!), block);
+    const layout = toBlockedLayout(sandwich(cases['a residual block']!), block);
     const count = (opType: string) => layout.nodes.filter((node) => node.opType === opType).length;
-    expect(count('BatchNormalization'), 'normalisation by depthwise convolutions').to.equal(0);
+    expect(count('BatchNormalization'), 'normalization by depthwise convolutions').to.equal(0);
     expect(count('Relu'), 'ReLU with a convolution').to.equal(0);
   });
 
@@ -202,7 +202,7 @@ describe('graphs in the blocked layout', function () {
       const state = State.initial(graph);
       const [expected, found] = [
         await results(graph, state, feeds),
-        await results(blocked(graph, block), state, feeds),
+        await results(toBlockedLayout(graph, block), state, feeds),
       ];
       expect(difference(found.loss!, expected.loss!)).to.be.below(TOLERANCE);
       const kernels = Object.keys(expected).filter(

@@ -1,4 +1,4 @@
-/** Static quantisation to 8 bits, against its formulas. */
+/** Static quantization to 8 bits, against its formulas. */
 import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -138,7 +138,7 @@ describe('quantize', () => {
   it('is exact where all values are on their grids', async () => {
     const tiny = new Graph();
     const x = tiny.input('x', 'float32', [1, 1, 2, 2]);
-    // Shifting by one keeps x from being an input of the graph, which would not be quantised.
+    // Shifting by one keeps x from being an input of the graph, which would not be quantized.
     const shifted = tiny.emit('Add', [x, tiny.scalar(1)], x.shape);
     const weight = tiny.parameter('c.weight', [2, 1, 1, 1], () => float32([2, 1, 1, 1], [127, -254]));
     const bias = tiny.parameter('c.bias', [2], () => float32([2], [10, 20]));

@@ -8,8 +8,8 @@ import { Session } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
 import { kd, kdLoss, type KdOptions } from '../../../model/distillers/logits/kd';
 import { crossEntropy } from '../../../model/distillers/nokd';
-import type { Setting } from '../../../model/distillers/index';
-import { Taps } from '../../../model/nets/taps';
+import type { DistillContext } from '../../../model/distillers/index';
+import { FeatureMaps } from '../../../model/nets/feature_maps';
 import type { NdArray } from '../../../formats/ndarray';
 import { readSafetensors } from '../../../formats/safetensors';
 import { expectClose } from '../../helpers/engine';
@@ -30,8 +30,8 @@ function at(key: string): NdArray {
   return array;
 }
 
-function logitsAlone(logits: Tensor): Taps {
-  return new Taps('network', new Map([['logits', () => logits]]));
+function logitsAlone(logits: Tensor): FeatureMaps {
+  return new FeatureMaps('network', new Map([['logits', () => logits]]));
 }
 
 describe('losses agree with PyTorch', () => {
@@ -70,7 +70,7 @@ describe('losses agree with PyTorch', () => {
           temperature,
           klReduction: reduction,
           options: { weight: 1, standardize: false, focal: false },
-        } as Setting<KdOptions>);
+        } as DistillContext<KdOptions>);
         output(name, Object.values(losses).reduce(add));
         graph.output(`${name}/ce`, losses.ce!);
         graph.output(`${name}/kd`, losses.kd!);

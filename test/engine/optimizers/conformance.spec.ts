@@ -1,4 +1,4 @@
-/** What every optimizer of the index must do: minimise, keep its state apart, go on from it. Run on all of them. */
+/** What every optimizer of the index must do: minimize, keep its state apart, go on from it. Run on all of them. */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { minimize, optimizers, OPTIMIZER_PREFIX } from '../../../engine/optimizers';
@@ -14,10 +14,10 @@ const moment = { seed: 0, epoch: 1, epochs: 1, learningRate: settings.learningRa
 /** Σ a (p − c)² of a matrix and a vector; `still` begins where it has no gradient, and is 0 there. */
 function quadratic(): Graph {
   const graph = new Graph();
-  const term = (name: string, shape: readonly number[], start: number, centre: number) => {
+  const term = (name: string, shape: readonly number[], start: number, center: number) => {
     const values = Float32Array.from({ length: sizeOf(shape) }, (_, i) => start * (1 + i / 4));
     const parameter = graph.parameter(name, shape, () => float32(shape, values));
-    return sum(mul(square(sub(parameter, centre)), 0.5));
+    return sum(mul(square(sub(parameter, center)), 0.5));
   };
   const loss = [term('matrix', [2, 3], 2, 0.5), term('vector', [4], -1, 1), term('still', [2], 0, 0)].reduce(add);
   graph.buffer('untouched', 'float32', [1], () => float32([1], [7]));

@@ -15,11 +15,11 @@ const moment = { seed: 0, epoch: 1, epochs: 1, learningRate: oracle.rate };
 /** ½ Σ a (p − c)² over both parameters. */
 function quadratic(graph: Graph) {
   const terms = names.map((name) => {
-    const { start, curvature, centre } = oracle.problem[name];
+    const { start, curvature, centre: center } = oracle.problem[name];
     const array = (values: readonly number[]) => float32(shapes[name], values);
     const offset = sub(
       graph.parameter(name, shapes[name], () => array(start)),
-      graph.constant(array(centre)),
+      graph.constant(array(center)),
     );
     return mul(sum(mul(square(offset), graph.constant(array(curvature)))), 0.5);
   });

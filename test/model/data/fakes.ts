@@ -265,7 +265,7 @@ export function zip(entries: Readonly<Record<string, Uint8Array>>, packed: boole
   return Buffer.concat([...parts, list, Buffer.from('PK\x05\x06'), end]);
 }
 
-/** Arrays of images of 28 × 28, grey or in colour with the colours side by side, and labels of 64 bits in a column. */
+/** Arrays of images of 28 × 28, gray or in color with the colors side by side, and labels of 64 bits in a column. */
 export function npzArrays(sizes: Readonly<Record<string, number>>, channels: 1 | 3): Record<string, Uint8Array> {
   const arrays: Record<string, Uint8Array> = {};
   for (const [part, size] of Object.entries(sizes)) {
@@ -318,7 +318,7 @@ export async function writeFakeWebDataset(dir: string): Promise<void> {
   writeFileSync(join(dir, 'set-test-000000.tar'), tar(await samples(100, 12)));
 }
 
-/** CIFAR-10.1: 9 images with their colours side by side, labels 0 to 8. */
+/** CIFAR-10.1: 9 images with their colors side by side, labels 0 to 8. */
 export function writeFakeCifar101(dir: string, version = 'v6'): void {
   mkdirSync(dir, { recursive: true });
   const pixels = Uint8Array.from({ length: 9 * 3072 }, (_, i) => fakePixel(Math.floor(i / 3072), i % 3072));
@@ -327,22 +327,22 @@ export function writeFakeCifar101(dir: string, version = 'v6'): void {
   writeFileSync(join(dir, `cifar10.1_${version}_labels.npy`), npy('<i4', [9], labels));
 }
 
-/** An image of one colour, with a black band on its left that is a quarter of its width. */
-export async function writeImage(path: string, width: number, height: number, colour: string): Promise<void> {
+/** An image of one color, with a black band on its left that is a quarter of its width. */
+export async function writeImage(path: string, width: number, height: number, color: string): Promise<void> {
   const band = sharp({ create: { width: Math.ceil(width / 4), height, channels: 3, background: 'black' } });
-  await sharp({ create: { width, height, channels: 3, background: colour } })
+  await sharp({ create: { width, height, channels: 3, background: color } })
     .composite([{ input: await band.png().toBuffer(), left: 0, top: 0 }])
     .toFile(path);
 }
 
 /** Tiny ImageNet: images below the folders of classes, a list of those to validate on, and test images without a class. */
 export async function writeFakeTinyImageNet(dir: string): Promise<void> {
-  const colours = { n02: 'red', n01: 'yellow' };
-  for (const [name, colour] of Object.entries(colours)) {
+  const colors = { n02: 'red', n01: 'yellow' };
+  for (const [name, color] of Object.entries(colors)) {
     mkdirSync(join(dir, 'train', name, 'images'), { recursive: true });
     writeFileSync(join(dir, 'train', name, `${name}_boxes.txt`), `${name}_0.JPEG\t0\t0\t62\t62\n`);
     for (let i = 0; i < 12; i++)
-      await writeImage(join(dir, 'train', name, 'images', `${name}_${i}.JPEG`), 40 + 3 * i, 64, colour);
+      await writeImage(join(dir, 'train', name, 'images', `${name}_${i}.JPEG`), 40 + 3 * i, 64, color);
   }
   mkdirSync(join(dir, 'val', 'images'), { recursive: true });
   mkdirSync(join(dir, 'test', 'images'), { recursive: true });
@@ -369,14 +369,14 @@ export async function writeFakeFolder(dir: string): Promise<void> {
     ['train', 12],
     ['val', 4],
   ] as const) {
-    for (const [name, colour] of [
+    for (const [name, color] of [
       ['ants', 'red'],
       ['bees', 'yellow'],
     ] as const) {
       mkdirSync(join(dir, part, name), { recursive: true });
       for (let i = 0; i < count; i++) {
         const path = join(dir, part, name, `${i}.${['jpg', 'png', 'webp'][i % 3]}`);
-        await writeImage(path, 40 + 3 * i, 60 - 2 * i, colour);
+        await writeImage(path, 40 + 3 * i, 60 - 2 * i, color);
       }
     }
   }

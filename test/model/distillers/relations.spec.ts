@@ -61,7 +61,7 @@ const cases: Record<string, Case> = {
   'rkd of distances alone': { method: 'rkd', options: { distance_weight: 3, angle_weight: 0 }, ...vectors },
   'rkd of angles alone': { method: 'rkd', options: { distance_weight: 0, angle_weight: 3 }, ...vectors },
   pkd: { method: 'pkd', ...equal },
-  'pkd, normalised': { method: 'pkd', options: { normalize: true }, ...equal },
+  'pkd, normalized': { method: 'pkd', options: { normalize: true }, ...equal },
   sfd: { method: 'sfd', ...before },
   'sfd of a named layer': { method: 'sfd', options: { weight: 2, layers: [one] }, ...equal },
   fsp: { method: 'fsp', ...withStem },
@@ -100,7 +100,7 @@ const losses: Record<string, [shape: number[], loss: (student: Tensor, teacher: 
   'rkd, distances': [vector, onDifferences(distanceLoss)],
   'rkd, angles': [vector, onDifferences(angleLoss)],
   pkd: [map, (s, t) => patienceLoss([[s, t]], false)],
-  'pkd, normalised': [map, (s, t) => patienceLoss([[s, t]], true)],
+  'pkd, normalized': [map, (s, t) => patienceLoss([[s, t]], true)],
   sfd: [vector, farthest],
   fsp: [
     map,
@@ -132,7 +132,7 @@ describe('a student that is its teacher', () => {
 });
 
 describe('a student that is its teacher but for the scale of its features', () => {
-  for (const name of ['at', 'sp', 'cc, kernel', 'pkt', 'nst', 'rkd, distances', 'rkd, angles', 'pkd, normalised']) {
+  for (const name of ['at', 'sp', 'cc, kernel', 'pkt', 'nst', 'rkd, distances', 'rkd, angles', 'pkd, normalized']) {
     it(`has no loss by ${name}`, async () => {
       const [shape, loss] = losses[name]!;
       const { value } = await ofItself(shape, (s, t) => loss(s, mul(t, 3)));

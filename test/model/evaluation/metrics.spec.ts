@@ -1,7 +1,7 @@
 /** Figures of predictions against values that follow by hand. */
 import { expect } from 'chai';
 import {
-  analyse,
+  analyze,
   classAccuracies,
   confusionMatrix,
   crossEntropies,
@@ -139,12 +139,12 @@ describe('tellingExamples', () => {
   });
 });
 
-describe('analyse', () => {
+describe('analyze', () => {
   const logits = logitsOf([0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.3, 0.3, 0.4]);
   const labels = [0, 0, 2];
 
   it('takes accuracy, loss and calibration at temperature 1, and the scores at the given one', () => {
-    const { figures, scores, confidences, predicted } = analyse({ logits, labels, classes: 3 }, 2);
+    const { figures, scores, confidences, predicted } = analyze({ logits, labels, classes: 3 }, 2);
     expect([...predicted]).to.deep.equal([0, 1, 2]);
     expect(figures.accuracy).to.equal(2 / 3);
     expect(figures.loss).to.be.closeTo(-(ln(0.7) + ln(0.3) + ln(0.4)) / 3, 1e-6);
@@ -159,7 +159,7 @@ describe('analyse', () => {
 
   it('compares with a teacher where there is one', () => {
     const teacherLogits = logitsOf([0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.3, 0.4, 0.3]);
-    const { teacher } = analyse({ logits, labels, classes: 3 }, 1, teacherLogits).figures;
+    const { teacher } = analyze({ logits, labels, classes: 3 }, 1, teacherLogits).figures;
     expect(teacher!.accuracy).to.equal(2 / 3);
     expect(teacher!.agreement).to.equal(1 / 3);
     const second = 0.6 * ln(0.6 / 0.3) + 0.3 * ln(0.3 / 0.6);

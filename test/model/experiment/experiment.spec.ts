@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { State } from '../../../engine/session';
-import { initialWeights, restoredWeights } from '../../../model/experiment/experiment';
+import { initialWeights, loadWeights } from '../../../model/experiment/experiment';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph, specsOf, type Model } from '../../../model/nets/model';
 import { UserError } from '../../../utils/errors';
@@ -99,7 +99,7 @@ describe('initialWeights', () => {
     const others = [...weights].map(([name, array]) => [name.replace(/^bn/, 'batchnoorm'), array] as const);
     writeSafetensors(path, new Map(others));
     expect([...others.map(([name]) => name)]).to.include('batchnoorm2.running_var');
-    const found = await restoredWeights(path, own);
+    const found = await loadWeights(path, own);
     expect([...found]).to.deep.equal([...weights]);
   });
 
@@ -113,7 +113,7 @@ describe('initialWeights', () => {
 
   it('of a run to be evaluated are those of the student alone', async () => {
     write([['distiller.ft.conv.weight', float32([4, 2], new Float32Array(8))]]);
-    expect([...(await restoredWeights(path, model))]).to.deep.equal([...student]);
+    expect([...(await loadWeights(path, model))]).to.deep.equal([...student]);
   });
 
   it('must be those of the student', async () => {

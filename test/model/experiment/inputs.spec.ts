@@ -4,7 +4,7 @@ import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeShapes } from '../../../model/data/sets/shapes';
-import { ingredientsOf, isPathKey, otherIngredients } from '../../../model/experiment/inputs';
+import { inputsOf, isPathKey, changedInputs } from '../../../model/experiment/inputs';
 import type { OnnxTeacherParams, Params } from '../../../model/experiment/params';
 
 const fixtures = 'test/fixtures/onnx_teachers';
@@ -22,14 +22,14 @@ describe('ingredients of a run with an ONNX teacher', () => {
   const found = (classes: OnnxTeacherParams['classes']) => {
     const onnx = join(folder, 'elsewhere.onnx');
     const teacher = { onnx, layout: 'NCHW', output: 'logits', ...(classes !== undefined && { classes }) };
-    return ingredientsOf({ method: [{ name: 'kd' }], teacher } as unknown as Params, dataset, folder);
+    return inputsOf({ method: [{ name: 'kd' }], teacher } as unknown as Params, dataset, folder);
   };
   const names = () => found(join(folder, 'names.txt'));
 
   it('are its weights in another file', () => {
     const before = names();
     appendFileSync(join(folder, 'weights.bin'), 'x');
-    expect(otherIngredients(before, names(), [])).to.deep.equal([
+    expect(changedInputs(before, names(), [])).to.deep.equal([
       '{model_dir}/weights.bin is not the teacher weights that it began with',
     ]);
   });
@@ -40,9 +40,9 @@ describe('ingredients of a run with an ONNX teacher', () => {
     const before = names();
     copyFileSync(join(folder, 'names.txt'), join(folder, 'moved.txt'));
     const moved = () => found(join(folder, 'moved.txt'));
-    expect(otherIngredients(before, moved(), ['teacher.classes'])).to.deep.equal([]);
+    expect(changedInputs(before, moved(), ['teacher.classes'])).to.deep.equal([]);
     appendFileSync(join(folder, 'moved.txt'), 'x');
-    expect(otherIngredients(before, moved(), ['teacher.classes'])).to.deep.equal([
+    expect(changedInputs(before, moved(), ['teacher.classes'])).to.deep.equal([
       '{model_dir}/moved.txt is not the teacher names that it began with',
     ]);
   });
@@ -53,7 +53,7 @@ describe('ingredients of a run with an ONNX teacher', () => {
         [found(other), names()],
         [names(), found(other)],
       ] as const) {
-        expect(otherIngredients(before, now, ['teacher.classes'])).to.deep.equal(['"teacher.classes" changed']);
+        expect(changedInputs(before, now, ['teacher.classes'])).to.deep.equal(['"teacher.classes" changed']);
       }
     }
   });
@@ -63,6 +63,6 @@ describe('ingredients of a run with an ONNX teacher', () => {
     const { teacher } = now.files;
     const weights = now.files.teacher_weights;
     expect(weights).to.not.equal(undefined);
-    expect(otherIngredients({ data: now.data, files: { teacher: teacher! } }, found(undefined), [])).to.deep.equal([]);
+    expect(changedInputs({ data: now.data, files: { teacher: teacher! } }, found(undefined), [])).to.deep.equal([]);
   });
 });

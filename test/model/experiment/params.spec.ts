@@ -389,7 +389,7 @@ describe('params', () => {
       '"teacher.output" must be one of "logits", "probabilities", got "softmax"',
     ]);
     expect(lines({ onnx: 'a.onnx', num_channels: 3 })).to.deep.equal(['"teacher.num_channels" is not a key']);
-    expect(lines({ logits: 'a.npy', normalise: {} })).to.deep.equal(['"teacher.normalise" is not a key']);
+    expect(lines({ logits: 'a.npy', normalize: {} })).to.deep.equal(['"teacher.normalize" is not a key']);
     const list = '"teacher" must be a list of 1 to 32 teachers, got an array of';
     expect(lines([])).to.deep.equal([`${list} 0`]);
     expect(lines(Array(50_000).fill('cnn'))).to.deep.equal([`${list} 50000`]);
@@ -739,7 +739,7 @@ describe('params', () => {
       '"early_stopping.patience" must be >= 1, got 0',
     ]);
     expect(linesOf({ ...plain, freeze_batch_norm: 'eval' })).to.deep.equal([
-      '"freeze_batch_norm" says how frozen layers normalise: "freeze" is missing',
+      '"freeze_batch_norm" says how frozen layers normalize: "freeze" is missing',
     ]);
   });
 

@@ -11,7 +11,7 @@ import { Evaluator } from '../../../model/evaluation/evaluator';
 import { microBatch } from '../../../model/training/gradient_accumulation';
 import type { Net } from '../../../model/nets/index';
 import type { Model } from '../../../model/nets/model';
-import { recipeOf } from '../../../model/experiment/training_config';
+import { trainingConfig } from '../../../model/experiment/training_config';
 import { Trainer, type TrainerOptions } from '../../../model/training/trainer';
 import { readWeights } from '../../../formats/checkpoints';
 import { UserError } from '../../../utils/errors';
@@ -70,7 +70,7 @@ const parse = (changes: object): Params =>
 /** The step of a recipe for the net with two BatchNorms, with the losses and the optimizer of these tests. */
 function stepOf(changes: object, net = normed) {
   const dataset = { ...makeShapes({ train: 20, test: 1, seed: 0 }), classes: ['a', 'b', 'c'], shape: pixels };
-  const { step } = recipeOf(parse(changes), modelOf(net), dataset, Uint32Array.of(0), 'x/params.json');
+  const { step } = trainingConfig(parse(changes), modelOf(net), dataset, Uint32Array.of(0), 'x/params.json');
   return { ...step, ...trainingOptions(sgd(), SIZE), threads: 1 };
 }
 
@@ -109,7 +109,7 @@ describe('micro-batches', () => {
     const initial = copy(before.weights());
     await run(before, 0, 2);
     expect(copy(before.weights())).to.deep.equal(initial);
-    after.begin(before.state.arrays());
+    after.loadState(before.state.arrays());
     await run(after, 2, 3);
     await run(whole, 0, 3);
     expect(copy(after.state.arrays())).to.deep.equal(copy(whole.state.arrays()));
@@ -186,7 +186,7 @@ describe('averaged weights', () => {
     );
     const values = [...trainer.weights()].filter(([, { dtype }]) => dtype === 'float32');
     // Weights that a run begins with count as the first ones.
-    trainer.begin(
+    trainer.loadState(
       new Map(values.map(([name, array]) => [name, { ...array, data: Float32Array.from(start.get(name)!) }])),
     );
     const expected = new Map(values.map(([name]) => [name, start.get(name)!]));
@@ -217,7 +217,7 @@ describe('a recipe', () => {
   const indices = Uint32Array.from({ length: 40 }, (_, i) => i);
   const recipe = (changes: object) => {
     const model = { ...modelOf(normed), input: dataset.shape, normalize: dataset.normalize };
-    return recipeOf(parse(changes), model, dataset, indices, 'x/params.json');
+    return trainingConfig(parse(changes), model, dataset, indices, 'x/params.json');
   };
 
   it('is the training set itself where params.json says nothing', () => {

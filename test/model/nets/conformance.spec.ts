@@ -12,7 +12,7 @@ import { Evaluator } from '../../../model/evaluation/evaluator';
 import { Layers } from '../../../model/nets/layers';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph, parameterCount, specsOf } from '../../../model/nets/model';
-import { fitWeights, readWeights } from '../../../formats/checkpoints';
+import { matchStateDict, readWeights } from '../../../formats/checkpoints';
 import { ndarray, type NdArray } from '../../../formats/ndarray';
 import { writeSafetensors } from '../../../formats/safetensors';
 import { draw } from '../../helpers/nets';
@@ -103,7 +103,7 @@ describe('every network', function () {
 
       const path = join(directory, `${name}.safetensors`);
       writeSafetensors(path, new Map(states.map((key) => [key, state.get(key)])));
-      const weights = fitWeights(path, await readWeights(path), expected);
+      const weights = matchStateDict(path, await readWeights(path), expected);
       rmSync(path);
       const evaluator = await Evaluator.create(model, weights, 1);
       const size = BATCH + 1;

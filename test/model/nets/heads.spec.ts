@@ -7,7 +7,7 @@ import { studentHead, teacherHead, type Head } from '../../../model/nets/heads';
 import { Layers } from '../../../model/nets/layers';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph, outputsOf, type Model } from '../../../model/nets/model';
-import { Taps } from '../../../model/nets/taps';
+import { FeatureMaps } from '../../../model/nets/feature_maps';
 import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
 import { expectClose } from '../../helpers/engine';
@@ -28,7 +28,7 @@ describe('heads', () => {
   it('are there for every network, and nearly all have a map', () => {
     const without = Object.keys(nets).filter((name) => {
       const outputs = outputsOf(modelOf(name), new Layers(new Graph(), { mode: 'eval', seed: 0 }));
-      const head = studentHead(Taps.of('student', outputs));
+      const head = studentHead(FeatureMaps.of('student', outputs));
       expect(head.classify(outputs.pooled).shape, name).to.deep.equal(outputs.logits.shape);
       try {
         expect(head.map.shape.slice(0, 2), name).to.deep.equal(outputs.pooled.shape);
@@ -49,7 +49,7 @@ describe('heads', () => {
       const weights = State.initial(evaluationGraph(model)).arrays();
       const graph = new Graph();
       const outputs = outputsOf(model, new Layers(graph, { mode: 'eval', seed: 0 }));
-      const taps = Taps.of('student', outputs);
+      const taps = FeatureMaps.of('student', outputs);
       const logitsOf = ({ map, classify }: Head) => classify(globalAvgPool(map));
       graph.output('logits', outputs.logits);
       graph.output('student', logitsOf(studentHead(taps)));

@@ -39,7 +39,7 @@ describe('Layers', () => {
     });
     expect([...plain!.states.keys()]).to.have.members([...names, ...buffers]);
     expect([...prefixed!.states.keys()]).to.have.members([...names, ...buffers].map((name) => `peer.${name}`));
-    expect([...prefixed!.rules.keys()]).to.deep.equal(['peer.drop.mask']);
+    expect([...prefixed!.hostValues.keys()]).to.deep.equal(['peer.drop.mask']);
     const weight = (graph: Graph, name: string) => [...graph.states.get(name)!.initial().data];
     expect(weight(prefixed!, 'peer.conv.weight')).not.to.deep.equal(weight(plain!, 'conv.weight'));
   });
@@ -75,7 +75,7 @@ describe('Layers', () => {
     const before = [...graph.states.keys()];
     block(graph, x, { pass: 'again' });
     expect([...graph.states.keys()]).to.deep.equal(before);
-    expect([...graph.rules.keys()]).to.deep.equal(['drop.mask', 'drop.mask@again']);
+    expect([...graph.hostValues.keys()]).to.deep.equal(['drop.mask', 'drop.mask@again']);
   });
 
   it('share weights over passes, drop other units in each, and follow the statistics of one after the other', async () => {

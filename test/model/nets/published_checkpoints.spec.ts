@@ -6,7 +6,7 @@ import { loadCifar10 } from '../../../model/data/sets/cifar10';
 import { Evaluator } from '../../../model/evaluation/evaluator';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph, specsOf, type Model } from '../../../model/nets/model';
-import { fitWeights, readWeights } from '../../../formats/checkpoints';
+import { matchStateDict, readWeights } from '../../../formats/checkpoints';
 import { sizeOf } from '../../../formats/ndarray';
 import oracle from '../../fixtures/teacher_predictions.json';
 
@@ -26,7 +26,7 @@ describe('published checkpoints predict as in PyTorch', function () {
       const { test, shape } = loadCifar10(folder);
       const options = { classes: CLASSES, numChannels: 32, dropoutRate: 0 };
       const model: Model = { net: nets[net]!.build, options, normalize, input: shape };
-      const weights = fitWeights(path, await readWeights(path), specsOf(evaluationGraph(model)));
+      const weights = matchStateDict(path, await readWeights(path), specsOf(evaluationGraph(model)));
       const evaluator = await Evaluator.create(model, weights, 1);
       let predicted = '';
       for (let start = 0; start < test.size; start += BATCH) {

@@ -66,16 +66,16 @@ describe('residual networks start from the distributions of their papers', () =>
 
 describe('wide residual networks', () => {
   it('drop values between the convolutions of a block, in training only', () => {
-    const { rules } = build('WRN16_2', 32, 'train').graph;
+    const { hostValues } = build('WRN16_2', 32, 'train').graph;
     const places = [1, 2, 3].flatMap((stage) => [0, 1].map((block) => `layer${stage}.layer.${block}.dropout.mask`));
-    expect([...rules.keys()]).to.deep.equal(places);
+    expect([...hostValues.keys()]).to.deep.equal(places);
     const moment = { seed: 0, step: 1, epoch: 1, epochs: 1, learningRate: 0 };
-    const values = [...rules.values()].flatMap((rule) => Array.from(rule(moment).data, Number));
+    const values = [...hostValues.values()].flatMap((rule) => Array.from(rule(moment).data, Number));
     expect(new Set(values)).to.deep.equal(new Set([0, Math.fround(1 / 0.7)]));
     // Of some 180,000 values, 0.3 within four standard deviations.
     const share = values.filter((value) => value === 0).length / values.length;
     expect(share).to.be.closeTo(0.3, 4 * Math.sqrt((0.3 * 0.7) / values.length));
-    expect(build('WRN16_2', 32).graph.rules.size).to.equal(0);
+    expect(build('WRN16_2', 32).graph.hostValues.size).to.equal(0);
   });
 });
 

@@ -1,4 +1,4 @@
-/** A teacher's own normalisation has as many values as the images have channels, one or three. */
+/** A teacher's own normalization has as many values as the images have channels, one or three. */
 import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +33,7 @@ function noiseOf(channels: 1 | 3): StoredDataset {
   };
 }
 
-describe('the normalisation of a teacher', () => {
+describe('the normalization of a teacher', () => {
   let folder: string;
   before(() => (folder = mkdtempSync(join(tmpdir(), 'normalize-'))));
   after(() => rmSync(folder, { recursive: true }));
@@ -54,7 +54,7 @@ describe('the normalisation of a teacher', () => {
       const weights = State.initial(evaluationGraph(student)).arrays();
       const checkpoint = join(folder, `${channels}.safetensors`);
       writeSafetensors(checkpoint, weights);
-      // An exported file normalises by itself: with the teacher's own values in it, it is fed pixels as they are.
+      // An exported file normalizes by itself: with the teacher's own values in it, it is fed pixels as they are.
       writeFileSync(onnx, deployedModel(deploymentGraph({ ...student, normalize: other }, weights), {}));
 
       const { images, labels, size } = dataset.train;

@@ -131,7 +131,7 @@ describe('an ONNX teacher', () => {
     expectClose(await teacher.logits(batchOf(0, 1, 2, 3, 4)), expected, 1e-5);
   });
 
-  it('is normalised as the student where params do not say', async () => {
+  it('is normalized as the student where params do not say', async () => {
     const own = await load(join(fixtures, 'open_batch.onnx'), {
       normalize: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
     });

@@ -10,7 +10,7 @@ import { makeShapes } from '../../../model/data/sets/shapes';
 import { Layers } from '../../../model/nets/layers';
 import { nets } from '../../../model/nets';
 import { normalizedImages, type Model } from '../../../model/nets/model';
-import { tensorsOf } from '../../../model/nets/taps';
+import { tensorsOf } from '../../../model/nets/feature_maps';
 import { distillers } from '../../../model/distillers';
 import { loadTeacher, type Teacher } from '../../../model/teachers';
 import { ensemble } from '../../../model/teachers/ensemble';
@@ -52,7 +52,7 @@ describe('outputs of teachers', () => {
   const load = (params: CheckpointTeacherParams) =>
     loadTeacher(params, student, dataset, { threads: 1, log: () => {} });
 
-  it('of a network are all that it names, with their shapes, in evaluation mode and its own normalisation', async () => {
+  it('of a network are all that it names, with their shapes, in evaluation mode and its own normalization', async () => {
     const graph = new Graph();
     const images = normalizedImages(graph, { ...student, normalize: normalize }, batch.size);
     const layers = new Layers(graph, { mode: 'eval', seed: 0, frozen: teacher.network!.weights });

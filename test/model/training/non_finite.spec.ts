@@ -63,7 +63,7 @@ function trainerWith(
     needsTeacher: false,
     options: {},
     losses: ({ student, layers }) => {
-      const fed = layers.graph.ruledScalar('fed', ({ step }) => (step === BAD ? bad : sound));
+      const fed = layers.graph.hostScalar('fed', ({ step }) => (step === BAD ? bad : sound));
       return { own: loss(student.logits, fed) };
     },
   };

@@ -44,7 +44,7 @@ const distiller = (changes: Partial<Distiller>): Distiller => ({
   title: '',
   options: {},
   needsTeacher: false,
-  ownsLabels: true,
+  includesCrossEntropy: true,
   ...changes,
 });
 
@@ -140,7 +140,7 @@ describe('Trainer', () => {
   });
 
   it('shares the state between batches of different sizes', async () => {
-    const alone = distiller({ ownsLabels: false, losses: () => ({}) });
+    const alone = distiller({ includesCrossEntropy: false, losses: () => ({}) });
     const trainer = trainerOf(alone, sgd(), undefined, [SIZE, 2]);
     const losses: number[] = [];
     for (const [i, size] of [SIZE, 2, SIZE, 2, 2].entries()) {
@@ -180,7 +180,7 @@ describe('Trainer', () => {
     it('what the losses use of the teacher, and asks it for nothing else', async () => {
       const teacher = teacherOf(1);
       const one = distiller({
-        losses: ({ teacher, student }) => ({ t: mean(teacher.tap('stage1')), s: mul(sum(student.logits), 0) }),
+        losses: ({ teacher, student }) => ({ t: mean(teacher.get('stage1')), s: mul(sum(student.logits), 0) }),
       });
       const trainer = trainerOf(one, sgd(), teacher);
       const batch = batchOf(SIZE);
@@ -196,7 +196,7 @@ describe('Trainer', () => {
         losses: ({ teacher, teachers, student }) => ({
           mean: mean(teacher.logits),
           first: mean(teachers[0]!.logits),
-          second: mean(teachers[1]!.tap('stage1')),
+          second: mean(teachers[1]!.get('stage1')),
           s: mul(sum(student.logits), 0),
         }),
       });

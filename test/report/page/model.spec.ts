@@ -41,7 +41,7 @@ describe('the model of the page', () => {
     expect(inOrder(['resnet20', 'resnet8', 'resnet20'])).to.deep.equal(['resnet8', 'resnet20']);
   });
 
-  it('gives colours to the bulk of the scores, and the last one to all that are far worse', () => {
+  it('gives colors to the bulk of the scores, and the last one to all that are far worse', () => {
     expect(scoreRange([0.7, 0.71, 0.72, 0.73, 0.1], 'maximize')).to.deep.equal([0.7, 0.73]);
     expect(scoreRange([1, 1.1, 1.2, 1.3, 90], 'minimize')).to.deep.equal([1.3, 1]);
     expect(scoreRange([0.5, 0.6, 0.7, 0.8], 'maximize')).to.deep.equal([0.5, 0.8]);

@@ -63,7 +63,7 @@ describe('pngDataUri', () => {
     expect(chunks.get('IEND')).to.deep.equal(Buffer.from([0xae, 0x42, 0x60, 0x82]));
   });
 
-  it('holds one plane as grey', () => {
+  it('holds one plane as gray', () => {
     const chunks = chunksOf(pngDataUri(Uint8Array.of(7, 9), [1, 2, 1]));
     expect([...chunks.get('IHDR')!.subarray(0, 10)]).to.deep.equal([0, 0, 0, 1, 0, 0, 0, 2, 8, 0]);
     expect([...inflateSync(chunks.get('IDAT')!.subarray(0, -4))]).to.deep.equal([0, 7, 0, 9]);

@@ -474,13 +474,13 @@ describe('tables', () => {
       expect(text).not.to.include('Left out');
     });
 
-    it('colours verdicts and statuses, if at all', () => {
+    it('colors verdicts and statuses, if at all', () => {
       put('going', { ...finished({ alpha: 1, num_epochs: 9 }, 0.5), test: undefined });
       const options = { columns: ['directory', 'status', 'verdict'], baseline: 'alone' };
       expect(toTerminal(table(options))).not.to.include('\u001b');
-      const coloured = toTerminal(table(options), { colour: true });
-      expect(coloured).to.include('\u001b[33minterrupted 3/9\u001b[39m');
-      expect(stripVTControlCharacters(coloured)).to.equal(toTerminal(table(options)));
+      const colored = toTerminal(table(options), { color: true });
+      expect(colored).to.include('\u001b[33minterrupted 3/9\u001b[39m');
+      expect(stripVTControlCharacters(colored)).to.equal(toTerminal(table(options)));
     });
 
     it('lets no control character of a name through', () => {

@@ -62,18 +62,18 @@ describe('a search on Slurm', function () {
   const eventsIn = (directory: string) => readJournal(join(directory, 'search.journal.jsonl'));
 
   it('trains every point, keeps the numbers of the jobs and a log of each start, and tells why one failed', async () => {
-    const directory = prepare({ space: { behaviour: ['good', 'fail'] } });
+    const directory = prepare({ space: { behavior: ['good', 'fail'] } });
     const { exitCode, stdout } = await ended(startSearch(['--parent_dir', directory]));
     expect(exitCode).to.equal(0);
-    expect(statesIn(directory)).to.deep.equal({ behaviour_good: 'complete', behaviour_fail: 'failed' });
-    expect(stdout).to.include('behaviour_fail: failed: error: the last word');
+    expect(statesIn(directory)).to.deep.equal({ behavior_good: 'complete', behavior_fail: 'failed' });
+    expect(stdout).to.include('behavior_fail: failed: error: the last word');
     const jobs = eventsIn(directory).flatMap((event) => (event.event === 'job' ? [`${event.name} ${event.job}`] : []));
-    expect(jobs).to.include(`behaviour_good ${jobOf(directory, 'behaviour_good')}`);
+    expect(jobs).to.include(`behavior_good ${jobOf(directory, 'behavior_good')}`);
     expect(new Set(jobs)).to.have.lengthOf(3);
-    const logs = readdirSync(join(directory, 'behaviour_fail')).filter((name) => name.startsWith('launcher'));
+    const logs = readdirSync(join(directory, 'behavior_fail')).filter((name) => name.startsWith('launcher'));
     expect(logs).to.deep.equal(['launcher.1.log', 'launcher.log']);
     for (const log of logs) {
-      expect(readFileSync(join(directory, 'behaviour_fail', log), 'utf8')).to.include('the last word');
+      expect(readFileSync(join(directory, 'behavior_fail', log), 'utf8')).to.include('the last word');
     }
   });
 

@@ -106,7 +106,7 @@ describe('search.json', () => {
     expect(parse({ ...small, trials: 1 }).trials).to.equal(1);
   });
 
-  it('minimises a loss and maximises the rest where it does not say', () => {
+  it('minimizes a loss and maximizes the rest where it does not say', () => {
     for (const metric of ['val_accuracy', 'train_accuracy']) {
       expect(parse({ ...small, metric }).goal).to.equal('maximize');
     }

@@ -59,9 +59,9 @@ describe('a trial whose directory was deleted', function () {
   });
 
   it('stays pruned where it was', async () => {
-    const directory = prepare({ space: { alpha: [0.9], behaviour: ['good', 'diverge'] }, parallel: 1 });
+    const directory = prepare({ space: { alpha: [0.9], behavior: ['good', 'diverge'] }, parallel: 1 });
     await runSearch(directory);
-    rmSync(join(directory, 'alpha_0.9_behaviour_diverge'), { recursive: true });
+    rmSync(join(directory, 'alpha_0.9_behavior_diverge'), { recursive: true });
     expect((await runSearch(directory)).lines).to.deep.equal([]);
     expect(Object.values(statesIn(directory))).to.deep.equal(['complete', 'pruned']);
   });

@@ -1,4 +1,4 @@
-/** Normalisation: by given statistics, and softmax. */
+/** Normalization: by given statistics, and softmax. */
 import type { Tensor } from '../package';
 import { channelsLast, range, Value } from '../value';
 import { float, fromStart, input, integer, plain, type Call, type Kernels } from './kernel';

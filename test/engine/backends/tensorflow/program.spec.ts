@@ -6,7 +6,7 @@ import type { Backend } from '../../../../engine/backends';
 import { Graph } from '../../../../engine/graph';
 import { minimize, sgd } from '../../../../engine/optimizers';
 import { add, conv2d, flatten, maxPool, mul, relu, sum } from '../../../../engine/ops';
-import { rawRows, rawWithRows } from '../../../../engine/ops/shape';
+import { emitRows, emitWithRows } from '../../../../engine/ops/shape';
 import { Session, State } from '../../../../engine/session';
 import { correct } from '../../../../model/nets/model';
 import { ndarray, sizeOf } from '../../../../formats/ndarray';
@@ -78,7 +78,7 @@ describe('a graph on TensorFlow.js', () => {
       const session = await Session.create(graph, { backend });
       const state = State.initial(graph);
       for (let number = 1; number <= 3; number++) await session.run(feeds(graph, number), state);
-      await state.fetch();
+      await state.toHost();
       bits[run] = JSON.stringify([...state.arrays()].map(([name, { data }]) => [name, [...data].map(String)]));
       await session.release();
     }
@@ -89,17 +89,17 @@ describe('a graph on TensorFlow.js', () => {
     const graph = new Graph();
     const w = graph.parameter('w', [3], () => counted(3));
     graph.update(w, add(w, 1));
-    graph.output('rows', rawRows(add(w, 0), graph.input('numbers', 'int32', [1])));
+    graph.output('rows', emitRows(add(w, 0), graph.input('numbers', 'int32', [1])));
     const session = await Session.create(graph, { backend });
     const state = State.initial(graph);
     const run = (number: number) => session.run({ numbers: ndarray('int32', [1], Int32Array.of(number)) }, state);
     await run(0);
-    await state.fetch();
+    await state.toHost();
     const [before, values] = [tf.memory().numTensors, [...state.get('w').data]];
     const error: unknown = await run(7).catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(Error);
     expect(tf.memory().numTensors).to.equal(before);
-    await state.fetch();
+    await state.toHost();
     expect([...state.get('w').data]).to.deep.equal(values);
   });
 
@@ -166,7 +166,7 @@ describe('a graph on TensorFlow.js', () => {
     expect(results.bytes).to.deep.equal(feeds.bytes);
     expect(results.not).to.deep.equal(ndarray('bool', [2], Uint8Array.of(0, 1)));
     expect(results.numbers).to.deep.equal(float32([2], [1, 0]));
-    await state.fetch();
+    await state.toHost();
     expect(state.get('count')).to.deep.equal(ndarray('int64', [], BigInt64Array.of(42n)));
     await session.release();
   });
@@ -179,9 +179,9 @@ describe('a graph on TensorFlow.js', () => {
     const numbers = graph.input('numbers', 'int32', [2]);
     const memory = graph.buffer('memory', 'float32', [5, 3], () => counted(5, 3));
     const ages = graph.buffer('ages', 'int32', [5], () => ndarray('int32', [5]));
-    graph.output('read', rawRows(memory, numbers));
-    graph.update(memory, rawWithRows(memory, numbers, graph.input('rows', 'float32', [2, 3])));
-    graph.update(ages, rawWithRows(ages, numbers, numbers));
+    graph.output('read', emitRows(memory, numbers));
+    graph.update(memory, emitWithRows(memory, numbers, graph.input('rows', 'float32', [2, 3])));
+    graph.update(ages, emitWithRows(ages, numbers, numbers));
     const feeds = {
       logits: float32([4, 3], [1, 1, 0, 0, 2, 3, -1, -2, -1, 5, 4, 5]),
       labels: ndarray('int32', [4], Int32Array.of(0, 2, 2, 0)),
@@ -193,7 +193,7 @@ describe('a graph on TensorFlow.js', () => {
         const session = await Session.create(graph, { backend: one });
         const state = State.initial(graph);
         const results = await session.run(feeds, state);
-        await state.fetch();
+        await state.toHost();
         await session.release();
         return [results, state.arrays()];
       }),

@@ -71,7 +71,7 @@ describe('crop and flip', () => {
   it('draw all windows about equally often', () => {
     const random = new Random(5, 'augmentation');
     const shape: ImageShape = [1, 9, 9];
-    // The value at the middle tells the window; that of its right neighbour tells whether it is flipped.
+    // The value at the middle tells the window; that of its right neighbor tells whether it is flipped.
     const image = Uint8Array.from({ length: 81 }, (_, i) => 1 + i);
     const counts = new Map<string, number>();
     for (let epoch = 0; epoch < 20; epoch++) {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import * as colour from '../../../../model/data/augmentation/colour';
+import * as color from '../../../../model/data/augmentation/color';
 import * as geometry from '../../../../model/data/augmentation/geometry';
 import { operations, type Operation } from '../../../../model/data/augmentation/operations';
 import type { ImageShape } from '../../../../model/data/dataset';
@@ -22,10 +22,10 @@ images.dim!.pixels.copyWithin(1024, 0, 1024).fill(77, 2048);
 type Call = (image: Uint8Array, shape: ImageShape, value: number) => Uint8Array;
 const calls: Record<keyof typeof operations, Call> = {
   ...geometry,
-  ...colour,
-  brightness: (image, _, value) => colour.brightness(image, value),
-  posterize: (image, _, value) => colour.posterize(image, value),
-  solarize: (image, _, value) => colour.solarize(image, value),
+  ...color,
+  brightness: (image, _, value) => color.brightness(image, value),
+  posterize: (image, _, value) => color.posterize(image, value),
+  solarize: (image, _, value) => color.solarize(image, value),
 };
 
 describe('operations of augmentation', () => {
@@ -67,14 +67,14 @@ describe('operations of augmentation', () => {
     }
     // np.round(np.linspace(8, 4, 10)) of the policy.
     const bits = [8, 8, 7, 7, 6, 6, 5, 5, 4, 4];
-    bits.forEach((bit, level) => expect(call('posterize', level / 9, 1)).to.deep.equal(colour.posterize(pixels, bit)));
+    bits.forEach((bit, level) => expect(call('posterize', level / 9, 1)).to.deep.equal(color.posterize(pixels, bit)));
   });
 
-  it('leave a grey image with one channel grey', () => {
-    const grey = images.noise!.pixels.slice(0, 120);
+  it('leave a gray image with one channel gray', () => {
+    const gray = images.noise!.pixels.slice(0, 120);
     for (const [name, operation] of Object.entries<Operation>(operations)) {
-      expect(operation(grey, [1, 12, 10], 0.5, 1), name).to.have.length(120);
+      expect(operation(gray, [1, 12, 10], 0.5, 1), name).to.have.length(120);
     }
-    expect(operations.color(grey, [1, 12, 10], 1, 1)).to.deep.equal(grey);
+    expect(operations.color(gray, [1, 12, 10], 1, 1)).to.deep.equal(gray);
   });
 });

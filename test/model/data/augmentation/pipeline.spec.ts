@@ -151,7 +151,7 @@ describe('cutout', () => {
       const [ys, xs] = [places.map(({ y }) => y), places.map(({ x }) => x)];
       const span = (all: number[]) => Math.max(...all) - Math.min(...all) + 1;
       expect(Math.max(span(ys), span(xs))).to.be.at.most(4);
-      // Where the square is whole it has 3 · 4 · 4 values, of which few were grey already.
+      // Where the square is whole it has 3 · 4 · 4 values, of which few were gray already.
       expect(changed.length).to.be.at.most(48);
       rows.add(Math.min(...ys));
     }

@@ -93,7 +93,7 @@ describe('the pixels of images', () => {
     expect(Math.max(...each.map(({ mean }) => mean))).to.be.below(0.25);
   });
 
-  it('heed a colour profile where they should', async () => {
+  it('heed a color profile where they should', async () => {
     const path = join(fixtures, 'profile.jpg');
     const [[kept], [converted]] = [await seen([path], 20, 24), await seen([path], 20, 24, 'convert')];
     const [own, other] = [kept!.pixels, converted!.pixels];

@@ -68,7 +68,7 @@ describe('Canvas', () => {
     expect(area(canvas)).to.be.closeTo((Math.PI * 100) / 4, 1.5);
   });
 
-  it('mixes two colours by texture, and a layer with what lies below by coverage', () => {
+  it('mixes two colors by texture, and a layer with what lies below by coverage', () => {
     const canvas = new Canvas(32);
     canvas.flood({ texture: (x, y) => (x + 32 * y) / 1023, from: [0, 0.5, 1], to: [1, 0.5, 0] });
     const at = (channel: number, place: number): number => canvas.pixels[channel * 1024 + place]!;

@@ -82,10 +82,10 @@ async function others(): Promise<void> {
 }
 
 /** Red, green and blue of a pixel of an image of 16 × 16. */
-const colourAt = (pixels: Uint8Array, row: number, column: number) =>
+const colorAt = (pixels: Uint8Array, row: number, column: number) =>
   [0, 1, 2].map((channel) => pixels[channel * 256 + row * 16 + column]!);
 
-function expectColour(found: readonly number[], expected: readonly number[], within = 6): void {
+function expectColor(found: readonly number[], expected: readonly number[], within = 6): void {
   found.forEach((value, i) =>
     expect(value, `${found.join()} is not ${expected.join()}`).to.be.closeTo(expected[i]!, within),
   );
@@ -169,7 +169,7 @@ describe('a folder of images', () => {
     }
   });
 
-  it('reads every kind of image: turned, grey, CMYK, transparent, of 16 bits, animated, with another ending', async () => {
+  it('reads every kind of image: turned, gray, CMYK, transparent, of 16 bits, animated, with another ending', async () => {
     await others();
     const at = (name: string) => `train/a/${name}`;
     const half = (width: number, height: number, left: string, right: string) =>
@@ -183,26 +183,26 @@ describe('a folder of images', () => {
     const clear = { r: 0, g: 0, b: 255, alpha: 0 };
     await put(at('3_alpha.png'), sharp({ create: { width: 32, height: 32, channels: 4, background: clear } }).png());
     await put(at('4_deep.png'), plain(32, 32, '#402080').toColourspace('rgb16').png());
-    const frames = await Promise.all(['lime', 'red'].map((colour) => plain(32, 32, colour).png().toBuffer()));
+    const frames = await Promise.all(['lime', 'red'].map((color) => plain(32, 32, color).png().toBuffer()));
     await put(at('5_animated.gif'), sharp(frames, { join: { animated: true } }).gif());
     const png = await put(at('6.png'), plain(32, 32, 'yellow'));
     renameSync(png, png.replace('6.png', '6_other.JPG'));
     await put(at('7_turned_long.jpg'), half(160, 16, 'red', 'blue').withMetadata({ orientation: 6 }).jpeg());
     const { train } = await load();
     const seen = await Promise.all(Array.from({ length: 8 }, (_, i) => train.read(i)));
-    expectColour(colourAt(seen[0]!, 2, 2), [255, 0, 0], 20);
-    expectColour(colourAt(seen[0]!, 2, 13), [255, 0, 0], 20);
-    expectColour(colourAt(seen[0]!, 13, 2), [0, 0, 255], 20);
-    expectColour(colourAt(seen[1]!, 8, 8), [128, 128, 128]);
-    expectColour(colourAt(seen[2]!, 8, 8), [255, 255, 255]);
-    expectColour(colourAt(seen[3]!, 8, 8), [255, 255, 255]);
-    expectColour(colourAt(seen[4]!, 8, 8), [64, 32, 128]);
-    expectColour(colourAt(seen[5]!, 8, 8), [0, 255, 0]);
-    expectColour(colourAt(seen[6]!, 8, 8), [255, 255, 0]);
+    expectColor(colorAt(seen[0]!, 2, 2), [255, 0, 0], 20);
+    expectColor(colorAt(seen[0]!, 2, 13), [255, 0, 0], 20);
+    expectColor(colorAt(seen[0]!, 13, 2), [0, 0, 255], 20);
+    expectColor(colorAt(seen[1]!, 8, 8), [128, 128, 128]);
+    expectColor(colorAt(seen[2]!, 8, 8), [255, 255, 255]);
+    expectColor(colorAt(seen[3]!, 8, 8), [255, 255, 255]);
+    expectColor(colorAt(seen[4]!, 8, 8), [64, 32, 128]);
+    expectColor(colorAt(seen[5]!, 8, 8), [0, 255, 0]);
+    expectColor(colorAt(seen[6]!, 8, 8), [255, 255, 0]);
     // 16 × 160 upright: the ends go, a height of four widths stays.
     expect(train.sizeOf(7)).to.deep.equal([72, 18]);
-    expectColour(colourAt(seen[7]!, 0, 8), [255, 0, 0], 30);
-    expectColour(colourAt(seen[7]!, 15, 8), [0, 0, 255], 30);
+    expectColor(colorAt(seen[7]!, 0, 8), [255, 0, 0], 30);
+    expectColor(colorAt(seen[7]!, 15, 8), [0, 0, 255], 30);
   });
 
   it('follows links to files and to folders, and leaves alone what is not called like an image', async () => {
@@ -215,7 +215,7 @@ describe('a folder of images', () => {
     const { classes, train } = await load();
     expect(classes).to.deep.equal(['a', 'b', 'c']);
     expect([...train.labels]).to.deep.equal([0, 0, 1, 2]);
-    expectColour(colourAt(await train.read(0), 8, 8), [0, 255, 0]);
+    expectColor(colorAt(await train.read(0), 8, 8), [0, 255, 0]);
   });
 
   it('says what is missing', async () => {
@@ -373,9 +373,9 @@ describe('lists of paths and labels', () => {
     mkdirSync(dir, { recursive: true });
     writeFileSync(join(dir, name), text);
   };
-  const colours = ['red', 'lime', 'blue', 'white', 'black'];
+  const colors = ['red', 'lime', 'blue', 'white', 'black'];
   const images = async (folder = 'images', ending = 'png') => {
-    for (const [i, colour] of colours.entries()) await put(`${folder}/${i}.${ending}`, plain(20, 20, colour));
+    for (const [i, color] of colors.entries()) await put(`${folder}/${i}.${ending}`, plain(20, 20, color));
   };
 
   for (const [kind, text] of Object.entries({
@@ -397,9 +397,9 @@ describe('lists of paths and labels', () => {
       expect(classes).to.deep.equal(['cat', 'dog']);
       expect([train.size, test.size]).to.deep.equal([3, 2]);
       const seen = await Promise.all([0, 1, 2].map((i) => train.read(i)));
-      const found = [...train.labels].map((label, i) => [label, colourAt(seen[i]!, 8, 8).join()]);
+      const found = [...train.labels].map((label, i) => [label, colorAt(seen[i]!, 8, 8).join()]);
       const own: Record<string, number> = { '255,0,0': 0, '0,255,0': 1, '0,0,255': 0, '255,255,255': 1, '0,0,0': 1 };
-      for (const [label, colour] of found) expect(own[colour as string]).to.equal(label);
+      for (const [label, color] of found) expect(own[color as string]).to.equal(label);
     });
   }
 
@@ -486,7 +486,7 @@ describe('bad images', () => {
     for (let time = 0; time < 2; time++) {
       const { train, remarks } = await load({ on_bad_image: 'skip' });
       expect([...train.labels]).to.deep.equal([0, 1]);
-      expectColour(colourAt(await train.read(0), 8, 8), [0, 0, 255]);
+      expectColor(colorAt(await train.read(0), 8, 8), [0, 0, 255]);
       expect(remarks).to.have.length(7);
       remarks!.forEach((remark, i) => {
         expect(remark)
@@ -520,7 +520,7 @@ describe('the cache of a folder', () => {
     path = await put('train/a/0.png', plain(20, 20, 'red').png({ compressionLevel: 0 }));
   });
 
-  /** The same image in another colour, of as many bytes. */
+  /** The same image in another color, of as many bytes. */
   async function repaint(): Promise<void> {
     const { size, mtime } = statSync(path);
     writeFileSync(path, await plain(20, 20, 'lime').png({ compressionLevel: 0 }).toBuffer());
@@ -530,13 +530,13 @@ describe('the cache of a folder', () => {
 
   it('is used as long as a file has the same size and time of change, and no longer', async () => {
     utimesSync(path, 1000, 1000);
-    expectColour(colourAt(await (await load()).train.read(0), 8, 8), [255, 0, 0]);
+    expectColor(colorAt(await (await load()).train.read(0), 8, 8), [255, 0, 0]);
     expect(cached()).to.have.length(6);
     await repaint();
     utimesSync(path, 1000, 1000);
-    expectColour(colourAt(await (await load()).train.read(0), 8, 8), [255, 0, 0]);
+    expectColor(colorAt(await (await load()).train.read(0), 8, 8), [255, 0, 0]);
     utimesSync(path, 2000, 2000);
-    expectColour(colourAt(await (await load()).train.read(0), 8, 8), [0, 255, 0]);
+    expectColor(colorAt(await (await load()).train.read(0), 8, 8), [0, 255, 0]);
     // What was kept of the image before is gone.
     expect(cached()).to.have.length(6);
   });

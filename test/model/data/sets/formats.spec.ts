@@ -148,7 +148,7 @@ describe('loadCifar101', () => {
   });
   const load = () => loadCifar101(join(dir, 'cifar10'), join(dir, 'new'));
 
-  it('trains on CIFAR-10 and tests on the new images, whose colours lie side by side', () => {
+  it('trains on CIFAR-10 and tests on the new images, whose colors lie side by side', () => {
     const { train, test, classes } = load();
     expect([train.size, test.size]).to.deep.equal([35, 9]);
     expect(classes[3]).to.equal('cat');
@@ -333,7 +333,7 @@ describe('loadStl10', () => {
     }
   });
 
-  it('can train on the unlabeled images and then has the labelled ones to validate on', () => {
+  it('can train on the unlabeled images and then has the labeled ones to validate on', () => {
     const { train, validation } = loadStl10(dir, 'unlabeled');
     expect([train.size, validation!.size]).to.deep.equal([7, 20]);
     expect([...validation!.labels.slice(0, 11)]).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);

@@ -31,7 +31,7 @@ async function refusal(changes: Partial<NpzParams> = {}): Promise<string> {
 
 describe('loadNpz', () => {
   for (const packed of [true, false]) {
-    it(`reads ${packed ? 'compressed' : 'plain'} arrays of MedMNIST, in colour`, async () => {
+    it(`reads ${packed ? 'compressed' : 'plain'} arrays of MedMNIST, in color`, async () => {
       write(npzArrays({ train: 9, val: 5, test: 6 }, 3), packed);
       const { train, validation, test, shape, classes, normalize } = await load();
       expect([train.size, validation!.size, test.size]).to.deep.equal([9, 5, 6]);
@@ -55,7 +55,7 @@ describe('loadNpz', () => {
     });
   }
 
-  it("reads grey arrays of Keras and of others' names, and rows with a single one as labels", async () => {
+  it("reads gray arrays of Keras and of others' names, and rows with a single one as labels", async () => {
     const { 'a_images.npy': images, 'a_labels.npy': labels } = npzArrays({ a: 10 }, 1);
     write({ 'x_train.npy': images!, 'y_train.npy': labels!, 'x_test.npy': images!, 'y_test.npy': labels! });
     const keras = await load();

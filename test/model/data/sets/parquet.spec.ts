@@ -60,8 +60,8 @@ describe('loadParquet', () => {
       ['x', 'y', 'z'],
       [0, 1, 2, 2],
     ]);
-    expect(await refusal(fixture('two_labels'), { label: 'colour' })).to.equal(
-      `${fixture('two_labels')}: no column "colour" in it: its columns are "coarse_label", "img", "fine_label"; name one by "dataset.label"`,
+    expect(await refusal(fixture('two_labels'), { label: 'color' })).to.equal(
+      `${fixture('two_labels')}: no column "color" in it: its columns are "coarse_label", "img", "fine_label"; name one by "dataset.label"`,
     );
     const plain = await load(fixture('bytes'));
     expect([plain.classes, labels(plain), plain.shape]).to.deep.equal([
@@ -71,13 +71,13 @@ describe('loadParquet', () => {
     ]);
   });
 
-  it('shows grey images among those in colour as such', async () => {
+  it('shows gray images among those in color as such', async () => {
     const { train, test, shape } = await load(fixture('mixed'), { test: 0.4 });
     expect([shape, train.size, test.size]).to.deep.equal([[3, 7, 10], 4, 2]);
     const all = [train, test].flatMap((split) => [...(split as StoredSplit).images]);
     const images = Array.from({ length: 6 }, (_, i) => all.slice(210 * i, 210 * (i + 1)));
-    const grey = images.filter((image) => image.slice(0, 70).join() === image.slice(140).join());
-    expect(grey).to.have.lengthOf(2);
+    const gray = images.filter((image) => image.slice(0, 70).join() === image.slice(140).join());
+    expect(gray).to.have.lengthOf(2);
   });
 
   it('reads images when they are wanted, where a size is asked for', async () => {

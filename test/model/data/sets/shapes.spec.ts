@@ -48,7 +48,7 @@ describe('makeShapes', () => {
   });
 
   it('shows the class: the mean image of each differs from that of every other, in about the same way twice', () => {
-    // Distance from the image's own border colour, averaged over many images of a class, is a blurred shape.
+    // Distance from the image's own border color, averaged over many images of a class, is a blurred shape.
     const silhouettes = (seed: number): Float64Array[] => {
       const { train } = makeShapes({ train: 3000, test: 0, seed });
       const means = small.classes.map(() => new Float64Array(1024));

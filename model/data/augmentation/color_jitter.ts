@@ -4,9 +4,9 @@
  */
 import type { Schema } from '../../../utils/schema';
 import type { Augmentation } from './augmentation';
-import { brightness, color, contrast } from './colour';
+import { brightness, color, contrast } from './color';
 
-export interface ColourJitterOptions {
+export interface ColorJitterOptions {
   readonly brightness: number;
   readonly contrast: number;
   readonly saturation: number;
@@ -15,7 +15,7 @@ export interface ColourJitterOptions {
 const strength = (title: string): Schema => ({ type: 'number', minimum: 0, maximum: 1, default: 0.4, title });
 const orders = ['bcs', 'bsc', 'cbs', 'csb', 'sbc', 'scb'] as const;
 
-export const colourJitter: Augmentation<ColourJitterOptions> = {
+export const colorJitter: Augmentation<ColorJitterOptions> = {
   title: 'Brightness, contrast and saturation by factors of U(1 − s, 1 + s), in random order (Howard 2013)',
   options: {
     brightness: strength('s of the brightness'),

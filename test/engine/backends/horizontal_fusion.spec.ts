@@ -1,9 +1,9 @@
 /** Graphs with the updates of their vectors joined, beside the same graphs as they were. */
 import { expect } from 'chai';
-import { joined } from '../../../engine/backends/joined';
+import { fuseHorizontally } from '../../../engine/backends/horizontal_fusion';
 import { checksum } from '../../../engine/analysis/finite';
 import { Graph } from '../../../engine/graph';
-import { raw } from '../../../engine/ops/elementwise';
+import { emitElementwise } from '../../../engine/ops/elementwise';
 import { optimizers } from '../../../engine/optimizers';
 import { State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
@@ -69,7 +69,7 @@ function vectorUpdates({ nodes }: Graph): number {
 }
 
 async function expectSame(graph: Graph): Promise<void> {
-  expect(await steps(joined(graph), graph)).to.deep.equal(await steps(graph, graph));
+  expect(await steps(fuseHorizontally(graph), graph)).to.deep.equal(await steps(graph, graph));
 }
 
 describe('graphs with the updates of vectors joined', function () {
@@ -97,7 +97,7 @@ describe('graphs with the updates of vectors joined', function () {
   it('take as many nodes whatever the number of layers', () => {
     const [small, large] = ['resnet14', 'resnet20'].map((net) => stepOf(net, 'sgd')) as [Graph, Graph];
     expect(vectorUpdates(large)).to.be.above(vectorUpdates(small));
-    expect(vectorUpdates(joined(large))).to.equal(vectorUpdates(joined(small)));
+    expect(vectorUpdates(fuseHorizontally(large))).to.equal(vectorUpdates(fuseHorizontally(small)));
   });
 
   describe('by hand', () => {
@@ -110,11 +110,15 @@ describe('graphs with the updates of vectors joined', function () {
         const s = state(graph, `s${length}`, length);
         graph.update(
           s,
-          raw('Mul', raw('Add', s, graph.input(`vector${length}`, 'float32', [length])), graph.scalar(0.3)),
+          emitElementwise(
+            'Mul',
+            emitElementwise('Add', s, graph.input(`vector${length}`, 'float32', [length])),
+            graph.scalar(0.3),
+          ),
         );
       }
       graph.output('loss', graph.scalar(1));
-      expect(joined(graph).nodes.map(({ opType }) => opType)).to.have.members([
+      expect(fuseHorizontally(graph).nodes.map(({ opType }) => opType)).to.have.members([
         'Concat',
         'Concat',
         'Add',
@@ -127,11 +131,11 @@ describe('graphs with the updates of vectors joined', function () {
     it('join nothing that an input of another one comes from', async () => {
       const graph = new Graph();
       const [a, b] = [state(graph, 'a', 3), state(graph, 'b', 3)];
-      const next = raw('Mul', a, graph.scalar(0.5));
+      const next = emitElementwise('Mul', a, graph.scalar(0.5));
       // As alike as can be, but b's comes from a's by way of a node that is not by element.
       const sorted = graph.emit('Softmax', [next], [3], { attributes: { axis: 0 } });
       graph.update(a, next);
-      graph.update(b, raw('Mul', sorted, graph.scalar(0.5)));
+      graph.update(b, emitElementwise('Mul', sorted, graph.scalar(0.5)));
       graph.output('loss', graph.scalar(1));
       await expectSame(graph);
     });
@@ -139,10 +143,14 @@ describe('graphs with the updates of vectors joined', function () {
     it('join what reads the parts of a joint in another order', async () => {
       const graph = new Graph();
       const [a, b, c] = ['a', 'b', 'c'].map((name) => state(graph, name, 2)) as [Tensor, Tensor, Tensor];
-      const [x, y, z] = [a, b, c].map((one) => raw('Mul', one, graph.scalar(0.5))) as [Tensor, Tensor, Tensor];
-      graph.update(a, raw('Sub', z, x));
-      graph.update(b, raw('Sub', x, y));
-      graph.update(c, raw('Sub', raw('Sub', y, z), x));
+      const [x, y, z] = [a, b, c].map((one) => emitElementwise('Mul', one, graph.scalar(0.5))) as [
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
+      graph.update(a, emitElementwise('Sub', z, x));
+      graph.update(b, emitElementwise('Sub', x, y));
+      graph.update(c, emitElementwise('Sub', emitElementwise('Sub', y, z), x));
       graph.output('loss', graph.scalar(1));
       await expectSame(graph);
     });
@@ -150,10 +158,10 @@ describe('graphs with the updates of vectors joined', function () {
     it('wait for what comes last, where one reads another', async () => {
       const graph = new Graph();
       const [a, b] = [state(graph, 'a', 3), state(graph, 'b', 3)];
-      const half = raw('Mul', a, graph.scalar(0.5));
-      graph.update(a, raw('Sub', half, graph.scalar(1)));
+      const half = emitElementwise('Mul', a, graph.scalar(0.5));
+      graph.update(a, emitElementwise('Sub', half, graph.scalar(1)));
       const last = graph.emit('Softmax', [graph.input('vector', 'float32', [3])], [3], { attributes: { axis: 0 } });
-      graph.update(b, raw('Mul', last, graph.scalar(0.5)));
+      graph.update(b, emitElementwise('Mul', last, graph.scalar(0.5)));
       graph.output('loss', graph.scalar(1));
       await expectSame(graph);
     });
@@ -161,10 +169,10 @@ describe('graphs with the updates of vectors joined', function () {
     it('tell of new states and of what made them', async () => {
       const graph = new Graph();
       const [a, b] = [state(graph, 'a', 3), state(graph, 'b', 4)];
-      const half = [a, b].map((one) => raw('Mul', one, graph.scalar(0.5)));
-      half.forEach((one, i) => graph.update([a, b][i]!, raw('Add', one, graph.scalar(1))));
+      const half = [a, b].map((one) => emitElementwise('Mul', one, graph.scalar(0.5)));
+      half.forEach((one, i) => graph.update([a, b][i]!, emitElementwise('Add', one, graph.scalar(1))));
       const sum = graph.emit('ReduceSum', [half[0]!], [], { attributes: { keepdims: 0 } });
-      graph.output('loss', raw('Add', sum, graph.scalar(0)));
+      graph.output('loss', emitElementwise('Add', sum, graph.scalar(0)));
       await expectSame(graph);
     });
   });

@@ -1,21 +1,21 @@
 /** What a method is given of a training step. */
 import type { Tensor } from '../../engine/tensor';
 import type { Params } from '../experiment/params';
-import type { Setting } from '../distillers/index';
+import type { DistillContext } from '../distillers/index';
 import type { Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
 import { nets } from '../nets/index';
 import type { Model } from '../nets/model';
-import { Taps } from '../nets/taps';
-import type { Step } from './step_graph';
+import { FeatureMaps } from '../nets/feature_maps';
+import type { StepBuilder } from './step_graph';
 
 /** The step as one method sees it. */
-export class MethodSetting implements Setting {
+export class MethodContext implements DistillContext {
   readonly crossEntropy = (logits: Tensor): Tensor => this.step.crossEntropy(logits);
   private passes = 0;
 
   constructor(
-    private readonly step: Step,
+    private readonly step: StepBuilder,
     readonly options: object,
     readonly layers: Layers,
   ) {}
@@ -48,15 +48,15 @@ export class MethodSetting implements Setting {
     return this.step.param('kl_reduction').klReduction;
   }
 
-  get student(): Taps {
+  get student(): FeatureMaps {
     return this.step.student;
   }
 
-  get teacher(): Taps {
+  get teacher(): FeatureMaps {
     return this.step.teacher;
   }
 
-  get teachers(): readonly Taps[] {
+  get teachers(): readonly FeatureMaps[] {
     return this.step.teachers;
   }
 
@@ -80,7 +80,7 @@ export class MethodSetting implements Setting {
     return this.step.indices;
   }
 
-  view(name: string): { student: Taps; teacher: Taps } {
+  view(name: string): { student: FeatureMaps; teacher: FeatureMaps } {
     const { step } = this;
     return {
       get student() {
@@ -92,20 +92,20 @@ export class MethodSetting implements Setting {
     };
   }
 
-  studentOn(images: Tensor, mode: 'train' | 'eval'): Taps {
+  studentOn(images: Tensor, mode: 'train' | 'eval'): FeatureMaps {
     return this.step.studentOn(images, mode, `made${++this.passes}`);
   }
 
-  teacherOn(images: Tensor): Taps {
+  teacherOn(images: Tensor): FeatureMaps {
     return this.step.teacherOn(images);
   }
 
-  peer(net: string, name: string): Taps {
+  peer(net: string, name: string): FeatureMaps {
     const layers = new Layers(this.layers.graph, this.beside(name));
-    return Taps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
+    return FeatureMaps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
   }
 
-  branch(stage: string, name: string): Taps {
+  branch(stage: string, name: string): FeatureMaps {
     return this.step.branch(stage, this.beside(name));
   }
 

@@ -1,6 +1,6 @@
 /**
- * Operations on colours, to the bit of the Python Imaging Library (Pillow 9, ImageOps and ImageEnhance), on which
- * AutoAugment's policies were found. Images are uint8 values, channels first; grey ones have one channel.
+ * Operations on colors, to the bit of the Python Imaging Library (Pillow 9, ImageOps and ImageEnhance), on which
+ * AutoAugment's policies were found. Images are uint8 values, channels first; gray ones have one channel.
  */
 import type { ImageShape } from '../dataset';
 
@@ -52,19 +52,19 @@ export function brightness(image: Uint8Array, factor: number): Uint8Array {
   return blend(new Uint8Array(image.length), image, factor);
 }
 
-/** From the image's mean grey at 0 over the image itself at 1 to more contrast. */
+/** From the image's mean gray at 0 over the image itself at 1 to more contrast. */
 export function contrast(image: Uint8Array, shape: ImageShape, factor: number): Uint8Array {
-  const grey = luminance(image, shape);
-  const mean = Math.trunc(grey.reduce((total, value) => total + value, 0) / grey.length + 0.5);
+  const gray = luminance(image, shape);
+  const mean = Math.trunc(gray.reduce((total, value) => total + value, 0) / gray.length + 0.5);
   return blend(new Uint8Array(image.length).fill(mean), image, factor);
 }
 
-/** From shades of grey at 0 over the image itself at 1 to stronger colours. */
+/** From shades of gray at 0 over the image itself at 1 to stronger colors. */
 export function color(image: Uint8Array, shape: ImageShape, factor: number): Uint8Array {
-  const grey = luminance(image, shape);
-  const greys = new Uint8Array(image.length);
-  for (let start = 0; start < greys.length; start += grey.length) greys.set(grey, start);
-  return blend(greys, image, factor);
+  const gray = luminance(image, shape);
+  const grays = new Uint8Array(image.length);
+  for (let start = 0; start < grays.length; start += gray.length) grays.set(gray, start);
+  return blend(grays, image, factor);
 }
 
 /** From a smoothed image at 0 over the image itself at 1 to a sharper one. */
@@ -72,7 +72,7 @@ export function sharpness(image: Uint8Array, shape: ImageShape, factor: number):
   return blend(smoothed(image, shape), image, factor);
 }
 
-/** The mean of a pixel and its eight neighbours, itself counting 5 times; the border stays as it is. */
+/** The mean of a pixel and its eight neighbors, itself counting 5 times; the border stays as it is. */
 function smoothed(image: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
   const out = image.slice();
   for (let channel = 0; channel < channels; channel++) {
@@ -92,11 +92,11 @@ function smoothed(image: Uint8Array, [channels, height, width]: ImageShape): Uin
 function luminance(image: Uint8Array, [channels, height, width]: ImageShape): Uint8Array {
   const plane = height * width;
   if (channels !== 3) return image.slice(0, plane);
-  const grey = new Uint8Array(plane);
+  const gray = new Uint8Array(plane);
   for (let i = 0; i < plane; i++) {
-    grey[i] = (image[i]! * 19595 + image[plane + i]! * 38470 + image[2 * plane + i]! * 7471 + 0x8000) >> 16;
+    gray[i] = (image[i]! * 19595 + image[plane + i]! * 38470 + image[2 * plane + i]! * 7471 + 0x8000) >> 16;
   }
-  return grey;
+  return gray;
 }
 
 /** from + factor · (to − from) in float32, cut to 0 … 255 and truncated. */

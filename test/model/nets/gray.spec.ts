@@ -14,8 +14,8 @@ describe('every network', () => {
         });
         return [...graph.states].map(([key, { tensor }]) => [key, tensor.shape.join()] as const);
       };
-      const colour = new Map(shapes(3));
-      const changed = shapes(1).filter(([key, shape]) => colour.get(key) !== shape);
+      const color = new Map(shapes(3));
+      const changed = shapes(1).filter(([key, shape]) => color.get(key) !== shape);
       expect(changed.map(([key]) => key)).to.have.length(1);
     });
   }

@@ -1,18 +1,18 @@
 /**
- * Updates of vectors, made together. Normalisation has two parameters and two statistics by layer, each of some channels,
+ * Updates of vectors, made together. Normalization has two parameters and two statistics by layer, each of some channels,
  * and each goes through the same few operators on its way to its new value: a step of ResNet-110 has two thousand such
  * nodes, whose cost is not their arithmetic. Here each operator runs once, on all vectors end to end, which are then taken
  * apart. As it works by element, the results are the same to the bit.
  */
 import { sizeOf } from '../../formats/ndarray';
 import type { Graph, Node } from '../graph';
-import { rewrite, type Image, type Rewriter } from '../onnx/rewrite';
+import { rewrite, type Replacement, type Rewriter } from '../onnx/rewrite';
 import type { Tensor } from '../tensor';
 
 const BY_ELEMENT = new Set(['Add', 'Sub', 'Mul', 'Div', 'Sqrt', 'Neg', 'Abs', 'Min', 'Max', 'Where']);
 
 /** The same graph with the updates of vectors joined. */
-export function joined(source: Graph): Graph {
+export function fuseHorizontally(source: Graph): Graph {
   const { updating, telling } = lateNodes(source);
   const late = new Set([...updating, ...telling]);
   const joints = jointsOf(updating);
@@ -58,7 +58,7 @@ function isByElement({ opType, inputs, outputs }: Node): boolean {
 }
 
 /** A node as it is, once something asks for what it makes. */
-function copiedLater(node: Node, rewriter: Rewriter): Image[] {
+function copiedLater(node: Node, rewriter: Rewriter): Replacement[] {
   let copies: Tensor[] | undefined;
   return node.outputs.map((_, i) => () => (copies ??= rewriter.copy(node))[i]!);
 }
@@ -125,7 +125,7 @@ class Vectors {
     if (known) return known;
     const [{ opType, attributes, inputs, outputs }] = joint as [Node];
     const operands = inputs.map((input, i) =>
-      isPart(input!, outputs[0]!) ? this.row(joint.map((node) => node.inputs[i]!)) : this.rewriter.image(input!),
+      isPart(input!, outputs[0]!) ? this.row(joint.map((node) => node.inputs[i]!)) : this.rewriter.lookup(input!),
     );
     const length = joint.reduce((sum, node) => sum + sizeOf(node.outputs[0]!.shape), 0);
     const result = this.emitted((target) => target.emit(opType, operands, [length], { dtype: 'float32', attributes }));
@@ -143,7 +143,7 @@ class Vectors {
     const known = this.rows.get(key);
     if (known) return known;
     const length = vectors.reduce((sum, { shape }) => sum + shape[0]!, 0);
-    const images = vectors.map((vector) => this.rewriter.image(vector));
+    const images = vectors.map((vector) => this.rewriter.lookup(vector));
     const row = this.emitted((target) => target.emit('Concat', images, [length], { attributes: { axis: 0 } }));
     this.rows.set(key, row);
     return row;

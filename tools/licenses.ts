@@ -1,6 +1,6 @@
 /**
- * The licences of all packages that an installation without development tools can bring, on any platform, as the lock file
- * has them: `npm run licences` writes docs/licences.md. Licences that ask for more than to be named are told apart.
+ * The licenses of all packages that an installation without development tools can bring, on any platform, as the lock file
+ * has them: `npm run licenses` writes docs/licenses.md. Licenses that ask for more than to be named are told apart.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ export interface Package {
   readonly name: string;
   readonly version: string;
   /** An SPDX expression. */
-  readonly licence: string;
+  readonly license: string;
 }
 
 interface Lock {
@@ -31,9 +31,9 @@ const permissive = [
   'Unlicense',
 ];
 
-/** Packages whose licence asks for more, and why that is met. */
+/** Packages whose license asks for more, and why that is met. */
 const exceptions: Readonly<Record<string, RegExp>> = {
-  // libvips is a library of its own that sharp loads, and that anyone may replace, as the licence asks.
+  // libvips is a library of its own that sharp loads, and that anyone may replace, as the license asks.
   'LGPL-3.0-or-later': /^@img\/sharp-(libvips|wasm32|win32)/,
 };
 
@@ -46,35 +46,35 @@ export function productionPackages(path = join(root, 'package-lock.json')): Pack
   for (const [place, { version = '', license = '', dev, link, name }] of Object.entries(packages)) {
     if (place === '' || dev || link) continue;
     const own = name ?? place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    found.set(`${own}@${version}`, { name: own, version, licence: license });
+    found.set(`${own}@${version}`, { name: own, version, license: license });
   }
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 }
 
-/** Whether a package may be used: one of the licences between OR, and all between AND, are known to be fine for it. */
-export function isAllowed({ name, licence }: Package): boolean {
+/** Whether a package may be used: one of the licenses between OR, and all between AND, are known to be fine for it. */
+export function isAllowed({ name, license }: Package): boolean {
   const isFine = (one: string) => permissive.includes(one) || (exceptions[one]?.test(name) ?? false);
-  const alternatives = licence.replaceAll(/[()]/g, '').split(' OR ');
+  const alternatives = license.replaceAll(/[()]/g, '').split(' OR ');
   return alternatives.some((alternative) => alternative.split(' AND ').every(isFine));
 }
 
-/** A table of licences with the packages of each. */
-export function licenceTable(packages: readonly Package[]): string {
-  const byLicence = new Map<string, string[]>();
-  for (const { name, version, licence } of packages) {
-    byLicence.set(licence, [...(byLicence.get(licence) ?? []), `${name} ${version}`]);
+/** A table of licenses with the packages of each. */
+export function licenseTable(packages: readonly Package[]): string {
+  const byLicense = new Map<string, string[]>();
+  for (const { name, version, license } of packages) {
+    byLicense.set(license, [...(byLicense.get(license) ?? []), `${name} ${version}`]);
   }
-  const lines = [...byLicence]
+  const lines = [...byLicense]
     .sort(([a, one], [b, other]) => other.length - one.length || (a < b ? -1 : 1))
-    .map(([licence, names]) => `| ${licence} | ${names.length} | ${names.join(', ')} |\n`);
-  return `# Licences of dependencies
+    .map(([license, names]) => `| ${license} | ${names.length} | ${names.join(', ')} |\n`);
+  return `# Licenses of dependencies
 
 ${packages.length} packages, on all platforms together, of which an installation takes those of its own. Development tools are not
-among them. \`npm run licences\` makes this list from package-lock.json.
+among them. \`npm run licenses\` makes this list from package-lock.json.
 
-| licence | packages | |
+| license | packages | |
 | --- | ---: | --- |
 ${lines.join('')}`;
 }
 
-if (require.main === module) writeFileSync(join(root, 'docs', 'licences.md'), licenceTable(productionPackages()));
+if (require.main === module) writeFileSync(join(root, 'docs', 'licenses.md'), licenseTable(productionPackages()));

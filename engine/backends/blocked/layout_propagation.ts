@@ -3,14 +3,14 @@
  * handle them by whole blocks.
  */
 import type { Node } from '../../graph';
-import type { Image, Rewriter } from '../../onnx/rewrite';
-import { rawReshape, rawTranspose } from '../../ops/shape';
+import type { Replacement, Rewriter } from '../../onnx/rewrite';
+import { emitReshape, emitTranspose } from '../../ops/shape';
 import { sizeOf } from '../../../formats/ndarray';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, type Values } from './values';
+import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
 
 /** What stands for the result of a node, or undefined where that wants its inputs as they were. */
-type Follow = (node: Node, values: Values, rewriter: Rewriter) => Image | undefined;
+type Follow = (node: Node, values: LayoutMap, rewriter: Rewriter) => Replacement | undefined;
 
 const BY_ELEMENT =
   'Abs Add And Cast Clip Div Equal Exp Greater Identity LeakyRelu Less Log Max Min Mul Neg Not Or Relu Sigmoid Sign ' +
@@ -36,12 +36,12 @@ function each(opTypes: string, follow: Follow): Record<string, Follow> {
 }
 
 /** What stands for the result of a node with a blocked input; undefined for one that wants its inputs as they were. */
-export function following(node: Node, values: Values, rewriter: Rewriter): Image | undefined {
+export function propagateLayout(node: Node, values: LayoutMap, rewriter: Rewriter): Replacement | undefined {
   const isBlocked = node.inputs.some((input) => input && values.has(input));
   return isBlocked && node.domain === '' ? follows[node.opType]?.(node, values, rewriter) : undefined;
 }
 
-function byElement({ opType, inputs, outputs, attributes }: Node, values: Values): Image | undefined {
+function byElement({ opType, inputs, outputs, attributes }: Node, values: LayoutMap): Replacement | undefined {
   const [output] = outputs as [Tensor];
   const operands = inputs.filter((input) => input !== undefined);
   if (operands.length < inputs.length || !operands.every((input) => values.fits(input, output.shape))) return undefined;
@@ -56,9 +56,9 @@ function byElement({ opType, inputs, outputs, attributes }: Node, values: Values
 /** Over rows and columns; over images apart from them, as ONNX Runtime has fast kernels for these two, not for both at once. */
 function reduction(
   { opType, inputs, outputs, attributes }: Node,
-  values: Values,
+  values: LayoutMap,
   rewriter: Rewriter,
-): Image | undefined {
+): Replacement | undefined {
   const [x, axesInput] = inputs as [Tensor, Tensor];
   const [output] = outputs as [Tensor];
   const axes = rewriter.integers(axesInput);
@@ -74,15 +74,15 @@ function reduction(
   if (!isOverMap) return undefined;
   const [batch = 0, channels = 0, ...space] = x.shape;
   const [blocks, block] = [channels / values.block, values.block];
-  const flat = rawReshape(form, [batch, blocks, sizeOf(space), block]);
+  const flat = emitReshape(form, [batch, blocks, sizeOf(space), block]);
   const ofMaps = graph.emit(opType, [flat, graph.integers([2])], [batch, blocks, block], { attributes });
-  if (!axes.includes(0)) return rawReshape(ofMaps, output.shape);
+  if (!axes.includes(0)) return emitReshape(ofMaps, output.shape);
   const overImages = opType === 'ReduceSumSquare' ? 'ReduceSum' : opType;
-  const columns = rawReshape(ofMaps, [batch, channels]);
+  const columns = emitReshape(ofMaps, [batch, channels]);
   return graph.emit(overImages, [columns, graph.integers([0])], output.shape, { attributes });
 }
 
-function pooling({ opType, inputs, outputs, attributes }: Node, values: Values): Image {
+function pooling({ opType, inputs, outputs, attributes }: Node, values: LayoutMap): Replacement {
   const [x] = inputs as [Tensor];
   const [output] = outputs as [Tensor];
   const map = values.blockedMap(x);
@@ -90,7 +90,7 @@ function pooling({ opType, inputs, outputs, attributes }: Node, values: Values):
   return values.keep(output, values.formOfMap(pooled));
 }
 
-function concatenation({ inputs, outputs, attributes }: Node, values: Values): Image | undefined {
+function concatenation({ inputs, outputs, attributes }: Node, values: LayoutMap): Replacement | undefined {
   const [output] = outputs as [Tensor];
   const parts = inputs as readonly Tensor[];
   const whole = (part: Tensor) => part.shape[1]! % values.block === 0 && values.fits(part, part.shape);
@@ -99,7 +99,7 @@ function concatenation({ inputs, outputs, attributes }: Node, values: Values): I
   return values.keep(output, forms[0]!.graph.emit('Concat', forms, values.formOf(output.shape), { attributes }));
 }
 
-function expansion({ inputs, outputs }: Node, values: Values): Image | undefined {
+function expansion({ inputs, outputs }: Node, values: LayoutMap): Replacement | undefined {
   const [x] = inputs as [Tensor];
   const [output] = outputs as [Tensor];
   if (x.shape.length !== output.shape.length || x.shape[1] !== output.shape[1]) return undefined;
@@ -108,7 +108,7 @@ function expansion({ inputs, outputs }: Node, values: Values): Image | undefined
   return values.keep(output, form.graph.emit('Expand', [form, form.graph.integers(shape)], shape));
 }
 
-function gathering({ inputs, outputs, attributes }: Node, values: Values): Image | undefined {
+function gathering({ inputs, outputs, attributes }: Node, values: LayoutMap): Replacement | undefined {
   const [x, indices] = inputs as [Tensor, Tensor];
   const [output] = outputs as [Tensor];
   if (!values.has(x) || Number(attributes.axis) < 2) return undefined;
@@ -117,7 +117,11 @@ function gathering({ inputs, outputs, attributes }: Node, values: Values): Image
   return values.keep(output, form.graph.emit('Gather', picked, values.formOf(output.shape), { attributes }));
 }
 
-function padding({ inputs, outputs, attributes }: Node, values: Values, rewriter: Rewriter): Image | undefined {
+function padding(
+  { inputs, outputs, attributes }: Node,
+  values: LayoutMap,
+  rewriter: Rewriter,
+): Replacement | undefined {
   const [x, padsInput, value] = inputs as [Tensor, Tensor, Tensor | undefined];
   const [output] = outputs as [Tensor];
   const pads = rewriter.integers(padsInput);
@@ -130,14 +134,14 @@ function padding({ inputs, outputs, attributes }: Node, values: Values, rewriter
   return values.keep(output, graph.emit('Pad', operands, values.formOf(output.shape), { attributes }));
 }
 
-function reshaping({ inputs, outputs }: Node, values: Values): Image | undefined {
+function reshaping({ inputs, outputs }: Node, values: LayoutMap): Replacement | undefined {
   const [x] = inputs as [Tensor];
   const [output] = outputs as [Tensor];
   if (output.shape.length < 2 || x.shape[0] !== output.shape[0] || x.shape[1] !== output.shape[1]) return undefined;
-  return values.keep(output, rawReshape(values.blocked(x), values.formOf(output.shape)));
+  return values.keep(output, emitReshape(values.blocked(x), values.formOf(output.shape)));
 }
 
-function slicing({ inputs, outputs }: Node, values: Values, rewriter: Rewriter): Image | undefined {
+function slicing({ inputs, outputs }: Node, values: LayoutMap, rewriter: Rewriter): Replacement | undefined {
   const [x, ...rest] = inputs as Tensor[];
   const [output] = outputs as [Tensor];
   const numbers = rest.map((input) => rewriter.integers(input));
@@ -153,14 +157,14 @@ function slicing({ inputs, outputs }: Node, values: Values, rewriter: Rewriter):
 }
 
 /** Of what is not channels; or to channels last, where blocks only have to be brought side by side. */
-function transposition({ inputs, outputs, attributes }: Node, values: Values): Image | undefined {
+function transposition({ inputs, outputs, attributes }: Node, values: LayoutMap): Replacement | undefined {
   const [x] = inputs as [Tensor];
   const [output] = outputs as [Tensor];
   const order = attributes.perm as readonly number[];
   const rank = order.length;
-  if (order[0] === 0 && order[1] === 1) return values.keep(output, rawTranspose(values.blocked(x), [...order, rank]));
+  if (order[0] === 0 && order[1] === 1) return values.keep(output, emitTranspose(values.blocked(x), [...order, rank]));
   const isToLast = order.every((axis, i) => axis === (i === 0 ? 0 : i === rank - 1 ? 1 : i + 1));
   if (!isToLast) return undefined;
   const spaces = order.slice(1, -1);
-  return rawReshape(rawTranspose(values.blocked(x), [0, ...spaces, 1, rank]), output.shape);
+  return emitReshape(emitTranspose(values.blocked(x), [0, ...spaces, 1, rank]), output.shape);
 }

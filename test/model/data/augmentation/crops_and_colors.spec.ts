@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { augmentations, type Draw } from '../../../../model/data/augmentation';
-import { brightness, color, contrast } from '../../../../model/data/augmentation/colour';
+import { brightness, color, contrast } from '../../../../model/data/augmentation/color';
 import { randomRegion } from '../../../../model/data/augmentation/random_resized_crop';
 import { resized } from '../../../../model/data/images/resize';
 import type { ImageShape } from '../../../../model/data/dataset';
@@ -66,7 +66,7 @@ describe('random_resized_crop', () => {
   });
 });
 
-describe('colour_jitter', () => {
+describe('color_jitter', () => {
   it('changes brightness, contrast and saturation by factors about 1, in each order', () => {
     const options = { brightness: 0.4, contrast: 0.3, saturation: 0.2 };
     const orders = new Set<string>();
@@ -81,7 +81,7 @@ describe('colour_jitter', () => {
       const order = ['bcs', 'bsc', 'cbs', 'csb', 'sbc', 'scb'][draw.integer(6, 3)]!;
       orders.add(order);
       const expected = [...order].reduce<Uint8Array>((seen, name) => changes[name]!(seen), image);
-      const found = augmentations.colour_jitter!.apply!(image, shape, draw, options);
+      const found = augmentations.color_jitter!.apply!(image, shape, draw, options);
       expect(found).to.deep.equal(expected);
     }
     expect(orders.size).to.equal(6);
@@ -89,6 +89,6 @@ describe('colour_jitter', () => {
 
   it('leaves an image alone where all strengths are 0', () => {
     const options = { brightness: 0, contrast: 0, saturation: 0 };
-    expect(augmentations.colour_jitter!.apply!(image, shape, drawAt(3), options)).to.deep.equal(image);
+    expect(augmentations.color_jitter!.apply!(image, shape, drawAt(3), options)).to.deep.equal(image);
   });
 });

@@ -3,7 +3,7 @@ import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { NetOutputs } from './index';
 
-export class Taps {
+export class FeatureMaps {
   /** Names of the tensors that were asked for. */
   readonly asked = new Set<string>();
 
@@ -13,8 +13,8 @@ export class Taps {
     private readonly tensors: ReadonlyMap<string, () => Tensor>,
   ) {}
 
-  static of(owner: string, outputs: NetOutputs): Taps {
-    return new Taps(owner, new Map([...tensorsOf(outputs)].map(([name, tensor]) => [name, () => tensor])));
+  static of(owner: string, outputs: NetOutputs): FeatureMaps {
+    return new FeatureMaps(owner, new Map([...tensorsOf(outputs)].map(([name, tensor]) => [name, () => tensor])));
   }
 
   get names(): string[] {
@@ -36,16 +36,16 @@ export class Taps {
 
   /** (N, classes), before any softmax. */
   get logits(): Tensor {
-    return this.tap('logits');
+    return this.get('logits');
   }
 
   /** (N, features): the vector that the classifier sees. */
   get pooled(): Tensor {
-    return this.tap('pooled');
+    return this.get('pooled');
   }
 
   /** A tensor by name. One that is not there is a UserError that lists what is. */
-  tap(name: string): Tensor {
+  get(name: string): Tensor {
     const tensor = this.tensors.get(name);
     if (!tensor && this.hasOnlyLogits) throw new UserError(this.needOfMaps);
     if (!tensor) {
