@@ -142,6 +142,11 @@ export class RunDirectory {
     writeJson(this.file('metrics_val_last_weights.json'), summary(last));
   }
 
+  /** Saves the score of the best epoch on the test images: it tells that the run has ended. */
+  saveTestScore(score: Score, { epoch }: EpochRecord, selectedOn: string): void {
+    writeJson(this.file('metrics_test_best_weights.json'), { ...score, epoch, selected_on: selectedOn });
+  }
+
   /** Whether the test score of the best epoch is there, which a run writes at its end. */
   hasTestScore(history: readonly EpochRecord[]): boolean {
     const path = this.file('metrics_test_best_weights.json');

@@ -113,7 +113,7 @@ describe('the checkpoints of train.ts', function () {
     expect(new RunDirectory(path).readLast()!.position).to.deep.include({ epoch: 1, step: 3 });
     experiment(path, { ...tiny, checkpoint_every: '1h' });
     const { stdout } = await trainHere(['--model_dir', path]);
-    expect(stdout).to.contain('\nGoing on after epoch 1, step 3\n');
+    expect(stdout).to.contain('\nResuming after epoch 1, step 3\n');
     expect(results(path)['metrics.jsonl']).to.equal(results(undisturbed)['metrics.jsonl']);
     expect(results(path)['best.safetensors']).to.equal(results(undisturbed)['best.safetensors']);
   });

@@ -67,7 +67,7 @@ describe('a run of train.ts on a folder of images', function () {
     expect(second.epoch).to.be.below(8);
 
     loseCache();
-    expect(await finish(killed)).to.contain(`\nGoing on after epoch ${second.epoch}, step 0\n`);
+    expect(await finish(killed)).to.contain(`\nResuming after epoch ${second.epoch}, step 0\n`);
     expect(results(killed)).to.deep.equal(results(whole));
   });
 });

@@ -99,7 +99,7 @@ describe('a process of train.ts', function () {
     const path = directory('terminated');
     const { exitCode, stdout } = await start(path, { after: 'Epoch 2/', ms: 0 }, ['SIGTERM']);
     expect(exitCode).to.equal(143);
-    expect(stdout).to.match(/\nInterrupted in epoch \d+ after step \d+; the same command goes on from there\n$/);
+    expect(stdout).to.match(/\nInterrupted in epoch \d+ after step \d+; run the same command to resume\n$/);
     await finish(path);
   });
 
@@ -107,7 +107,7 @@ describe('a process of train.ts', function () {
     const path = directory('hung_up');
     const { exitCode, stdout } = await start(path, { after: 'Epoch 2/', ms: 0 }, ['SIGHUP', 'SIGHUP']);
     expect(exitCode).to.equal(129);
-    expect(stdout).to.match(/\nInterrupted in epoch \d+ after step \d+; the same command goes on from there\n$/);
+    expect(stdout).to.match(/\nInterrupted in epoch \d+ after step \d+; run the same command to resume\n$/);
     await finish(path);
   });
 
@@ -179,7 +179,7 @@ describe('a process of train.ts', function () {
       mount('-o', 'remount,rw,size=100m');
       const last = await start(path);
       expect([last.exitCode, last.stderr].join()).to.equal('0,');
-      expect(last.stdout).to.contain('\nGoing on after epoch 2, step 0\n');
+      expect(last.stdout).to.contain('\nResuming after epoch 2, step 0\n');
       expect(results(path)).to.deep.equal(results(other));
     } finally {
       execFileSync('umount', [mounted]);

@@ -89,7 +89,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
     it('names the first operator with --debug_nan, from the checkpoint on', async () => {
       const { message, stdout } = await fail(join(scratch, 'stopped'), '--debug_nan');
       expect(message).to.contain(line);
-      expect(stdout).to.contain('\nGoing on after epoch 1, step 0\n');
+      expect(stdout).to.contain('\nResuming after epoch 1, step 0\n');
       expect(stdout).to.match(
         /\nLog in layer "head" \(node head\/Log#\d+\) made 1 of 1 values that are not finite; its inputs: argument from 0 to 0\n$/,
       );
@@ -97,7 +97,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
 
     it('goes on where on_nan changes, to what a run ends with that had it from the start', async () => {
       const path = troubled('stopped', [9], { on_nan: 'skip' });
-      expect(await finish(path)).to.contain('\nGoing on after epoch 1, step 0\n');
+      expect(await finish(path)).to.contain('\nResuming after epoch 1, step 0\n');
       const other = troubled('skipped_once', [9], { on_nan: 'skip' });
       await finish(other);
       expect(results(path)['best.safetensors']).to.equal(results(other)['best.safetensors']);

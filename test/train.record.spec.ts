@@ -124,7 +124,7 @@ describe('what a run records', function () {
     const path = directory('written_out');
     await finish('--model_dir', path);
     experiment(path, { ...quick, num_epochs: 3, alpha: 0.9, accumulate: 1, on_nan: 'stop' });
-    expect(await finish('--model_dir', path)).to.contain('Going on after epoch 2');
+    expect(await finish('--model_dir', path)).to.contain('Resuming after epoch 2');
   });
 
   describe('says what is given and not used', () => {
@@ -211,7 +211,7 @@ describe('what a run records', function () {
       await finish('--model_dir', trained(join(scratch, 'whole'), 3));
       await finish('--model_dir', trained(join(scratch, 'before'), 1));
       renameSync(join(scratch, 'before'), join(scratch, 'moved'));
-      expect(await finish('--model_dir', trained(join(scratch, 'moved'), 3))).to.contain('Going on after epoch 1');
+      expect(await finish('--model_dir', trained(join(scratch, 'moved'), 3))).to.contain('Resuming after epoch 1');
       const bits = (name: string) => {
         const { 'last.safetensors': last, ...rest } = results(join(scratch, name, 'run'));
         expect(last).to.be.a('string');

@@ -113,7 +113,7 @@ describe('train.ts --repeat', function () {
     expect(stdout).not.to.contain(' beside ');
     process.exitCode = undefined;
     const rest = await finish('--repeat', path);
-    expect(rest).to.contain('\nGoing on after epoch 1, step 2\n');
+    expect(rest).to.contain('\nResuming after epoch 1, step 2\n');
     expect(compared(rest)).to.deep.equal(SAME);
     expect(existsSync(join(path, 'again_2'))).to.equal(false);
   });
@@ -140,7 +140,7 @@ describe('train.ts --repeat', function () {
     writeSafetensors(weights, tensors);
     const { stdout, error } = await fail('--repeat', directory);
     expect(compared(stdout)[0]).to.match(/^Different: files\.teacher\.sha256 is \w{64}, was \w{64}$/);
-    expect(messageOf(error)).to.match(/again_2: came out otherwise than .*taught$/);
+    expect(messageOf(error)).to.match(/again_2: results differ from .*taught$/);
   });
 
   it('trains all stages again', async () => {

@@ -70,15 +70,16 @@ describe('a run of train.ts', function () {
     ] as const) {
       const { exitCode, stdout } = await start(path, args, { after, signal: 'SIGINT' });
       expect(exitCode).to.equal(130);
-      const [, epoch, step] =
-        /\nInterrupted in epoch (\d+) after step (\d+); the same command goes on from there\n$/.exec(stdout)!;
+      const [, epoch, step] = /\nInterrupted in epoch (\d+) after step (\d+); run the same command to resume\n$/.exec(
+        stdout,
+      )!;
       const { position } = new RunDirectory(path).readLast()!;
       expect(position.epoch, 'finished epochs').to.equal(Number(epoch) - 1);
       expect(position.step).to.equal(Number(step)).and.be.greaterThan(0);
       expect(lockState(path)).to.equal('free');
     }
     const { position } = new RunDirectory(path).readLast()!;
-    expect(await finish(path)).to.contain(`\nGoing on after epoch ${position.epoch}, step ${position.step}\n`);
+    expect(await finish(path)).to.contain(`\nResuming after epoch ${position.epoch}, step ${position.step}\n`);
     expectSameResults(path);
   });
 
@@ -88,7 +89,7 @@ describe('a run of train.ts', function () {
     expect(lockState(path)).to.equal('stale');
     const { position } = new RunDirectory(path).readLast()!;
     expect(position.epoch).to.be.at.least(2);
-    expect(await finish(path)).to.contain(`\nGoing on after epoch ${position.epoch}, step 0\n`);
+    expect(await finish(path)).to.contain(`\nResuming after epoch ${position.epoch}, step 0\n`);
     expectSameResults(path);
   });
 
@@ -104,7 +105,7 @@ describe('a run of train.ts', function () {
   it('that is finished says so and touches nothing', async () => {
     const before = snapshot(uninterrupted);
     expect(await finish(uninterrupted)).to.equal(
-      `${uninterrupted}: finished after ${epochs} epochs; raise "num_epochs" to go on\n`,
+      `${uninterrupted}: finished after ${epochs} epochs; raise "num_epochs" to train longer\n`,
     );
     expect(snapshot(uninterrupted)).to.deep.equal(before);
   });
@@ -134,7 +135,7 @@ describe('a run of train.ts', function () {
     await finish(path);
     expect(Object.keys(results(path))).to.include('metrics_test_best_weights.json');
     directory('raised');
-    expect(await finish(path)).to.contain('\nGoing on after epoch 2, step 0\n');
+    expect(await finish(path)).to.contain('\nResuming after epoch 2, step 0\n');
     expectSameResults(path);
   });
 
@@ -164,7 +165,7 @@ describe('a run of train.ts', function () {
     expect(parametersIn(uninterrupted)).to.have.length(18);
     for (const aside of ['before_1', 'before_2']) {
       const said = await finish(path, '--restore_file', 'best');
-      expect(said).to.match(/\nRestoring parameters from best\n(Teacher [^\n]*\n)?Epoch 1\/1\n/);
+      expect(said).to.match(/\nRestoring parameters from [^\n]*best.safetensors\n(Teacher [^\n]*\n)?Epoch 1\/1\n/);
       expect(existsSync(join(path, aside, 'best.safetensors'))).to.equal(true);
       expect(parametersIn(path)).to.deep.equal(parametersIn(uninterrupted));
     }
@@ -184,7 +185,7 @@ describe('a run of train.ts', function () {
     cpSync(uninterrupted, path, { recursive: true });
     const { exitCode, stdout } = await start(path, ['--fresh'], { after: 'Epoch 2/', signal: 'SIGINT' });
     expect(exitCode).to.equal(130);
-    expect(stdout).to.match(/; --restore_file last goes on from there\n$/);
+    expect(stdout).to.match(/; run with --restore_file last to resume\n$/);
     await finish(path, '--restore_file', 'last');
     expectSameResults(path);
   });

@@ -43,7 +43,7 @@ describe('a run in stages', function () {
     const before = snapshot(whole);
     const { exitCode, stdout } = await start(whole);
     expect(exitCode).to.equal(0);
-    const line = (path: string) => `${path}: finished after 2 epochs; raise "num_epochs" to go on\n`;
+    const line = (path: string) => `${path}: finished after 2 epochs; raise "num_epochs" to train longer\n`;
     expect(stdout).to.equal(line(stage(whole)) + line(whole));
     expect(snapshot(whole)).to.deep.equal(before);
   });
@@ -55,7 +55,7 @@ describe('a run in stages', function () {
     expect(existsSync(join(path, 'last.safetensors'))).to.equal(false);
     const { exitCode: code, stdout } = await start(path);
     expect(code).to.equal(0);
-    expect(stdout).to.match(/\nGoing on after epoch 1, step \d\n/);
+    expect(stdout).to.match(/\nResuming after epoch 1, step \d\n/);
     expect(ended(path)).to.deep.equal([8, 8]);
     expect(results(path)).to.deep.equal(results(whole));
     expect(results(stage(path))).to.deep.equal(results(stage(whole)));

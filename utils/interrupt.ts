@@ -24,7 +24,7 @@ export function onInterrupt(
     if (interrupt.requested) return;
     interrupt.requested = true;
     interrupt.exitCode = exitCode;
-    announce('Saving; once more ends at once.');
+    announce('Saving; press Ctrl-C again to quit at once.');
   });
   return interrupt;
 }

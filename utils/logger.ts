@@ -52,3 +52,23 @@ export function formatMetrics(metrics: Record<string, number>): string {
     .map(([name, value]) => `${name}: ${value.toFixed(3).padStart(5)}`)
     .join(' ; ');
 }
+
+/** Keeps lines back until there is a log that takes them: `open` hands them over, and later ones go straight through. */
+export function deferredLog(): {
+  readonly lines: readonly (readonly [level: 'info' | 'warn', line: string])[];
+  readonly say: (level: 'info' | 'warn', line: string) => void;
+  readonly open: (log: Log) => void;
+} {
+  const lines: ['info' | 'warn', string][] = [];
+  let opened: Log | undefined;
+  return {
+    lines,
+    say(level, line) {
+      if (opened) opened[level](line);
+      else lines.push([level, line]);
+    },
+    open(log) {
+      opened = log;
+    },
+  };
+}

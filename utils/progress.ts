@@ -90,3 +90,13 @@ export function formatDuration(seconds: number): string {
   const minutes = `${digits(Math.floor(whole / 60) % 60)}:${digits(whole % 60)}`;
   return whole < 3600 ? minutes : `${Math.floor(whole / 3600)}:${minutes}`;
 }
+
+/** A bar whose total is known with its first update, and drawn from then on. */
+export function lazyProgressBar(): (done: number, total: number | undefined, unit: string) => void {
+  let bar: ProgressBar | undefined;
+  return (done, total = 0, unit) => {
+    bar ??= progressBar(total, unit);
+    bar.update(done);
+    if (done >= total) bar.stop();
+  };
+}

@@ -7,10 +7,11 @@ import { isObject } from '../../utils/json';
 import { digestOfFile } from '../../runs/provenance';
 import { RunDirectory } from '../../runs/run_directory';
 import { mostThreads } from '../../utils/threads';
+import { compareRuns, comparisonInWords } from './compare';
 import { located } from './own_paths';
 import { plansIn, type Plan } from './plans';
 
-export interface Repetition {
+interface Repetition {
   /** The run, and the directory in which it is trained once more; absolute paths. */
   readonly original: string;
   readonly directory: string;
@@ -50,6 +51,28 @@ export function planRepetition(path: string, target: string | undefined): Repeti
   const hasBegun = isThere(join(directory, 'last.safetensors'));
   const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(run, origin, known);
   return { original: run.path, directory, cwd: known, startsFrom, plans: plansIn(run.facts()) };
+}
+
+/**
+ * Trains the run in `path` once more and prints how it compares; a UserError where results differ for no reason in the
+ * surroundings. `trainAll` trains a directory from its plans, and from weights where the run began with some; it tells whether
+ * that came to its end.
+ */
+export async function reproduce(
+  path: string,
+  { model_dir: target, fresh, restore_file: file }: { model_dir?: string; restore_file?: string; fresh: boolean },
+  trainAll: (directory: string, plans: readonly Plan[] | undefined, weights: string | undefined) => Promise<boolean>,
+): Promise<void> {
+  if (fresh || file !== undefined)
+    throw new UserError('--repeat begins as the run did: give neither --fresh nor --restore_file', 2);
+  const { original, directory, cwd, startsFrom, plans } = planRepetition(path, target);
+  process.chdir(cwd);
+  if (!(await trainAll(directory, plans, startsFrom))) return;
+  const comparison = compareRuns(new RunDirectory(original), new RunDirectory(directory));
+  process.stdout.write(`${directory} beside ${original}:\n${comparisonInWords(comparison).join('\n')}\n`);
+  const { isSame, isNear, surroundings } = comparison;
+  if (isSame || (isNear && surroundings.length > 0)) return;
+  throw new UserError(`${directory}: results differ from ${original}`);
 }
 
 /** The folder of a repetition that is not finished, or else the next one. */

@@ -1,5 +1,5 @@
 /** Early stopping (Prechelt 1998), a function of the epochs so far. */
-import type { EarlyStopping } from '../experiment/params';
+import type { EarlyStopping, Params } from '../experiment/params';
 import type { EpochRecord } from '../../runs/run_directory';
 
 /**
@@ -21,4 +21,12 @@ export function isStopped(
     }
   }
   return false;
+}
+
+/** Whether training ends after these epochs: all that are planned are done, or it is stopped early. */
+export function isOver(
+  history: readonly Pick<EpochRecord, 'val'>[],
+  { num_epochs: epochs, early_stopping: stopping }: Pick<Params, 'num_epochs' | 'early_stopping'>,
+): boolean {
+  return history.length >= epochs || (stopping !== undefined && isStopped(history, stopping));
 }

@@ -32,16 +32,20 @@ export interface NanGuardOptions {
   /** Batches of an epoch, and of an optimizer step. */
   readonly batches: number;
   readonly accumulate: number;
-  readonly log: Log;
+  readonly log: Pick<Log, 'warn' | 'error'>;
+  /** In front of the message of the error that ends a run. */
+  readonly source: string;
+  /** Is told why the run ends. */
+  readonly onStop?: (why: string) => void;
 }
 
-type MomentOfStep = Omit<StepContext, 'seed'>;
+type Context = Omit<StepContext, 'seed'>;
 
 /** What an epoch cannot go on from. */
 interface Failure {
   /** Epoch, step, learning rate and what is not finite. */
   readonly line: string;
-  readonly at?: { readonly batch: Batch; readonly moment: MomentOfStep };
+  readonly at?: { readonly batch: Batch; readonly context: Context };
 }
 
 export class NanGuard {
@@ -102,16 +106,16 @@ export class NanGuard {
   }
 
   /** One step; undefined where it was left out, or where `isHalted` tells that the epoch cannot go on. */
-  async step(batch: Batch, moment: MomentOfStep): Promise<Results | undefined> {
-    const { micro } = moment;
+  async step(batch: Batch, context: Context): Promise<Results | undefined> {
+    const { micro } = context;
     if (micro && micro.update === this.trouble.update) return undefined;
     try {
-      const results = await this.trainer.step(batch, moment);
+      const results = await this.trainer.step(batch, context);
       if (!micro || micro.isLast) this.trouble = { ...this.trouble, inARow: 0 };
       return results;
     } catch (error) {
       if (!(error instanceof NonFiniteStep)) throw error;
-      this.leaveOut(error.message, batch, moment);
+      this.leaveOut(error.message, batch, context);
       return undefined;
     }
   }
@@ -123,13 +127,13 @@ export class NanGuard {
   }
 
   /**
-   * Where an epoch cannot go on: goes back to its beginning, or logs how large weights and activations are, calls `end` and
-   * throws a UserError, each with one line that says why; that of the error begins with `source`.
+   * After an epoch that cannot go on: goes back to its beginning, or logs how large weights and activations are and throws a
+   * UserError with one line that says why.
    */
-  async recover(source: string, end: (why: string) => void): Promise<void> {
+  async recover(): Promise<void> {
     const { line, at } = this.failure!;
     this.failure = undefined;
-    const { log } = this.options;
+    const { log, source, onStop } = this.options;
     const { restored } = this.trouble;
     if (this.policy === 'restore' && this.start && restored < MOST_RESTORED) {
       log.warn(
@@ -141,7 +145,7 @@ export class NanGuard {
     }
     const why = `${line}${this.limit()}`;
     for (const text of await this.diagnosis(at)) log.error(text);
-    end(why);
+    onStop?.(why);
     throw new UserError(`${source}: ${why}; the checkpoints are untouched`);
   }
 
@@ -149,16 +153,16 @@ export class NanGuard {
     return this.options.debug ? 'stop' : this.options.policy;
   }
 
-  private leaveOut(problem: string, batch: Batch, moment: MomentOfStep): void {
+  private leaveOut(problem: string, batch: Batch, context: Context): void {
     const { batches, accumulate, log } = this.options;
-    const { epoch, step, learningRate, micro } = moment;
+    const { epoch, step, learningRate, micro } = context;
     const { skipped, inARow, restored } = this.trouble;
     const place = `epoch ${epoch}, step ${step - (epoch - 1) * batches} of ${batches}, learning rate ${learningRate}`;
     const line = `${place}: ${problem}`;
     const most = Math.min(MOST_SKIPPED, Math.ceil(batches / accumulate));
     this.trouble = { skipped: skipped + 1, inARow: inARow + 1, restored, ...(micro && { update: micro.update }) };
     if (this.policy === 'skip' && inARow + 1 < most) log.warn(`${line}; it is left out`);
-    else this.failure = { line, at: { batch, moment } };
+    else this.failure = { line, at: { batch, context } };
   }
 
   /** Why a run that may skip or go back does not. */
@@ -175,9 +179,9 @@ export class NanGuard {
     const weights = trainer.state.arrays();
     if (!at) return layerTable(weights).split('\n');
     try {
-      const lines = layerTable(weights, await trainer.inspect(at.batch, at.moment, layerOutputs)).split('\n');
+      const lines = layerTable(weights, await trainer.inspect(at.batch, at.context, layerOutputs)).split('\n');
       if (!this.options.debug) return lines;
-      return [...lines, firstNonFinite(await trainer.inspect(at.batch, at.moment, allOutputs))];
+      return [...lines, firstNonFinite(await trainer.inspect(at.batch, at.context, allOutputs))];
     } catch (error) {
       return [...layerTable(weights).split('\n'), `The step could not be looked into: ${messageOf(error)}`];
     }

@@ -26,6 +26,8 @@ export interface TrainerOptions extends Omit<TrainingOptions, 'batchSize' | 'tea
   readonly precision?: Precision | undefined;
   /** Has ONNX Runtime write its profile of the steps beside this path prefix, when they are released. */
   readonly profile?: string;
+  /** Only steps of this kind, of a method with several. */
+  readonly phase?: string | undefined;
   /** Whether an optimizer step may have several micro-batches. */
   readonly accumulates?: boolean;
 }
@@ -74,7 +76,9 @@ export class Trainer {
 
   /** Builds the graphs of steps on batches of these sizes. Nothing is compiled before its first step. */
   static create(model: Model, batchSizes: readonly number[], options: TrainerOptions): Trainer {
-    const phases = phasesOf(options.methods);
+    const all = phasesOf(options.methods);
+    const { phase: only } = options;
+    const phases = only === undefined ? all : all.filter((phase) => phase?.name === only);
     const builders = new Map<Graph, () => Graph>();
     const graphsOf = (batchSize: number) => (phase?: Phase) => {
       const build = (accumulation?: 'add' | 'apply') => {

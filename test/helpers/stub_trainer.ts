@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
     process.on(signal, () => {
       if (behavior === 'hang_hard') return;
-      process.stderr.write('\nSaving; once more ends at once.\n');
+      process.stderr.write('\nSaving; press Ctrl-C again to quit at once.\n');
       if (existsSync(directory)) save();
       lock.release();
       process.exit(code);

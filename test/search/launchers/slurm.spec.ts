@@ -112,7 +112,7 @@ describe('a search on Slurm', function () {
     await until(() => inState('SUSPENDED').length === 1);
     search.kill('SIGINT');
     const { exitCode, stdout, stderr } = await end;
-    expect([exitCode, stderr]).to.deep.equal([130, '\nSaving; once more ends at once.\n']);
+    expect([exitCode, stderr]).to.deep.equal([130, '\nSaving; press Ctrl-C again to quit at once.\n']);
     expect(stdout).to.match(/Slurm job \d+ is suspended and takes no signal: it is cancelled/);
     expect(stdout).to.include(`${join(directory, suspended)}: Slurm job`);
     expect(slurm('squeue', '-h', '-n', 'alpha_0.1,alpha_0.2,alpha_0.3')).to.equal('');
@@ -150,7 +150,7 @@ describe('a search on Slurm', function () {
     await until(() => existsSync(join(child, 'last.safetensors')));
     slurm('scancel', jobOf(child));
     const { stdout } = await end;
-    expect(readFileSync(join(child, 'launcher.log'), 'utf8')).to.include('Saving; once more ends at once.');
+    expect(readFileSync(join(child, 'launcher.log'), 'utf8')).to.include('Saving; press Ctrl-C again to quit at once.');
     expect(stdout).to.match(/alpha_0\.5: failed: Slurm job \d+: CANCELLED/);
   });
 

@@ -1,0 +1,125 @@
+/** Where a run begins: at its last checkpoint, at weights from elsewhere, or anew; and what must not have changed since. */
+import type { State } from '../../engine/session';
+import { matchStateDict } from '../../formats/checkpoints';
+import type { NamedArrays } from '../../formats/ndarray';
+import { START, type FoundCheckpoint, type Position, type RunDirectory } from '../../runs/run_directory';
+import { UserError } from '../../utils/errors';
+import type { Model } from '../nets/model';
+import { statesIn } from '../training/nan_guard';
+import { checkpointPath, initialFile, initialWeights, loadWeights, normalizationNotice } from './experiment';
+import { changedInputs, isPathKey, type Ingredients } from './inputs';
+import { changedKeys, type Params } from './params';
+import { withImplied } from './resolved';
+import type { Setup } from './setup';
+
+/** A checkpoint, and the params that its run was trained with. */
+type Found = FoundCheckpoint & { readonly params: Params };
+
+export interface Start {
+  /** The checkpoint that the run goes on from. */
+  readonly last: Found | undefined;
+  /** The file of the weights that a new run begins with, where `--restore_file` names one. */
+  readonly weights: string | undefined;
+  readonly position: Position;
+  /** Keys of params.json whose paths have changed since the run began. */
+  readonly moved: readonly string[];
+}
+
+/** Keys that may have another value when a run goes on: they change nothing of what was done. */
+const mayChange = [
+  'num_epochs',
+  'device',
+  'on_nan',
+  'checkpoint_every',
+  'teacher_cache_gigabytes',
+  'dataset.cache',
+  'dataset.cache_gigabytes',
+];
+
+const OR_FRESH = 'or start over with --fresh, which keeps the old results aside';
+
+/**
+ * A run goes on from its last checkpoint, unless `--fresh` starts it over or `--restore_file` names weights. A UserError where
+ * params have changed since, or where there is nothing to go on from.
+ */
+export function startOf(
+  run: RunDirectory,
+  params: Params,
+  { restore_file: file, fresh }: { readonly restore_file: string | undefined; readonly fresh: boolean },
+): Start {
+  const isElsewhere = file !== undefined && file !== 'last';
+  const last = fresh || isElsewhere ? undefined : (run.readLast() as Found | undefined);
+  if (file === 'last' && !last) throw new UserError(`${run.file('last.safetensors')}: no such file`);
+  const moved = last ? refuseChanges(run, last, params) : [];
+  return {
+    last,
+    weights: isElsewhere ? checkpointPath(run, file) : undefined,
+    position: last?.position ?? START,
+    moved,
+  };
+}
+
+/** Refuses to go on with other images or another teacher. */
+export function refuseOtherInputs(run: RunDirectory, { last, moved }: Start, inputs: Ingredients): void {
+  const lines = last ? changedInputs(run.facts(), inputs, moved) : [];
+  if (lines.length === 0) return;
+  throw new UserError(`${run.path}: ${lines.join('; ')}; bring back what was there to go on, ${OR_FRESH}`);
+}
+
+/**
+ * Gives a trainer the state to begin with. Returns that at the beginning of the epoch under way, where the checkpoint has it.
+ * `given` are the params as they are written, without the paths of this directory.
+ */
+export async function loadStart(
+  run: RunDirectory,
+  { last, weights }: Start,
+  { trainer, model, dataset, params }: Setup,
+  given: Params,
+  log: (line: string) => void,
+): Promise<NamedArrays | undefined> {
+  const { specs } = trainer.state;
+  if (last) {
+    const { state, start } = statesIn(last.tensors);
+    trainer.loadState(matchStateDict(last.path, state, specs));
+    return start && matchStateDict(last.path, start, specs);
+  }
+  const { init } = params;
+  const state = await startingState(weights, init, model, specs, log);
+  // A stage before this run was fed the same images.
+  const isOwn = init?.checkpoint !== given.init?.checkpoint;
+  const file = weights ?? (init && !isOwn ? initialFile(init.checkpoint) : undefined);
+  const notice = file === undefined ? undefined : normalizationNotice(file, run, given, dataset);
+  if (notice !== undefined) log(notice);
+  if (state) trainer.loadState(state);
+  return undefined;
+}
+
+async function startingState(
+  weights: string | undefined,
+  init: Params['init'],
+  model: Model,
+  specs: State['specs'],
+  log: (line: string) => void,
+): Promise<NamedArrays | undefined> {
+  if (weights !== undefined) return loadWeights(weights, model, log);
+  return init && initialWeights(init, model, specs, log);
+}
+
+/** Refuses to go on with other parameters than those of the checkpoint; returns the keys whose paths have changed. */
+function refuseChanges(run: RunDirectory, last: Found, params: Params): string[] {
+  const different = changedKeys(withImplied(last.params), withImplied(params));
+  const changed = different.filter((key) => !mayChange.includes(key) && !isPathKey(key));
+  if (changed.length > 0) {
+    const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
+    throw new UserError(
+      `${run.file('params.json')}: ${values.join(', ')} changed since the run began; ` +
+        `set the old value to go on, ${OR_FRESH}`,
+    );
+  }
+  return different.filter(isPathKey);
+}
+
+function show(params: Params, path: string): string {
+  const value = path.split('.').reduce<unknown>((object, key) => (object as Record<string, unknown>)?.[key], params);
+  return JSON.stringify(value) ?? 'absent';
+}

@@ -1,0 +1,160 @@
+/** An experiment resolved once: device, images, student, teacher and the compiled training step, from its params. */
+import { join } from 'node:path';
+import { openDevice, type Device } from '../../engine/backends/index';
+import type { NamedArrays } from '../../formats/ndarray';
+import type { Predictions } from '../../runs/predictions';
+import { threadsWarning } from '../../utils/threads';
+import { counted } from '../../utils/words';
+import { loadDataset, type LoadProgress } from '../data/index';
+import { loadBatches, type Batch } from '../data/loader';
+import type { Dataset, Split } from '../data/dataset';
+import { Evaluator, type Metrics } from '../evaluation/evaluator';
+import { partitionOf, predictLogits, validationImages } from '../evaluation/predict';
+import type { Model } from '../nets/model';
+import { reportAgreement } from '../teachers/agreement';
+import { loadTeacher, type Teacher } from '../teachers/index';
+import { teacherCacheOf, type TeacherCache } from '../teachers/teacher_cache';
+import { Trainer } from '../training/trainer';
+import { needsTeacher, studentOf } from './experiment';
+import { located } from './own_paths';
+import type { Params } from './params';
+import { ofFile, trainingConfig } from './training_config';
+
+export interface SetUpOptions {
+  /** The directory of the experiment. */
+  readonly directory: string;
+  /** In place of that of the params. */
+  readonly device?: Device | undefined;
+  /** Where the teacher's outputs are kept: one that runs share, or this run's own. */
+  readonly cache?: { readonly shared: string | undefined; readonly own: string };
+  readonly onLoading?: LoadProgress;
+  readonly log: (level: 'info' | 'warn', line: string) => void;
+  /** Profiles steps of one kind: ONNX Runtime writes into this folder. */
+  readonly profile?: { readonly folder: string; readonly phase: string | undefined };
+}
+
+export interface Setup {
+  /** The params, with the paths of this directory. */
+  readonly params: Params;
+  readonly device: Awaited<ReturnType<typeof openDevice>>;
+  readonly dataset: Dataset;
+  /** Images of the training set that are trained on, and those that are validated on. */
+  readonly train: Uint32Array;
+  readonly validation: { readonly split: Split; readonly indices: Uint32Array };
+  readonly model: Model;
+  readonly teacher: Teacher | undefined;
+  readonly cache: TeacherCache | undefined;
+  readonly trainer: Trainer;
+  readonly batchSize: number;
+  readonly stepsPerEpoch: number;
+  /** The batches of an epoch, which counts from 1, without the first `start` ones. */
+  readonly batches: (epoch: number, start: number) => AsyncGenerator<Batch>;
+}
+
+/** Opens and builds all that training needs; nothing is written. Errors are UserErrors that name params.json. */
+export async function setUp(given: Params, options: SetUpOptions): Promise<Setup> {
+  const { directory, log, profile } = options;
+  const source = join(directory, 'params.json');
+  const params = located(given, directory);
+  const { threads, seed } = params;
+  const device = await openDevice(options.device ?? params.device ?? 'auto', params.precision);
+  const { backend, precision } = device;
+  const warning = threadsWarning(`${source}: "threads"`, threads);
+  if (warning !== undefined) log('warn', warning);
+
+  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset }, options.onLoading);
+  const model = studentOf(params, dataset);
+  const parts = partitionOf(params, dataset);
+  const validation = validationImages(params, dataset, parts);
+  const { length: examples } = parts.train;
+  if (params.batch_size > examples) {
+    log('warn', `"batch_size" is ${params.batch_size}: a step takes all of the ${counted(examples, 'image')}`);
+  }
+
+  const cache = options.cache && teacherCacheOf(params, { ...options.cache, device: backend.name, log });
+  const context = { threads, backend, cache, log, ...(profile && { profile: join(profile.folder, 'teacher') }) };
+  const teacher =
+    needsTeacher(params) && params.teacher !== 'none'
+      ? await loadTeacher(params.teacher, model, dataset, context)
+      : undefined;
+
+  // One step for full batches, and one for a smaller last batch.
+  const batchSize = Math.min(params.batch_size, examples);
+  const remainder = examples % batchSize;
+  const config = trainingConfig(params, model, dataset, parts.train, source);
+  const trainer = ofFile(source, () =>
+    Trainer.create(model, [batchSize, ...(remainder > 0 ? [remainder] : [])], {
+      ...config.step,
+      teacher,
+      backend,
+      precision,
+      ...(profile && { profile: join(profile.folder, 'step'), phase: profile.phase }),
+    }),
+  );
+  const { teacher_views: looks } = params;
+  return {
+    params,
+    device,
+    dataset,
+    train: parts.train,
+    validation,
+    model,
+    teacher,
+    cache,
+    trainer,
+    batchSize,
+    stepsPerEpoch: Math.ceil(examples / batchSize),
+    batches: (epoch, start) =>
+      loadBatches(config.split, config.examples(epoch), {
+        shape: dataset.shape,
+        batchSize,
+        seed,
+        epoch,
+        looksOf: looks === undefined ? epoch : ((epoch - 1) % looks) + 1,
+        shuffle: true,
+        augment: config.augment,
+        views: trainer.views,
+        start,
+        ahead: params.num_workers,
+      }),
+  };
+}
+
+/** The metrics of weights of the student, and what they predict; the distance to a teacher's logits where these are given. */
+export async function assess(
+  { model, params, device }: Setup,
+  weights: NamedArrays,
+  { split, indices }: Setup['validation'],
+  teacherLogits?: Float32Array,
+): Promise<{ metrics: Metrics; predictions: Predictions }> {
+  const evaluator = await Evaluator.create(model, weights, params.threads, device.backend);
+  try {
+    return await evaluator.assess(split, indices, teacherLogits);
+  } finally {
+    await evaluator.release();
+  }
+}
+
+/**
+ * The teacher's logits on the validation images, where it can be asked for them: cached logits are known of training images
+ * only. Logs how often it agrees with the labels.
+ */
+export async function askTeacher(
+  { teacher, dataset, train, validation }: Setup,
+  params: Params,
+  log: SetUpOptions['log'],
+): Promise<Float32Array | undefined> {
+  if (!teacher) return undefined;
+  const isCached = [params.teacher].flat().some((one) => typeof one === 'object' && 'logits' in one);
+  const isKnown = !isCached || validation.split !== dataset.test;
+  const { split, indices } = validation;
+  const logits = isKnown ? await predictLogits(teacher, split, indices, dataset) : undefined;
+  await reportAgreement(
+    params,
+    teacher,
+    dataset,
+    { validation, train: { split: dataset.train, indices: train }, logits },
+    log,
+  );
+  return logits;
+}

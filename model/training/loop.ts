@@ -1,0 +1,127 @@
+/**
+ * The training loop: epochs of steps with a validation after each. What is kept, shown or decided along the way is up to
+ * hooks, so that train.ts, the code API and the profiler train by the same loop.
+ */
+import type { Predictions } from '../../runs/predictions';
+import { bestRecord, START, type EpochRecord, type Position } from '../../runs/run_directory';
+import { lookingAhead, type Batch } from '../data/loader';
+import type { Metrics } from '../evaluation/evaluator';
+import { microBatch } from './gradient_accumulation';
+import { epochMetrics, updateMeters } from './meters';
+import type { NanGuard } from './nan_guard';
+import type { Progress } from './schedules';
+import type { Trainer } from './trainer';
+
+/** A training step that has just been done. */
+export interface StepReport {
+  /** Epoch, and step within it; both count from 1. */
+  readonly epoch: number;
+  readonly step: number;
+  /** Steps since the training began. */
+  readonly globalStep: number;
+  readonly learningRate: number;
+  /** Means over the examples of the epoch so far: accuracy, loss, and the parts of the loss. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** What a checkpoint needs besides tensors. */
+  readonly position: Position;
+}
+
+/** An epoch that has just been validated. */
+export interface EpochReport {
+  readonly record: EpochRecord;
+  /** Whether its validation accuracy is the best so far. */
+  readonly isBest: boolean;
+  readonly predictions: Predictions | undefined;
+  readonly position: Position;
+}
+
+export interface FitHooks {
+  onEpochStart?(epoch: number): void;
+  /** `'stop'` leaves the loop after this step. */
+  onStep?(report: StepReport): void | 'stop' | Promise<void | 'stop'>;
+  /** The steps of an epoch are over, before it is validated; also where the loop is left, or an epoch cannot go on. */
+  onStepsEnd?(): void;
+  onEpochEnd?(report: EpochReport): void | Promise<void>;
+}
+
+export interface FitOptions {
+  readonly trainer: Trainer;
+  readonly guard: NanGuard;
+  /** The batches of an epoch, which counts from 1, without the first `start` ones. */
+  readonly batches: (epoch: number, start: number) => AsyncGenerator<Batch>;
+  /** Examples of an epoch, and of a batch; the last batch of an epoch may be smaller. */
+  readonly examples: number;
+  readonly batchSize: number;
+  /** Batches of an optimizer step. */
+  readonly accumulate: number;
+  /** The learning rate of an epoch. */
+  learningRate(progress: Progress): number;
+  /** Epochs that are planned; where that has changed along the way, at each step, which counts from 1. */
+  readonly epochs: number;
+  readonly plannedEpochs?: (globalStep: number) => number;
+  /** Whether training ends after these epochs. */
+  isOver(history: readonly EpochRecord[]): boolean;
+  /** The metrics of the epoch on the validation images. */
+  validate(): Promise<{ readonly metrics: Metrics; readonly predictions?: Predictions }>;
+  /** Where training goes on from; its beginning by default. */
+  readonly position?: Position;
+  readonly hooks?: FitHooks;
+}
+
+/** Trains until `isOver`, or until a hook stops it. Returns where training stands, and whether it is over. */
+export async function fit(options: FitOptions): Promise<{ position: Position; isOver: boolean }> {
+  const { trainer, guard, examples, batchSize, epochs, plannedEpochs = () => epochs } = options;
+  const { hooks = {} } = options;
+  const stepsPerEpoch = Math.ceil(examples / batchSize);
+  let from: Position = options.position ?? START;
+  const history = [...from.history];
+
+  for (let epoch = history.length + 1; !options.isOver(history); epoch = history.length + 1) {
+    let { step, sums } = from;
+    from = START;
+    await guard.onEpochStart(step, history);
+    hooks.onEpochStart?.(epoch);
+    const rateFor = (planned: number) => guard.rate * options.learningRate({ epoch, epochs: planned, history });
+    let learningRate = rateFor(epochs);
+
+    for await (const batch of lookingAhead(options.batches(epoch, step))) {
+      const globalStep = (epoch - 1) * stepsPerEpoch + step + 1;
+      const planned = plannedEpochs(globalStep);
+      learningRate = rateFor(planned);
+      const micro = microBatch(epoch, step, options);
+      const results = await guard.step(batch, { step: globalStep, epoch, epochs: planned, learningRate, micro });
+      if (guard.isHalted) break;
+      step++;
+      // Metrics are means over examples: a batch counts by its size.
+      if (results) sums = updateMeters(sums, results, batch.size);
+      const position = { epoch: epoch - 1, step, sums, history, ...guard.position };
+      const report = { epoch, step, globalStep, learningRate, metrics: epochMetrics(sums), position };
+      if ((await hooks.onStep?.(report)) === 'stop') {
+        hooks.onStepsEnd?.();
+        return { position, isOver: false };
+      }
+    }
+    hooks.onStepsEnd?.();
+    if (guard.isHalted) {
+      await guard.recover();
+      continue;
+    }
+
+    await trainer.state.toHost();
+    const { metrics: val, predictions } = await options.validate();
+    guard.onValidation(epoch, val);
+    if (guard.isHalted) {
+      await guard.recover();
+      continue;
+    }
+    const record = { epoch, learning_rate: learningRate, train: epochMetrics(sums), val, ...guard.record(history) };
+    history.push(record);
+    const isBest = bestRecord(history) === record;
+    await hooks.onEpochEnd?.({ record, isBest, predictions, position: positionAfter(history, guard) });
+  }
+  return { position: positionAfter(history, guard), isOver: true };
+}
+
+function positionAfter(history: readonly EpochRecord[], guard: NanGuard): Position {
+  return { epoch: history.length, step: 0, sums: {}, history, ...guard.position };
+}

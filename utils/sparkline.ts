@@ -1,0 +1,14 @@
+/** A curve in one line of text. */
+const LEVELS = '▁▂▃▄▅▆▇█';
+
+/** A block for each value, of a height between the smallest and the largest; at most `width` blocks, evenly chosen. */
+export function sparkline(values: readonly number[], width = 60): string {
+  const count = Math.min(values.length, width);
+  const shown = Array.from(
+    { length: count },
+    (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1 || 1))]!,
+  );
+  const [low, high] = [Math.min(...shown), Math.max(...shown)];
+  const level = (value: number) => Math.round(((LEVELS.length - 1) * (value - low)) / (high - low || 1));
+  return shown.map((value) => LEVELS[level(value)] ?? ' ').join('');
+}
