@@ -78,7 +78,7 @@ export class Trainer {
   static create(model: Model, batchSizes: readonly number[], options: TrainerOptions): Trainer {
     const all = phasesOf(options.methods);
     const { phase: only } = options;
-    const phases = only === undefined ? all : all.filter((phase) => phase?.name === only);
+    const phases = all.length === 1 || only === undefined ? all : all.filter((phase) => phase?.name === only);
     const builders = new Map<Graph, () => Graph>();
     const graphsOf = (batchSize: number) => (phase?: Phase) => {
       const build = (accumulation?: 'add' | 'apply') => {
