@@ -24,9 +24,21 @@ export { readSafetensors, writeSafetensors } from './formats/safetensors';
 
 import { Distillation, type DistillationOptions } from './model/training/distillation';
 
-export { Distillation, type DistillationOptions, type MethodChoice } from './model/training/distillation';
+export {
+  Distillation,
+  type DistillationOptions,
+  type FitCallbacks,
+  type MethodChoice,
+} from './model/training/distillation';
+export type { EpochReport, StepReport } from './model/training/loop';
 
-/** Builds a student, its teacher and the step that trains it. */
+/**
+ * Builds a student, its teacher and the step that trains it; nothing is trained yet. Throws a UserError where a name, an option or
+ * a file is wrong.
+ *
+ *     const run = await distill({ student: 'cnn', dataset, teacher, method: 'kd', epochs: 30 });
+ *     await run.fit({ onEpoch: ({ record }) => console.log(record.val) });
+ */
 export function distill(options: DistillationOptions): Promise<Distillation> {
   return Distillation.create(options);
 }

@@ -16,7 +16,7 @@ async function main(): Promise<void> {
     const { accuracy } = await run.validate();
     console.log(`epoch ${epoch}: loss ${loss?.toFixed(3)}, validation accuracy ${accuracy.toFixed(3)}`);
   }
-  run.save(join(tmpdir(), 'student.safetensors'));
+  await run.save(join(tmpdir(), 'student.safetensors'));
   await run.release();
 }
 

@@ -101,8 +101,7 @@ export class RunDirectory {
 
   /** Saves all that is needed to go on, and keeps the checkpoint before. */
   saveLast({ params, position, tensors }: Checkpoint): void {
-    const metadata = { params: JSON.stringify(params), position: JSON.stringify(position, namingNonFinite) };
-    writeSafetensors(this.file(LAST), tensors, metadata, this.file(PREVIOUS));
+    writeCheckpoint(this.file(LAST), { params, position, tensors }, this.file(PREVIOUS));
   }
 
   /** Gives a damaged `last` another name, so that it does not become the checkpoint before. */
@@ -198,7 +197,14 @@ export class RunDirectory {
   }
 }
 
-function readCheckpoint(path: string): FoundCheckpoint {
+/** Writes a checkpoint; the one that is there is kept as `previous`, where that is given. */
+export function writeCheckpoint(path: string, { params, position, tensors }: Checkpoint, previous?: string): void {
+  const metadata = { params: JSON.stringify(params), position: JSON.stringify(position, namingNonFinite) };
+  writeSafetensors(path, tensors, metadata, previous);
+}
+
+/** Reads what `writeCheckpoint` wrote. A UserError of one line where it is damaged or has no position. */
+export function readCheckpoint(path: string): FoundCheckpoint {
   const { tensors, metadata } = readSafetensors(path);
   try {
     const params = JSON.parse(metadata.params!) as unknown;

@@ -1,30 +1,36 @@
-/** Distillation from code: a student, its teacher and a method, for people who write their own loop. */
+/** Distillation from code: what train.ts does, for people who write their own programs. */
 import { openDevice, type Backend, type Device } from '../../engine/backends/index';
 import { adam, type Optimizer } from '../../engine/optimizers/index';
 import { matchStateDict } from '../../formats/checkpoints';
+import type { NamedArrays } from '../../formats/ndarray';
+import { readSafetensors } from '../../formats/safetensors';
+import { readCheckpoint, START, writeCheckpoint, type EpochRecord, type Position } from '../../runs/run_directory';
 import { DEVICES } from '../../utils/devices';
 import { UserError } from '../../utils/errors';
 import { mistakes } from '../../utils/schema';
-import type { NamedArrays } from '../../formats/ndarray';
-import { readSafetensors, writeSafetensors } from '../../formats/safetensors';
-import type { TeacherParams } from '../experiment/params';
+import { threadsWarning } from '../../utils/threads';
 import { augmentationSteps } from '../data/augmentation/index';
-import { loadBatches, partition, type Partition } from '../data/loader';
 import type { Dataset, Split } from '../data/dataset';
+import { loadBatches, partition, type Partition } from '../data/loader';
 import { distillers, type Distiller } from '../distillers/index';
-import { updateMeters, epochMetrics } from './meters';
 import { allOf, Evaluator, type Metrics } from '../evaluation/evaluator';
+import type { EarlyStopping, OnNan, Schedule, TeacherParams } from '../experiment/params';
 import { nets, type Net, type NetOptions } from '../nets/index';
-import type { Model } from '../nets/model';
+import { evaluationGraph, type Model } from '../nets/model';
 import { loadTeacher, type Teacher } from '../teachers/index';
+import { classWeights } from './class_weights';
+import { isOver } from './early_stopping';
+import { fit, type EpochReport, type FitOptions, type StepReport } from './loop';
+import { NanGuard, statesIn } from './nan_guard';
+import { parameterRules } from './parameter_groups';
+import { learningRate } from './schedules';
 import type { Method } from './step_graph';
 import { Trainer } from './trainer';
-import type { Sums } from '../../runs/run_directory';
-import { threadsWarning } from '../../utils/threads';
 
 /** A method by its name or as an object, alone or with options. */
 export type MethodChoice = string | Distiller | { readonly method: string | Distiller; readonly options: object };
 
+/** Names and meanings are those of params.json, in camel case. */
 export interface DistillationOptions {
   /** A network by its name, or one of your own. */
   readonly student: string | Net;
@@ -34,100 +40,182 @@ export interface DistillationOptions {
   readonly teacher?: TeacherParams | Teacher;
   /** Adam by default. */
   readonly optimizer?: Optimizer;
+  /** 0.001 by default. */
+  readonly learningRate?: number;
+  /** How the learning rate changes by epoch; constant by default. */
+  readonly schedule?: Schedule;
+  /** 128 by default. */
   readonly batchSize?: number;
-  /** Part of the training set that is held out; 0.1 by default. */
+  /** Batches of an optimizer step; 1 by default. */
+  readonly accumulate?: number;
+  /** Epochs that `fit` trains; schedules depend on them. 1 by default. */
+  readonly epochs?: number;
+  /** `fit` ends where the validation accuracy has not improved for so long. */
+  readonly earlyStopping?: EarlyStopping;
+  /** What happens at a loss or gradient that is NaN or infinite; `stop` by default. */
+  readonly onNan?: OnNan;
+  /** Maximum global gradient norm. */
+  readonly clipNorm?: number;
+  /** Decay of a moving average of the weights, which is then what is evaluated. */
+  readonly ema?: number;
+  /** Globs of parameters that are not trained, and learning rates of those that globs match. */
+  readonly freeze?: string[];
+  readonly learningRates?: Record<string, number>;
+  readonly classWeights?: 'balanced' | number[];
+  readonly labelSmoothing?: number;
+  /** Share of the training set that is held out; 0.1 by default. */
   readonly validation?: number;
-  /** What is usual for the data set, such as random crop and flip; yes by default. */
+  /** The data set's usual augmentation, such as random crop and flip; true by default. */
   readonly augment?: boolean;
+  /** 0.9 by default. */
   readonly alpha?: number;
+  /** 4 by default. */
   readonly temperature?: number;
   readonly seed?: number;
-  /** Epochs that are planned, which schedules within methods depend on. */
-  readonly epochs?: number;
   /** Threads of an operator; 0, the default, takes every core. */
   readonly threads?: number;
   /** Where it runs, as in params.json; `auto` by default. */
   readonly device?: Device;
   /** Of a network by its name: channels, dropout, hidden layers. */
   readonly net?: Partial<Omit<NetOptions, 'classes'>>;
+  /** Takes warnings, such as that of a step that was skipped. */
+  readonly onWarning?: (line: string) => void;
+}
+
+export interface FitCallbacks {
+  /** After each step. */
+  readonly onStep?: (report: StepReport) => void | Promise<void>;
+  /** After each epoch and its validation. */
+  readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
+  /** Ends training after the step under way; `save` then keeps where it stands, and `fit` resumes there. */
+  readonly signal?: AbortSignal;
+}
+
+/** Everything that a run from code is made of. */
+interface Parts {
+  readonly options: DistillationOptions;
+  readonly model: Model;
+  readonly images: Partition;
+  readonly batchSize: number;
+  readonly trainer: Trainer;
+  readonly backend: Backend;
 }
 
 export class Distillation {
-  /** Epochs that are done. */
-  epoch = 0;
+  private position: Position = START;
+  /** The state at the beginning of the epoch under way, where `onNan` is `restore`. */
+  private epochStart: NamedArrays | undefined;
+  private guard: NanGuard | undefined;
 
-  private constructor(
-    private readonly options: Required<
-      Pick<DistillationOptions, 'batchSize' | 'augment' | 'seed' | 'epochs' | 'threads'>
-    >,
-    private readonly dataset: Dataset,
-    private readonly model: Model,
-    private readonly parts: Partition,
-    private readonly trainer: Trainer,
-    private readonly backend: Backend,
-  ) {}
+  private constructor(private readonly parts: Parts) {}
 
-  /** Builds the training step. Errors of names, options and files are UserErrors. */
+  /** Builds the training step; see `distill`. */
   static async create(options: DistillationOptions): Promise<Distillation> {
-    const { student, dataset, optimizer = adam(), validation = 0.1, alpha = 0.9, temperature = 4 } = options;
-    const { batchSize = 128, augment = true, seed = 0, epochs = 1, threads = 0, device = 'auto' } = options;
+    const { student, dataset, teacher, optimizer = adam(), validation = 0.1, batchSize: most = 128 } = options;
+    const { seed = 0, threads = 0, device = 'auto', learningRate: base = 1e-3 } = options;
     const model: Model = {
       net: typeof student === 'string' ? known('student', student, nets).build : student,
       options: { numChannels: 32, dropoutRate: 0, ...options.net, classes: dataset.classes.length },
       normalize: dataset.normalize,
       input: dataset.shape,
     };
-    const parts = partition(dataset.train.size, { validation, subset: 1, seed });
+    const images = partition(dataset.train.size, { validation, subset: 1, seed });
     refuseUnknown('device', device, DEVICES);
     const { backend } = await openDevice(device);
     threadsWarning('distill: threads', threads);
     const context = { threads, backend, log: () => {} };
-    const { teacher } = options;
-    const asked =
+    const loaded =
       teacher && 'outputs' in teacher ? teacher : teacher && (await loadTeacher(teacher, model, dataset, context));
-    const full = Math.min(batchSize, parts.train.length);
-    const rest = parts.train.length % full;
-    const trainer = Trainer.create(model, rest > 0 ? [full, rest] : [full], {
+    const batchSize = Math.min(most, images.train.length);
+    const remainder = images.train.length % batchSize;
+    const { freeze, learningRates: rates, classWeights: weights, accumulate = 1 } = options;
+    const own = [...evaluationGraph(model).states].filter(([, { trainable }]) => trainable).map(([name]) => name);
+    const trainer = Trainer.create(model, [batchSize, ...(remainder > 0 ? [remainder] : [])], {
       seed,
       methods: [options.method].flat().map(chosen),
-      teacher: asked,
+      teacher: loaded,
       examples: dataset.train.size,
       optimizer,
-      alpha,
-      temperature,
+      alpha: options.alpha ?? 0.9,
+      temperature: options.temperature ?? 4,
       klReduction: 'batchmean',
+      classWeights: weights && classWeights(weights, images.train, dataset.train.labels, dataset.classes),
+      labelSmoothing: options.labelSmoothing,
+      rules: freeze || rates ? parameterRules({ freeze, learning_rates: rates, learning_rate: base }, own) : undefined,
+      clipNorm: options.clipNorm,
+      averageDecay: options.ema,
+      accumulates: accumulate > 1,
       threads,
       backend,
     });
-    const settings = { batchSize: full, augment, seed, epochs, threads };
-    return new Distillation(settings, dataset, model, parts, trainer, backend);
+    return new Distillation({ options, model, images, batchSize, trainer, backend });
   }
 
-  /** One pass over the training images. Means over examples: accuracy, loss, and its parts. */
-  async trainEpoch({ learningRate }: { learningRate: number }): Promise<Record<string, number>> {
-    const { batchSize, seed, augment, epochs } = this.options;
-    const { train } = this.parts;
-    const epoch = this.epoch + 1;
-    const stepsBefore = this.epoch * Math.ceil(train.length / batchSize);
-    const { views } = this.trainer;
-    const steps = augmentationSteps(augment ? 'yes' : 'no', this.dataset.augmentation);
-    const pass = { shape: this.dataset.shape, batchSize, seed, epoch, shuffle: true, augment: steps, views };
-    let sums: Sums = {};
-    let step = stepsBefore;
-    for await (const batch of loadBatches(this.dataset.train, train, pass)) {
-      const results = await this.trainer.step(batch, { step: ++step, epoch, epochs, learningRate });
-      sums = updateMeters(sums, results, batch.size);
-    }
-    await this.trainer.state.toHost();
-    this.epoch = epoch;
-    return epochMetrics(sums);
+  /** Epochs that are done. */
+  get epoch(): number {
+    return this.position.epoch;
+  }
+
+  /** The metrics of the epochs that `fit` has trained. */
+  get history(): readonly EpochRecord[] {
+    return this.position.history;
+  }
+
+  /**
+   * Trains until `epochs` are done, `earlyStopping` ends it or `signal` is aborted, and validates after each epoch. Called
+   * again, also after `restore`, it resumes where it stands, in the middle of an epoch too, to the same bits. Returns the
+   * metrics of all epochs. Throws a UserError where a number is not finite and `onNan` does not go on.
+   */
+  async fit({ onStep, onEpoch, signal }: FitCallbacks = {}): Promise<readonly EpochRecord[]> {
+    const {
+      epochs = 1,
+      earlyStopping,
+      schedule = { type: 'constant' },
+      learningRate: base = 1e-3,
+    } = this.parts.options;
+    const unrecorded = this.epoch - this.history.length;
+    await this.train({
+      epochs,
+      learningRate: (progress) => learningRate(schedule, base, progress),
+      isOver: (history) => isOver(history, { num_epochs: epochs - unrecorded, early_stopping: earlyStopping }),
+      validate: async () => ({ metrics: await this.validate() }),
+      hooks: {
+        onStep: async (report) => {
+          this.position = report.position;
+          await onStep?.(report);
+          return signal?.aborted ? 'stop' : undefined;
+        },
+        onEpochEnd: async (report) => {
+          this.position = report.position;
+          await onEpoch?.(report);
+        },
+      },
+    });
+    return this.history;
+  }
+
+  /** One epoch at this learning rate, for a loop of your own. Means over examples: accuracy, loss, and its parts. */
+  async trainEpoch({ learningRate: rate }: { learningRate: number }): Promise<Readonly<Record<string, number>>> {
+    const { history } = this.position;
+    let metrics: Readonly<Record<string, number>> = {};
+    await this.train({
+      epochs: this.parts.options.epochs ?? 1,
+      learningRate: () => rate,
+      isOver: ({ length }) => length > history.length,
+      hooks: { onEpochEnd: ({ record }) => void (metrics = record.train) },
+    });
+    // Without validation there is nothing to keep of it but that it is done.
+    this.position = { ...this.position, history };
+    return metrics;
   }
 
   /** Accuracy and loss of the student on the images that are held out, or on those of the test set. */
   async validate(part: 'validation' | 'test' = 'validation'): Promise<Metrics> {
+    const { options, images, model, backend } = this.parts;
+    const { dataset, threads = 0 } = options;
     const [split, indices]: [Split, Uint32Array] =
-      part === 'test' ? [this.dataset.test, allOf(this.dataset.test)] : [this.dataset.train, this.parts.validation];
-    const evaluator = await Evaluator.create(this.model, this.student(), this.options.threads, this.backend);
+      part === 'test' ? [dataset.test, allOf(dataset.test)] : [dataset.train, images.validation];
+    const evaluator = await Evaluator.create(model, this.student(), threads, backend);
     try {
       return await evaluator.evaluate(split, indices);
     } finally {
@@ -137,26 +225,67 @@ export class Distillation {
 
   /** The student's parameters and buffers under PyTorch's names, as views that are good until the next step. */
   student(): NamedArrays {
-    return this.trainer.weights();
+    return this.parts.trainer.weights();
   }
 
-  /** Writes all that the next step depends on, as safetensors. */
-  save(path: string): void {
-    writeSafetensors(path, this.trainer.state.arrays(), { epoch: String(this.epoch) });
+  /** Writes all that the next step depends on, as safetensors; between steps too. */
+  async save(path: string): Promise<void> {
+    const { state } = this.parts.trainer;
+    await state.toHost();
+    const amidEpoch = this.position.step > 0 ? (this.guard?.tensors ?? []) : [];
+    const tensors = new Map([...state.arrays(), ...amidEpoch]);
+    writeCheckpoint(path, { params: {}, position: this.position, tensors });
   }
 
-  /** Goes on from a file that `save` wrote; or takes from any safetensors file only the tensors that `which` names. */
+  /**
+   * Resumes from a file that `save` wrote; or takes from any safetensors file only the tensors that `which` names. A UserError
+   * names the file and what does not fit.
+   */
   restore(path: string, which?: (name: string) => boolean): void {
+    const { state } = this.parts.trainer;
+    if (which) {
+      const wanted = new Map([...readSafetensors(path).tensors].filter(([name]) => which(name)));
+      const expected = new Map([...state.specs].filter(([name]) => wanted.has(name)));
+      for (const [name, array] of matchStateDict(path, wanted, expected)) state.set(name, array);
+      return;
+    }
     const { tensors, metadata } = readSafetensors(path);
-    const { state } = this.trainer;
-    const wanted = which ? new Map([...tensors].filter(([name]) => which(name))) : tensors;
-    const expected = which ? new Map([...state.specs].filter(([name]) => wanted.has(name))) : state.specs;
-    for (const [name, array] of matchStateDict(path, wanted, expected)) state.set(name, array);
-    if (!which) this.epoch = Number(metadata.epoch ?? 0);
+    // Files of earlier versions know the number of epochs alone.
+    const position =
+      metadata.epoch === undefined ? readCheckpoint(path).position : { ...START, epoch: Number(metadata.epoch) };
+    const found = statesIn(tensors);
+    for (const [name, array] of matchStateDict(path, found.state, state.specs)) state.set(name, array);
+    this.epochStart = found.start && matchStateDict(path, found.start, state.specs);
+    this.position = position;
   }
 
   release(): Promise<void> {
-    return this.trainer.release();
+    return this.parts.trainer.release();
+  }
+
+  private async train(
+    how: Pick<FitOptions, 'epochs' | 'learningRate' | 'isOver' | 'validate' | 'hooks'>,
+  ): Promise<void> {
+    const { trainer, images, batchSize, options } = this.parts;
+    const { dataset, seed = 0, augment = true, accumulate = 1, onNan: policy = 'stop', onWarning = () => {} } = options;
+    const { length: examples } = images.train;
+    const steps = augmentationSteps(augment ? 'yes' : 'no', dataset.augmentation);
+    const pass = { shape: dataset.shape, batchSize, seed, shuffle: true, augment: steps, views: trainer.views };
+    const log = { warn: onWarning, error: onWarning };
+    const checks = { policy, debug: false, batches: Math.ceil(examples / batchSize), accumulate, log, source: 'fit' };
+    this.guard = new NanGuard(trainer, checks, this.position.trouble, this.epochStart);
+    const { position } = await fit({
+      ...how,
+      trainer,
+      guard: this.guard,
+      batches: (epoch, start) => loadBatches(dataset.train, images.train, { ...pass, epoch, start }),
+      examples,
+      batchSize,
+      accumulate,
+      position: this.position,
+    });
+    this.position = position;
+    this.epochStart = position.step > 0 ? statesIn(this.guard.tensors).start : undefined;
   }
 }
 

@@ -35,6 +35,12 @@ export interface EpochReport {
   readonly position: Position;
 }
 
+/** What an epoch comes to on the validation images. */
+export interface Validation {
+  readonly metrics: Metrics;
+  readonly predictions?: Predictions | undefined;
+}
+
 export interface FitHooks {
   onEpochStart?(epoch: number): void;
   /** `'stop'` leaves the loop after this step. */
@@ -61,12 +67,14 @@ export interface FitOptions {
   readonly plannedEpochs?: (globalStep: number) => number;
   /** Whether training ends after these epochs. */
   isOver(history: readonly EpochRecord[]): boolean;
-  /** The metrics of the epoch on the validation images. */
-  validate(): Promise<{ readonly metrics: Metrics; readonly predictions?: Predictions }>;
+  /** The metrics of the epoch on the validation images; without it they are NaN. */
+  validate?(): Promise<Validation>;
   /** Where training goes on from; its beginning by default. */
   readonly position?: Position;
   readonly hooks?: FitHooks;
 }
+
+const UNKNOWN: Metrics = { accuracy: NaN, loss: NaN };
 
 /** Trains until `isOver`, or until a hook stops it. Returns where training stands, and whether it is over. */
 export async function fit(options: FitOptions): Promise<{ position: Position; isOver: boolean }> {
@@ -75,8 +83,18 @@ export async function fit(options: FitOptions): Promise<{ position: Position; is
   const stepsPerEpoch = Math.ceil(examples / batchSize);
   let from: Position = options.position ?? START;
   const history = [...from.history];
+  // Epochs that were done without a record of them.
+  const before = from.epoch - history.length;
+  const positionAfter = (): Position => ({
+    epoch: before + history.length,
+    step: 0,
+    sums: {},
+    history,
+    ...guard.position,
+  });
 
-  for (let epoch = history.length + 1; !options.isOver(history); epoch = history.length + 1) {
+  while (!options.isOver(history)) {
+    const epoch = before + history.length + 1;
     let { step, sums } = from;
     from = START;
     await guard.onEpochStart(step, history);
@@ -108,8 +126,8 @@ export async function fit(options: FitOptions): Promise<{ position: Position; is
     }
 
     await trainer.state.toHost();
-    const { metrics: val, predictions } = await options.validate();
-    guard.onValidation(epoch, val);
+    const { metrics: val, predictions }: Validation = (await options.validate?.()) ?? { metrics: UNKNOWN };
+    if (options.validate) guard.onValidation(epoch, val);
     if (guard.isHalted) {
       await guard.recover();
       continue;
@@ -117,11 +135,7 @@ export async function fit(options: FitOptions): Promise<{ position: Position; is
     const record = { epoch, learning_rate: learningRate, train: epochMetrics(sums), val, ...guard.record(history) };
     history.push(record);
     const isBest = bestRecord(history) === record;
-    await hooks.onEpochEnd?.({ record, isBest, predictions, position: positionAfter(history, guard) });
+    await hooks.onEpochEnd?.({ record, isBest, predictions, position: positionAfter() });
   }
-  return { position: positionAfter(history, guard), isOver: true };
-}
-
-function positionAfter(history: readonly EpochRecord[], guard: NanGuard): Position {
-  return { epoch: history.length, step: 0, sums: {}, history, ...guard.position };
+  return { position: positionAfter(), isOver: true };
 }
