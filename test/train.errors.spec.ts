@@ -68,7 +68,7 @@ const commands: Mistake[] = [
   {
     title: '--fresh and --restore_file last at once',
     args: ['--fresh', '--restore_file', 'last'],
-    says: ['--fresh starts over and --restore_file last goes on: give one of them'],
+    says: ['--fresh starts over and --restore_file last resumes: give one of them'],
     exitCode: 2,
   },
 ];
