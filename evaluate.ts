@@ -42,6 +42,7 @@ import { formatPythonFloat, formatSavetxt } from './formats/numpy_text';
 import { parseJson } from './utils/json';
 import { parseOnnxTeacher, type OnnxTeacherParams, type Params } from './model/experiment/params';
 import { progressBar } from './utils/progress';
+import { runFiles } from './runs/files';
 import { RunDirectory } from './runs/run_directory';
 import { threadsHere } from './utils/threads';
 import { counted } from './utils/words';
@@ -85,7 +86,7 @@ async function main(): Promise<void> {
   const flag = flaggedDevice(args.device);
 
   // The images, what stands for the student – its checkpoint or a file –, and its teacher.
-  const { params } = readExperiment(join(directory, 'params.json'));
+  const { params } = readExperiment(join(directory, runFiles.params));
   const run = new RunDirectory(directory);
   const onnx = args.onnx === undefined ? undefined : onnxOf(args.onnx, output, params);
   const path = onnx?.onnx ?? checkpointPath(run, restore_file);
@@ -102,7 +103,7 @@ async function main(): Promise<void> {
     : await Evaluator.create(model, await loadWeights(path, model, notice), threads, backend);
   const teacher = await teacherFor(params, model, dataset, context, split);
 
-  const folder = args.out ?? join(directory, 'evaluation');
+  const folder = args.out ?? join(directory, runFiles.evaluation);
   makeWritable(folder);
 
   // Their logits, and what these say.

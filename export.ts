@@ -31,6 +31,7 @@ import { refuseUnwritable, writeFileAtomic, writeJson } from './utils/files';
 import { printable } from './utils/printable';
 import { describeRun } from './runs/provenance';
 import { packageVersion } from './utils/version';
+import { runFiles } from './runs/files';
 import { RunDirectory } from './runs/run_directory';
 import { threadsHere } from './utils/threads';
 
@@ -73,12 +74,12 @@ async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const { model_dir: directory, restore_file } = args;
   if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
-  const precision = oneOf('precision', args.precision, ['float32', 'int8']);
+  const precision = oneOf('precision', args.precision, ['float32', 'int8'] as const);
   const reduceRange = args.reduce_range;
   if (reduceRange && precision !== 'int8') throw new UserError('--reduce_range is for --precision int8', 2);
   const run = new RunDirectory(directory);
-  const out = args.out ?? run.file(precision === 'int8' ? 'student.int8.onnx' : 'student.onnx');
-  const { params } = readExperiment(run.file('params.json'));
+  const out = args.out ?? run.file(runFiles[precision]);
+  const { params } = readExperiment(run.file(runFiles.params));
   if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`${out}: a directory; --out names a file`);
   }
@@ -141,7 +142,7 @@ async function main(): Promise<void> {
     ...measurements,
   };
   try {
-    writeJson(run.file('export.json'), description);
+    writeJson(run.file(runFiles.exported), description);
   } catch (error) {
     // With --out the directory of the run may be one that is only read.
     if (args.out === undefined || !(error instanceof UserError)) throw error;
@@ -168,7 +169,7 @@ async function measured(
 ): Promise<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'export-'));
   try {
-    const path = join(folder, 'student.onnx');
+    const path = join(folder, runFiles.float32);
     writeFileSync(path, bytes);
     const deployed = await DeployedModel.open(path, dataset.shape, threads);
     const logits = await predictLogits(deployed, dataset.test, allOf(dataset.test), dataset);

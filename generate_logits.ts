@@ -23,6 +23,7 @@ import { makeWritable } from './utils/files';
 import { ndarray } from './formats/ndarray';
 import { writeNpy } from './formats/npy';
 import { progressBar } from './utils/progress';
+import { runFiles } from './runs/files';
 import { RunDirectory } from './runs/run_directory';
 import { threadsHere } from './utils/threads';
 
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
   const flag = flaggedDevice(args.device);
   if (model_dir === undefined || out === undefined)
     throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
-  const { params } = readExperiment(join(model_dir, 'params.json'));
+  const { params } = readExperiment(join(model_dir, runFiles.params));
   const run = new RunDirectory(model_dir);
   const checkpoint = checkpointPath(run, restore_file);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });

@@ -11,7 +11,9 @@ import { mean, standardDeviation } from './report/statistics/mean';
 import { pairedDifference } from './report/statistics/paired_difference';
 import { parseArguments, runMain } from './utils/cli';
 import { UserError } from './utils/errors';
-import { makeDirectory, readJson, writeFileAtomic, writeJson } from './utils/files';
+import { repeatDirectory, runFiles } from './runs/files';
+import { readScore } from './runs/metrics';
+import { makeDirectory, readObject, writeFileAtomic, writeJson } from './utils/files';
 
 const command = {
   name: 'quickstart.ts',
@@ -47,17 +49,17 @@ function main(): Promise<void> {
 
 /** Trains the experiment of `directory`, or a repeat of it with another seed in a folder below, and reads its score. */
 function testAccuracy(directory: string, repeat: number): number {
-  const run = repeat === 0 ? directory : join(directory, `repeat_${repeat}`);
+  const run = repeatDirectory(directory, repeat);
   if (repeat > 0) {
-    const params = readJson(join(directory, 'params.json')) as { seed?: number };
+    const params = readObject(join(directory, runFiles.params)) as { seed?: number };
     makeDirectory(run);
-    writeJson(join(run, 'params.json'), { ...params, seed: (params.seed ?? 230) + repeat });
+    writeJson(join(run, runFiles.params), { ...params, seed: (params.seed ?? 230) + repeat });
   }
   process.stdout.write(`\n${run}\n`);
   const argv = [require.resolve('ts-node/dist/bin'), join(__dirname, 'train.ts'), '--model_dir', run];
   const { status } = spawnSync(process.execPath, argv, { stdio: 'inherit' });
   if (status !== 0) throw new UserError(`${run}: the training did not end well; start again to go on`);
-  return (readJson(join(run, 'metrics_test_best_weights.json')) as { accuracy: number }).accuracy;
+  return readScore(join(run, runFiles.test)).metrics.get('accuracy')!;
 }
 
 function summary(name: string, values: readonly number[]): string[] {

@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { catalogueFor } from './model/experiment/experiment';
 import { resolvedParams } from './model/experiment/resolved';
 import { unusedKeys } from './model/experiment/unused_keys';
+import { runFiles } from './runs/files';
 import { searchHyperparameters } from './search/command';
 import type { Trainer } from './search/trainer';
 import { runMain } from './utils/cli';
 import { parseParams } from './model/experiment/params';
 
-const parse = (given: object) => parseParams(given, 'params.json', catalogueFor(given));
+const parse = (given: object) => parseParams(given, runFiles.params, catalogueFor(given));
 
 const trainer: Trainer = {
   command: [process.execPath, require.resolve('ts-node/dist/bin'), join(__dirname, 'train.ts')],

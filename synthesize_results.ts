@@ -8,7 +8,8 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { collectRuns, wouldBeRuns, type Run } from './report/collect/collect';
+import { collectRuns, wouldBeRuns } from './report/collect/collect';
+import type { Run } from './report/collect/run';
 import { baselineIn, type Baseline } from './report/comparison';
 import { toCsv } from './report/writers/csv';
 import { toJson } from './report/writers/json';

@@ -11,6 +11,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runFiles, searchFiles } from '../runs/files';
 import { globSync } from 'fast-glob';
 import { table } from 'table';
 import { State } from '../engine/session';
@@ -142,16 +143,18 @@ class Bench {
   async firstEpoch(): Promise<number> {
     const directory = this.experiment({ num_epochs: 1 });
     await run([...script('train.ts'), '--model_dir', directory]);
-    return (readJson(join(directory, 'run.json')) as Facts).epoch_seconds[0]!;
+    return (readJson(join(directory, runFiles.record)) as Facts).epoch_seconds[0]!;
   }
 
   /** Seconds of a search from its start to its end, and the images that its teacher computed, and that one trial needs. */
   async search(trials: number, epochs: number): Promise<{ seconds: number; computed: number; asked: number }> {
     const directory = this.experiment({ num_epochs: epochs });
     const space = { alpha: [0.1, 0.5, 0.9, 0.95, 0.99], temperature: [2, 4.5, 6, 10, 20] };
-    writeJson(join(directory, 'search.json'), { space, trials, parallel: 2 });
+    writeJson(join(directory, searchFiles.settings), { space, trials, parallel: 2 });
     const { seconds } = await run([...script('search_hyperparams.ts'), '--parent_dir', directory]);
-    const facts = globSync('*/run.json', { cwd: directory }).map((path) => readJson(join(directory, path)) as Facts);
+    const facts = globSync(`*/${runFiles.record}`, { cwd: directory }).map(
+      (path) => readJson(join(directory, path)) as Facts,
+    );
     const counts = facts.map((one) => one.teacher_outputs);
     const computed = counts.reduce((sum, one) => sum + one.computed, 0);
     return { seconds, computed, asked: Math.min(...counts.map((one) => one.computed + one.cached)) };
@@ -169,7 +172,7 @@ class Bench {
   private experiment(changes: object): string {
     const directory = join(this.directory, `run_${this.runs++}`);
     mkdirSync(directory);
-    writeJson(join(directory, 'params.json'), { ...this.params, ...changes });
+    writeJson(join(directory, runFiles.params), { ...this.params, ...changes });
     return directory;
   }
 }

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runFiles, searchFiles } from '../runs/files';
 import { table } from 'table';
 import { Journal } from '../search/journal';
 import { localLauncher } from '../search/launchers/local';
@@ -94,7 +95,7 @@ class Bench {
       for (let trial = 0; trial < trials; trial++) {
         const directory = join(alone, String(trial));
         mkdirSync(directory, { recursive: true });
-        writeJson(join(directory, 'params.json'), params);
+        writeJson(join(directory, runFiles.params), params);
         spawnSync(idle[0]!, [...idle.slice(1), '--model_dir', directory]);
       }
       const seconds = (performance.now() - began) / 1000;
@@ -136,7 +137,7 @@ class Bench {
     mkdirSync(directory);
     const pollMs = 1000;
     const settings = parseSettings(content, directory);
-    const journal = new Journal(join(directory, 'search.journal.jsonl'));
+    const journal = new Journal(join(directory, searchFiles.journal));
     const terminal = Object.assign(createWriteStream(devNull), { isTTY: true, columns: 120, rows: 40 });
     const view = openView(content.parallel, settings.metric, terminal as unknown as typeof process.stderr);
     const ignore = () => {};

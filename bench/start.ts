@@ -10,6 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { runFiles } from '../runs/files';
 import { table } from 'table';
 import { loadDataset } from '../model/data';
 import { parseArguments, runMain } from '../utils/cli';
@@ -94,8 +95,8 @@ async function firstStep(params: object): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-start-'));
   try {
     const run = { model_version: 'cnn', learning_rate: 0.001, num_epochs: 1, save_summary_steps: 1, ...params };
-    writeJson(join(directory, 'params.json'), run);
-    const events = join(directory, 'events');
+    writeJson(join(directory, runFiles.params), run);
+    const events = join(directory, runFiles.events);
     const began = performance.now();
     let isOver = false;
     const ended = npx('ts-node', 'train.ts', '--model_dir', directory).finally(() => (isOver = true));

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectRuns } from '../report/collect/collect';
+import { runFiles } from '../runs/files';
 import { toMarkdown } from '../report/writers/markdown';
 import { toHtml } from '../report/page/html';
 import { rowsOf } from '../report/table/rows';
@@ -65,7 +66,7 @@ function paramsOf(i: number): object {
   return {
     model_version: 'cnn_distill',
     dataset: { name: 'shapes', train: 20000, test: 2000, seed: 0 },
-    teacher: { model: 'resnet20', checkpoint: 'experiments/quickstart/teacher/best.safetensors' },
+    teacher: { model: 'resnet20', checkpoint: `experiments/quickstart/teacher/${runFiles.best}` },
     alpha: (i % 100) / 100,
     temperature: 1 + Math.floor(i / 200),
     seed: Math.floor(i / 100) % 2,

@@ -4,7 +4,8 @@
  */
 import { UserError } from '../utils/errors';
 import { readPredictions } from '../runs/predictions';
-import { wouldBeRuns, type Run, type Score } from './collect/collect';
+import { wouldBeRuns } from './collect/collect';
+import type { Run, RunScore } from './collect/run';
 import { disagreement, type PredictionSummary } from './predictions';
 import type { Row } from './table/rows';
 import { bootstrapInterval } from './statistics/bootstrap';
@@ -102,8 +103,8 @@ function differenceOf(row: Row, { row: baseline, metric }: Baseline): Difference
 
 /** One run against one other on the same images: McNemar's p and the bootstrap's interval. */
 function imageTest(
-  { predictions: a }: Score,
-  { predictions: b }: Score,
+  { predictions: a }: RunScore,
+  { predictions: b }: RunScore,
 ): Pick<Difference, 'interval' | 'p'> | undefined {
   if (!a || !b) return undefined;
   const counts = disagreement(readPredictions(a.path), readPredictions(b.path));
@@ -120,12 +121,12 @@ function classDifferences(pairs: readonly SummaryPair[]): ReadonlyMap<string, nu
   return new Map(names.map((name, k) => [name, differenceIn(k)] as const).filter(([, value]) => !Number.isNaN(value)));
 }
 
-function scoreFor({ status, test, val }: Run, metric: ComparedMetric): Score | undefined {
+function scoreFor({ status, test, val }: Run, metric: ComparedMetric): RunScore | undefined {
   if (status !== 'finished') return undefined;
   return metric === 'test_accuracy' ? test : val;
 }
 
-function accuracyOf(score: Score | undefined): number | undefined {
+function accuracyOf(score: RunScore | undefined): number | undefined {
   return score?.metrics.get('accuracy');
 }
 

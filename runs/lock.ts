@@ -16,6 +16,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../utils/errors';
 import { draftOf, removeDrafts, writeFileAtomic } from '../utils/files';
+import { runFiles } from './files';
 import { startHeartbeat, stopHeartbeat } from './heartbeat';
 import { isAlive } from '../utils/processes';
 
@@ -148,7 +149,7 @@ export function removeLockOf(directory: string, job: string): void {
   if (content !== undefined && parseOwner(content)?.job === job) rmSync(lockPath(directory), { force: true });
 }
 
-const lockPath = (directory: string) => join(directory, '.lock');
+const lockPath = (directory: string) => join(directory, runFiles.lock);
 
 /**
  * Makes `path` a lock with the content of `draft`. A link appears whole or not at all, and only where nothing was.

@@ -1,57 +1,15 @@
-/** The directory of a run: the names of its files, and where its training stands. */
+/** The directory of a run: what it writes there, and reads to go on. */
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../utils/errors';
-import { isThere, readJson, writeFileAtomic, writeJson, writing } from '../utils/files';
+import { isFile, isThere, readObject, writeFileAtomic, writeJson, writing } from '../utils/files';
 import { isObject } from '../utils/json';
 import type { NamedArrays } from '../formats/ndarray';
-import { isPosition } from './position';
+import { asideFolder, isAsideDraft, isOfRun, runFiles } from './files';
+import { bestRecord, readScore, type EpochRecord, type Score } from './metrics';
+import { parsePosition, positionText, type Position } from './position';
 import { writePredictions, type Predictions } from './predictions';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors';
-
-export interface Score {
-  readonly accuracy: number;
-  readonly loss: number;
-  readonly logit_difference?: number;
-}
-
-/** Sums over examples, and over how many of them, by the name of what is summed. */
-export type Sums = Readonly<Record<string, { readonly sum: number; readonly examples: number }>>;
-
-/** One line of metrics.jsonl. */
-export interface EpochRecord {
-  readonly epoch: number;
-  readonly learning_rate: number;
-  readonly train: Readonly<Record<string, number>>;
-  readonly val: Score;
-  /** Optimizer steps that were left out as they were not finite, where there were some. */
-  readonly skipped?: number;
-}
-
-/** What became of steps that were not finite. */
-export interface Trouble {
-  /** Optimizer steps that were left out. */
-  readonly skipped: number;
-  /** How many of the last ones, over epochs. */
-  readonly inARow: number;
-  /** Number of the last optimizer step that was left out, where micro-batches make one: the rest of it is left out too. */
-  readonly update?: number;
-  /** How often the run went back to the beginning of an epoch. */
-  readonly restored: number;
-}
-
-/** Where training stands. With the state of the last step it is all that the next step depends on. */
-export interface Position {
-  /** Epochs that are finished. */
-  readonly epoch: number;
-  /** Steps that are done in the epoch under way. */
-  readonly step: number;
-  /** Sums over the examples of the epoch under way. */
-  readonly sums: Sums;
-  readonly history: readonly EpochRecord[];
-  /** Absent where there was none. */
-  readonly trouble?: Trouble;
-}
 
 export interface Checkpoint {
   /** What the run was trained with, as it was checked. */
@@ -66,13 +24,6 @@ export interface FoundCheckpoint extends Checkpoint {
   readonly warning?: string;
 }
 
-const LAST = 'last.safetensors';
-/** The checkpoint before the last. */
-const PREVIOUS = 'previous.safetensors';
-const DAMAGED = 'last.damaged.safetensors';
-
-export const START: Position = { epoch: 0, step: 0, sums: {}, history: [] };
-
 export class RunDirectory {
   constructor(readonly path: string) {}
 
@@ -85,14 +36,14 @@ export class RunDirectory {
    * saved any. A UserError of one line where none can be read.
    */
   readLast(): FoundCheckpoint | undefined {
-    const [last, previous] = [this.file(LAST), this.file(PREVIOUS)];
+    const [last, previous] = [this.file(runFiles.last), this.file(runFiles.previous)];
     if (!isThere(previous)) return isThere(last) ? readCheckpoint(last) : undefined;
     try {
       return readCheckpoint(last);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       try {
-        return { ...readCheckpoint(previous), warning: `${error.message}; going on from ${PREVIOUS}` };
+        return { ...readCheckpoint(previous), warning: `${error.message}; going on from ${runFiles.previous}` };
       } catch (another) {
         throw new UserError(`${error.message}; and ${messageOf(another)}; --fresh starts over and keeps both aside`);
       }
@@ -101,23 +52,23 @@ export class RunDirectory {
 
   /** Saves all that is needed to go on, and keeps the checkpoint before. */
   saveLast({ params, position, tensors }: Checkpoint): void {
-    writeCheckpoint(this.file(LAST), { params, position, tensors }, this.file(PREVIOUS));
+    writeCheckpoint(this.file(runFiles.last), { params, position, tensors }, this.file(runFiles.previous));
   }
 
   /** Gives a damaged `last` another name, so that it does not become the checkpoint before. */
   putDamagedAside(): void {
-    const path = this.file(LAST);
-    if (isThere(path)) writing(this.file(DAMAGED), () => renameSync(path, this.file(DAMAGED)));
+    const path = this.file(runFiles.last);
+    if (isThere(path)) writing(this.file(runFiles.damaged), () => renameSync(path, this.file(runFiles.damaged)));
   }
 
   /** Saves the weights of the best epoch. */
   saveBest(weights: NamedArrays, record: EpochRecord): void {
-    writeSafetensors(this.file('best.safetensors'), weights, { epoch: String(record.epoch) });
+    writeSafetensors(this.file(runFiles.best), weights, { epoch: String(record.epoch) });
   }
 
   /** The weights of the best epoch; a UserError where the file is missing, damaged, or of another epoch. */
   readBest({ epoch }: EpochRecord): NamedArrays {
-    const path = this.file('best.safetensors');
+    const path = this.file(runFiles.best);
     const { tensors, metadata } = readSafetensors(path);
     if (metadata.epoch !== String(epoch)) {
       throw new UserError(`${path}: has the weights of epoch ${metadata.epoch}, the best is epoch ${epoch}`);
@@ -127,7 +78,10 @@ export class RunDirectory {
 
   /** Saves what the weights of an epoch predict for each image of a part. */
   savePredictions(part: 'val' | 'test', predictions: Predictions, epoch: number, classes: readonly string[]): void {
-    writePredictions(this.file(`predictions_${part}.safetensors`), predictions, { epoch, classes });
+    writePredictions(this.file(part === 'val' ? runFiles.valPredictions : runFiles.testPredictions), predictions, {
+      epoch,
+      classes,
+    });
   }
 
   /** Writes the metrics files from the history; `selectedOn` says on which images the best epoch is chosen. */
@@ -136,22 +90,25 @@ export class RunDirectory {
     const last = history.at(-1);
     if (!best || !last) return;
     const summary = ({ epoch, val }: EpochRecord) => ({ ...val, epoch, selected_on: selectedOn });
-    writeFileAtomic(this.file('metrics.jsonl'), history.map((record) => `${JSON.stringify(record)}\n`).join(''));
-    writeJson(this.file('metrics_val_best_weights.json'), summary(best));
-    writeJson(this.file('metrics_val_last_weights.json'), summary(last));
+    writeFileAtomic(this.file(runFiles.metrics), history.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    writeJson(this.file(runFiles.bestValidation), summary(best));
+    writeJson(this.file(runFiles.lastValidation), summary(last));
   }
 
   /** Saves the score of the best epoch on the test images: it tells that the run has ended. */
   saveTestScore(score: Score, { epoch }: EpochRecord, selectedOn: string): void {
-    writeJson(this.file('metrics_test_best_weights.json'), { ...score, epoch, selected_on: selectedOn });
+    writeJson(this.file(runFiles.test), { ...score, epoch, selected_on: selectedOn });
   }
 
-  /** Whether the test score of the best epoch is there, which a run writes at its end. */
+  /** Whether the run is over: a test score is the last thing that it writes. */
+  isFinished(): boolean {
+    return isFile(this.file(runFiles.test));
+  }
+
+  /** Whether it is over and no epoch came after: the test score is that of the best one. */
   hasTestScore(history: readonly EpochRecord[]): boolean {
-    const path = this.file('metrics_test_best_weights.json');
-    if (!isThere(path)) return false;
-    const score = readJson(path);
-    return isObject(score) && score.epoch === bestRecord(history)?.epoch;
+    const path = this.file(runFiles.test);
+    return isThere(path) && readScore(path).epoch === bestRecord(history)?.epoch;
   }
 
   /** Seconds that training took so far, as run.json has it; what a killed process took is not in it. */
@@ -166,11 +123,16 @@ export class RunDirectory {
     return typeof device === 'string' ? device : undefined;
   }
 
+  /** Why the run was given up, its numbers no longer finite; undefined where it was not. */
+  diverged(): string | undefined {
+    const { diverged } = this.facts();
+    return typeof diverged === 'string' ? diverged : undefined;
+  }
+
   /** What run.json says. */
   facts(): Record<string, unknown> {
-    const path = this.file('run.json');
-    const facts = isThere(path) ? readJson(path) : undefined;
-    return isObject(facts) ? facts : {};
+    const path = this.file(runFiles.record);
+    return isThere(path) ? readObject(path) : {};
   }
 
   /**
@@ -179,15 +141,15 @@ export class RunDirectory {
    */
   putAside(): string | undefined {
     const names = readdirSync(this.path);
-    const begun = names.find((name) => /^\.before_\d+$/.test(name));
+    const begun = names.find(isAsideDraft);
     // Where this is cut short there must be nothing that a run could go on from.
-    const order = [LAST, PREVIOUS];
+    const order: string[] = [runFiles.last, runFiles.previous];
     const files = names.filter(isOfRun).sort((a, b) => order.indexOf(b) - order.indexOf(a));
     if (files.length === 0 && begun === undefined) return undefined;
     let n = 1;
-    while (isThere(this.file(`before_${n}`))) n++;
-    const aside = this.file(`before_${n}`);
-    const draft = this.file(begun ?? `.before_${n}`);
+    while (isThere(this.file(asideFolder(n)))) n++;
+    const aside = this.file(asideFolder(n));
+    const draft = this.file(begun ?? `.${asideFolder(n)}`);
     writing(aside, () => {
       mkdirSync(draft, { recursive: true });
       for (const name of files) renameSync(this.file(name), join(draft, name));
@@ -199,49 +161,23 @@ export class RunDirectory {
 
 /** Writes a checkpoint; the one that is there is kept as `previous`, where that is given. */
 export function writeCheckpoint(path: string, { params, position, tensors }: Checkpoint, previous?: string): void {
-  const metadata = { params: JSON.stringify(params), position: JSON.stringify(position, namingNonFinite) };
+  const metadata = { params: JSON.stringify(params), position: positionText(position) };
   writeSafetensors(path, tensors, metadata, previous);
 }
 
 /** Reads what `writeCheckpoint` wrote. A UserError of one line where it is damaged or has no position. */
 export function readCheckpoint(path: string): FoundCheckpoint {
   const { tensors, metadata } = readSafetensors(path);
+  const [params, position] = [paramsIn(metadata.params), parsePosition(metadata.position)];
+  if (params && position) return { params, position, tensors, path };
+  throw new UserError(`${path}: has no position to go on from; --fresh starts over and keeps it aside`);
+}
+
+function paramsIn(text: string | undefined): object | undefined {
   try {
-    const params = JSON.parse(metadata.params!) as unknown;
-    const position: unknown = JSON.parse(metadata.position!, withNonFinite);
-    if (!isObject(params) || !isPosition(position)) throw new Error('of another kind');
-    return { params, position, tensors, path };
+    const params: unknown = JSON.parse(text ?? '');
+    return isObject(params) ? params : undefined;
   } catch {
-    throw new UserError(`${path}: has no position to go on from; --fresh starts over and keeps it aside`);
+    return undefined;
   }
-}
-
-const nonFinite = ['NaN', 'Infinity', '-Infinity'];
-
-/** JSON has no numbers that are not finite: in a position they are written as texts, of which it has no such others. */
-function namingNonFinite(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
-}
-
-/** Earlier versions wrote null for them. */
-function withNonFinite(_key: string, value: unknown): unknown {
-  return value === null || nonFinite.includes(value as string) ? Number(value ?? NaN) : value;
-}
-
-/** The epoch with the highest validation accuracy; the later one of a tie. */
-export function bestRecord(history: readonly EpochRecord[]): EpochRecord | undefined {
-  return history.reduce<EpochRecord | undefined>(
-    (best, record) => (best && record.val.accuracy < best.val.accuracy ? best : record),
-    undefined,
-  );
-}
-
-/** Is this a file that a run writes, and not, say, the directory of another experiment below it? */
-function isOfRun(name: string): boolean {
-  const weights = '(best|last|previous|last\\.damaged)\\.(safetensors|pth\\.tar)|student(\\.int8)?\\.onnx';
-  const predictions = 'predictions_(val|test)\\.safetensors';
-  const names = new RegExp(
-    `^(train\\.log|(run|export)\\.json|events|evaluation|metrics.*\\.jsonl?|${weights}|${predictions})$`,
-  );
-  return names.test(name);
 }

@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { oneOf, parseArguments } from '../utils/cli';
 import { UserError } from '../utils/errors';
-import { readJson } from '../utils/files';
+import { readObject } from '../utils/files';
 import { onInterrupt } from '../utils/interrupt';
-import { isObject } from '../utils/json';
+import { runFiles, searchFiles } from '../runs/files';
 import { acquireLock } from '../runs/lock';
+import { RunDirectory } from '../runs/run_directory';
 import { openLog } from '../utils/logger';
 import { threadsWarning } from '../utils/threads';
 import { settingsChanges } from './settings/changes';
-import { changedParams, isFinished } from './trials/child';
+import { changedParams } from './trials/child';
 import { Journal, readJournal, type Event } from './journal';
 import { canonical } from './json';
 import { localLauncher } from './launchers/local';
@@ -58,11 +59,10 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
   }
   if (!existsSync(parent)) throw new UserError(`${parent}: no such directory`);
   if (!statSync(parent).isDirectory()) throw new UserError(`${parent}: not a directory`);
-  const params = readJson(join(parent, 'params.json'));
-  if (!isObject(params)) throw new UserError(`${join(parent, 'params.json')}: must be an object`);
+  const params = readObject(join(parent, runFiles.params));
   const settings = settingsOf(parent, args);
   const unused = unusedDimensions(parent, params, settings, trainer);
-  const journal = join(parent, 'search.journal.jsonl');
+  const journal = join(parent, searchFiles.journal);
   if (args.dry_run) {
     const events = readJournal(journal);
     refuseChanges(parent, events, settings, params, args.extend, trainer);
@@ -71,7 +71,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
   }
   if (settings.launcher === 'slurm') await requireSlurm();
   const crowded = crowd(parent, settings);
-  const lock = acquireLock(parent, 'params.json');
+  const lock = acquireLock(parent, runFiles.params);
   try {
     const events = readJournal(journal);
     const isNew = refuseChanges(parent, events, settings, params, args.extend, trainer);
@@ -97,7 +97,7 @@ interface Overrides {
 function settingsOf(parent: string, { trials, sampler, parallel }: Overrides): Settings {
   if (sampler !== undefined) oneOf('sampler', sampler, Object.keys(samplers) as SamplerName[]);
   const given = Object.entries({ trials, sampler, parallel }).filter(([, value]) => value !== undefined);
-  return readSettings(join(parent, 'search.json'), Object.fromEntries(given));
+  return readSettings(join(parent, searchFiles.settings), Object.fromEntries(given));
 }
 
 /**
@@ -116,14 +116,14 @@ function refuseChanges(
   if (before === undefined) return true;
   const { lines, onlyExtends } = settingsChanges(before.settings, settings);
   const ofParams = changedParams(before.params, params, trainer.resolve).map(
-    (line) => `${join(parent, 'params.json')}: ${line}`,
+    (line) => `${join(parent, runFiles.params)}: ${line}`,
   );
   const isExtension = onlyExtends && ofParams.length === 0;
   if (lines.length + ofParams.length === 0 || (isExtension && extend)) return lines.length > 0;
   const advice = isExtension
     ? '--extend accepts this, as it only adds to what was begun'
     : 'the search was begun otherwise: set the old values to go on, or search in another directory';
-  const ofSettings = lines.map((line) => `${join(parent, 'search.json')}: ${line}`);
+  const ofSettings = lines.map((line) => `${join(parent, searchFiles.settings)}: ${line}`);
   throw new UserError([...ofSettings, ...ofParams, `${parent}: ${advice}`].join('\n'));
 }
 
@@ -142,8 +142,8 @@ async function search(
   const pollMs = 1000;
   const view = openView(Math.min(parallel, settings.trials), metric);
   const interrupt = onInterrupt(view.announce);
-  const log = openLog(join(parent, 'search_hyperparameters.log'), view.print);
-  const teacherCache = join(parent, '.teacher_cache');
+  const log = openLog(join(parent, searchFiles.log), view.print);
+  const teacherCache = join(parent, runFiles.teacherCache);
   const child = [...trainer.command, '--teacher_cache', teacherCache];
   const searching = new Search({
     directory: parent,
@@ -200,7 +200,7 @@ function crowd(parent: string, settings: Settings): string | undefined {
   const { launcher, space, threads_per_trial: threads } = settings;
   // A trial sees to it itself where it is on another machine, or the number is searched.
   if (launcher === 'slurm' || space.some(({ path }) => path === 'threads')) return undefined;
-  const what = `${join(parent, 'search.json')}: "parallel" times "threads_per_trial"`;
+  const what = `${join(parent, searchFiles.settings)}: "parallel" times "threads_per_trial"`;
   return threadsWarning(what, mostAtATime(settings, availableParallelism()).parallel * threads);
 }
 
@@ -224,7 +224,7 @@ function trialTable(parent: string, settings: Settings, events: readonly Event[]
   const head = ['#', ...paths, 'directory', 'state'];
   const stateIn = (trial: Trial) => {
     if (isKnown.has(trial.name)) return stateOf(trial, settings.repeats);
-    return isFinished(join(parent, trial.name)) ? 'complete' : 'new';
+    return new RunDirectory(join(parent, trial.name)).isFinished() ? 'complete' : 'new';
   };
   const body = [...trials.values()].map((trial, index) => [
     String(index + 1),

@@ -4,7 +4,7 @@ import type { Log } from '../utils/logger';
 import type { Event } from './journal';
 import type { Launcher } from './launchers/launcher';
 import type { Settings } from './settings/settings';
-import type { Snapshot } from './study';
+import type { Snapshot } from './snapshot';
 import type { Trainer } from './trainer';
 
 export interface SearchContext {

@@ -1,8 +1,9 @@
 /** The journal of a search: what was decided and what came of it, one JSON object a line, only ever appended. */
 import { appendFileSync, closeSync, fsyncSync, ftruncateSync, readFileSync } from 'node:fs';
+import { readJournalLines } from '../runs/journal';
 import { UserError } from '../utils/errors';
-import { isThere, openToAppend, reading, readText, writing } from '../utils/files';
-import { isObject, parseJson } from '../utils/json';
+import { isThere, openToAppend, reading, writing } from '../utils/files';
+import { isObject } from '../utils/json';
 import { mistakes, type Schema } from '../utils/schema';
 import type { Settings } from './settings/settings';
 import { PATH } from './settings/schema';
@@ -79,15 +80,9 @@ const forms: Readonly<Record<string, Schema>> = {
 
 const mayLack: Readonly<Record<string, readonly string[]>> = { pruned: ['reason'] };
 
-/**
- * The events of a journal; none where there is no file. A last line without an end is left out: its writer was killed
- * before anything followed from it. Throws a UserError for any other line that is no event.
- */
+/** The events of a journal; none where there is no file. Throws a UserError for a whole line that is no event. */
 export function readJournal(path: string): Event[] {
-  if (!isThere(path)) return [];
-  const lines = readText(path).split('\n').slice(0, -1);
-  return lines.map((line, index) => {
-    const event = parse(line);
+  return readJournalLines(path).map((event, index) => {
     if (!isEvent(event)) {
       throw new UserError(`${path}: line ${index + 1} is no event of a search; ${repair}`);
     }
@@ -106,14 +101,6 @@ function isEvent(event: unknown): event is Event {
 }
 
 const repair = 'move the file away to begin anew: finished trials are kept';
-
-function parse(line: string): unknown {
-  try {
-    return parseJson(line);
-  } catch {
-    return undefined;
-  }
-}
 
 /** A journal that is open for further events. */
 export class Journal {

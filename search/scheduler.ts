@@ -5,7 +5,8 @@ import type { SearchContext } from './context';
 import { Elsewhere } from './trials/elsewhere';
 import { failuresOf, mostFrequentReason } from './trials/failures';
 import { Proposals } from './trials/proposals';
-import { Study, type Snapshot } from './study';
+import type { Snapshot } from './snapshot';
+import { Study } from './study';
 import { runTrial } from './trials/trial_run';
 import type { Trial } from './trials/trials';
 

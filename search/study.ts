@@ -7,30 +7,8 @@ import type { SearchContext } from './context';
 import type { Event } from './journal';
 import { lostRepeat, withoutLost } from './trials/lost_results';
 import { createPruner, pruningEpoch, type Curve, type Pruner } from './pruners';
+import type { Running, Snapshot } from './snapshot';
 import { stateOf, trialsOf, valueOf, withEvent, type Trial, type Trials, type TrialState } from './trials/trials';
-
-/** A run under way. */
-export interface Running {
-  readonly label: string;
-  readonly epochs: number;
-  readonly plannedEpochs: number;
-  readonly seconds: number;
-  /** Why it does not run, as its launcher says; absent while it does. */
-  readonly waiting?: string;
-  /** The metric after the last epoch; NaN before the first. */
-  readonly value: number;
-}
-
-export interface Snapshot {
-  readonly running: readonly Running[];
-  /** `failed`: for good, since this start; those of before get another chance. */
-  readonly counts: Readonly<Record<TrialState, number>>;
-  /** Trials that other machines work on. */
-  readonly elsewhere?: number;
-  readonly total: number;
-  readonly best?: { readonly name: string; readonly value: number };
-  readonly secondsLeft?: number;
-}
 
 export class Study {
   trials: Trials;

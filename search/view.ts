@@ -1,7 +1,7 @@
 /** A search on the terminal: a line for the whole and one for each running trial, drawn anew in place (cli-progress). */
 import { MultiBar } from 'cli-progress';
 import { formatDuration } from '../utils/progress';
-import type { Running, Snapshot } from './study';
+import type { Running, Snapshot } from './snapshot';
 
 export interface View {
   readonly show: (snapshot: Snapshot) => void;

@@ -27,7 +27,12 @@ const cases: Case[] = [
     /^DIR\/broken\/params\.json: not valid JSON: /,
   ]),
   ['generate_logits.ts', ['--model_dir', 'DIR/list'], 1, 'DIR/list/params.json: must be an object, got an array of 0'],
-  ['search_hyperparams.ts', ['--parent_dir', 'DIR/list'], 1, 'DIR/list/params.json: must be an object'],
+  [
+    'search_hyperparams.ts',
+    ['--parent_dir', 'DIR/list'],
+    1,
+    'DIR/list/params.json: must be an object, got an array of 0',
+  ],
   ['quickstart.ts', ['--seeds', '0'], 2, '--seeds must be an integer from 1, got 0'],
   ['synthesize_results.ts', ['--parent_dir', 'DIR/run/params.json'], 1, 'DIR/run/params.json: not a directory'],
   [

@@ -7,7 +7,7 @@ import { makeShapes } from '../model/data/sets/shapes';
 import { Evaluator } from '../model/evaluation/evaluator';
 import { nets } from '../model/nets';
 import { readNpy } from '../formats/npy';
-import type { EpochRecord } from '../runs/run_directory';
+import type { EpochRecord } from '../runs/metrics';
 import { readSafetensors } from '../formats/safetensors';
 import { experiment, runScript, train, writeInitialWeights } from './helpers/train';
 

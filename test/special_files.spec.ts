@@ -12,7 +12,7 @@ import { checkpointPath, readExperiment } from '../model/experiment/experiment';
 import { loadMethod } from '../model/experiment/own_methods';
 import { planRepetition } from '../model/experiment/reproduce';
 import { collectRuns } from '../report/collect/collect';
-import { curveOf, divergenceOf, isFinished, lastWords, prepareChild, scoreOf } from '../search/trials/child';
+import { curveOf, lastWords, prepareChild, scoreOf } from '../search/trials/child';
 import { Journal, readJournal } from '../search/journal';
 import { localLauncher } from '../search/launchers/local';
 import { readSettings } from '../search/settings/settings';
@@ -104,7 +104,7 @@ describe('special files', function () {
       for (const name of ['run.json', 'metrics.jsonl', 'train.log', 'last.safetensors']) pipe(join(directory, name));
       expect((await trainHere(['--model_dir', directory, '--fresh'])).error).to.equal(undefined);
       expect(lstatSync(join(directory, 'before_1', 'last.safetensors')).isFIFO()).to.equal(true);
-      expect(isFinished(directory)).to.equal(true);
+      expect(new RunDirectory(directory).isFinished()).to.equal(true);
     });
 
     it('such as a link to a checkpoint on a disk that is away are not taken for none', async () => {
@@ -189,7 +189,7 @@ describe('special files', function () {
         'metrics_val_best_weights.json',
         () => rmSync(join(directory, 'metrics.jsonl')) ?? scoreOf(directory, 'val_loss'),
       ],
-      ['run.json', () => divergenceOf(directory)],
+      ['run.json', () => new RunDirectory(directory).diverged()],
       ['launcher.log', () => lastWords(directory)],
     ];
     for (const [name, action] of named) {
@@ -203,7 +203,7 @@ describe('special files', function () {
     ).ended;
     expect(lstatSync(join(directory, 'launcher.1.log')).isFIFO()).to.equal(true);
     at('metrics_test_best_weights.json');
-    expect(isFinished(directory)).to.equal(false);
+    expect(new RunDirectory(directory).isFinished()).to.equal(false);
     // A search.json that is away is not the search that is made where there is none.
     const settings = join(directory, 'search.json');
     rmSync(settings);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../utils/errors';
 import { readJson } from '../utils/files';
-import type { EpochRecord } from '../runs/run_directory';
+import type { EpochRecord } from '../runs/metrics';
 import { readSafetensors } from '../formats/safetensors';
 import { faults, inject, type FaultName } from './helpers/faults';
 import { experiment, results, snapshot } from './helpers/train';

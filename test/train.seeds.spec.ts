@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NamedArrays } from '../formats/ndarray';
 import { readPredictions, type Predictions } from '../runs/predictions';
-import type { EpochRecord } from '../runs/run_directory';
+import type { EpochRecord } from '../runs/metrics';
 import { readSafetensors } from '../formats/safetensors';
 import { experiment, train, writeInitialWeights } from './helpers/train';
 

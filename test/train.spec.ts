@@ -16,7 +16,7 @@ import { formatMetrics } from '../utils/logger';
 import { ndarray } from '../formats/ndarray';
 import { writeNpy } from '../formats/npy';
 import { readPredictions } from '../runs/predictions';
-import type { EpochRecord } from '../runs/run_directory';
+import type { EpochRecord } from '../runs/metrics';
 import { readSafetensors } from '../formats/safetensors';
 import { experiment, readJsonIn, results, train, writeInitialWeights } from './helpers/train';
 import { trainingOptions } from './helpers/training';

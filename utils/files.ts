@@ -25,7 +25,7 @@ import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isSystemError, messageOf, reasonOf, UserError } from './errors';
-import { parseEditedJson } from './json';
+import { objectIn, parseEditedJson } from './json';
 import { isAlive } from './processes';
 
 /** Milliseconds after which a draft is nobody's, whatever process made it: no file takes so long to write. */
@@ -233,6 +233,16 @@ export function readJson(path: string): unknown {
     return parseEditedJson(text);
   } catch (error) {
     throw new UserError(`${path}: not valid JSON: ${messageOf(error)}`);
+  }
+}
+
+/** Reads a JSON file that holds an object; errors as those of `readJson`. */
+export function readObject(path: string): Record<string, unknown> {
+  const value = readJson(path);
+  try {
+    return objectIn(value);
+  } catch (error) {
+    throw new UserError(`${path}: ${messageOf(error)}`);
   }
 }
 

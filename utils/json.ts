@@ -37,6 +37,20 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A value in an error message: in JSON, cut to a readable length, and by its kind where it is no single value. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}
+
+/** The value, which must be an object. */
+export function objectIn(value: unknown): Record<string, unknown> {
+  if (isObject(value)) return value;
+  throw new Error(`must be an object, got ${show(value)}`);
+}
+
 /** Counts brackets outside of strings, before anything is made of them. */
 function refuseDepth(text: string): void {
   let levels = 0;

@@ -1,5 +1,6 @@
 /** A JSON value against a JSON schema (ajv), with one line of plain words for every mistake. */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { show } from './json';
 import { nearest } from './nearest';
 
 /** A JSON schema. `description` says in words what is accepted and replaces the wording that is derived otherwise. */
@@ -25,14 +26,6 @@ export function mistakes(schema: Schema, value: unknown): string[] {
   const lines = errors.slice(0, MOST_LINES).map(describe);
   const more = errors.length - lines.length;
   return more > 0 ? [...lines, `and ${more} more`] : lines;
-}
-
-/** A value in an error message: in JSON, cut to a readable length, and by its kind where it is no single value. */
-export function show(value: unknown): string {
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value !== 'string') return String(value);
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
 /** `; did you mean "…"?` where a known name is near, nothing otherwise. */

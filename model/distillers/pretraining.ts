@@ -1,4 +1,5 @@
 /** The stages of methods that train the student on features first and distil into it then. */
+import { runFiles } from '../../runs/files';
 import type { Params } from '../experiment/params';
 import type { Stage } from './distiller';
 
@@ -25,5 +26,5 @@ export function pretraining(
 
 /** The key of params.json by which a run starts from the last weights of the run before it. */
 export function startsFrom(before: string | undefined): { init: { checkpoint: string } } {
-  return { init: { checkpoint: `${before}/last.safetensors` } };
+  return { init: { checkpoint: `${before}/${runFiles.last}` } };
 }

@@ -1,6 +1,7 @@
 /** What a run says before its first step and after its last. */
 import { dirname } from 'node:path';
-import type { EpochRecord, RunDirectory } from '../../runs/run_directory';
+import type { EpochRecord } from '../../runs/metrics';
+import type { RunDirectory } from '../../runs/run_directory';
 import type { Log } from '../../utils/logger';
 import { availableBytes } from '../../utils/memory';
 import { sparkline } from '../../utils/sparkline';

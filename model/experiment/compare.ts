@@ -1,8 +1,9 @@
 /** Two trainings of the same thing: where they ran, and how far their metrics and weights lie apart. */
-import { isThere, readJson, readText } from '../../utils/files';
+import { isThere } from '../../utils/files';
 import { flatten, type Flat, type Scalar } from '../../utils/flatten';
-import { isObject, parseJson } from '../../utils/json';
 import { bytesOf, type NamedArrays } from '../../formats/ndarray';
+import { runFiles } from '../../runs/files';
+import { readEpochs, readScore } from '../../runs/metrics';
 import type { RunDirectory } from '../../runs/run_directory';
 import { readSafetensors } from '../../formats/safetensors';
 
@@ -42,7 +43,7 @@ export function compareRuns(before: RunDirectory, after: RunDirectory): RunCompa
   const [was, is] = [before, after].map(factsOf) as [Flat, Flat];
   const names = [...new Set([...was.keys(), ...is.keys()])].filter((name) => surroundings.test(name));
   const [curvesBefore, curvesAfter] = [before, after].map(metricsOf) as [Flat, Flat];
-  const weights = ['best', 'last'].map((name) => partOfWeights(name, before, after));
+  const weights = (['best', 'last'] as const).map((name) => partOfWeights(name, before, after));
   const parts = [{ name: 'metrics', ...largest(scalarDifferences(curvesBefore, curvesAfter)) }, ...weights];
   return {
     surroundings: names
@@ -75,19 +76,19 @@ function factsOf(run: RunDirectory): Flat {
 
 /** All numbers of metrics.jsonl and of the test score, such as `epoch 3: val.loss` and `test: accuracy`. */
 function metricsOf(run: RunDirectory): Flat {
-  const lines = readText(run.file('metrics.jsonl')).split('\n').filter(Boolean);
-  const records = lines.map((line, i) => [`epoch ${i + 1}`, parseJson(line)] as const);
-  const all = [...records, ['test', readJson(run.file('metrics_test_best_weights.json'))] as const];
+  const records = readEpochs(run.file(runFiles.metrics)).map((record, i) => [`epoch ${i + 1}`, record] as const);
+  const { metrics, epoch } = readScore(run.file(runFiles.test));
+  const all = [...records, ['test', { ...Object.fromEntries(metrics), epoch }] as const];
   return new Map(
     all.flatMap(([place, record]) =>
-      [...flatten(isObject(record) ? record : {})].map(([name, value]) => [`${place}: ${name}`, value] as const),
+      [...flatten(record)].map(([name, value]) => [`${place}: ${name}`, value] as const),
     ),
   );
 }
 
 function scalarDifferences(before: Flat, after: Flat): Difference[] {
   const names = [...new Set([...before.keys(), ...after.keys()])].filter(
-    (name) => before.get(name) !== after.get(name),
+    (name) => !Object.is(before.get(name), after.get(name)),
   );
   return names.map((name) => {
     const [a, b] = [before.get(name), after.get(name)];
@@ -95,9 +96,9 @@ function scalarDifferences(before: Flat, after: Flat): Difference[] {
   });
 }
 
-function partOfWeights(name: string, before: RunDirectory, after: RunDirectory): Part {
+function partOfWeights(name: 'best' | 'last', before: RunDirectory, after: RunDirectory): Part {
   const [a, b] = [before, after].map((run) => {
-    const path = run.file(`${name}.safetensors`);
+    const path = run.file(runFiles[name]);
     return isThere(path) ? readSafetensors(path).tensors : new Map<never, never>();
   }) as [NamedArrays, NamedArrays];
   const names = [...new Set([...a.keys(), ...b.keys()])];

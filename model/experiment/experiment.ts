@@ -10,6 +10,7 @@ import { isOnnx } from '../../formats/file_kinds';
 import { isThere } from '../../utils/files';
 import type { NamedArrays, TensorSpec } from '../../formats/ndarray';
 import { netOf, parseParams, readGivenParams, type Catalogue, type Params } from './params';
+import { runFiles, weightFiles } from '../../runs/files';
 import { RunDirectory } from '../../runs/run_directory';
 import { datasetNames } from '../data/index';
 import { augmentations } from '../data/augmentation/index';
@@ -34,7 +35,7 @@ export const catalogue: Catalogue = {
 /** The student of an experiment on the images of its data set. A normalization of other channels is a UserError. */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
   const { build, aliases } = nets[netOf(params)]!;
-  checkNormalize('params.json', params.normalize, dataset);
+  checkNormalize(runFiles.params, params.normalize, dataset);
   return {
     net: build,
     aliases,
@@ -107,7 +108,7 @@ export function needsTeacher(params: Params): boolean {
 
 /** The file of a named checkpoint: `best` or `last` of a run, or a file. One that is not there is a UserError. */
 export function checkpointPath(run: RunDirectory, name: string): string {
-  const candidates = ['', '.safetensors', '.pth.tar'].map((end) => run.file(name + end));
+  const candidates = [name, ...weightFiles(name)].map((file) => run.file(file));
   const isOwn = name === 'best' || name === 'last';
   const path = candidates.find(isThere) ?? (isOwn ? candidates[1]! : name);
   if (!isThere(path)) throw new UserError(`${path}: no such file`);
@@ -136,7 +137,7 @@ export function normalizationNotice(
   { normalize }: Params,
   dataset: Dataset,
 ): string | undefined {
-  const own = ['best', 'last', 'previous'].map((name) => resolve(run.file(`${name}.safetensors`)));
+  const own = [runFiles.best, runFiles.last, runFiles.previous].map((name) => resolve(run.file(name)));
   if (normalize || own.includes(resolve(path))) return undefined;
   const { mean, std } = dataset.normalize;
   return (

@@ -5,8 +5,8 @@ import { DURATION } from '../../utils/duration';
 import { DEVICES, PRECISIONS, type Device, type Precision } from '../../utils/devices';
 import { UserError } from '../../utils/errors';
 import { isThere, readJson } from '../../utils/files';
-import { isObject } from '../../utils/json';
-import { mistakes, show, type Schema } from '../../utils/schema';
+import { isObject, show } from '../../utils/json';
+import { mistakes, type Schema } from '../../utils/schema';
 
 /** The learning rate by epochs. */
 export type Schedule =

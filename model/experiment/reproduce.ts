@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../utils/errors';
-import { isFile, isThere, makeDirectory, readJson, writeJson } from '../../utils/files';
+import { isThere, makeDirectory, readJson, writeJson } from '../../utils/files';
 import { isObject } from '../../utils/json';
+import { repetitionFolder, runFiles } from '../../runs/files';
 import { digestOfFile } from '../../runs/provenance';
 import { RunDirectory } from '../../runs/run_directory';
 import { mostThreads } from '../../utils/threads';
@@ -30,8 +31,8 @@ interface Repetition {
  */
 export function planRepetition(path: string, target: string | undefined): Repetition {
   const run = new RunDirectory(resolve(path));
-  const source = run.file('run.json');
-  if (!isFinished(run.path)) throw new UserError(`${path}: not finished; when it is, it can be repeated`);
+  const source = run.file(runFiles.record);
+  if (!run.isFinished()) throw new UserError(`${path}: not finished; when it is, it can be repeated`);
   const { params, cwd, threads, cores, device, started_from: origin } = run.facts();
   if (!isObject(params) || typeof cwd !== 'string') throw new UserError(`${source}: does not say what was trained`);
   const directory = target === undefined ? nextFolder(run.path) : resolve(target);
@@ -41,14 +42,14 @@ export function planRepetition(path: string, target: string | undefined): Repeti
 
   const counts = [threads, cores].filter((count) => Number.isSafeInteger(count) && Number(count) > 0) as number[];
   const content = { ...params, threads: Math.min(counts[0] ?? 0, mostThreads()), device };
-  const file = join(directory, 'params.json');
+  const file = join(directory, runFiles.params);
   if (!isThere(file)) {
     makeDirectory(directory);
     writeJson(file, content);
   } else if (JSON.stringify(readJson(file)) !== JSON.stringify(content)) {
     throw new UserError(`${file}: is of another run; name a directory that is not there yet`);
   }
-  const hasBegun = isThere(join(directory, 'last.safetensors'));
+  const hasBegun = isThere(join(directory, runFiles.last));
   const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(run, origin, known);
   return { original: run.path, directory, cwd: known, startsFrom, plans: plansIn(run.facts()) };
 }
@@ -78,19 +79,15 @@ export async function reproduce(
 /** The folder of a repetition that is not finished, or else the next one. */
 function nextFolder(path: string): string {
   for (let n = 1; ; n++) {
-    const folder = join(path, `again_${n}`);
-    if (!isFinished(folder)) return folder;
+    const folder = join(path, repetitionFolder(n));
+    if (!new RunDirectory(folder).isFinished()) return folder;
   }
-}
-
-function isFinished(path: string): boolean {
-  return isFile(join(path, 'metrics_test_best_weights.json'));
 }
 
 /** The path of a file whose digest is known, if it still is that file. */
 function sameFile(run: RunDirectory, origin: unknown, cwd: string): string {
   const { path, sha256 } = isObject(origin) ? origin : {};
-  if (typeof path !== 'string') throw new UserError(`${run.file('run.json')}: "started_from" must name a file`);
+  if (typeof path !== 'string') throw new UserError(`${run.file(runFiles.record)}: "started_from" must name a file`);
   const file = resolve(cwd, located(path, run.path));
   if (digestOfFile(file) !== sha256) throw new UserError(`${file}: no longer the file that the run started from`);
   return file;

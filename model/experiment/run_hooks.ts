@@ -1,7 +1,8 @@
 /** What a run keeps and shows of its training: log, progress bar, events, metrics and checkpoints. */
 import type { EventWriter } from '../../formats/tensorboard';
 import type { Lock } from '../../runs/lock';
-import { type Position, type RunDirectory } from '../../runs/run_directory';
+import type { Position } from '../../runs/position';
+import type { RunDirectory } from '../../runs/run_directory';
 import { secondsOf } from '../../utils/duration';
 import type { Interrupt } from '../../utils/interrupt';
 import { formatMetrics, type Log } from '../../utils/logger';

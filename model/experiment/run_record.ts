@@ -2,7 +2,8 @@
 import { flops } from '../../engine/analysis/flops';
 import type { Lock } from '../../runs/lock';
 import { describeRun } from '../../runs/provenance';
-import type { EpochRecord, RunDirectory } from '../../runs/run_directory';
+import type { EpochRecord } from '../../runs/metrics';
+import type { RunDirectory } from '../../runs/run_directory';
 import { writeJson } from '../../utils/files';
 import type { Log } from '../../utils/logger';
 import { median } from '../../utils/median';

@@ -1,5 +1,6 @@
 /** The runs of an experiment, in their order: the stages of its method, and last the run itself. */
 import { join } from 'node:path';
+import { runFiles, STAGES, stageFolder } from '../../runs/files';
 import { UserError } from '../../utils/errors';
 import { parseParams, type Params } from './params';
 import { catalogueFor, methodsOf, readAsWritten } from './experiment';
@@ -17,7 +18,7 @@ export interface PlannedRun {
 
 /** Reads params.json in `directory`. Errors are UserErrors. */
 export function plannedRuns(directory: string): PlannedRun[] {
-  const path = join(directory, 'params.json');
+  const path = join(directory, runFiles.params);
   const { given, params } = readAsWritten(path);
   const staged = methodsOf(params)
     .map(({ name, distiller, options }) => ({ name, stages: distiller.stages?.(options, params) ?? [] }))
@@ -28,13 +29,13 @@ export function plannedRuns(directory: string): PlannedRun[] {
     throw new UserError(`${path}: "method": ${first.name} and ${second.name} both train in stages; choose one`);
   const { stages } = first;
 
-  const folders = stages.slice(0, -1).map(({ name }, i) => `${i + 1}_${name}`);
+  const folders = stages.slice(0, -1).map(({ name }, i) => stageFolder(i + 1, name));
   return stages.map((stage, i) => {
     const isStage = i < folders.length;
-    const before = i === 0 ? undefined : ownPath(isStage ? '..' : 'stages', folders[i - 1]!);
+    const before = i === 0 ? undefined : ownPath(isStage ? '..' : STAGES, folders[i - 1]!);
     const content = { ...given, ...stage.changes(before) };
     const parsed = parseParams(content, isStage ? `${path}, stage "${stage.name}"` : path, catalogueFor(content));
     if (!isStage) return { directory, params: parsed, given, isStage };
-    return { directory: join(directory, 'stages', folders[i]!), params: parsed, given: content, isStage };
+    return { directory: join(directory, STAGES, folders[i]!), params: parsed, given: content, isStage };
   });
 }

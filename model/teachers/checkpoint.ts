@@ -1,6 +1,7 @@
 /** A teacher that is one of the networks here, in evaluation mode, with weights from a checkpoint. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { weightFiles } from '../../runs/files';
 import { writeModel } from '../../engine/onnx/write';
 import { Session, State } from '../../engine/session';
 import { matchStateDict, readWeights } from '../../formats/checkpoints';
@@ -105,11 +106,12 @@ class CheckpointTeacher implements Teacher {
 export function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): string {
   if (checkpoint !== undefined) return checkpoint;
   const directory = join('experiments', `base_${model}`);
-  const candidates = ['best.safetensors', 'best.pth.tar'].map((file) => join(directory, file));
+  const [, foreign] = weightFiles('best');
+  const candidates = weightFiles('best').map((file) => join(directory, file));
   const found = candidates.find(isThere);
   if (!found) {
     throw new UserError(
-      `${candidates[0]}: no such file, nor best.pth.tar: train the teacher with --model_dir ${directory}, ` +
+      `${candidates[0]}: no such file, nor ${foreign}: train the teacher with --model_dir ${directory}, ` +
         `or name a checkpoint in "teacher": { "model": "${model}", "checkpoint": … }`,
     );
   }

@@ -1,6 +1,6 @@
 /** Early stopping (Prechelt 1998), a function of the epochs so far. */
 import type { EarlyStopping, Params } from '../experiment/params';
-import type { EpochRecord } from '../../runs/run_directory';
+import type { EpochRecord } from '../../runs/metrics';
 
 /**
  * Has the validation accuracy not become better than its best by more than `min_delta` for `patience` epochs in a row?

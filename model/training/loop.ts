@@ -3,7 +3,8 @@
  * hooks, so that train.ts, the code API and the profiler train by the same loop.
  */
 import type { Predictions } from '../../runs/predictions';
-import { bestRecord, START, type EpochRecord, type Position } from '../../runs/run_directory';
+import { bestRecord, type EpochRecord } from '../../runs/metrics';
+import { START, type Position } from '../../runs/position';
 import { lookingAhead, type Batch } from '../data/loader';
 import type { Metrics } from '../evaluation/evaluator';
 import { microBatch } from './gradient_accumulation';

@@ -1,6 +1,6 @@
 /** Metrics of an epoch from the results of its steps: sums over examples, and their means. */
 import type { Results } from '../../engine/session';
-import type { Sums } from '../../runs/run_directory';
+import type { Sums } from '../../runs/position';
 
 /** Adds a step's results to the sums of its epoch, each mean by the number of its examples. */
 export function updateMeters(sums: Sums, results: Results, examples: number): Sums {

@@ -1,6 +1,6 @@
 /** The learning rate of an epoch, a function of the epochs before it. */
 import type { Schedule } from '../experiment/params';
-import type { EpochRecord } from '../../runs/run_directory';
+import type { EpochRecord } from '../../runs/metrics';
 
 /** Where training stands at the beginning of an epoch. */
 export interface Progress {

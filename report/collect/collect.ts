@@ -1,78 +1,31 @@
 /** What the directories of runs hold: ours, those of earlier tools that wrote validation metrics only, and logs of others. */
 import { existsSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
-import { messageOf, UserError } from '../../utils/errors';
-import { readJson, readText } from '../../utils/files';
-import { flatten, type Flat, type Scalar } from '../../utils/flatten';
-import { isObject, parsePythonJson } from '../../utils/json';
+import { runFiles } from '../../runs/files';
 import { lockState } from '../../runs/lock';
+import { numberIn, readEpochs, readScore } from '../../runs/metrics';
+import { messageOf, UserError } from '../../utils/errors';
+import { readObject } from '../../utils/files';
+import { flatten, type Flat, type Scalar } from '../../utils/flatten';
 import { earlyEndings, type EarlyEnding } from './endings';
 import { findFiles, unlinked } from './find';
 import { csvLogs } from './foreign_logs';
 import { eventFiles, foreignRuns } from './foreign_runs';
 import { sortNaturally } from './natural_order';
-import { readSummary, type PredictionSummary } from '../predictions';
-
-/**
- * running: a living process holds its lock; finished: its last result is there; broken: a file cannot be read; pruned and
- * failed: the search whose trial it is has ended it, or, failed, its numbers were not finite; interrupted: none of these, it
- * can go on.
- */
-export type Status = 'running' | 'finished' | 'broken' | EarlyEnding | 'interrupted';
-
-/** A metrics_*_weights.json. */
-export interface Score {
-  /** accuracy, loss and whatever else is a number; NaN where JSON has null. calibration_error, where predictions are kept. */
-  readonly metrics: ReadonlyMap<string, number>;
-  readonly epoch: number | undefined;
-  /** The images on which the epoch was chosen: `validation`, `test`, or unknown. */
-  readonly selectedOn: string | undefined;
-  /** Of the same epoch. */
-  readonly predictions?: PredictionSummary;
-}
-
-/** Values by name (`epoch`, `learning_rate`, `train_loss`, `val_accuracy`, …), one for each line of metrics.jsonl. */
-export type Curves = ReadonlyMap<string, readonly number[]>;
-
-export interface FileError {
-  readonly file: string;
-  readonly reason: string;
-}
-
-export interface Run {
-  /** Path below the directory of the report, with `/` between folders; `.` for that directory itself. */
-  readonly directory: string;
-  readonly status: Status;
-  /** What was trained, as run.json has it with every key filled; where it does not, what params.json says. */
-  readonly params: Flat;
-  /** What of it params.json gave. */
-  readonly given: Flat;
-  /** Keys in which params.json differs from what was trained: it was edited since. */
-  readonly changed: readonly string[];
-  /** Of params.json, or else of run.json. */
-  readonly seed: string | undefined;
-  /** Validation metrics of the best epoch and of the last. */
-  readonly val: Score | undefined;
-  readonly last: Score | undefined;
-  /** Test metrics of the best epoch; a score of an epoch that is no longer the best is left out. */
-  readonly test: Score | undefined;
-  readonly history: Curves;
-  /** What run.json says besides its params. */
-  readonly facts: Flat;
-  readonly errors: readonly FileError[];
-}
+import { readSummary } from '../predictions';
+import { progressOf, type Curves, type FileError, type Run, type RunScore } from './run';
 
 /**
  * Files that make a directory a run. params.json alone does not: it may be the plan of a search, or yet to be run, unless
  * the journal of a search says that it failed.
  */
-const traces = [
-  'metrics_val_best_weights.json',
-  'metrics_val_last_weights.json',
-  'metrics_test_best_weights.json',
-  'metrics.jsonl',
-  'run.json',
-  'last.safetensors',
+const traces: readonly string[] = [
+  runFiles.bestValidation,
+  runFiles.lastValidation,
+  runFiles.test,
+  runFiles.metrics,
+  runFiles.record,
+  runFiles.last,
 ];
 
 /** What a report is made of, in a message where there is none of it. */
@@ -81,7 +34,7 @@ export const wouldBeRuns =
   `(${csvLogs.slice(1).join(', ')}) or events of TensorBoard with an accuracy or a loss`;
 
 /** What some runs leave besides. */
-const predictionFiles = ['predictions_val.safetensors', 'predictions_test.safetensors'];
+const predictionFiles = [runFiles.valPredictions, runFiles.testPredictions];
 
 /**
  * All runs in `directory` and below it, in natural order; their paths are told from `origin`. Symbolic links are not
@@ -92,7 +45,7 @@ export function collectRuns(directory: string, origin = directory): Run[] {
   if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
   if (!statSync(directory).isDirectory()) throw new UserError(`${directory}: not a directory`);
   const endingOf = earlyEndings();
-  const found = findFiles(directory, ['params.json', ...traces, ...predictionFiles, ...csvLogs], [eventFiles]);
+  const found = findFiles(directory, [runFiles.params, ...traces, ...predictionFiles, ...csvLogs], [eventFiles]);
   const nameOf = (folder: string) => relative(origin, join(directory, folder)).split(sep).join('/') || '.';
   const taken = new Set<string>();
   const runs = [...found].flatMap(([folder, files]) => {
@@ -103,20 +56,6 @@ export function collectRuns(directory: string, origin = directory): Run[] {
     return [readRun(path, nameOf(folder), files, ending)];
   });
   return sortNaturally([...runs, ...foreignRuns(directory, found, taken, nameOf)], (run) => run.directory);
-}
-
-/** Was the epoch chosen by its accuracy on the very images that its score is of? Unknown counts as yes. */
-export function chosenOnTest({ val, test }: Run): boolean {
-  return (val ?? test) !== undefined && (val ?? test)!.selectedOn !== 'validation';
-}
-
-/** Epochs that are done, and those that are planned, where known. */
-export function progressOf({ history, params }: Pick<Run, 'history' | 'params'>): {
-  done: number;
-  planned: number | undefined;
-} {
-  const planned = params.get('num_epochs');
-  return { done: history.get('epoch')?.at(-1) ?? 0, planned: typeof planned === 'number' ? planned : undefined };
 }
 
 function readRun(path: string, directory: string, files: ReadonlySet<string>, ending: EarlyEnding | undefined): Run {
@@ -131,21 +70,21 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   };
   const readFile = <T>(file: string, read: (path: string) => T): T | undefined =>
     files.has(file) ? attempt(file, () => read(unlinked(join(path, file)))) : undefined;
-  const file = readFile('params.json', readFlat);
-  const record = readFile('run.json', readFlat);
+  const file = readFile(runFiles.params, readFlat);
+  const record = readFile(runFiles.record, readFlat);
   const { facts, given, resolved } = partsOf(record ?? new Map<string, Scalar>());
   const params = [resolved, given].find((one) => one.size > 0) ?? file;
-  const withPredictions = (score: Score | undefined, file: string): Score | undefined => {
+  const withPredictions = (score: RunScore | undefined, file: string): RunScore | undefined => {
     const predictions = score && readFile(file, readSummary);
     if (predictions === undefined || predictions.epoch !== score?.epoch) return score;
     const metrics = new Map([...score.metrics, ['calibration_error', predictions.calibrationError]]);
     return { ...score, metrics, predictions };
   };
-  const val = withPredictions(readFile('metrics_val_best_weights.json', readScore), 'predictions_val.safetensors');
-  const last = readFile('metrics_val_last_weights.json', readScore);
-  const test = withPredictions(readFile('metrics_test_best_weights.json', readScore), 'predictions_test.safetensors');
-  const history = readFile('metrics.jsonl', readCurves);
-  const lock = attempt('.lock', () => lockState(path, Date.now));
+  const val = withPredictions(readFile(runFiles.bestValidation, scoreIn), runFiles.valPredictions);
+  const last = readFile(runFiles.lastValidation, scoreIn);
+  const test = withPredictions(readFile(runFiles.test, scoreIn), runFiles.testPredictions);
+  const history = readFile(runFiles.metrics, readCurves);
+  const lock = attempt(runFiles.lock, () => lockState(path, Date.now));
   const seed = params?.get('seed') ?? facts.get('seed');
   const run = {
     directory,
@@ -161,7 +100,7 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
     errors,
   };
   const isOurs =
-    ending !== undefined || ['run.json', 'metrics.jsonl', 'last.safetensors'].some((name) => files.has(name));
+    ending !== undefined || [runFiles.record, runFiles.metrics, runFiles.last].some((name) => files.has(name));
   const { done, planned = done } = progressOf(run);
   const isAtItsEnd = done >= planned || done === run.facts.get('stopped_after');
   const isComplete = isOurs ? run.test !== undefined && isAtItsEnd : lock === 'free';
@@ -193,43 +132,21 @@ function differences(a: Flat, b: Flat): string[] {
 }
 
 function readFlat(path: string): Flat {
-  const flat = flatten(objectIn(readJson(path)));
+  const flat = flatten(readObject(path));
   refuseMore(flat.size);
   return flat;
 }
 
-function readScore(path: string): Score {
-  const { epoch, selected_on: selectedOn, ...rest } = objectIn(readMetrics(path));
-  refuseMore(Object.keys(rest).length);
-  const metrics = Object.entries(rest).map(([name, value]) => [name, numberIn(value, name)] as const);
-  return {
-    metrics: new Map(metrics),
-    epoch: epoch === undefined ? undefined : numberIn(epoch, 'epoch'),
-    selectedOn: typeof selectedOn === 'string' ? selectedOn : undefined,
-  };
-}
-
-/** Numbers as Python writes them. */
-function readMetrics(path: string): unknown {
-  const text = readText(path);
-  try {
-    return parsePythonJson(text);
-  } catch (error) {
-    throw new Error(`not valid JSON: ${messageOf(error)}`);
-  }
+function scoreIn(path: string): RunScore {
+  const score = readScore(path);
+  refuseMore(score.metrics.size);
+  return score;
 }
 
 function readCurves(path: string): Curves {
   const curves = new Map<string, number[]>();
-  const lines = readText(path).split('\n').filter(Boolean);
-  for (const [i, line] of lines.entries()) {
-    let record: Flat;
-    try {
-      record = flatten(objectIn(parsePythonJson(line)), '_');
-    } catch (error) {
-      throw new Error(`line ${i + 1}: ${messageOf(error)}`);
-    }
-    for (const [name, value] of record) {
+  for (const [i, record] of readEpochs(path).entries()) {
+    for (const [name, value] of flatten(record, '_')) {
       if (!curves.has(name)) curves.set(name, Array<number>(i).fill(NaN));
       curves.get(name)![i] = numberIn(value, name);
     }
@@ -244,20 +161,4 @@ const MOST_VALUES = 1000;
 
 function refuseMore(count: number): void {
   if (count > MOST_VALUES) throw new Error(`it has ${count} values by name, accepted are up to ${MOST_VALUES}`);
-}
-
-function objectIn(content: unknown): object & Record<string, unknown> {
-  if (isObject(content)) return content;
-  throw new Error(`must be a JSON object, got ${shown(content)}`);
-}
-
-/** A number; null stands for one that JSON cannot hold, such as the loss of a run that diverged. */
-function numberIn(value: unknown, name: string): number {
-  if (typeof value === 'number') return value;
-  if (value === null) return NaN;
-  throw new Error(`"${name}" must be a number, got ${shown(value)}`);
-}
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 60);
 }

@@ -1,8 +1,7 @@
-/** How the trials of a search ended where their own files do not tell: its journal does (search.journal.jsonl). */
-import { existsSync } from 'node:fs';
+/** How the trials of a search ended where their own files do not tell: its journal does. */
 import { dirname, join, resolve } from 'node:path';
-import { readText } from '../../utils/files';
-import { parseJson } from '../../utils/json';
+import { repeatDirectory, searchFiles } from '../../runs/files';
+import { readJournalLines } from '../../runs/journal';
 
 export type EarlyEnding = 'pruned' | 'failed';
 
@@ -39,15 +38,14 @@ function endings(): (directory: string) => Ending | undefined {
 
 /**
  * The endings of trials by their directories, as the journal of the search in `parent` has them last; a trial that was
- * started again is no longer among them. Lines that cannot be read are passed over: the last may be about to be written.
+ * started again is no longer among them. Lines that are no events are passed over.
  */
 function readEndings(parent: string): ReadonlyMap<string, Ending> {
-  const path = join(parent, 'search.journal.jsonl');
-  const lines = existsSync(path) ? textOf(path).split('\n') : [];
   const endings = new Map<string, Ending>();
-  for (const { event, name, repeat, reason } of lines.map(parse)) {
+  for (const line of linesOf(join(parent, searchFiles.journal))) {
+    const { event, name, repeat, reason } = Object(line) as Readonly<Partial<Record<string, unknown>>>;
     if (typeof name !== 'string' || typeof repeat !== 'number') continue;
-    const directory = repeat === 0 ? join(parent, name) : join(parent, name, `repeat_${repeat}`);
+    const directory = repeatDirectory(join(parent, name), repeat);
     if (event === 'pruned' || event === 'failed') {
       endings.set(directory, { event, reason: typeof reason === 'string' ? reason : undefined });
     } else {
@@ -58,18 +56,10 @@ function readEndings(parent: string): ReadonlyMap<string, Ending> {
 }
 
 /** A journal that cannot be read tells nothing. */
-function textOf(path: string): string {
+function linesOf(path: string): unknown[] {
   try {
-    return readText(path);
+    return readJournalLines(path);
   } catch {
-    return '';
-  }
-}
-
-function parse(line: string): Readonly<Partial<Record<'event' | 'name' | 'repeat' | 'reason', unknown>>> {
-  try {
-    return Object(parseJson(line)) as object;
-  } catch {
-    return {};
+    return [];
   }
 }

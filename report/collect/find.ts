@@ -1,9 +1,10 @@
 /** What has certain names in the folders below a directory. */
 import { lstatSync } from 'node:fs';
 import { escapePath, globSync } from 'fast-glob';
+import { notOwnRuns } from '../../runs/files';
 
 /** What was put aside, repetitions, the stages of runs, packages; hidden folders are passed over anyway. */
-const passedOver = ['**/node_modules/**', '**/{before,again}_+([0-9])/**', '**/stages/+([0-9])_*/**'];
+const passedOver = ['**/node_modules/**', ...notOwnRuns];
 
 /**
  * The folders, by their paths below `directory` with `/` between names (`''` for that directory itself), and which of the

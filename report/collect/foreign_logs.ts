@@ -5,7 +5,7 @@
 import { delimiterOf, parseCsv } from '../../formats/csv';
 import { readText } from '../../utils/files';
 import { readScalars } from '../../formats/tensorboard_scalars';
-import type { Curves, Score } from './collect';
+import type { Curves, RunScore } from './run';
 
 /** Files that Lightning's CSVLogger writes, and names that are usual for that of Keras. */
 export const csvLogs = ['metrics.csv', 'training.log', 'training.csv', 'training_log.csv', 'history.csv', 'log.csv'];
@@ -27,9 +27,9 @@ const metricNames: Readonly<Record<string, readonly string[]>> = {
 };
 
 export interface ForeignLog {
-  readonly val: Score | undefined;
-  readonly last: Score | undefined;
-  readonly test: Score | undefined;
+  readonly val: RunScore | undefined;
+  readonly last: RunScore | undefined;
+  readonly test: RunScore | undefined;
   readonly history: Curves;
 }
 
@@ -143,7 +143,7 @@ function logOf(table: Table, shift: number): ForeignLog {
   const [accuracy, loss] = [shared.get('val_accuracy'), shared.get('val_loss')];
   const best = accuracy ? bestOf(accuracy, (a, b) => a > b) : loss && bestOf(loss, (a, b) => a < b);
   const last = (accuracy ?? loss) && [...(accuracy ?? loss)!.keys()].reduce((a, b) => Math.max(a, b));
-  const scoreAt = (epoch: number | undefined): Score | undefined =>
+  const scoreAt = (epoch: number | undefined): RunScore | undefined =>
     epoch === undefined ? undefined : scoreOf('val', (values) => values.get(epoch), shared, epoch + shift);
   return { val: scoreAt(best), last: scoreAt(last), test: scoreOf('test', lastOf, shared, undefined), history };
 }
@@ -153,7 +153,7 @@ function scoreOf(
   pick: (values: ReadonlyMap<number, number>) => number | undefined,
   table: Table,
   epoch: number | undefined,
-): Score | undefined {
+): RunScore | undefined {
   const metrics = ['accuracy', 'loss'].flatMap((metric): [string, number][] => {
     const values = table.get(`${part}_${metric}`);
     const value = values && pick(values);

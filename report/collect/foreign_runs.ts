@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { messageOf } from '../../utils/errors';
 import type { Scalar } from '../../utils/flatten';
-import type { Run } from './collect';
+import type { Run } from './run';
 import { unlinked } from './find';
 import { csvLogs, readCsvLog, readEvents, type ForeignLog } from './foreign_logs';
 

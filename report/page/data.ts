@@ -1,9 +1,10 @@
 /** What the page is made of: all that it shows, as plain JSON. */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { runFiles } from '../../runs/files';
 import { readJson } from '../../utils/files';
 import type { Scalar } from '../../utils/flatten';
-import type { Run, Status } from '../collect/collect';
+import type { Run, Status } from '../collect/run';
 import type { Column, Value } from '../table/columns';
 import { failureReasons } from '../collect/endings';
 import { statisticOf, type Row } from '../table/rows';
@@ -164,7 +165,7 @@ function latencyColumn(rows: readonly Row[], parent: string): PageColumn[] {
 }
 
 function latencyOf(directory: string): number | undefined {
-  const path = join(directory, 'export.json');
+  const path = join(directory, runFiles.exported);
   if (!existsSync(path)) return undefined;
   try {
     const { float32 } = readJson(path) as { float32?: { latency?: { batch_1?: unknown } } };

@@ -2,7 +2,7 @@
 import type { Flat, Scalar } from '../../utils/flatten';
 import { isObject, parseJson } from '../../utils/json';
 import { formatDuration } from '../../utils/progress';
-import { chosenOnTest, progressOf, type Run, type Score } from '../collect/collect';
+import { chosenOnTest, progressOf, type Run, type RunScore } from '../collect/run';
 import type { Baseline, Comparison } from '../comparison';
 import { compact, grouped, metric, pValue, rounded, signed } from './format';
 import { statisticOf, type Row } from './rows';
@@ -163,7 +163,7 @@ function namesOf(list: string): string {
 function scoreColumns(
   prefix: string,
   runs: readonly Run[],
-  scoreOf: (run: Run) => Score | undefined,
+  scoreOf: (run: Run) => RunScore | undefined,
   options: Options = {},
 ): Column[] {
   const mark = (row: Row) => (prefix !== 'last' && row.runs.some(chosenOnTest) ? TEST_MARK : '');

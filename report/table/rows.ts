@@ -1,6 +1,6 @@
 /** The rows of a table: a run, or the repeats of one experiment that differ in nothing but the seed. */
 import { settingOf, type Flat } from '../../utils/flatten';
-import type { Run } from '../collect/collect';
+import type { Run } from '../collect/run';
 import { sortNaturally } from '../collect/natural_order';
 import { mean, standardDeviation } from '../statistics/mean';
 

@@ -1,7 +1,7 @@
 /** A table over runs: which columns it has, in which order its rows stand, and what its reader must know. */
 import { UserError } from '../../utils/errors';
 import { nearest } from '../../utils/nearest';
-import type { Run } from '../collect/collect';
+import type { Run } from '../collect/run';
 import { columnsOf, TEST_MARK, type Column, type Comparisons, type Value } from './columns';
 import { compareRows, SIGNIFICANCE, type Baseline } from '../comparison';
 import { compareNaturally } from '../collect/natural_order';

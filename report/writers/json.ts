@@ -1,5 +1,5 @@
 /** All runs and rows as JSON: exact values, null for what is not a number. The curves stay in each metrics.jsonl. */
-import { chosenOnTest, type Run, type Score } from '../collect/collect';
+import { chosenOnTest, type Run, type RunScore } from '../collect/run';
 import type { Column } from '../table/columns';
 import type { Baseline, Comparison } from '../comparison';
 import { statisticOf, type Row } from '../table/rows';
@@ -37,7 +37,7 @@ function describeRun(run: Run) {
   };
 }
 
-function describeScore(score: Score | undefined) {
+function describeScore(score: RunScore | undefined) {
   return score && { ...Object.fromEntries(score.metrics), epoch: score.epoch, selected_on: score.selectedOn };
 }
 

@@ -2,16 +2,14 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { isThere, writing } from '../../utils/files';
-import { LAUNCHER_LOG } from '../trials/child';
+import { launcherLogOf, searchFiles } from '../../runs/files';
 
 /** The path of the log of a new start; that of the start before moves aside. */
 export function newLog(directory: string): string {
-  const log = join(directory, LAUNCHER_LOG);
+  const log = join(directory, searchFiles.launcherLog);
   if (!isThere(log)) return log;
   let start = 1;
-  while (isThere(numbered(directory, start))) start++;
-  writing(log, () => renameSync(log, numbered(directory, start)));
+  while (isThere(join(directory, launcherLogOf(start)))) start++;
+  writing(log, () => renameSync(log, join(directory, launcherLogOf(start))));
   return log;
 }
-
-const numbered = (directory: string, start: number) => join(directory, `launcher.${start}.log`);

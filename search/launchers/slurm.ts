@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { readText, writeFileAtomic } from '../../utils/files';
+import { searchFiles } from '../../runs/files';
 import { lockOwner, removeLockOf } from '../../runs/lock';
 import type { SlurmSettings } from '../settings/settings';
 import type { Job, Launcher } from './launcher';
@@ -12,9 +13,6 @@ import { Full, type Cluster } from './slurm_cluster';
 import { SlurmJob, type Submission } from './slurm_job';
 import { commentOf, memoryAfter, sbatchOptions, writeScript } from './slurm_options';
 import { FORGOTTEN, isOver, stateOfOwn } from './slurm_states';
-
-/** The number of the job that works on a directory. */
-const JOB_FILE = 'slurm.job';
 
 /** Submits `<trainer> --model_dir <directory>`, from this working directory, with one job a child. */
 export function slurmLauncher(
@@ -33,13 +31,13 @@ export function slurmLauncher(
     const options = sbatchOptions(directory, settings, threads, growths.get(directory));
     const args = [...options, writeScript(directory, settings), ...trainer, '--model_dir', directory];
     const id = await cluster.submit(args, `${commentOf(directory)}:${Date.now().toString(36)}`);
-    writeFileAtomic(join(directory, JOB_FILE), id);
+    writeFileAtomic(join(directory, searchFiles.job), id);
     return id;
   };
 
   /** Jobs that may work on a directory: the one on file, the owner of the lock, one that was submitted by a search that died then. */
   const candidates = (directory: string, own: ReadonlyMap<string, string>) => {
-    const path = join(directory, JOB_FILE);
+    const path = join(directory, searchFiles.job);
     const comment = commentOf(directory);
     const ids = [
       existsSync(path) ? readText(path) : undefined,

@@ -5,7 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf, UserError } from '../../utils/errors';
 import { readText } from '../../utils/files';
 import { removeLockOf } from '../../runs/lock';
-import { isFinished, LAUNCHER_LOG } from '../trials/child';
+import { searchFiles } from '../../runs/files';
+import { RunDirectory } from '../../runs/run_directory';
 import { LauncherFault, type Ending, type Job, type JobStatus, type Signal } from './launcher';
 import type { Cluster } from './slurm_cluster';
 import {
@@ -70,7 +71,7 @@ export class SlurmJob implements Job {
     await this.follow(this.id);
     this.cluster.forget(this.id);
     removeLockOf(this.directory, this.id);
-    const log = join(this.directory, LAUNCHER_LOG);
+    const log = join(this.directory, searchFiles.launcherLog);
     return endingOf(this.id, this.latest, existsSync(log) ? readText(log) : '');
   }
 
@@ -81,7 +82,7 @@ export class SlurmJob implements Job {
       const seconds = isOver(latest) ? Math.max(latest.seconds, this.latest.seconds) : latest.seconds;
       this.latest = { ...latest, seconds };
       if (isOver(latest) && wasOver) return;
-      if ((isOver(latest) || latest.state === 'COMPLETING') && isFinished(this.directory)) return;
+      if ((isOver(latest) || latest.state === 'COMPLETING') && new RunDirectory(this.directory).isFinished()) return;
       wasOver = isOver(latest);
       if (isHopeless(latest)) this.say(`Slurm job ${id} may never start: ${latest.reason}`);
       if (!wasOver && this.wanted !== undefined) await this.tell(id, this.wanted, latest);

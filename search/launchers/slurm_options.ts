@@ -3,18 +3,15 @@ import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../../utils/files';
-import { LAUNCHER_LOG } from '../trials/child';
+import { searchFiles } from '../../runs/files';
 import type { SlurmSettings } from '../settings/settings';
-
-/** The batch script of the last submission. */
-const SCRIPT = 'slurm.sh';
 
 /**
  * Writes the batch script into the directory of a trial; returns its path. The trainer takes the place of the script, so that
  * signals of Slurm reach it.
  */
 export function writeScript(directory: string, { setup = [] }: SlurmSettings): string {
-  const path = join(directory, SCRIPT);
+  const path = join(directory, searchFiles.script);
   writeFileAtomic(path, ['#!/bin/bash', ...setup, 'exec "$@"', ''].join('\n'));
   return path;
 }
@@ -27,7 +24,7 @@ export function sbatchOptions(directory: string, settings: SlurmSettings, thread
   const signal = settings.signal === undefined ? undefined : `B:${settings.signal}`;
   const optional = { partition, account, qos, constraint, exclude, time, signal, gres, mem: memory };
   // In names of files % begins a placeholder.
-  const stderr = resolve(directory, LAUNCHER_LOG).replaceAll('%', '%%');
+  const stderr = resolve(directory, searchFiles.launcherLog).replaceAll('%', '%%');
   return [
     '--parsable',
     '--requeue',

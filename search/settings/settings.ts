@@ -2,8 +2,8 @@
 import { secondsOf } from '../../utils/duration';
 import { UserError } from '../../utils/errors';
 import { isThere, readJson } from '../../utils/files';
-import { isObject } from '../../utils/json';
-import { mistakes, show } from '../../utils/schema';
+import { isObject, show } from '../../utils/json';
+import { mistakes } from '../../utils/schema';
 import { parseSpace, type SpaceInFile } from '../space/parse_space';
 import type { PrunerSettings } from '../pruners/index';
 import { samplers, type SamplerSettings } from '../samplers/index';

@@ -1,5 +1,5 @@
 /** The `space` of a search.json that fits its schema: dimensions, or what is wrong with them. */
-import { show } from '../../utils/schema';
+import { show } from '../../utils/json';
 import { canonical, isTame, type Json } from '../json';
 import {
   countOf,

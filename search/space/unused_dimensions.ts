@@ -1,4 +1,5 @@
 /** Dimensions of a search that change nothing of its trainings. */
+import { runFiles, searchFiles } from '../../runs/files';
 import { join } from 'node:path';
 import { UserError } from '../../utils/errors';
 import { childParams } from '../trials/child_params';
@@ -29,7 +30,7 @@ export function unusedDimensions(
     if (proposal === undefined) break;
     trials = withEvent(trials, proposal);
     try {
-      const keys = trainer.unusedKeys(childParams(params, proposal.point, join(parent, 'params.json')));
+      const keys = trainer.unusedKeys(childParams(params, proposal.point, join(parent, runFiles.params)));
       unused = unused.filter((path) => !(path in proposal.point) || keys.includes(path.split('.')[0]!));
     } catch (error) {
       if (error instanceof UserError) return [];
@@ -39,6 +40,6 @@ export function unusedDimensions(
   if (unused.length < paths.length) return unused;
   const version = `"model_version" is ${JSON.stringify(params.model_version)}`;
   throw new UserError(
-    `${join(parent, 'search.json')}: the trainings use none of ${paths.join(', ')} (${version}): all trials would be the same`,
+    `${join(parent, searchFiles.settings)}: the trainings use none of ${paths.join(', ')} (${version}): all trials would be the same`,
   );
 }

@@ -1,29 +1,15 @@
 /** The directory of a search's child, as the trainer leaves it. */
 import { lstatSync, readlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { runFiles, searchFiles } from '../../runs/files';
+import { readEpochs, readScore } from '../../runs/metrics';
 import { UserError } from '../../utils/errors';
-import { isFile, isThere, makeDirectory, readJson, readText, writeJson } from '../../utils/files';
+import { isFile, isThere, makeDirectory, readObject, readText, writeJson } from '../../utils/files';
 import { flatten } from '../../utils/flatten';
-import { isObject, parseJson } from '../../utils/json';
 import { RunDirectory } from '../../runs/run_directory';
-import { show } from '../../utils/schema';
 import type { Trainer } from '../trainer';
 
 type Given = Parameters<Trainer['resolve']>[0];
-
-/** What a launcher keeps of a child's stderr. */
-export const LAUNCHER_LOG = 'launcher.log';
-const PARAMS = 'params.json';
-
-/** Whether the trainer has done all: the test score is the last thing it writes. */
-export function isFinished(directory: string): boolean {
-  return isFile(join(directory, 'metrics_test_best_weights.json'));
-}
-
-/** The directory of a trial's repeat in that of the search. */
-export function labelOf(name: string, repeat: number): string {
-  return repeat === 0 ? name : join(name, `repeat_${repeat}`);
-}
 
 /** Throws a UserError where a child's directory is a link: what is trained there would lie outside the search. */
 export function refuseLinks(parent: string, label: string): void {
@@ -39,7 +25,7 @@ export function refuseLinks(parent: string, label: string): void {
 
 /** Whether a directory that was made is there no more, or was emptied but for what was just being written. */
 export function isRemoved(directory: string): boolean {
-  return !isThere(join(directory, PARAMS));
+  return !isThere(join(directory, runFiles.params));
 }
 
 /**
@@ -48,16 +34,14 @@ export function isRemoved(directory: string): boolean {
  * that was removed in part cannot go on.
  */
 export function prepareChild(directory: string, params: Given, resolve: Trainer['resolve']): void {
-  const path = join(directory, PARAMS);
+  const path = join(directory, runFiles.params);
   if (isRemoved(directory)) {
     makeDirectory(directory);
     new RunDirectory(directory).putAside();
     writeJson(path, params);
     return;
   }
-  const before = readJson(path);
-  if (!isObject(before)) throw new UserError(`${path}: must be an object, got ${show(before)}`);
-  const lines = changedParams(before, params, resolve);
+  const lines = changedParams(readObject(path), params, resolve);
   if (lines.length > 0) {
     throw new UserError(`${path}: ${lines.join(', ')} for this search; move the directory away to train it anew`);
   }
@@ -88,38 +72,25 @@ function differences(before: Given, after: Given): string[] {
 
 /** A metric (`val_accuracy`, `train_loss`) after each epoch; NaN where the trainer has none. */
 export function curveOf(directory: string, metric: string): number[] {
-  const path = join(directory, 'metrics.jsonl');
+  const path = join(directory, runFiles.metrics);
   if (!isThere(path)) return [];
   const [, part, name] = /^(train|val)_(.*)$/.exec(metric)!;
-  const lines = readText(path).split('\n').slice(0, -1);
-  return lines.map((line, index) => {
-    try {
-      const value = (parseJson(line) as Record<string, Record<string, unknown> | undefined>)[part!]?.[name!];
-      return typeof value === 'number' ? value : NaN;
-    } catch {
-      throw new UserError(`${path}: line ${index + 1} is not valid JSON`);
-    }
+  return readEpochs(path, { isGrowing: true }).map((record) => {
+    const value = (record as Record<string, Record<string, unknown> | null>)[part!]?.[name!];
+    return typeof value === 'number' ? value : NaN;
   });
 }
 
 /** The metric of a finished run, at the epoch whose weights it kept. */
 export function scoreOf(directory: string, metric: string): { value: number; epochs: number } {
   const curve = curveOf(directory, metric);
-  const best = readJson(join(directory, 'metrics_val_best_weights.json'));
-  const epoch = isObject(best) && typeof best.epoch === 'number' ? best.epoch : curve.length;
+  const { epoch = curve.length } = readScore(join(directory, runFiles.bestValidation));
   return { value: curve[epoch - 1] ?? NaN, epochs: curve.length };
-}
-
-/** Why the trainer gave a run up whose numbers were no longer finite, as its run.json says; undefined where it did not. */
-export function divergenceOf(directory: string): string | undefined {
-  const path = join(directory, 'run.json');
-  const run = isThere(path) ? readJson(path) : undefined;
-  return isObject(run) && typeof run.diverged === 'string' ? run.diverged : undefined;
 }
 
 /** What the trainer's log says of its teachers: how often each agrees with the labels, and whether that is a warning. */
 export function teacherLines(directory: string): { teacher: string; isWarning: boolean; line: string }[] {
-  const path = join(directory, 'train.log');
+  const path = join(directory, runFiles.log);
   const text = isFile(path) ? readText(path) : '';
   return [...text.matchAll(/:(INFO|WARNING): ((Teacher .+): agrees with the labels of .*)$/gm)].map(
     ([, level, line, teacher]) => ({ teacher: teacher!, isWarning: level === 'WARNING', line: line! }),
@@ -128,7 +99,7 @@ export function teacherLines(directory: string): { teacher: string; isWarning: b
 
 /** The last line of a child's stderr that is no part of a stack trace; '' where there is none. */
 export function lastWords(directory: string): string {
-  const path = join(directory, LAUNCHER_LOG);
+  const path = join(directory, searchFiles.launcherLog);
   const lines = isThere(path) ? readText(path).split(/[\r\n]+/) : [];
   return (
     lines.findLast((line) => line.trim() !== '' && !/^\s*(at |Node\.js v|\d+: 0x|----- )/.test(line))?.trim() ?? ''

@@ -1,6 +1,6 @@
 /** The params.json of a search's child: that of the parent with the values of a point. */
 import { UserError } from '../../utils/errors';
-import { show } from '../../utils/schema';
+import { show } from '../../utils/json';
 import type { Json } from '../json';
 import type { Point } from '../space/space';
 

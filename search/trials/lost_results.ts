@@ -1,11 +1,14 @@
 /** Results that the journal has and the directories no longer do: what was deleted is trained again. */
 import { join } from 'node:path';
-import { isFinished, labelOf } from './child';
+import { repeatDirectory } from '../../runs/files';
+import { RunDirectory } from '../../runs/run_directory';
 import { stateOf, withEvent, type Trial, type Trials } from './trials';
 
 /** The first repeat of a trial that has a value in the journal and no results in its directory; undefined: there is none. */
 export function lostRepeat({ name, values }: Trial, parent: string): number | undefined {
-  return [...values.keys()].find((repeat) => !isFinished(join(parent, labelOf(name, repeat))));
+  return [...values.keys()].find(
+    (repeat) => !new RunDirectory(join(parent, repeatDirectory(name, repeat))).isFinished(),
+  );
 }
 
 /**

@@ -1,17 +1,18 @@
 /** Where the training of a child stands, as its checkpoints tell; those of the stages of a method count, too. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isObject } from '../../utils/json';
 import { readMetadata } from '../../formats/safetensors';
+import { runFiles, STAGES } from '../../runs/files';
+import { parsePosition } from '../../runs/position';
 
 /** Epochs and steps by checkpoints. */
 export type Positions = ReadonlyMap<string, readonly [epoch: number, step: number]>;
 
 export function positionsOf(directory: string): Positions {
-  const folders = ['.', ...namesIn(join(directory, 'stages')).map((stage) => join('stages', stage))];
+  const folders = ['.', ...namesIn(join(directory, STAGES)).map((stage) => join(STAGES, stage))];
   const positions = new Map<string, readonly [number, number]>();
   for (const folder of folders) {
-    const position = positionIn(join(directory, folder, 'last.safetensors'));
+    const position = positionIn(join(directory, folder, runFiles.last));
     if (position) positions.set(folder, position);
   }
   return positions;
@@ -36,10 +37,8 @@ function namesIn(directory: string): string[] {
 /** Undefined where there is no checkpoint, or none that can be read: training will say what is wrong with it. */
 function positionIn(path: string): readonly [number, number] | undefined {
   try {
-    const position: unknown = JSON.parse(readMetadata(path).position ?? '');
-    if (!isObject(position)) return undefined;
-    const { epoch, step } = position;
-    return typeof epoch === 'number' && typeof step === 'number' ? [epoch, step] : undefined;
+    const position = parsePosition(readMetadata(path).position);
+    return position && [position.epoch, position.step];
   } catch {
     return undefined;
   }

@@ -2,17 +2,9 @@
 import { join } from 'node:path';
 import { isSystemError, messageOf, UserError } from '../../utils/errors';
 import { lockState } from '../../runs/lock';
-import {
-  curveOf,
-  divergenceOf,
-  isFinished,
-  isRemoved,
-  labelOf,
-  lastWords,
-  prepareChild,
-  refuseLinks,
-  scoreOf,
-} from './child';
+import { repeatDirectory, runFiles } from '../../runs/files';
+import { RunDirectory } from '../../runs/run_directory';
+import { curveOf, isRemoved, lastWords, prepareChild, refuseLinks, scoreOf } from './child';
 import { childParams } from './child_params';
 import type { SearchContext } from '../context';
 import type { Event } from '../journal';
@@ -35,9 +27,9 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
   const { name, point, values } = trial;
   const { directory, params, settings } = context;
   const began = performance.now();
-  const source = join(directory, 'params.json');
+  const source = join(directory, runFiles.params);
   for (let repeat = lostRepeat(trial, directory) ?? values.length; repeat < settings.repeats; repeat++) {
-    const label = labelOf(name, repeat);
+    const label = repeatDirectory(name, repeat);
     const run = { name, repeat, label, directory: join(directory, label) };
     let outcome: Event | 'interrupted' | 'elsewhere';
     let isPrepared = false;
@@ -68,8 +60,9 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
 async function runRepeat(run: Run, study: Study, context: SearchContext): Promise<Event | 'interrupted' | 'elsewhere'> {
   const { settings, launcher, log } = context;
   const { name, repeat, directory: child } = run;
+  const files = new RunDirectory(child);
   for (let attempt = 0; ;) {
-    if (isFinished(child)) return finished(run, study, settings.metric);
+    if (files.isFinished()) return finished(run, study, settings.metric);
     const asked = curveOf(child, settings.metric).length;
     const before = positionsOf(child);
     const left = await launcher.resume(child);
@@ -78,7 +71,7 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
     log.info(`${left ? 'Already running' : 'Starting'}: ${child}`);
     const job = left ?? (await launcher.launch(child));
     const { stop, ending } = await supervise(job, run, asked, study, context);
-    if (isFinished(child)) continue;
+    if (files.isFinished()) continue;
     if (stop === 'interrupt') return 'interrupted';
     if (isRemoved(child)) return { event: 'failed', name, repeat, reason: REMOVED };
     if (stop === 'pruned') {
@@ -88,7 +81,7 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
     if (stop === 'timeout') return { event: 'failed', name, repeat, reason: `timeout after ${settings.timeout} s` };
     // A process that began before had the lock, or one that we only watched has gone: look again.
     if (left || ending.isUnseen || lockState(child) === 'held') continue;
-    const diverged = divergenceOf(child);
+    const diverged = files.diverged();
     if (diverged !== undefined) {
       const { epochs } = lastOf(curveOf(child, settings.metric));
       return { event: 'pruned', name, repeat, value: null, epochs, reason: diverged };

@@ -7,7 +7,7 @@ import { Journal, readJournal } from '../../search/journal';
 import { localLauncher } from '../../search/launchers/local';
 import { Search } from '../../search/scheduler';
 import { readSettings } from '../../search/settings/settings';
-import type { Snapshot } from '../../search/study';
+import type { Snapshot } from '../../search/snapshot';
 import { stateOf, trialsOf } from '../../search/trials/trials';
 
 const tsNode = [process.execPath, require.resolve('ts-node/dist/bin')];

@@ -30,7 +30,7 @@ const lockOf = (change: object) =>
 
 const children: ChildProcess[] = [];
 
-/** A child that runs `body`, with `lock` being utils/lock and `directory` the given one. */
+/** A child that runs `body`, with `lock` being runs/lock and `directory` the given one. */
 function startChild(body: string, directory: string): ChildProcess {
   const script = `
     require('ts-node/register');

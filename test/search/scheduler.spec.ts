@@ -221,7 +221,7 @@ describe('a search', function () {
     await runSearch(directory);
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'failed' });
     const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
-    expect(failure.reason).to.match(/metrics\.jsonl: line 1 is not valid JSON$/);
+    expect(failure.reason).to.match(/metrics\.jsonl: line 1: not valid JSON: /);
     expect(countOf('starts', directory, 'alpha_0.1')).to.equal(0);
   });
 });

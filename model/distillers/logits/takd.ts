@@ -1,4 +1,5 @@
 /** Teacher assistants (Mirzadeh et al. 2020, "Improved knowledge distillation via teacher assistant"). */
+import { runFiles } from '../../../runs/files';
 import { nets } from '../../nets/index';
 import type { Distiller } from '../distiller';
 import { kd, type KdOptions } from './kd';
@@ -43,7 +44,7 @@ export const takd: Distiller<TakdOptions> = {
         ...(before !== undefined && {
           teacher: {
             model: assistants[i - 1],
-            checkpoint: `${before}/best.safetensors`,
+            checkpoint: `${before}/${runFiles.best}`,
             num_channels,
             hidden_sizes,
           },

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chosenOnTest, collectRuns, progressOf, type Run } from '../../../report/collect/collect';
+import { collectRuns } from '../../../report/collect/collect';
+import { chosenOnTest, progressOf, type Run } from '../../../report/collect/run';
 import { UserError } from '../../../utils/errors';
 import { acquireLock } from '../../../runs/lock';
 import { finished, writeHits, writePublishedRuns, writeRun, type RunFiles } from '../../helpers/runs';
@@ -200,7 +201,10 @@ describe('collectRuns', () => {
     const begun: RunFiles = { ...finished({}, 0.5), test: undefined };
     const journal = (...events: (object | string)[]) => {
       const lines = events.map((event) => (typeof event === 'string' ? event : JSON.stringify(event)));
-      writeFileSync(join(parent, 'search.journal.jsonl'), [JSON.stringify({ event: 'search' }), ...lines].join('\n'));
+      writeFileSync(
+        join(parent, 'search.journal.jsonl'),
+        [JSON.stringify({ event: 'search' }), ...lines, ''].join('\n'),
+      );
     };
     const statuses = () => Object.fromEntries(collectRuns(parent).map((run) => [run.directory, run.status]));
 
@@ -234,6 +238,9 @@ describe('collectRuns', () => {
       put('a', begun);
       journal('half of a li', 'null', { event: 'pruned', name: 'a', repeat: 0 }, '{"event": "star');
       expect(statuses()).to.deep.equal({ a: 'pruned' });
+      // The writer of an event that has no end yet, or was killed there, has not acted on it.
+      appendFileSync(join(parent, 'search.journal.jsonl'), JSON.stringify({ event: 'started', name: 'a', repeat: 0 }));
+      expect(statuses()).to.deep.equal({ a: 'pruned' });
     });
   });
 
@@ -241,13 +248,13 @@ describe('collectRuns', () => {
     const contents: Readonly<Record<string, [file: string, content: string, reason: RegExp]>> = {
       'half of a JSON': ['params.json', '{"alpha": 0.', /^not valid JSON: /],
       'an empty file': ['metrics_val_best_weights.json', '', /^not valid JSON: /],
-      'a list': ['run.json', '[1, 2]', /^must be a JSON object, got \[1,2\]$/],
+      'a list': ['run.json', '[1, 2]', /^must be an object, got an array of 2$/],
       'a number as text': [
         'metrics_test_best_weights.json',
         '{"accuracy": "0.9"}',
         /^"accuracy" must be a number, got "0.9"$/,
       ],
-      null: ['metrics_val_last_weights.json', 'null', /^must be a JSON object, got null$/],
+      null: ['metrics_val_last_weights.json', 'null', /^must be an object, got null$/],
       'a line that is cut': ['metrics.jsonl', '{"epoch": 1}\n{"epo', /^line 2: /],
       'a line with a text': [
         'metrics.jsonl',

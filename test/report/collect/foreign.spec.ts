@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { collectRuns, type Run, type Score } from '../../../report/collect/collect';
+import { collectRuns } from '../../../report/collect/collect';
+import type { Run, RunScore } from '../../../report/collect/run';
 import { nameOf } from '../../../report/collect/foreign_logs';
 import { rowsOf } from '../../../report/table/rows';
 import { makeTable } from '../../../report/table/table';
@@ -21,7 +22,7 @@ beforeEach(() => {
 afterEach(() => rmSync(parent, { recursive: true }));
 
 const byName = () => new Map(collectRuns(parent).map((run) => [run.directory, run]));
-const metrics = (score: Score | undefined) => score && { ...Object.fromEntries(score.metrics), epoch: score.epoch };
+const metrics = (score: RunScore | undefined) => score && { ...Object.fromEntries(score.metrics), epoch: score.epoch };
 
 function write(name: string, text: string): void {
   mkdirSync(join(parent, name, '..'), { recursive: true });
