@@ -132,7 +132,7 @@ async function main(): Promise<void> {
     deployedModel(graphs[precision]!, { ...properties, precision, test_accuracy: String(accuracy) }),
   );
   const description = {
-    ...describeRun(process.argv),
+    ...describeRun([command.name, ...process.argv.slice(2)]),
     file: out,
     precision,
     ...(reduceRange && { reduce_range: true }),

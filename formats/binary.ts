@@ -52,7 +52,7 @@ function int16ToInt32(bytes: Uint8Array): Int32Array {
 let halves: Float32Array | undefined;
 
 /** Little-endian IEEE 754 binary16 to float32; exact, as every half-precision number is a single-precision one. */
-export function float16ToFloat32(bytes: Uint8Array): Float32Array {
+function float16ToFloat32(bytes: Uint8Array): Float32Array {
   const numbers = (halves ??= Float32Array.from({ length: 2 ** 16 }, (_, word) => halfOf(word)));
   const words = wordsOf(bytes);
   const floats = new Float32Array(words.length);
@@ -69,7 +69,7 @@ function halfOf(bits: number): number {
 }
 
 /** Little-endian bfloat16 to float32; exact, as it is the upper half of a single-precision number. */
-export function bfloat16ToFloat32(bytes: Uint8Array): Float32Array {
+function bfloat16ToFloat32(bytes: Uint8Array): Float32Array {
   const words = wordsOf(bytes);
   const bits = new Uint32Array(words.length);
   for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16;

@@ -18,7 +18,7 @@ import { pairedDifference, type PairedDifference } from './statistics/paired_dif
  * better, worse: the corrected p is below 0.05; inconclusive: it is not; single run: one pair of runs without predictions for
  * the same images cannot be tested.
  */
-export type Verdict = 'better' | 'worse' | 'inconclusive' | 'single run' | 'no common seed';
+type Verdict = 'better' | 'worse' | 'inconclusive' | 'single run' | 'no common seed';
 
 export const SIGNIFICANCE = 0.05;
 
@@ -34,7 +34,7 @@ export interface Comparison extends PairedDifference {
 }
 
 /** What is compared: the test accuracy where the baseline has it, the validation accuracy otherwise. */
-export type ComparedMetric = 'test_accuracy' | 'val_accuracy';
+type ComparedMetric = 'test_accuracy' | 'val_accuracy';
 
 export interface Baseline {
   readonly row: Row;

@@ -4,6 +4,7 @@
  * constants of Optuna 5 and its weights for parameters that only some runs have (arXiv 2601.20800, Theorem 4.2).
  */
 import type { Scalar } from '../utils/flatten';
+import { normalCumulative } from '../utils/normal';
 import type { Goal } from './pareto';
 
 /** Where the values of a parameter lie: between two numbers, evenly or by magnitude, or among some choices. */
@@ -104,15 +105,4 @@ function normalKernel(center: number, width: number): Kernel {
   const below = (edge: number) => normalCumulative((edge - center) / width);
   const total = below(CELLS - 0.5) - below(-0.5);
   return (cell) => (below(cell + 0.5) - below(cell - 0.5)) / total;
-}
-
-/** P(X ≤ x) for the standard normal distribution: 1/2 + φ(x) (x + x³/3 + x⁵/(3·5) + …) (Marsaglia 2004). */
-export function normalCumulative(x: number): number {
-  if (Math.abs(x) > 8) return x > 0 ? 1 : 0;
-  let [sum, term] = [x, x];
-  for (let k = 3; sum + term !== sum; k += 2) {
-    term *= (x * x) / k;
-    sum += term;
-  }
-  return 0.5 + (sum * Math.exp(-(x * x) / 2)) / Math.sqrt(2 * Math.PI);
 }

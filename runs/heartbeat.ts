@@ -7,7 +7,11 @@ let worker: Worker | undefined;
 /** Begins to write `content`, which the file at `path` has, into it every so many seconds. */
 export function startHeartbeat(path: string, content: string, seconds: number): void {
   if (worker === undefined) {
-    worker = new Worker(join(__dirname, 'heartbeat.cjs'), { workerData: { seconds }, execArgv: [], stdin: false });
+    worker = new Worker(join(__dirname, 'heartbeat_worker.cjs'), {
+      workerData: { seconds },
+      execArgv: [],
+      stdin: false,
+    });
     worker.unref();
     // Without signs of life the lock still counts on this machine; no training is to end for want of them.
     worker.on('error', () => (worker = undefined));

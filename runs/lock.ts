@@ -50,7 +50,7 @@ export interface LockOwner {
 }
 
 /** Seconds between two signs of life, and without one until a lock of another machine no longer counts. */
-export const HEARTBEAT_SECONDS = 10;
+const HEARTBEAT_SECONDS = 10;
 export const SILENCE_SECONDS = 120;
 
 /**

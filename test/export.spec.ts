@@ -115,6 +115,8 @@ describe('export.ts', function () {
     expect(stdout).to.include('x86 processors without VNNI').and.include('--reduce_range');
     expect(reduced).not.to.include('VNNI');
     expect(readJsonIn<object>(run, 'export.json')).to.include({ precision: 'int8', reduce_range: true });
+    const { command } = readJsonIn<{ command: string[] }>(run, 'export.json');
+    expect(command).to.deep.equal(['export.ts', '--model_dir', run, ...command.slice(3)]);
   });
 
   it('gives evaluate.ts the figures of the checkpoint', async () => {

@@ -8,7 +8,7 @@
 import { median } from '../../utils/median';
 
 /** One call of an operator. */
-export interface Call {
+interface Call {
   readonly node: string;
   readonly operator: string;
   readonly ms: number;
@@ -20,7 +20,7 @@ export interface Run {
   readonly calls: readonly Call[];
 }
 
-export type Pass = 'forward' | 'backward' | 'update';
+type Pass = 'forward' | 'backward' | 'update';
 
 /** Where a node belongs; one that ONNX Runtime added by itself belongs to no pass. */
 export interface Place {

@@ -6,7 +6,7 @@ import { hasCudaLibraries, openOnnxRuntime, tryPrecision } from './providers';
 import { openTensorflow } from './tensorflow';
 
 export type { Device, Precision } from '../../utils/devices';
-export type { Backend, CompileOptions, RunResult, OpenDevice, DeviceInfo, Program, Results } from './backend';
+export type { Backend, CompileOptions, DeviceInfo, Program, Results } from './backend';
 export { onnxRuntime } from './onnxruntime';
 
 const devices: Readonly<Record<Device, OpenDevice>> = {

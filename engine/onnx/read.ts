@@ -24,7 +24,7 @@ export interface OnnxModel {
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
 }
 
-export interface OnnxTensor {
+interface OnnxTensor {
   /** As NumPy calls it: float32, float16, bfloat16, int64, … */
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -54,7 +54,7 @@ export interface OnnxNode {
 }
 
 /** A graph inside of a node, which sees the values around it. */
-export interface OnnxBody {
+interface OnnxBody {
   readonly nodes: readonly OnnxNode[];
   readonly outputs: readonly string[];
 }

@@ -7,7 +7,7 @@
  *   legacy.ts      the format before PyTorch 1.6
  *   zip.ts         the format since
  */
-import { FormatError, quoted, readBytes } from '../binary';
+import { FormatError, quoted } from '../binary';
 import { UserError } from '../../utils/errors';
 import { type NamedArrays } from '../ndarray';
 import { openLegacy } from './legacy';
@@ -32,16 +32,11 @@ export interface StateDictOptions {
 }
 
 /**
- * Reads the state dict of a file in either format of torch.save: the file's object itself, or what it holds under a usual
- * key or the given one. Components of names that wrappers such as DataParallel add are taken off, half precision becomes
- * float32, values that are not tensors are left out; every array has memory of its own. A UserError of one line names the
- * file where it is missing, damaged, refused, or without state dict.
+ * The state dict in the bytes of a file in either format of torch.save: the file's object itself, or what it holds under a
+ * usual key or the given one. Components of names that wrappers such as DataParallel add are taken off, half precision becomes
+ * float32, values that are not tensors are left out; every array has memory of its own. A UserError of one line names `path`
+ * where the file is damaged, refused, or without state dict.
  */
-export async function readTorchCheckpoint(path: string, options: StateDictOptions = {}): Promise<NamedArrays> {
-  return parseTorchCheckpoint(readBytes(path), path, options);
-}
-
-/** As `readTorchCheckpoint`, from bytes at hand. `path` is for messages. */
 export async function parseTorchCheckpoint(
   bytes: Uint8Array,
   path: string,

@@ -11,7 +11,7 @@ import { op } from './opcodes';
 export class Refusal extends Error {}
 
 /** A function that a pickle may call; it must be free of side effects. */
-export type PickleFunction = (args: readonly unknown[]) => unknown;
+type PickleFunction = (args: readonly unknown[]) => unknown;
 
 /** What pickles may name: "module.name" to a `PickleFunction`, or to any value that is only passed along. */
 export type AllowedGlobals = ReadonlyMap<string, unknown>;

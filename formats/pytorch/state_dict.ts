@@ -7,7 +7,7 @@ import { TensorView } from './tensors';
  * Where checkpoints keep a state dict. The first of these that is there and holds tensors is taken: averages of weights
  * before the weights themselves, as timm does.
  */
-export const usualKeys = [
+const usualKeys = [
   'state_dict_ema',
   'model_ema',
   'ema',

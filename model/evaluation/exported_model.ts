@@ -7,6 +7,7 @@ import { valuesOf } from '../../engine/onnx/rewrite';
 import { writeModel } from '../../engine/onnx/write';
 import { emitElementwise } from '../../engine/ops/elementwise';
 import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import { median } from '../../utils/median';
 import type { ImageShape } from '../data/dataset';
 import type { Batch } from '../data/loader';
 import { Layers } from '../nets/layers';
@@ -75,7 +76,7 @@ export class DeployedModel {
       await this.model.run(feeds, 'logits');
       if (run >= 0) times.push(performance.now() - began);
     }
-    return times.sort((a, b) => a - b)[Math.floor(runs / 2)]!;
+    return median(times);
   }
 
   release(): Promise<void> {

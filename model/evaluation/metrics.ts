@@ -9,7 +9,7 @@ export interface Predictions {
 }
 
 /** ln softmax(z / T) of each row of logits z (N, classes):  z_k / T − ln Σ_j exp(z_j / T), finite for every finite z. */
-export function logSoftmaxRows(logits: Float32Array, classes: number, temperature = 1): Float64Array {
+function logSoftmaxRows(logits: Float32Array, classes: number, temperature = 1): Float64Array {
   const result = new Float64Array(logits.length);
   for (let start = 0; start < logits.length; start += classes) {
     const row = logits.subarray(start, start + classes);

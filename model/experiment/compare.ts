@@ -8,7 +8,7 @@ import type { RunDirectory } from '../../runs/run_directory';
 import { readSafetensors } from '../../formats/safetensors';
 
 /** A number of both, and |a − b| by the larger of |a| and |b|. */
-export interface Difference {
+interface Difference {
   readonly name: string;
   readonly before: Scalar | undefined;
   readonly after: Scalar | undefined;
@@ -16,7 +16,7 @@ export interface Difference {
 }
 
 /** The largest of several differences; absent where all is the same. */
-export interface Part {
+interface Part {
   readonly name: string;
   readonly largest?: Difference;
 }
@@ -31,9 +31,9 @@ export interface RunComparison {
 }
 
 /** The most by which the loss of the first epoch may differ where roundings do, by its size. */
-export const FIRST_LOSS = 0.01;
+const FIRST_LOSS = 0.01;
 /** How many standard errors of the difference of two shares test accuracies may lie apart. */
-export const ERRORS = 3;
+const ERRORS = 3;
 
 /** What makes other roundings, or other numbers. */
 const surroundings =

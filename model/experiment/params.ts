@@ -100,7 +100,7 @@ export type DatasetParams =
 export type NormalizeParams = { mean: number[]; std: number[] };
 
 /** Which weights of a file are meant, and what they are called. */
-export interface WeightsParams {
+interface WeightsParams {
   /** Path of the state dict in the file, or what its names begin with; the usual places where absent. */
   key?: string;
   /** Parts of names in the file, and what the network calls them. */
@@ -165,7 +165,7 @@ export type OnNan = 'stop' | 'skip' | 'restore';
 export type AugmentationParams = 'yes' | 'no' | ({ readonly name: string } & Readonly<Record<string, unknown>>)[];
 
 /** A method by its name, and its own options. */
-export type MethodParams = { readonly name: string } & Readonly<Record<string, unknown>>;
+type MethodParams = { readonly name: string } & Readonly<Record<string, unknown>>;
 
 /** Every key of params.json, filled. */
 export interface Params {
@@ -247,7 +247,7 @@ export interface Params {
 export type NetDefaults = Pick<Params, 'optimizer' | 'weight_decay' | 'schedule'>;
 
 /** What a method is to params.json: a schema for each of its options, and whether it needs a teacher. */
-export interface MethodEntry {
+interface MethodEntry {
   readonly options: Readonly<Record<string, Schema>>;
   readonly needsTeacher: boolean;
   /** Does it look at the images through further augmentations? */
@@ -255,7 +255,7 @@ export interface MethodEntry {
 }
 
 /** What an augmentation is to params.json; with `mix` it mixes images and their labels. */
-export interface AugmentationEntry {
+interface AugmentationEntry {
   readonly options: Readonly<Record<string, Schema>>;
   readonly mix?: unknown;
 }

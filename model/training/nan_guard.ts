@@ -19,9 +19,9 @@ import { allOutputs, firstNonFinite, layerOutputs, layerTable } from './nan_diag
 import { NonFiniteStep, type Trainer } from './trainer';
 
 /** So many optimizer steps in a row that are not finite end a run, or as many as an epoch has. */
-export const MOST_SKIPPED = 10;
+const MOST_SKIPPED = 10;
 /** How often a run goes back at most. */
-export const MOST_RESTORED = 5;
+const MOST_RESTORED = 5;
 
 /** In front of the names of states as they were at the beginning of the epoch, in a checkpoint amid it. */
 const START_PREFIX = `${OPTIMIZER_PREFIX}epoch_start.`;

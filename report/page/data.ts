@@ -41,7 +41,7 @@ export interface PageColumn {
 /** null where a row has no value. */
 export type Key = string | number | null;
 
-export interface PageRow {
+interface PageRow {
   /** Unique among rows. */
   readonly id: string;
   /** Repeats that are folded into it. */
@@ -51,22 +51,22 @@ export interface PageRow {
 }
 
 /** Mean and sample standard deviation over the repeats, by epoch; null where there is none. */
-export interface Curves {
+interface Curves {
   readonly epochs: readonly number[];
   readonly values: Readonly<Record<string, { readonly mean: Points; readonly deviation?: Points }>>;
 }
 
-export type Points = readonly (number | null)[];
+type Points = readonly (number | null)[];
 
 /** What run.json says, over all runs: the commonest values and how many more there are, or the range of many numbers. */
-export interface Fact {
+interface Fact {
   readonly name: string;
   readonly values: readonly { readonly text: string; readonly runs: number }[];
   readonly more: number;
 }
 
 /** A run that did not come to its end, and why, as far as its files tell. */
-export interface Trouble {
+interface Trouble {
   readonly directory: string;
   readonly status: Status;
   readonly reason: string;

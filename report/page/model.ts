@@ -1,4 +1,5 @@
 /** What the charts take from the data of the page; pure, as the page itself computes it anew for other rows and metrics. */
+import { median } from '../../utils/median';
 import type { Domain } from '../importance';
 import type { Goal } from '../pareto';
 import type { Key, PageColumn, PageData } from './data';
@@ -58,8 +59,7 @@ export function domainOf(values: readonly (string | number)[]): Domain {
   const numbers = values.filter((value) => typeof value === 'number').sort((a, b) => a - b);
   const [low = 0, high = 0] = [numbers[0], numbers.at(-1)];
   if (numbers.length < values.length || low === high) return { kind: 'choice', choices: inOrder(values) };
-  const median = numbers[Math.floor(numbers.length / 2)]!;
-  return { kind: 'number', low, high, log: low > 0 && high / low >= 100 && median < high / 10 };
+  return { kind: 'number', low, high, log: low > 0 && high / low >= 100 && median(numbers) < high / 10 };
 }
 
 /**

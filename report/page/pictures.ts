@@ -15,7 +15,7 @@ import { BEST_LINES, finishedRows, metricsOf, ranked, searchedParams } from './m
 const look: Look = { theme: light, width: 640, alone: true };
 
 /** Charts by file name, where there is something to draw; those of earlier times that are no longer there are undefined. */
-export function picturesOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
+function picturesOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
   const rows = data.rows.map((_, row) => row);
   const [metric] = metricsOf(data);
   const params = searchedParams(data);

@@ -22,7 +22,7 @@ export interface Table {
   readonly notes: readonly string[];
 }
 
-export interface Section {
+interface Section {
   /** `method: kd` */
   readonly title?: string;
   readonly rows: readonly Row[];

@@ -11,7 +11,7 @@ import { LauncherFault } from './launcher';
 import { FORGOTTEN, isOver, parseStates, STATE_FORMAT, type JobState } from './slurm_states';
 
 /** Milliseconds for which a controller may be away, and for which an interrupted search still waits for it. */
-export interface Patience {
+interface Patience {
   readonly away: number;
   readonly interrupted: number;
 }

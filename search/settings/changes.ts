@@ -16,18 +16,11 @@ type Change = readonly [line: string, isExtension: boolean];
 export function settingsChanges(before: Settings, after: Settings): Changes {
   const fixed = ['sampler', 'seed', 'pruner', 'metric', 'goal', 'names'] as const;
   const growing = ['trials', 'repeats'] as const;
-  return gather([
+  const changes = [
     ...changesOfSpace(before.space, after.space),
     ...growing.flatMap((key) => changed(key, before[key], after[key], after[key] >= before[key])),
     ...fixed.flatMap((key) => changed(key, before[key], after[key], false)),
-  ]);
-}
-
-export function spaceChanges(before: Space, after: Space): Changes {
-  return gather(changesOfSpace(before, after));
-}
-
-function gather(changes: readonly Change[]): Changes {
+  ];
   return { lines: changes.map(([line]) => line), onlyExtends: changes.every(([, isExtension]) => isExtension) };
 }
 

@@ -173,7 +173,11 @@ export function schemaFor({ space, sampler, pruner }: File): Schema {
   return schemaOf(spaceForm, chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
 }
 
-/** The schema of every search.json; search.schema.json holds it for editors. */
+/**
+ * The schema of every search.json. search.schema.json holds it for editors, which a test compares.
+ *
+ * @internal
+ */
 export function editorSchema(): Schema {
   const space = {
     type: 'object',

@@ -2,7 +2,7 @@
  * What a search varies: dimensions, each a key of params.json with the values that it may take, and points, which give
  * a value to every dimension that is active.
  */
-import { canonical, isSame, type Json } from '../json';
+import { isSame, type Json } from '../json';
 
 /** What other dimensions must be for a dimension to exist: each named one, active and equal to one of its values. */
 export type Condition = Readonly<Record<string, readonly Json[]>>;
@@ -120,8 +120,4 @@ export function isPointOf(space: Space, point: Point): boolean {
     active.length === Object.keys(point).length &&
     active.every((dimension) => Object.hasOwn(point, dimension.path) && contains(dimension, point[dimension.path]!))
   );
-}
-
-export function isSamePoint(a: Point, b: Point): boolean {
-  return canonical(a) === canonical(b);
 }

@@ -4,8 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../utils/errors';
 import { readJson } from '../../utils/files';
+import { readBytes } from '../../formats/binary';
 import { sizeOf } from '../../formats/ndarray';
-import { parseTorchCheckpoint, readTorchCheckpoint } from '../../formats/pytorch/index';
+import { parseTorchCheckpoint } from '../../formats/pytorch/index';
 import { complaintOf, rowsOf, type Row } from '../utils/rows';
 
 const folder = 'test/fixtures/torch';
@@ -14,6 +15,7 @@ const formats = ['zip', 'legacy'];
 
 const pathOf = (file: string): string => join(folder, `${file}.pt`);
 const bytesOfFile = (file: string): Uint8Array => Uint8Array.from(readFileSync(pathOf(file)));
+const readTorchCheckpoint = async (path: string) => parseTorchCheckpoint(readBytes(path), path);
 const complaintAbout = (bytes: Uint8Array): Promise<string> => complaintOf('x', () => parseTorchCheckpoint(bytes, 'x'));
 
 /** `bytes` with `patch` written over the place where `search` is found, `offset` bytes behind its start. */

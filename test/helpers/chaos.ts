@@ -23,7 +23,7 @@ export interface Victim {
 }
 
 /** Processes that are killed, and followed by what `again` starts after a while, or stand still for up to `pauseMs`. */
-export function processVictim(
+function processVictim(
   name: string,
   weight: number,
   pids: () => readonly number[],
@@ -60,7 +60,7 @@ export function processVictim(
 }
 
 /** Files or directories that are removed, as by `rm -r`: what is just being written into a directory stays, and the directory. */
-export function fileVictim(name: string, weight: number, paths: () => readonly string[]): Victim {
+function fileVictim(name: string, weight: number, paths: () => readonly string[]): Victim {
   return {
     name,
     weight,

@@ -20,7 +20,7 @@ import { mistakes } from '../../utils/schema';
 const SEED = 7;
 
 /** Shapes of the outputs of a network by name, with the batch in front. */
-export type Shapes = Readonly<Record<string, readonly number[]>>;
+type Shapes = Readonly<Record<string, readonly number[]>>;
 
 export interface Case {
   readonly method: string;

@@ -62,7 +62,7 @@ export async function trainDisturbed(args: readonly string[], disturbance?: Dist
 }
 
 /** The checkpoints, metrics and predictions of a run and of its stages. */
-export function resultsOfAll(directory: string): Record<string, string> {
+function resultsOfAll(directory: string): Record<string, string> {
   const isResult = (path: string) =>
     !path.startsWith('before_') && /^(best|last|metrics[^/]*|predictions[^/]*)\.\w+$/.test(basename(path));
   return Object.fromEntries(Object.entries(snapshot(directory)).filter(([path]) => isResult(path)));
@@ -75,7 +75,7 @@ const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const signals = Object.keys(exitCodes) as (keyof typeof exitCodes)[];
 const at = (place: Place, number: number, what: Disturbance['what']) => ({ place, at: number, what });
 
-export const moments: Readonly<Record<string, Moments>> = {
+const moments: Readonly<Record<string, Moments>> = {
   'in the first epoch': (_, [end = 0], draw) => [at('step', 1 + draw(end - 1), signals[draw(3)]!)],
   "at an epoch's last step": (_, ends, draw) => [at('step', ends[draw(ends.length)]!, signals[draw(3)]!)],
   'while it evaluates': (_, ends, draw) => [at('evaluation', 1 + draw(ends.length), signals[draw(3)]!)],

@@ -74,7 +74,7 @@ import { jsonMutants, lineMutants, mutants } from './mutants';
 import { onnxTeachers } from './onnx_teachers';
 import { finished, writeHits, writeRun } from './runs';
 
-export interface Target {
+interface Target {
   readonly inputs: fc.Arbitrary<string | Uint8Array>;
   /** Reads one. Whatever it throws but a UserError is a bug. */
   readonly read: (input: string | Uint8Array) => unknown;

@@ -81,20 +81,10 @@ function copies([from, to, where]: readonly [number, number, number]): Edit {
 }
 
 /** Keys that name what every object has, and what leads elsewhere. */
-export const hostileKeys = [
-  '__proto__',
-  'constructor',
-  'prototype',
-  'toString',
-  'valueOf',
-  'then',
-  'length',
-  '',
-  'a.b',
-];
+const hostileKeys = ['__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'then', 'length', '', 'a.b'];
 
 /** Names that would mean something to a shell, a path, a terminal or a page. */
-export const hostileNames = [
+const hostileNames = [
   '$(touch executed)',
   '`touch executed`',
   '; touch executed',
@@ -115,7 +105,7 @@ export const hostileNames = [
 const numbers = [-1, 0, 0.5, 1e9, 1e300, -1e300, 2 ** 31, 2 ** 53, 5e-324];
 
 /** Any value of JSON, and of those that are likely to hurt. */
-export const hostileValues: fc.Arbitrary<unknown> = fc.oneof(
+const hostileValues: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(null, true, false, '', ...numbers, ...hostileNames),
   fc.constantFrom<unknown>([], {}, [[]], [null], [{}], { __proto__: null }),
   fc.constantFrom(...hostileKeys).map((key) => JSON.parse(`{${JSON.stringify(key)}: {"polluted": true}}`) as unknown),

@@ -158,7 +158,7 @@ function* take<T>(values: Iterable<T>, count: number): Iterable<T> {
 }
 
 /** Those of a method: each option that it accepts in one of them, every second one with another method. */
-export function* combinationsOf(name: string, scratch: string): Iterable<Combination> {
+function* combinationsOf(name: string, scratch: string): Iterable<Combination> {
   const options = optionsIn(scratch);
   const i = Object.keys(distillers).indexOf(name);
   const shuffled = (values: readonly string[], stream: string) =>

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { importances, normalCumulative, type SearchedParam } from '../../report/importance';
+import { importances, type SearchedParam } from '../../report/importance';
 import type { Goal } from '../../report/pareto';
 import type { Scalar } from '../../utils/flatten';
 
@@ -50,20 +50,5 @@ describe('importances', () => {
   it('are 0 where all runs score the same', () => {
     const domain = { kind: 'number', low: 0, high: 1, log: false } as const;
     expect(importances([{ domain, values: [0, 0.5, 1] }], [1, 1, 1], 'maximize')).to.deep.equal([0]);
-  });
-});
-
-describe('normalCumulative', () => {
-  it('has the values of the tables', () => {
-    // Abramowitz & Stegun, table 26.1.
-    const table = [
-      [0, 0.5],
-      [1, 0.841344746068543],
-      [1.96, 0.975002104851779],
-      [-3, 0.00134989803163],
-      [5, 0.999999713348428],
-    ] as const;
-    for (const [x, value] of table) expect(normalCumulative(x), `${x}`).to.be.closeTo(value, 1e-14);
-    expect([normalCumulative(9), normalCumulative(-9)]).to.deep.equal([1, 0]);
   });
 });

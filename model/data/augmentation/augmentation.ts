@@ -11,7 +11,7 @@ export interface Draw {
 }
 
 /** An image that is partly another one. */
-export interface Mixed {
+interface Mixed {
   readonly image: Uint8Array;
   /** How much the label of the other one counts, in [0, 1]; the image's own counts for the rest. */
   readonly share: number;

@@ -5,7 +5,7 @@
 import type { ImageShape } from '../dataset';
 import type { Augmentation } from './augmentation';
 
-export const padding = 4;
+const padding = 4;
 
 /** The window whose upper left corner is at (`top`, `left`) of the padded image, each from 0 to 2 · padding. */
 export function cropped(

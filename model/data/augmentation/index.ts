@@ -12,7 +12,7 @@ import { randaugment } from './randaugment';
 import { randomResizedCrop } from './random_resized_crop';
 import type { Step } from './pipeline';
 
-export type { Augmentation, Draw, Mixed } from './augmentation';
+export type { Augmentation } from './augmentation';
 export { Pipeline, type Seen, type Step } from './pipeline';
 
 export const augmentations: Readonly<Record<string, Augmentation>> = {

@@ -11,7 +11,7 @@ import type { Form } from './places';
 export type DownloadProgress = (received: number, total: number | undefined) => void;
 
 /** A file of a data set's authors, with the MD5 or SHA-256 that it must have, in hexadecimal. */
-export interface RemoteFile {
+interface RemoteFile {
   readonly url: string;
   readonly md5?: string;
   readonly sha256?: string;

@@ -94,7 +94,7 @@ export async function readRegion(
 }
 
 /** The sides that torchvision's `Resize(side)` gives an image: the shorter one is `side`, the longer one is cut to a whole number. */
-export function resizedTo(side: number, { width, height }: { width: number; height: number }): Omit<Picture, 'pixels'> {
+function resizedTo(side: number, { width, height }: { width: number; height: number }): Omit<Picture, 'pixels'> {
   const long = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
   return width <= height ? { width: side, height: long } : { width: long, height: side };
 }

@@ -92,7 +92,7 @@ export function imagesBelow(dir: string, folder: string, leftAlone?: LeftAlone):
   );
 }
 
-export function foundImage(dir: string, file: string): FoundImage {
+function foundImage(dir: string, file: string): FoundImage {
   return { file, stats: statsOf(join(dir, file)) };
 }
 

@@ -7,7 +7,7 @@ export type Outline = (x: number, y: number) => number;
 export type Texture = (x: number, y: number) => number;
 
 /** Red, green and blue, about 0 to 1. */
-export type Color = readonly number[];
+type Color = readonly number[];
 
 export interface Fill {
   readonly texture: Texture;

@@ -29,7 +29,7 @@ export interface DatafreeOptions {
 }
 
 /** Noise (N, D) to images (N, C, H, W) of mean 0 and variance 1 by channel, as normalized images have them. */
-export function generator(layers: Layers, noise: Tensor, [channels, height, width]: DistillContext['input']): Tensor {
+function generator(layers: Layers, noise: Tensor, [channels, height, width]: DistillContext['input']): Tensor {
   if (height % 4 !== 0 || width % 4 !== 0) {
     throw new UserError(`datafree: the sides of images must be multiples of 4, got ${height}×${width}`);
   }

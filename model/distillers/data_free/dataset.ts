@@ -17,7 +17,7 @@ export interface DatasetOptions {
  * (b − a) · σ(p (x − c) / s) + a with c = (a + b) / 2, s = (b − a) / 2: about x in the middle, and never outside (a, b).
  * p = 2.463 as in Kennethborup/knowledgeDistillation.
  */
-export function scaled(x: Tensor, [low, high]: readonly [low: number, high: number]): Tensor {
+function scaled(x: Tensor, [low, high]: readonly [low: number, high: number]): Tensor {
   const inner = mul(sub(x, (low + high) / 2), (2 * 2.463) / (high - low));
   return add(mul(sigmoid(inner), high - low), low);
 }

@@ -15,7 +15,7 @@ interface FitnetOptions extends LayerOptions {
 }
 
 /** mean of (r(f_s) − f_t)² over all elements of a map, r the regressor: 1×1 convolution, BatchNorm and ReLU. */
-export function hintLoss(layers: Layers, name: string, student: Tensor, teacher: Tensor): Tensor {
+function hintLoss(layers: Layers, name: string, student: Tensor, teacher: Tensor): Tensor {
   const y = layers.conv(`${name}.0`, student, teacher.shape[1]!, { kernel: 1 });
   return meanSquaredError(relu(layers.batchNorm(`${name}.1`, y)), teacher);
 }

@@ -18,7 +18,7 @@ const LEAST = 1e-5;
  * mean of ½ ((μ − t)² / σ² + ln σ²): the negative log-likelihood of the teacher's map t under Gaussians around the
  * prediction μ (N, C, H, W), with a variance for each channel, σ² = ln(1 + eᵃ) + 1e-5 for a (C).
  */
-export function variationalLoss(prediction: Tensor, teacher: Tensor, a: Tensor): Tensor {
+function variationalLoss(prediction: Tensor, teacher: Tensor, a: Tensor): Tensor {
   const [batch = 0, , height = 0, width = 0] = teacher.shape;
   const variance = add(log(add(exp(a), 1)), LEAST);
   const squares = mul(sumSquare(sub(prediction, teacher), { axes: [0, 2, 3] }), 1 / (batch * height * width));

@@ -12,7 +12,7 @@ export interface CtkdOptions {
 }
 
 /** ½ (1 − cos(π · min(epoch / epochs, 1))): 0 at first, 1 after so many epochs. */
-export function difficulty(epochs: number, { epoch }: Pick<StepContext, 'epoch'>): number {
+function difficulty(epochs: number, { epoch }: Pick<StepContext, 'epoch'>): number {
   return 0.5 * (1 - Math.cos(Math.PI * Math.min(epoch / epochs, 1)));
 }
 

@@ -10,7 +10,7 @@ import { gram } from '../relations/vectors';
  *   batch = Σ (P_s P_sᵀ − P_t P_tᵀ)² / N    how like the examples are, N × N
  *   class = Σ (P_sᵀ P_s − P_tᵀ P_t)² / C    how like the classes are, C × C
  */
-export function levelLosses(student: Tensor, teacher: Tensor, temperature: number): { batch: Tensor; class: Tensor } {
+function levelLosses(student: Tensor, teacher: Tensor, temperature: number): { batch: Tensor; class: Tensor } {
   const [s, t] = [softmax(div(student, temperature)), softmax(div(teacher, temperature))];
   const turned = (p: Tensor) => transpose(p, [1, 0]);
   const distance = (a: Tensor, b: Tensor) => mul(sumSquare(sub(gram(a), gram(b))), 1 / a.shape[0]!);

@@ -7,7 +7,7 @@ import type { Distiller } from '../distiller';
 import { kdLoss } from './kd';
 
 /** Σ_k w_k · T² · KL(p_k ‖ p_s), logits (N, C) of the student and of each teacher k. */
-export function multiKdLoss(
+function multiKdLoss(
   student: Tensor,
   teachers: readonly Tensor[],
   weights: readonly number[],

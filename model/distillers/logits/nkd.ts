@@ -11,7 +11,7 @@ import { logSoftmaxWithout } from './masked';
  *   nonTarget = −T² · Σ_{c≠y} p̂_c ln q̂_c     with p̂ and q̂ over the classes other than y, of logits divided by T
  * Both are cross-entropies: they aren't 0 where student and teacher agree, but the gradient of nonTarget is.
  */
-export function nkdLosses(
+function nkdLosses(
   student: Tensor,
   teacher: Tensor,
   mask: Tensor,

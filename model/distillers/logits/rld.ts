@@ -12,7 +12,7 @@ const BY_EXAMPLE = { axes: [1], keepDims: true };
  * T² · mean_n KL((p_m, 1 − p_m) ‖ (q_y, 1 − q_y)) of softmax(z / T), logits (N, C): how sure the teacher p is of its own
  * class m, the student q is to be of the true class y, one-hot in `mask` (N, C).
  */
-export function sampleConfidence(student: Tensor, teacher: Tensor, mask: Tensor, temperature: number): Tensor {
+function sampleConfidence(student: Tensor, teacher: Tensor, mask: Tensor, temperature: number): Tensor {
   const p = logProbabilities(div(teacher, temperature), oneHot(argmax(teacher), teacher.shape[1]!));
   const q = logProbabilities(div(student, temperature), mask);
   const part = (own: Tensor, other: Tensor) => sum(mul(exp(own), sub(own, other)));
@@ -23,7 +23,7 @@ export function sampleConfidence(student: Tensor, teacher: Tensor, mask: Tensor,
  * T² · mean_n KL(p̂ ‖ q̂), both over those classes alone that the teacher finds less likely than the true one: what it has
  * in the wrong order is not taught. 0 for an example without such classes.
  */
-export function maskedCorrelation(student: Tensor, teacher: Tensor, mask: Tensor, temperature: number): Tensor {
+function maskedCorrelation(student: Tensor, teacher: Tensor, mask: Tensor, temperature: number): Tensor {
   const lower = indicator('Greater', sub(sum(mul(teacher, mask), BY_EXAMPLE), teacher), 0);
   const [p, q] = [teacher, student].map((z) => logSoftmaxWithout(div(z, temperature), sub(1, lower)));
   const divergence = mul(mul(exp(p!), sub(p!, q!)), max(lower, BY_EXAMPLE));

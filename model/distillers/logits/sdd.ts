@@ -39,7 +39,7 @@ function regionLogits({ map, classify }: Head, scales: readonly number[]): Tenso
  * Of each region of each example, (N · M, 1): `weight` where the teacher is right about the region and wrong about the
  * image or the other way round, 1 elsewhere; y is one-hot in `mask` (N, C).
  */
-export function complementary(regions: Tensor, whole: Tensor, mask: Tensor, weight: number): Tensor {
+function complementary(regions: Tensor, whole: Tensor, mask: Tensor, weight: number): Tensor {
   const [batch = 1, classes = 1] = mask.shape;
   const shape = [batch, regions.shape[0]! / batch, classes];
   const right = (logits: Tensor, rows: readonly number[]) =>

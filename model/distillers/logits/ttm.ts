@@ -8,7 +8,7 @@ import type { Distiller } from '../distiller';
  * has no temperature, of logits (N, C). p̃ is softmax(γ z_t): γ = 1/T. `weighted` has w_n = Σ_c p_c^γ, the power sum of
  * the teacher, which is larger the less sure it is; otherwise w_n = 1. There is no factor T².
  */
-export function matchingLoss(student: Tensor, teacher: Tensor, gamma: number, weighted: boolean): Tensor {
+function matchingLoss(student: Tensor, teacher: Tensor, gamma: number, weighted: boolean): Tensor {
   const scaled = mul(teacher, gamma);
   const divergence = mul(softmax(scaled), sub(logSoftmax(scaled), logSoftmax(student)));
   const powers = () => sum(exp(mul(logSoftmax(teacher), gamma)), { axes: [1], keepDims: true });

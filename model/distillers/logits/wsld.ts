@@ -9,13 +9,13 @@ const BY_EXAMPLE = { axes: [1], keepDims: true };
  * w_n = 1 − exp(−CE(z_s) / (CE(z_t) + 1e-7)), (N, 1), for logits (N, C) and targets (N, C): an example that the student knows
  * better than the teacher counts little. A constant.
  */
-export function softLabelWeights(student: Tensor, teacher: Tensor, targets: Tensor): Tensor {
+function softLabelWeights(student: Tensor, teacher: Tensor, targets: Tensor): Tensor {
   const [s, t] = [student, teacher].map((logits) => neg(sum(mul(logSoftmax(logits), targets), BY_EXAMPLE)));
   return detach(sub(1, exp(neg(div(s!, add(t!, 1e-7))))));
 }
 
 /** −T² · mean_n w_n Σ_c p_c ln q_c of softmax(z / T), p the teacher's and q the student's: a cross-entropy, not 0 at p = q. */
-export function weightedSoftLoss(student: Tensor, teacher: Tensor, weights: Tensor, temperature: number): Tensor {
+function weightedSoftLoss(student: Tensor, teacher: Tensor, weights: Tensor, temperature: number): Tensor {
   const products = mul(softmax(div(teacher, temperature)), logSoftmax(div(student, temperature)));
   return mul(sum(mul(products, weights)), -(temperature ** 2) / student.shape[0]!);
 }

@@ -29,7 +29,7 @@ const ROW = { axes: [1], keepDims: true };
  * of anchors a and positives p (N, D), negatives n (K, D) that all anchors share, and w (N, K) telling which of them
  * count for which. E is the mean of e^(ab/τ) over random directions, e^(1/(2 D τ²)).
  */
-export function contrastiveLoss(anchors: Tensor, positives: Tensor, negatives: Tensor, w: Tensor, tau: number): Tensor {
+function contrastiveLoss(anchors: Tensor, positives: Tensor, negatives: Tensor, w: Tensor, tau: number): Tensor {
   const [batch = 1, dim = 1] = anchors.shape;
   const scaled = mul(anchors, 1 / tau);
   const count = add(relu(sub(sum(w, ROW), 1)), 1);

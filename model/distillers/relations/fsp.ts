@@ -14,7 +14,7 @@ interface FspOptions extends LayerOptions {
 }
 
 /** G = f₁ f₂ᵀ / (H · W) for each example: maps (N, C₁, H, W), (N, C₂, H, W) → (N, C₁, C₂). */
-export function flow(first: Tensor, second: Tensor): Tensor {
+function flow(first: Tensor, second: Tensor): Tensor {
   const [batch = 0, , height = 0, width = 0] = first.shape;
   const rows = (map: Tensor) => reshape(map, [batch, map.shape[1]!, height * width]);
   return mul(matmulTransposed(rows(first), rows(second)), 1 / (height * width));

@@ -7,7 +7,7 @@ import type { Distiller } from '../distiller';
  * mean_n KL(softmax(u / T) ‖ softmax(z)) for logits z (N, C) and the virtual teacher u = a for the true class and
  * (1 − a) / (C − 1) for each other, from targets (N, C). As in the authors' code the student has no temperature.
  */
-export function virtualTeacherLoss(logits: Tensor, targets: Tensor, correct: number, temperature: number): Tensor {
+function virtualTeacherLoss(logits: Tensor, targets: Tensor, correct: number, temperature: number): Tensor {
   const [batch = 1, classes = 1] = logits.shape;
   const other = (1 - correct) / (classes - 1);
   const virtual = div(add(mul(targets, correct - other), other), temperature);

@@ -12,14 +12,14 @@ import { stages } from '../pairs';
 const ROW = { axes: [1], keepDims: true };
 
 /** −mean_n s_n ln q_y with s = q_y² + 1 − mean_n q_y², a constant: sure examples count more. y is one-hot in `mask` (N, C). */
-export function softTargetLoss(logits: Tensor, mask: Tensor): Tensor {
+function softTargetLoss(logits: Tensor, mask: Tensor): Tensor {
   const own = sum(mul(logSoftmax(logits), mask), { axes: [1] });
   const squares = square(exp(own));
   return neg(mean(mul(detach(sub(add(squares, 1), mean(squares))), own)));
 }
 
 /** Zipf's law by row of scores (N, C): 1 / k for the k-th largest, without the class in `mask`, at sum 1. No gradient. */
-export function zipf(scores: Tensor, mask: Tensor): Tensor {
+function zipf(scores: Tensor, mask: Tensor): Tensor {
   const [batch = 1, classes = 1] = scores.shape;
   const differences = sub(reshape(scores, [batch, 1, classes]), reshape(scores, [batch, classes, 1]));
   const above = sum(indicator('Greater', differences, 0), { axes: [2] });

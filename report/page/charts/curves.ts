@@ -3,7 +3,7 @@ import type { PageData } from '../data';
 import { lineStyle, titled, type Look, type Spec } from './look';
 
 export const curveKinds = ['loss', 'accuracy', 'logit_difference'] as const;
-export type CurveKind = (typeof curveKinds)[number];
+type CurveKind = (typeof curveKinds)[number];
 
 /** On the images that are held out, or on those that are trained on. */
 export type Part = 'val' | 'train';

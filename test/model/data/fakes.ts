@@ -328,7 +328,7 @@ export function writeFakeCifar101(dir: string, version = 'v6'): void {
 }
 
 /** An image of one color, with a black band on its left that is a quarter of its width. */
-export async function writeImage(path: string, width: number, height: number, color: string): Promise<void> {
+async function writeImage(path: string, width: number, height: number, color: string): Promise<void> {
   const band = sharp({ create: { width: Math.ceil(width / 4), height, channels: 3, background: 'black' } });
   await sharp({ create: { width, height, channels: 3, background: color } })
     .composite([{ input: await band.png().toBuffer(), left: 0, top: 0 }])

@@ -34,6 +34,7 @@ describe('the model of the page', () => {
   it('takes numbers by magnitude where they span decades and crowd at the lower end', () => {
     const rates = [1e-4, 3e-4, 1e-3, 3e-3, 1e-1];
     expect(domainOf(rates)).to.deep.equal({ kind: 'number', low: 1e-4, high: 0.1, log: true });
+    expect(domainOf([1e-4, 1e-3, 1e-2, 1e-1])).to.deep.include({ log: true });
     expect(domainOf([0.001, 0.4, 0.5, 0.9])).to.deep.include({ log: false });
     expect(domainOf([0, 1, 1000])).to.deep.include({ log: false });
     expect(domainOf(['sgd', 10, 9, 'adam'])).to.deep.equal({ kind: 'choice', choices: [9, 10, 'adam', 'sgd'] });

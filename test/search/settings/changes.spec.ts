@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { settingsChanges, spaceChanges } from '../../../search/settings/changes';
+import { settingsChanges } from '../../../search/settings/changes';
 import { parseSettings } from '../../../search/settings/settings';
 
 const base = {
@@ -14,9 +14,9 @@ const base = {
   trials: 40,
 };
 const settings = (content: object) => parseSettings(content, 'search.json');
-const changes = (space: object) => spaceChanges(settings(base).space, settings({ ...base, space }).space);
+const changes = (space: object) => settingsChanges(settings(base), settings({ ...base, space }));
 
-describe('spaceChanges', () => {
+describe('changes of a space', () => {
   it('is empty for the same space, however written', () => {
     const same = { alpha: { values: [0.1, 0.5] }, num_channels: { low: 8, high: 39, step: 8, integer: true } };
     expect(changes({ ...base.space, ...same })).to.deep.equal({ lines: [], onlyExtends: true });

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { augmentations, type Draw } from '../../../../model/data/augmentation';
+import { augmentations } from '../../../../model/data/augmentation';
+import type { Draw } from '../../../../model/data/augmentation/augmentation';
 import { brightness, color, contrast } from '../../../../model/data/augmentation/color';
 import { randomRegion } from '../../../../model/data/augmentation/random_resized_crop';
 import { resized } from '../../../../model/data/images/resize';

@@ -5,9 +5,9 @@ import {
   mixesLabels,
   Pipeline,
   viewSteps,
-  type Draw,
   type Step,
 } from '../../../../model/data/augmentation';
+import type { Draw } from '../../../../model/data/augmentation/augmentation';
 import { policy } from '../../../../model/data/augmentation/autoaugment';
 import { beta } from '../../../../model/data/augmentation/beta';
 import { cutoutBox } from '../../../../model/data/augmentation/cutout';
