@@ -3,6 +3,7 @@ import type { State } from '../../engine/session';
 import { matchStateDict } from '../../formats/checkpoints';
 import type { NamedArrays } from '../../formats/ndarray';
 import { START, type Position } from '../../runs/position';
+import { runFiles } from '../../runs/files';
 import type { FoundCheckpoint, RunDirectory } from '../../runs/run_directory';
 import { UserError } from '../../utils/errors';
 import type { Model } from '../nets/model';
@@ -50,7 +51,7 @@ export function startOf(
 ): Start {
   const isElsewhere = file !== undefined && file !== 'last';
   const last = fresh || isElsewhere ? undefined : (run.readLast() as Found | undefined);
-  if (file === 'last' && !last) throw new UserError(`${run.file('last.safetensors')}: no such file`);
+  if (file === 'last' && !last) throw new UserError(`${run.file(runFiles.last)}: no such file`);
   const moved = last ? refuseChanges(run, last, params) : [];
   return {
     last,
@@ -113,7 +114,7 @@ function refuseChanges(run: RunDirectory, last: Found, params: Params): string[]
   if (changed.length > 0) {
     const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
     throw new UserError(
-      `${run.file('params.json')}: ${values.join(', ')} changed since the run began; ` +
+      `${run.file(runFiles.params)}: ${values.join(', ')} changed since the run began; ` +
         `set the old value to go on, ${OR_FRESH}`,
     );
   }

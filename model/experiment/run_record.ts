@@ -3,6 +3,7 @@ import { flops } from '../../engine/analysis/flops';
 import type { Lock } from '../../runs/lock';
 import { describeRun } from '../../runs/provenance';
 import type { EpochRecord } from '../../runs/metrics';
+import { runFiles } from '../../runs/files';
 import type { RunDirectory } from '../../runs/run_directory';
 import { writeJson } from '../../utils/files';
 import type { Log } from '../../utils/logger';
@@ -108,6 +109,6 @@ export class RunRecord {
 
   private save(spent: Readonly<Record<string, unknown>>): void {
     this.options.lock.assertHeld();
-    writeJson(this.run.file('run.json'), { ...this.description, ...spent });
+    writeJson(this.run.file(runFiles.record), { ...this.description, ...spent });
   }
 }

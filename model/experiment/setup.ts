@@ -1,5 +1,6 @@
 /** An experiment resolved once: device, images, student, teacher and the compiled training step, from its params. */
 import { join } from 'node:path';
+import { runFiles } from '../../runs/files';
 import { openDevice, type Device } from '../../engine/backends/index';
 import type { NamedArrays } from '../../formats/ndarray';
 import type { Predictions } from '../../runs/predictions';
@@ -54,7 +55,7 @@ export interface Setup {
 /** Opens and builds all that training needs; nothing is written. Errors are UserErrors that name params.json. */
 export async function setUp(given: Params, options: SetUpOptions): Promise<Setup> {
   const { directory, log, profile } = options;
-  const source = join(directory, 'params.json');
+  const source = join(directory, runFiles.params);
   const params = located(given, directory);
   const { threads, seed } = params;
   const device = await openDevice(options.device ?? params.device ?? 'auto', params.precision);
