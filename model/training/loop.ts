@@ -14,7 +14,7 @@ import type { Progress } from './schedules';
 import type { Trainer } from './trainer';
 
 /** A training step that has just been done. */
-interface StepReport {
+export interface StepReport {
   /** Epoch, and step within it; both count from 1. */
   readonly epoch: number;
   readonly step: number;
@@ -28,7 +28,7 @@ interface StepReport {
 }
 
 /** An epoch that has just been validated. */
-interface EpochReport {
+export interface EpochReport {
   readonly record: EpochRecord;
   /** Whether its validation accuracy is the best so far. */
   readonly isBest: boolean;
