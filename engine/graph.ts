@@ -4,10 +4,18 @@
  */
 import { createHash } from 'node:crypto';
 import { ndarray, type DType, type NdArray } from '../formats/ndarray';
-import type { Geometry } from './ops/conv_weight';
-import { formatShape, sameShape, type Tensor } from './tensor';
+import { formatShape, sameShape } from './shape';
+import type { StepContext } from './step_context';
 
 export type Attribute = number | readonly number[] | string | { readonly float: number };
+
+/** A symbolic tensor: the shape, element type and name of a value that some node of a graph will make. */
+export interface Tensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly graph: Graph;
+}
 
 /** One ONNX operator call. A missing optional input is undefined. Plain numbers are integers; `{ float }` is a float. */
 export interface Node {
@@ -27,30 +35,6 @@ export interface StateTensor {
   readonly initial: () => NdArray;
 }
 
-/** A part of a batch that is larger than memory. */
-export interface MicroBatch {
-  /** The optimizer step that it belongs to, counted from 1. */
-  readonly update: number;
-  /** Its examples by those of that step. */
-  readonly share: number;
-  readonly isFirst: boolean;
-  readonly isLast: boolean;
-}
-
-/** Where training stands: all that a value fed by rule may depend on. Steps and epochs count from 1. */
-export interface StepContext {
-  readonly seed: number;
-  readonly step: number;
-  /** Steps of this kind so far, where several kinds take turns; as many as `step` where absent. */
-  readonly updates?: number;
-  /** Where several micro-batches make one optimizer step: the place of this one among them. */
-  readonly micro?: MicroBatch | undefined;
-  readonly epoch: number;
-  /** Epochs planned. */
-  readonly epochs: number;
-  readonly learningRate: number;
-}
-
 /** What an input is fed with at a moment of training. */
 export type HostValue = (moment: StepContext) => NdArray;
 
@@ -62,13 +46,6 @@ export interface TapeEntry {
   readonly output: Tensor;
   readonly inputs: readonly Tensor[];
   readonly backward: (grad: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
-}
-
-/** The gradient of a convolution of x to its weight, `grad` being the one to its result. */
-export interface WeightGradient {
-  readonly x: Tensor;
-  readonly grad: Tensor;
-  readonly geometry: Geometry;
 }
 
 export interface EmitOptions {
@@ -88,10 +65,6 @@ export class Graph {
   readonly tape: TapeEntry[] = [];
   /** Inputs that are fed by rule: random draws, rates, weights that change with the epoch. */
   readonly hostValues = new Map<string, HostValue>();
-  /** What some tensors are, whichever nodes make them; a backend may make them by other ones. */
-  readonly weightGradients = new Map<Tensor, WeightGradient>();
-  /** The weights that kernels were flipped and transposed from, without groups. */
-  readonly flippedKernels = new Map<Tensor, Tensor>();
   private readonly interned = new Map<string, Tensor>();
   private scopeName = '';
   private count = 0;

@@ -1,32 +1,3 @@
-/** A symbolic tensor: the shape, element type and name of a value that some node of a graph will make. */
-import type { DType } from '../formats/ndarray';
-import type { Graph } from './graph';
-
-export interface Tensor {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly graph: Graph;
-}
-
-/** `[128, 3, 32, 32]`, for messages. */
-export function formatShape(shape: readonly number[]): string {
-  return `[${shape.join(', ')}]`;
-}
-
-export function sameShape(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((length, axis) => length === b[axis]);
-}
-
-/** The shape of an element-wise result by NumPy's broadcasting rule. Throws, naming `operator`, where shapes do not fit. */
-export function broadcastShape(operator: string, a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, axis) => {
-    const m = a[axis - rank + a.length] ?? 1;
-    const n = b[axis - rank + b.length] ?? 1;
-    if (m !== n && m !== 1 && n !== 1) {
-      throw new Error(`${operator}: shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast`);
-    }
-    return m === 1 ? n : m;
-  });
-}
+/** Tensors and their shapes. `Tensor` is declared beside `Graph`, as each refers to the other. */
+export type { Tensor } from './graph';
+export { broadcastShape, formatShape, sameShape } from './shape';

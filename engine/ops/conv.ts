@@ -6,7 +6,8 @@
  *   ∂w          = see conv_weight.ts
  */
 import { formatShape, type Tensor } from '../tensor';
-import { weightGradient, type Geometry, type Pair } from './conv_weight';
+import { noteFlippedKernel, noteWeightGradient, type Geometry, type Pair } from './conv_hints';
+import { weightGradient } from './conv_weight';
 import { emitReshape, emitTranspose } from './shape';
 
 export interface ConvOptions {
@@ -35,7 +36,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOp
 
 function gradientToWeight(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
   const gradient = weightGradient(x, grad, shape, geometry);
-  x.graph.weightGradients.set(gradient, { x, grad, geometry });
+  noteWeightGradient(gradient, { x, grad, geometry });
   return gradient;
 }
 
@@ -69,7 +70,7 @@ function flipped(weight: Tensor, groups: number): Tensor {
     kernel = graph.emit('Gather', [kernel, order], kernel.shape, { attributes: { axis: 3 } });
   }
   const turned = emitReshape(emitTranspose(kernel, [0, 2, 1, 3]), [groups * inner, outer, rows, cols]);
-  if (groups === 1) graph.flippedKernels.set(turned, weight);
+  if (groups === 1) noteFlippedKernel(turned, weight);
   return turned;
 }
 

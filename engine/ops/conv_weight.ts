@@ -7,18 +7,9 @@
  */
 import { ndarray } from '../../formats/ndarray';
 import type { Tensor } from '../tensor';
+import type { Geometry } from './conv_hints';
 import { emitMatmul } from './matmul';
 import { emitConcat, emitReshape, emitSlice, emitTranspose } from './shape';
-
-export type Pair = readonly [rows: number, columns: number];
-
-export interface Geometry {
-  readonly kernel: Pair;
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
-  readonly groups: number;
-}
 
 /** x (N, C, H, W), grad (N, K, H', W') → ∂w of `shape` (K, C / groups, R, T); `last` is x as (N, H, W, C) where that is known. */
 export function weightGradient(

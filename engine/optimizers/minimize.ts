@@ -1,6 +1,7 @@
 /** The update of a step as nodes of its graph: gradients, what is done to them, the optimizer's rule. */
 import { gradients } from '../autodiff';
-import type { Graph, StepContext } from '../graph';
+import type { Graph } from '../graph';
+import type { StepContext } from '../step_context';
 import type { Tensor } from '../tensor';
 import { accumulated } from './accumulation';
 import { mul } from '../ops';

@@ -5,9 +5,8 @@ import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import { Layers } from './layers';
 import type { NetOutputs } from './index';
-import { outputsOf } from './model';
+import { outputsOf, type TrainedModel } from './model';
 import { tensorsOf, type FeatureMaps } from './feature_maps';
-import type { Teacher } from '../teachers/index';
 
 export interface Head {
   /** (N, C, H, W): the map whose mean over places is `pooled`. A network that has none is a UserError. */
@@ -44,7 +43,7 @@ export function studentHead(student: FeatureMaps): Head {
 }
 
 /** The head of a teacher that is one of our networks, as constants beside what it gives; otherwise a UserError. */
-export function teacherHead(teacher: FeatureMaps, network: Teacher['network'], graph: Graph): Head {
+export function teacherHead(teacher: FeatureMaps, network: TrainedModel | undefined, graph: Graph): Head {
   if (!network) {
     throw new UserError(
       '"teacher" must be a net with a checkpoint, on images of its student: its classifier is asked about other vectors',

@@ -4,9 +4,9 @@ import { mul, oneHot } from '../../engine/ops/index';
 import { emitElementwise } from '../../engine/ops/elementwise';
 import { argmax } from '../../engine/ops/softmax';
 import type { Tensor } from '../../engine/tensor';
-import { ndarray, sizeOf, type TensorSpec } from '../../formats/ndarray';
+import { ndarray, sizeOf, type NamedArrays, type TensorSpec } from '../../formats/ndarray';
 import type { ImageShape } from '../data/dataset';
-import { crossEntropy } from '../distillers/nokd';
+import { crossEntropy } from '../../engine/ops/cross_entropy';
 import { Layers } from './layers';
 import type { Net, NetOptions, NetOutputs } from './index';
 import { tensorsOf } from './feature_maps';
@@ -28,6 +28,12 @@ export interface Model {
   readonly stored?: ImageShape;
   /** What files of others call parts of its parameters' names, and what they are here. */
   readonly aliases?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A network with its weights, by the names of its parameters and buffers. */
+export interface TrainedModel {
+  readonly model: Model;
+  readonly weights: NamedArrays;
 }
 
 /**

@@ -11,7 +11,7 @@ import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../formats/
 import type { CheckpointTeacherParams } from '../experiment/params';
 import type { Batch } from '../data/loader';
 import { nets } from '../nets';
-import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model } from '../nets/model';
+import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
 import { ofStudent } from '../training/step_graph';
 import type { Teacher, TeacherContext } from './teacher';
 
@@ -60,7 +60,7 @@ export async function checkpointTeacher(
 class CheckpointTeacher implements Teacher {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Absent where it sees images at another size than the student, which cannot be asked through it. */
-  readonly network?: NonNullable<Teacher['network']>;
+  readonly network?: TrainedModel;
   /** One for each set of outputs that was asked for. */
   private readonly sessions = new Map<string, Promise<Session>>();
 

@@ -1,15 +1,14 @@
 /** What a teacher is to the rest of the house: what it makes of the very pixels that the student sees. */
 import type { Backend } from '../../engine/backends';
-import type { NamedArrays, NdArray } from '../../formats/ndarray';
+import type { NdArray } from '../../formats/ndarray';
 import type { Batch } from '../data/loader';
-import type { Model } from '../nets/model';
-import type { TeacherCache } from './teacher_cache';
+import type { TrainedModel } from '../nets/model';
 
 export interface Teacher {
   /** Shapes for one image of all that it gives, by name: `logits` (classes), and of a network of ours the rest. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** The network itself, where it is one of ours. */
-  readonly network?: { readonly model: Model; readonly weights: NamedArrays };
+  readonly network?: TrainedModel;
   /** The teachers that it is made of, where there are several. */
   readonly members?: readonly Teacher[];
   /**
@@ -33,8 +32,8 @@ export interface TeacherContext {
   readonly profile?: string;
   /** Takes what is worth knowing of a teacher that was loaded, line by line. */
   readonly log: (level: 'info' | 'warn', line: string) => void;
-  /** Where teachers look for what was computed before. */
-  readonly cache?: TeacherCache | undefined;
+  /** Makes a teacher look first for what was computed before. */
+  readonly cache?: { around(teacher: Teacher): Teacher } | undefined;
 }
 
 /** The row of logits (N, classes) in which the first NaN or infinity is; −1 where all values are finite. */

@@ -1,5 +1,5 @@
 /** Micro-batches: which of them make an optimizer step together, a function of their place in the training. */
-import type { MicroBatch } from '../../engine/graph';
+import type { MicroBatch } from '../../engine/step_context';
 
 export interface Accumulation {
   /** Examples of an epoch, and of a micro-batch but the last of an epoch. */

@@ -1,13 +1,31 @@
 /** What a method is given of a training step. */
 import type { Tensor } from '../../engine/tensor';
 import type { Params } from '../experiment/params';
-import type { DistillContext } from '../distillers/index';
+import type { DistillContext } from '../distillers/distiller';
 import type { Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
 import { nets } from '../nets/index';
 import type { Model } from '../nets/model';
 import { FeatureMaps } from '../nets/feature_maps';
-import type { StepBuilder } from './step_graph';
+
+/** The step that several methods share; what it has is built when it is first asked for. */
+export interface Step
+  extends
+    Pick<DistillContext, 'student' | 'teacher' | 'teachers' | 'studentHead' | 'teacherHead' | 'labels'>,
+    Pick<DistillContext, 'targets' | 'indices' | 'crossEntropy' | 'teacherOn'> {
+  readonly model: Model;
+  readonly options: Pick<DistillContext, 'batchSize' | 'examples'>;
+  /** Where to find the value of a key of params.json, which is noted as one that matters. */
+  param(key: string): Pick<DistillContext, 'alpha' | 'temperature' | 'klReduction'>;
+  /** Images, student and teacher seen through an augmentation by its name; undefined: the images of the batch. */
+  imagesAt(view: string | undefined): Tensor;
+  studentAt(view: string | undefined): FeatureMaps;
+  teacherAt(view: string | undefined): FeatureMaps;
+  /** The student on other images; `pass` tells its passes apart. */
+  studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): FeatureMaps;
+  /** The student's layers after its output `stage` once more, with weights of their own. */
+  branch(stage: string, beside: LayersOptions): FeatureMaps;
+}
 
 /** The step as one method sees it. */
 export class MethodContext implements DistillContext {
@@ -15,7 +33,7 @@ export class MethodContext implements DistillContext {
   private passes = 0;
 
   constructor(
-    private readonly step: StepBuilder,
+    private readonly step: Step,
     readonly options: object,
     readonly layers: Layers,
   ) {}

@@ -4,7 +4,7 @@
  * the epoch and has half the learning rate from there on (`restore`). All of it follows from the steps and from what a
  * checkpoint holds, so that a run that is interrupted ends with the same bits.
  */
-import type { StepContext } from '../../engine/graph';
+import type { StepContext } from '../../engine/step_context';
 import { OPTIMIZER_PREFIX } from '../../engine/optimizers/index';
 import type { Results } from '../../engine/session';
 import { messageOf, UserError } from '../../utils/errors';

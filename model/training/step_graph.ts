@@ -17,13 +17,13 @@ import { UserError } from '../../utils/errors';
 import type { NamedArrays } from '../../formats/ndarray';
 import type { Params } from '../experiment/params';
 import type { Distiller, Losses, Phase, DistillContext } from '../distillers/index';
-import { weightedCrossEntropy } from '../distillers/nokd';
+import { weightedCrossEntropy } from '../../engine/ops/cross_entropy';
 import { studentHead, teacherHead, type Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
 import { MethodContext } from './method_context';
 import { correct, normalizedImages, type Model } from '../nets/model';
 import { FeatureMaps } from '../nets/feature_maps';
-import type { Teacher } from '../teachers/index';
+import type { Teacher } from '../teachers/teacher';
 import type { ParameterRules } from './parameter_groups';
 
 /** Where layers that are trained beside the student live among the states of a graph. */

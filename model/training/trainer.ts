@@ -2,7 +2,8 @@
 import type { Backend, Precision } from '../../engine/backends/index';
 import { extremesOf, observe, observed, type Extremes } from '../../engine/analysis/extremes';
 import { checksum } from '../../engine/analysis/finite';
-import type { Graph, StepContext } from '../../engine/graph';
+import type { Graph } from '../../engine/graph';
+import type { StepContext } from '../../engine/step_context';
 import { neededBytes } from '../../engine/analysis/memory';
 import { AVERAGE_PREFIX } from '../../engine/optimizers/index';
 import { Session, State, type Results } from '../../engine/session';

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ancestors } from '../../engine/autodiff';
-import { Graph, type StepContext } from '../../engine/graph';
+import { Graph } from '../../engine/graph';
+import type { StepContext } from '../../engine/step_context';
 import { add, detach, mul, square, sum } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import { float32 } from '../helpers/engine';

@@ -2,14 +2,15 @@
 import { expect } from 'chai';
 import { fanIn } from '../../engine/initializers';
 import { ancestors, gradients } from '../../engine/autodiff';
-import { Graph, type StepContext } from '../../engine/graph';
+import { Graph } from '../../engine/graph';
+import type { StepContext } from '../../engine/step_context';
 import { add, flatten, linear, matmul, mul, oneHot } from '../../engine/ops';
 import { trainable } from '../../engine/optimizers';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { distillers } from '../../model/distillers';
 import type { Distiller, Losses, DistillContext } from '../../model/distillers';
-import { crossEntropy } from '../../model/distillers/nokd';
+import { crossEntropy } from '../../engine/ops/cross_entropy';
 import type { Head } from '../../model/nets/heads';
 import { Layers } from '../../model/nets/layers';
 import { FeatureMaps } from '../../model/nets/feature_maps';

@@ -2,7 +2,8 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { Graph, type Attribute, type TapeEntry, type Node } from '../../engine/graph';
 import { nextName, writeModel } from '../../engine/onnx/write';
-import { byTaps, type Pair } from '../../engine/ops/conv_weight';
+import type { Pair } from '../../engine/ops/conv_hints';
+import { byTaps } from '../../engine/ops/conv_weight';
 import type { Tensor } from '../../engine/tensor';
 import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 
@@ -11,7 +12,7 @@ import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
  * ConvTranspose, to the weight by all taps beside each other. `count` says how many convolutions there were.
  */
 export function plainly<T>(build: () => T): { built: T; count: number } {
-  const usual = Object.getOwnPropertyDescriptor(Graph.prototype, 'derive')!;
+  const usual = Object.getOwnPropertyDescriptor(Graph.prototype, 'vjp')!;
   let count = 0;
   Graph.prototype.vjp = function (output, inputs, backward) {
     const node = this.nodes.findLast((one) => one.outputs.includes(output));
@@ -23,7 +24,7 @@ export function plainly<T>(build: () => T): { built: T; count: number } {
   try {
     return { built: build(), count };
   } finally {
-    Object.defineProperty(Graph.prototype, 'derive', usual);
+    Object.defineProperty(Graph.prototype, 'vjp', usual);
   }
 }
 

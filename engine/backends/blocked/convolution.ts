@@ -1,4 +1,5 @@
 /** Convolutions on blocked tensors, and what can be had with them in the same pass: an affine map by channel is one, too. */
+import { unflippedKernelOf } from '../../ops/conv_hints';
 import { emitElementwise } from '../../ops/elementwise';
 import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Attribute, Node } from '../../graph';
@@ -97,7 +98,7 @@ function convolved(
  */
 function weightOf(weight: Tensor, values: LayoutMap): Tensor {
   const { block } = values;
-  const origin = weight.graph.flippedKernels.get(weight);
+  const origin = unflippedKernelOf(weight);
   if (origin && weight.shape[1]! % block === 0) return flippedWeightOf(origin, weight.shape, values);
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;

@@ -6,6 +6,7 @@
 import type { Graph, Node } from '../../graph';
 import { prune } from '../../onnx/prune';
 import { rewrite, soleReaders } from '../../onnx/rewrite';
+import { weightGradientOf } from '../../ops/conv_hints';
 import type { Tensor } from '../../tensor';
 import { affine, convolution, isAffine, isConvolution, type Epilogue } from './convolution';
 import { propagateLayout } from './layout_propagation';
@@ -24,7 +25,7 @@ export function toBlockedLayout(source: Graph, block: number): Graph {
     const [output] = node.outputs as [Tensor];
     const ready = early.get(node);
     if (ready) return [values.keep(output, ready)];
-    const gradient = source.weightGradients.get(output);
+    const gradient = weightGradientOf(output);
     if (gradient) return [weightGradient(gradient, output.shape, values)];
     const make = isConvolution(node, block) ? convolution : isAffine(node, values) ? affine : undefined;
     if (make) {

@@ -5,8 +5,8 @@
  * stride and dilation having changed places. In the blocked layout that runs as fast as any other convolution.
  */
 import { ndarray, sizeOf } from '../../../formats/ndarray';
-import type { WeightGradient } from '../../graph';
-import { weightGradient as plainly, type Geometry } from '../../ops/conv_weight';
+import type { Geometry, WeightGradient } from '../../ops/conv_hints';
+import { weightGradient as plainly } from '../../ops/conv_weight';
 import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
 import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';

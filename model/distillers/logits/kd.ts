@@ -2,7 +2,7 @@
  * Distilling the knowledge in a neural network (Hinton, Vinyals & Dean 2015), and what later work does to its soft term:
  * standardized logits (Sun et al. 2024), annealing (Clark et al. 2019), focal weights.
  */
-import type { StepContext } from '../../../engine/graph';
+import type { StepContext } from '../../../engine/step_context';
 import { add, div, logSoftmax, mean, mul, oneHot, softmax, sqrt, square, sub, sum } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import { swapped } from './corrected';

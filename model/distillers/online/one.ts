@@ -1,5 +1,5 @@
 /** On-the-fly native ensemble (Lan, Zhu & Gong 2018, NeurIPS, "Knowledge distillation by on-the-fly native ensemble"). */
-import type { StepContext } from '../../../engine/graph';
+import type { StepContext } from '../../../engine/step_context';
 import { adaptiveAvgPool, add, detach, flatten, mul, relu, slice, softmax } from '../../../engine/ops/index';
 import { UserError } from '../../../utils/errors';
 import type { Distiller } from '../distiller';

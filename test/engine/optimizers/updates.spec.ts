@@ -1,6 +1,7 @@
 /** Clipping, groups and averages against PyTorch in float64 (test/fixtures/make_updates.py); micro-batches in closed form. */
 import { expect } from 'chai';
-import { Graph, type MicroBatch } from '../../../engine/graph';
+import { Graph } from '../../../engine/graph';
+import type { MicroBatch } from '../../../engine/step_context';
 import { adam, AVERAGE_PREFIX, averageWeights, minimize, sgd } from '../../../engine/optimizers';
 import type { MinimizeOptions, Optimizer } from '../../../engine/optimizers';
 import { add, mul, square, sub, sum } from '../../../engine/ops';
