@@ -1,10 +1,10 @@
-/** Reverse-mode differentiation: the chain rule along the tape, its result being more nodes of the same graph. */
+/** Reverse-mode differentiation: the chain rule along the tape, whose result is more nodes of the same graph. */
 import { ndarray } from '../formats/ndarray';
 import { formatShape, sameShape, type Tensor } from './tensor';
 
 /**
- * The gradients of a scalar `loss` with respect to each of `wrt`, in that order.
- * A tensor that the loss does not depend on is an error that names it.
+ * Emits the gradients of a scalar `loss` with respect to each of `wrt`, in that order; each has the shape of its tensor.
+ * Throws if the loss is not a scalar, or if it does not depend on one of the tensors.
  */
 export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   const { graph } = loss;
@@ -41,7 +41,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   });
 }
 
-/** The tensors that a loss depends on, through operators that have gradients. */
+/** The loss itself and all tensors that it depends on through differentiable operators. */
 export function ancestors(loss: Tensor): Set<Tensor> {
   const found = new Set<Tensor>([loss]);
   for (const { output, inputs } of [...loss.graph.tape].reverse()) {

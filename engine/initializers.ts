@@ -1,7 +1,8 @@
-/** Initial values of parameters. Each depends on (seed, name of the parameter) alone, whatever else is built. */
+/** Initial values of parameters. Each depends only on (seed, name of the parameter), whatever else is built. */
 import { ndarray, sizeOf, type NdArray } from '../formats/ndarray';
 import { Random } from '../utils/random';
 
+/** Draws the float32 values of the parameter `name`; the same arguments always give the same values. */
 export type Initializer = (name: string, shape: readonly number[], seed: number) => NdArray;
 
 /** U(−bound, bound). PyTorch's default for convolutions and linear layers, weights and biases: bound = 1/√fan_in. */
@@ -27,7 +28,7 @@ export function constant(value: number): Initializer {
   return (_, shape) => ndarray('float32', shape, new Float32Array(sizeOf(shape)).fill(value));
 }
 
-/** Inputs that one output of a weight (out, in, …) sums over. */
+/** The number of inputs that each output of a weight (out, in, …) sums over. */
 export function fanIn(shape: readonly number[]): number {
   return sizeOf(shape.slice(1));
 }

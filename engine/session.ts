@@ -1,4 +1,4 @@
-/** A compiled graph on a device: state and feeds go in, the new state and the named results come out. */
+/** Running graphs: a session compiles one for a device, and each run takes a state and feeds and returns named outputs. */
 import type { NamedArrays, NdArray, TensorSpec } from '../formats/ndarray';
 import { onnxRuntime, type Backend, type CompileOptions, type Program, type Results } from './backends';
 import type { Graph } from './graph';
@@ -7,21 +7,21 @@ import { formatShape, sameShape } from './tensor';
 export type { Results } from './backends';
 
 /**
- * The state of a training run. It lives where its steps run: a step reads its values and makes new ones, and a step that
- * fails leaves it as it was.
+ * The state of a training run: parameters, running statistics, optimizer moments, by name. It lives on the device that runs
+ * its steps. A step reads its values and leaves new ones; a step that fails leaves it unchanged.
  */
 export class State {
   private readonly known = new Map<string, TensorSpec>();
-  /** What is known on the host: all that was set or fetched and not updated since. */
+  /** Values on the host: all that were set or downloaded and not updated since. */
   private readonly host = new Map<string, NdArray>();
   private backend: Backend | undefined;
   private readonly values = new Map<string, unknown>();
-  /** Values before those, whose memory a step may take for new ones. */
+  /** Older values, whose memory the next step may use for new ones. */
   private readonly recycled = new Map<string, unknown>();
-  /** @internal A step is under way, and its values are not to be touched. */
+  /** @internal True while a step runs on this state. */
   busy = false;
 
-  /** The initial state of a graph, or of several that share their state. */
+  /** The initial state of a graph, or of several graphs that share states by name. */
   static initial(...graphs: readonly Graph[]): State {
     const state = new State();
     for (const { states } of graphs) {
@@ -30,6 +30,7 @@ export class State {
     return state;
   }
 
+  /** Names of all states, in the order in which they were first set. */
   get names(): string[] {
     return [...this.known.keys()];
   }
@@ -40,17 +41,17 @@ export class State {
   }
 
   /**
-   * The value of one state; the array is a view that is good until the next step. After a step on a device with memory of
-   * its own, `fetch` has to bring it first.
+   * The value of one state, as a view that is valid until the next step. Throws if there is no such state, or if its value
+   * is on a device with memory of its own: call `toHost` first.
    */
   get(name: string): NdArray {
     if (!this.known.has(name)) throw new Error(`state: no "${name}"`);
     const array = this.host.get(name) ?? this.backend?.view?.(this.values.get(name));
-    if (!array) throw new Error(`state: "${name}" is on the device, and was not fetched since the last step`);
+    if (!array) throw new Error(`state: "${name}" is on the device: call toHost() after a step`);
     return array;
   }
 
-  /** Sets a state to a copy of `array`. */
+  /** Sets a state to a copy of `array`. Throws if the state exists with another shape or element type. */
   set(name: string, array: NdArray): void {
     const known = this.known.get(name);
     if (known && (!sameShape(known.shape, array.shape) || known.dtype !== array.dtype)) {
@@ -64,19 +65,19 @@ export class State {
     this.forget(name);
   }
 
-  /** All values, as views that are good until the next step. */
+  /** All values by name, as views that are valid until the next step. Throws as `get` does. */
   arrays(): NamedArrays {
     return new Map(this.names.map((name) => [name, this.get(name)]));
   }
 
-  /** Brings all values to the host, for `get` and `arrays`; where they live there, nothing is to be done. */
+  /** Copies values from the device, so that `get` and `arrays` work; does nothing if they are on the host already. */
   async toHost(): Promise<void> {
     if (!this.backend || this.backend.view) return;
     const missing = new Map([...this.values].filter(([name]) => !this.host.has(name)));
     for (const [name, array] of await this.backend.download(missing)) this.host.set(name, array);
   }
 
-  /** @internal Puts all values on a device. */
+  /** @internal Uploads all values that are not yet on the device of this backend. */
   async toDevice(backend: Backend): Promise<void> {
     if (this.backend !== backend) {
       await this.toHost();
@@ -90,7 +91,7 @@ export class State {
     if (backend.view) this.host.clear();
   }
 
-  /** @internal The values of these states, and the spare ones. */
+  /** @internal The device's values of these states, and older ones whose memory may be used. Throws if one is missing. */
   valuesOf(names: readonly string[]): {
     values: ReadonlyMap<string, unknown>;
     spare: ReadonlyMap<string, unknown>;
@@ -102,7 +103,7 @@ export class State {
     return { values: new Map(values), spare: this.recycled };
   }
 
-  /** @internal Makes new values the current ones; states that a step does not update stay. */
+  /** @internal Makes new values the current ones; states that are not among them keep theirs. */
   commit(next: ReadonlyMap<string, unknown>): void {
     for (const [name, value] of next) {
       const old = this.values.get(name);
@@ -113,7 +114,7 @@ export class State {
     }
   }
 
-  /** @internal Gives new values up; the current ones stay. */
+  /** @internal Drops new values; the current ones stay. */
   discard(next: ReadonlyMap<string, unknown>): void {
     for (const [name, value] of next) {
       if (this.backend?.free) this.backend.free(value);
@@ -121,7 +122,7 @@ export class State {
     }
   }
 
-  /** Forgets what is on the device of a state. */
+  /** Drops a state's value on the device. */
   private forget(name: string): void {
     if (this.values.has(name)) this.backend?.free?.(this.values.get(name));
     this.values.delete(name);
@@ -129,13 +130,22 @@ export class State {
   }
 }
 
+/** How `Session.create` compiles a graph, and for which device. */
 export interface SessionOptions extends CompileOptions {
-  /** Where the graph runs; ONNX Runtime on the CPU by default. */
+  /** The device that runs the graph; by default the CPU, by ONNX Runtime. */
   readonly backend?: Backend | undefined;
 }
 
 const CPU = onnxRuntime('cpu');
 
+/**
+ * A graph compiled for a device.
+ *
+ *     const session = await Session.create(graph);
+ *     const state = State.initial(graph);
+ *     const { loss } = await session.run({ x, ...graph.feeds(context) }, state);
+ *     await session.release();
+ */
 export class Session {
   private constructor(
     private readonly graph: Graph,
@@ -144,14 +154,19 @@ export class Session {
     private readonly fedStates: readonly string[],
   ) {}
 
-  /** Compiles a graph. */
+  /** Compiles a graph, which must not change afterwards. */
   static async create(graph: Graph, options: SessionOptions = {}): Promise<Session> {
     const { backend = CPU, ...compile } = options;
     const fedStates = [...graph.states.keys()].filter((name) => !compile.frozen?.has(name));
     return new Session(graph, backend, await backend.compile(graph, compile), fedStates);
   }
 
-  /** One step: reads `state`, leaves the new values in it where the outputs are accepted, and returns these. */
+  /**
+   * Runs one step and returns its outputs. `feeds` has an array for each input of the graph, host inputs included. The new
+   * values of states are left in `state` if `accepts(outputs)` is true; otherwise the state stays as it was.
+   * Throws if an input is not fed or has another element type, if `state` lacks a state of the graph, or if another step on
+   * it has not finished.
+   */
   async run(
     feeds: Readonly<Results>,
     state: State = new State(),
@@ -164,7 +179,7 @@ export class Session {
       if (array.dtype !== tensor.dtype) throw new Error(`run: "${name}" must be ${tensor.dtype}, got ${array.dtype}`);
       inputs[name] = array;
     }
-    if (state.busy) throw new Error('run: a step on this state has not ended yet');
+    if (state.busy) throw new Error('run: another step on this state has not finished');
     state.busy = true;
     try {
       await state.toDevice(this.backend);
@@ -178,7 +193,7 @@ export class Session {
     }
   }
 
-  /** Frees the compiled graph, and ends a profile. */
+  /** Frees the compiled graph and writes the profile, if one was asked for. */
   release(): Promise<void> {
     return this.program.release();
   }

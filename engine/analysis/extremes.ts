@@ -1,25 +1,28 @@
-/** What the values of a step's tensors are like: how far they reach, and how many are not finite. */
+/** The range of the values of a step's tensors, and how many of them are NaN or infinite. */
 import type { NdArray } from '../../formats/ndarray';
 import type { Graph } from '../graph';
 import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
+/** The range of an array's values; one that is NaN or infinite counts as 0 in it. */
 export interface Extremes {
-  /** Of the values that are finite, and 0 where one is not. */
+  /** The smallest value. */
   readonly low: number;
+  /** The largest value. */
   readonly high: number;
-  /** How many are NaN or infinite, of how many. */
+  /** How many values are NaN or infinite. */
   readonly nonFinite: number;
+  /** How many values there are. */
   readonly size: number;
 }
 
-/** Makes the extremes of float32 tensors an output of their graph, (tensors, 3). */
+/** Adds an output (tensors, 3) to the graph: the extremes of float32 tensors, for `observed` to read. */
 export function observe(graph: Graph, output: string, tensors: readonly Tensor[]): void {
   const rows = tensors.map((x) => graph.scope('update/check', () => row(graph, x)));
   graph.output(output, graph.emit('Concat', rows, [rows.length, 3], { attributes: { axis: 0 } }));
 }
 
-/** The extremes of tensors as their graph has told them by the output that `observe` made. */
+/** The extremes of the tensors that were given to `observe`, from the value of its output. */
 export function observed({ data }: NdArray, tensors: readonly Tensor[]): Map<Tensor, Extremes> {
   const at = (i: number) => Number(data[i]);
   return new Map(
@@ -30,7 +33,7 @@ export function observed({ data }: NdArray, tensors: readonly Tensor[]): Map<Ten
   );
 }
 
-/** The extremes of an array. */
+/** The extremes of an array on the host. */
 export function extremesOf({ data }: NdArray): Extremes {
   let [low, high, nonFinite] = [Infinity, -Infinity, 0];
   for (const element of data) {

@@ -1,9 +1,9 @@
-/** Whether what a step makes are numbers, told by its own graph. */
+/** A check within the graph of a step that its results are finite. */
 import type { Tensor } from '../tensor';
 
 /**
- * The sum of all elements of float32 tensors: NaN or infinite where one of them is, and finite where all are, up to a sum
- * beyond 3.4e38. One pass over each tensor; vectors are put end to end, being many and short.
+ * The sum of all elements of float32 tensors, a scalar: NaN or infinite if one of them is, finite if all are (unless the sum
+ * exceeds 3.4e38). One pass over each tensor; vectors, many and short, are concatenated first.
  */
 export function checksum(tensors: readonly Tensor[]): Tensor {
   const [{ graph }] = tensors as [Tensor];

@@ -1,8 +1,8 @@
-/** The arithmetic of a graph: multiplications and additions of its convolutions and products. */
+/** The arithmetic of a graph: multiplications and additions of its convolutions and matrix products. */
 import { sizeOf } from '../../formats/ndarray';
 import type { Graph } from '../graph';
 
-/** Floating-point operations of one run, a multiplication and an addition counted as two. */
+/** Floating-point operations of one run; a multiply-add counts as two. */
 export function flops(graph: Graph): number {
   let total = 0;
   for (const { opType, inputs, outputs } of graph.nodes) {

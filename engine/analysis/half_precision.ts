@@ -1,6 +1,6 @@
 /**
- * Mixed precision (Micikevicius et al. 2018, "Mixed Precision Training"): products and convolutions of a graph in float16,
- * and what only arranges their factors; everything else, and all states, in float32.
+ * Mixed precision (Micikevicius et al. 2018, "Mixed Precision Training"): convolutions and matrix products in float16, as well
+ * as nodes that only rearrange their operands; everything else, and all states, in float32.
  */
 import type { Graph, Node } from '../graph';
 import { rewrite } from '../onnx/rewrite';
@@ -13,7 +13,7 @@ const arrangements = ['Concat', 'Expand', 'Gather', 'Pad', 'Reshape', 'Slice', '
 const FLOAT = 1;
 const FLOAT16 = 10;
 
-/** The same graph in mixed precision. Tensors of float16 go by the type of what they stand for, float32, in it. */
+/** A copy of the graph in mixed precision. In it float16 tensors are declared with the type of what they replace, float32. */
 export function inHalfPrecision(graph: Graph): Graph {
   const half = halfNodes(graph);
   const halves = new Map<Tensor, Tensor>();
@@ -31,7 +31,7 @@ export function inHalfPrecision(graph: Graph): Graph {
   });
 }
 
-/** Products, and arrangements of float32 that nothing but these reads. */
+/** Products, and rearrangements of float32 that only these read. */
 function halfNodes(graph: Graph): ReadonlySet<Node> {
   const half = new Set<Node>();
   const keptWhole = new Set<Tensor>([...graph.outputs.values(), ...graph.updates.values()]);

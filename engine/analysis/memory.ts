@@ -1,25 +1,25 @@
-/** The memory that a graph needs, told before it runs. */
+/** An estimate of the memory that a graph needs, before it runs. */
 import { bytesPerElement, sizeOf } from '../../formats/ndarray';
 import type { Graph } from '../graph';
 import type { Tensor } from '../tensor';
 
-/** Operators whose result is their first input in another shape, which takes no memory. */
+/** Operators whose result shares the memory of their first input. */
 const views = ['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity'];
 
 /**
- * ONNX Runtime takes memory in blocks that double and orders the nodes in its own way: measured for six networks and
- * batches of 16 to 512, a process grew by 1.4 to 2.1 times what is alive at a time.
+ * ONNX Runtime allocates blocks of doubling size and orders the nodes in its own way: over six networks and batches of 16 to
+ * 512, processes grew by 1.4 to 2.1 times the peak of live bytes.
  */
 const OVERHEAD = 2;
 
-/** About how many bytes a process needs to run a graph on the CPU. */
+/** About how many bytes a process needs to run a graph on the CPU: twice `peakBytes`. */
 export function neededBytes(graph: Graph): number {
   return OVERHEAD * peakBytes(graph);
 }
 
 /**
- * Bytes of all tensors that are alive at a time where nodes run in their order, at the most: inputs, states and constants,
- * and what nodes have made that is still to be read or is a result.
+ * The peak of live bytes if nodes run in their order: inputs, states and constants, and results of nodes that are yet to be
+ * read or are returned.
  */
 export function peakBytes(graph: Graph): number {
   const { inputs, states, constants, outputs, updates } = graph;

@@ -1,41 +1,47 @@
 /**
- * Where the time of a compiled graph goes, by operator and by layer, from what ONNX Runtime's profiler wrote.
+ * Where the time of a compiled graph goes, by operator and by layer, from the file that ONNX Runtime's profiler writes.
  *
- * A node is called after the scopes that it was made in: `conv1/Conv#7` is of the layer `conv1`, forward;
- * `grad/conv1/Conv#7/Gather#30` of the gradient of that node; `update/conv1.weight/Mul#9` of the optimizer's step. What
- * was made in no layer, such as the ReLUs, goes by the name of its operator in brackets: `(Relu)`.
+ * The name of a node says which layer it belongs to: `conv1/Conv#7` is the forward pass of `conv1`,
+ * `grad/conv1/Conv#7/Gather#30` the gradient of that node, `update/conv1.weight/Mul#9` the optimizer's step. Nodes outside of
+ * layers, such as ReLUs, are listed under their operator in brackets: `(Relu)`.
  */
 import { median } from '../../utils/median';
 
 /** One call of an operator. */
-interface Call {
+export interface Call {
+  /** Name of the node. */
   readonly node: string;
   readonly operator: string;
+  /** Milliseconds. */
   readonly ms: number;
 }
 
-/** One run of a graph: what it took in all, and its calls. */
+/** One run of a graph: its total time and its calls. */
 export interface Run {
+  /** Milliseconds, including the time between calls. */
   readonly ms: number;
   readonly calls: readonly Call[];
 }
 
-type Pass = 'forward' | 'backward' | 'update';
+/** Which part of a training step a node belongs to. */
+export type Pass = 'forward' | 'backward' | 'update';
 
-/** Where a node belongs; one that ONNX Runtime added by itself belongs to no pass. */
+/** The layer and the pass of a node; nodes that ONNX Runtime added have no pass. */
 export interface Place {
   readonly layer: string;
   readonly pass?: Pass;
 }
 
-/** Medians over runs, in milliseconds. */
+/** The time of all calls of an operator. */
 export interface OperatorTime {
   readonly operator: string;
-  /** Calls in a run. */
+  /** Calls per run. */
   readonly calls: number;
+  /** Milliseconds per run, the median over runs. */
   readonly ms: number;
 }
 
+/** The time of a layer in each pass and, as `ms`, in all: milliseconds per run, medians over runs. */
 export interface LayerTime extends Readonly<Record<Pass, number>> {
   readonly layer: string;
   readonly ms: number;
@@ -52,7 +58,7 @@ interface Event {
 const KERNEL = '_kernel_time';
 const ADDED: Place = { layer: '(added by ONNX Runtime)' };
 
-/** The runs in a profile of ONNX Runtime, in their order. */
+/** The runs in a profile of ONNX Runtime (JSON), in their order. Throws a SyntaxError if it is not JSON. */
 export function parseProfile(json: string): Run[] {
   const runs: Run[] = [];
   let calls: Call[] = [];
@@ -67,7 +73,7 @@ export function parseProfile(json: string): Run[] {
   return runs;
 }
 
-/** The layer and the pass of a node, by its name. */
+/** The layer and the pass of a node, from its name. */
 export function placeOf(node: string): Place {
   const [head = '', ...rest] = node.replace(/^fused /, '').split('/');
   if (head === 'output') return { layer: '(results)', pass: 'update' };
@@ -85,7 +91,7 @@ function layerOf(parameter: string): string {
   return parameter.replace(/\.[^.]*$/, '');
 }
 
-/** The time of each operator, the longest first. */
+/** The time of each operator, the slowest first. */
 export function byOperator(runs: readonly Run[]): OperatorTime[] {
   const found = medians(runs, (call) => call.operator);
   const counts = new Map<string, number>();
@@ -110,17 +116,17 @@ export function byLayer(runs: readonly Run[]): LayerTime[] {
   }));
 }
 
-/** What a run takes. */
+/** Milliseconds of a run, the median over runs. */
 export function runTime(runs: readonly Run[]): number {
   return median(runs.map(({ ms }) => ms));
 }
 
-/** What all operators of a run take together. */
+/** Milliseconds of all operators of a run together, the median over runs. */
 export function operatorTime(runs: readonly Run[]): number {
   return median(runs.map(({ calls }) => calls.reduce((sum, call) => sum + call.ms, 0)));
 }
 
-/** For each key, the median over runs of what its calls take together; calls without a key are left out. */
+/** For each key, the median over runs of the total time of its calls; calls without a key are left out. */
 function medians(runs: readonly Run[], keyOf: (call: Call) => string | undefined): Map<string, number> {
   const sums = runs.map(({ calls }) => {
     const sum = new Map<string, number>();

@@ -1,11 +1,14 @@
-/** A graph as ONNX Runtime runs it fastest on the CPU. */
+/** Rewriting a training graph for ONNX Runtime's CPU kernels. */
 import type { Graph } from '../graph';
 import type { CompileOptions } from './backend';
 import { toBlockedLayout } from './blocked';
 import { blockSize } from './blocked/block_size';
 import { fuseHorizontally } from './horizontal_fusion';
 
-/** One that trains nothing needs no rewriting: ONNX Runtime itself gives it the layout. */
+/**
+ * The graph as ONNX Runtime runs it fastest on the CPU: convolutions in the blocked layout (NCHWc), small updates fused. A graph
+ * without updates is returned as it is: with constant weights ONNX Runtime changes layouts itself.
+ */
 export async function forCpu(graph: Graph, { dynamicBatch }: CompileOptions): Promise<Graph> {
   if (graph.updates.size === 0 || dynamicBatch) return graph;
   const block = await blockSize();

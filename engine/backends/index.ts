@@ -1,4 +1,4 @@
-/** The devices that a graph can run on, by their names in params.json, and what `auto` takes. */
+/** The devices that a graph can run on, by their names in params.json, and what `auto` chooses. */
 import type { Device, Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';
 import type { OpenDevice, DeviceInfo } from './backend';
@@ -19,12 +19,12 @@ const devices: Readonly<Record<Device, OpenDevice>> = {
   tensorflow: openTensorflow,
 };
 
-/** Devices that gain from products in float16. */
+/** Backends that run products faster in float16. */
 const halving = ['webgpu', 'dml', 'cuda'];
 
 /**
- * Opens a device by its name, for training steps in a precision. A UserError says what is missing where it cannot; `auto`
- * always can, if need be in float32 on the CPU.
+ * Opens a device by its name, for training steps in a precision; `precision` in the result is the one to use. Rejects with a
+ * UserError that says what is missing. `auto` never rejects: it falls back to the CPU, and to float32.
  */
 export async function openDevice(
   device: Device,
@@ -35,7 +35,7 @@ export async function openDevice(
   try {
     const { backend, description } = opened;
     if (!halving.includes(backend.name)) {
-      throw new UserError(`"precision": "float16" gains nothing on "device": "${backend.name}", which has "float32"`);
+      throw new UserError(`"precision": "float16" gains nothing on "device": "${backend.name}": use "float32"`);
     }
     await tryPrecision(backend, precision);
     return { ...opened, description: `${description}, products in float16`, precision };
@@ -45,7 +45,7 @@ export async function openDevice(
   }
 }
 
-/** CUDA where it starts, and else the CPU. */
+/** CUDA if it starts, the CPU otherwise. */
 async function openBest(): Promise<DeviceInfo> {
   const onCpu = async (reason: string) => {
     const { backend, description } = await openOnnxRuntime('cpu');

@@ -3,9 +3,9 @@
  * Operators that a provider lacks run on the host.
  *
  * States are tensors of ONNX Runtime. With WebGPU they stay on the device from step to step: a step leaves new ones there
- * (`preferredOutputLocation`) and takes them as inputs again, and models of nothing but `Identity` carry them over and back.
- * onnxruntime-node keeps no other provider's tensors, so with those the states lie on the host, where new values are written
- * into the buffers of the ones before the last.
+ * (`preferredOutputLocation`) and takes them as inputs again, and models of `Identity` nodes copy them there and back.
+ * onnxruntime-node keeps no tensors on the devices of other providers, so with those the states live on the host, and a step
+ * writes new values into the buffers of the values before the last.
  */
 import { availableParallelism } from 'node:os';
 import { InferenceSession, OrtTensor } from '../onnx_runtime';
@@ -19,17 +19,18 @@ import { forWebGpu } from './webgpu';
 
 const PROVIDERS = ['cpu', 'webgpu', 'dml', 'coreml', 'cuda'] as const;
 
+/** An execution provider of ONNX Runtime, by its name in params.json. */
 export type Provider = (typeof PROVIDERS)[number];
 
 type Tensors = ReadonlyMap<string, OrtTensor>;
 
 /**
- * From here on ONNX Runtime is spared its fusions: each is looked for in the whole graph, which takes a step of ResNet-110
- * more than half a second and finds none.
+ * Graphs of this many nodes are compiled without ONNX Runtime's extended fusions: it looks for each in the whole graph, which
+ * adds more than half a second to compiling a step of ResNet-110 and finds none.
  */
 const MANY_NODES = 5000;
 
-/** ONNX Runtime with a provider; nothing is tried before the first `compile`. */
+/** ONNX Runtime with a provider; whether it works shows only at the first `compile`. */
 export function onnxRuntime(provider: Provider): Backend<OrtTensor> {
   return provider === 'webgpu' ? new ResidentBackend(provider) : new HostBackend(provider);
 }
@@ -62,7 +63,7 @@ class HostBackend implements Backend<OrtTensor> {
 
 /** States on the device. */
 class ResidentBackend implements Backend<OrtTensor> {
-  /** Models that hand over what they are given, by where to and what. */
+  /** Models that copy their inputs, by direction and by names, types and shapes. */
   private readonly carriers = new Map<string, Promise<InferenceSession>>();
 
   constructor(readonly name: Provider) {}
@@ -115,7 +116,7 @@ function isResident(dtype: DType): boolean {
   return dtype === 'float32';
 }
 
-/** A model that hands over tensors like `values` to a place. */
+/** A model that copies tensors like `values` to the host or to the device. */
 function createCarrier(provider: Provider, values: Tensors, location: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> {
   const graph = new Graph();
   for (const [name, { type, dims }] of values) {
@@ -136,7 +137,7 @@ function createSession(
     intraOpNumThreads: threads || availableParallelism(),
     interOpNumThreads: 1,
     graphOptimizationLevel: graph.nodes.length < MANY_NODES ? 'all' : 'basic',
-    // A memory pattern is one block for all values of a step, beside what the first step took from the arena.
+    // A memory pattern is one more block for all values of a step, besides what the first step took from the arena.
     enableMemPattern: false,
     logSeverityLevel: 4,
     extra: { session: { set_denormal_as_zero: '1' } },
@@ -146,14 +147,14 @@ function createSession(
 }
 
 /**
- * A provider as ONNX Runtime takes it. WebGPU is left with the layout of the graph: changing to its own and back is more
- * nodes than it saves, some of which run on the host.
+ * A provider as an option of a session. WebGPU keeps the layout of the graph: changing to its own and back adds more nodes
+ * than it saves, some of which run on the host.
  */
 export function executionProviders(provider: Provider): InferenceSession.ExecutionProviderConfig[] {
   return [provider === 'webgpu' ? { name: provider, preferredLayout: 'NCHW' } : provider];
 }
 
-/** The provider of a backend; that of the CPU where it has none. */
+/** The provider of a backend; `cpu` for none and for TensorFlow.js. */
 export function providerOf(backend: Backend | undefined): Provider {
   return PROVIDERS.find((provider) => provider === backend?.name) ?? 'cpu';
 }
@@ -162,7 +163,7 @@ class OnnxRuntimeProgram implements Program<OrtTensor> {
   constructor(
     private readonly graph: Graph,
     private readonly ort: InferenceSession,
-    /** The tensor that takes the new value of a state, or null for a new one. */
+    /** The tensor to write the new value of a state into, or null to allocate one. */
     private readonly target: (name: string, spare: Tensors) => OrtTensor | null,
   ) {}
 
@@ -185,12 +186,12 @@ class OnnxRuntimeProgram implements Program<OrtTensor> {
   }
 }
 
-/** An array as ONNX Runtime takes it; the elements are shared. */
+/** An array as a tensor of ONNX Runtime, which shares its memory. */
 export function toOrt(array: NdArray): OrtTensor {
   return new OrtTensor(array.dtype, array.data as Float32Array, array.shape);
 }
 
-/** A result of ONNX Runtime as an array; the elements are shared. */
+/** A tensor of ONNX Runtime on the host as an array, which shares its memory. */
 export function fromOrt(tensor: OrtTensor): NdArray {
   return ndarray(tensor.type as DType, tensor.dims, tensor.data as Float32Array);
 }

@@ -1,4 +1,4 @@
-/** Which execution providers ONNX Runtime has on this machine, and what one that does not start is missing. */
+/** Opening ONNX Runtime's execution providers, and saying what is missing if one does not start. */
 import { existsSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ const names: Readonly<Record<Provider, string>> = {
   cuda: 'CUDA',
 };
 
-/** What is missing where a provider that is there does not start. */
+/** What a provider needs besides its library. */
 const needs: Readonly<Record<Exclude<Provider, 'cpu'>, string>> = {
   webgpu: 'a GPU and its driver for Vulkan, Metal or Direct3D 12',
   dml: 'a GPU and its driver for Direct3D 12',
@@ -27,7 +27,7 @@ const needs: Readonly<Record<Exclude<Provider, 'cpu'>, string>> = {
   cuda: 'an NVIDIA GPU with its driver, CUDA 12 and cuDNN 9',
 };
 
-/** Opens ONNX Runtime with a provider, and tries it on a product. A UserError says what is missing. */
+/** Opens ONNX Runtime with a provider and tries it on one product. Rejects with a UserError that says what is missing. */
 export async function openOnnxRuntime(provider: Provider): Promise<DeviceInfo> {
   const backend = onnxRuntime(provider);
   const opened = { backend, description: `ONNX Runtime ${version} on ${names[provider]}` };
@@ -42,7 +42,7 @@ export async function openOnnxRuntime(provider: Provider): Promise<DeviceInfo> {
       `"device": "cuda" needs ONNX Runtime's CUDA libraries, which are not installed: run "npm run setup:cuda"`,
     );
   }
-  // Else CUDA rounds the factors of products of float32 to 10 bits.
+  // Otherwise CUDA rounds the factors of float32 products to 10 bits (TF32).
   if (provider === 'cuda') process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   try {
     await tryProduct(backend, 'float32');
@@ -52,7 +52,7 @@ export async function openOnnxRuntime(provider: Provider): Promise<DeviceInfo> {
   return opened;
 }
 
-/** Tries a backend in a precision. A UserError says why it does not have it. */
+/** Tries a backend in a precision on one product. Rejects with a UserError if the device does not support it. */
 export async function tryPrecision(backend: Backend, precision: Precision): Promise<void> {
   try {
     await tryProduct(backend, precision);
@@ -61,7 +61,7 @@ export async function tryPrecision(backend: Backend, precision: Precision): Prom
   }
 }
 
-/** Are the CUDA libraries there that `npm run setup:cuda` fetches? */
+/** Whether the CUDA libraries that `npm run setup:cuda` downloads are installed. */
 export function hasCudaLibraries(): boolean {
   const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin', 'napi-v6', platform(), arch());
   return ['cuda', 'shared'].every((name) => existsSync(join(folder, `libonnxruntime_providers_${name}.so`)));
@@ -79,7 +79,7 @@ async function tryProduct(backend: Backend, precision: Precision): Promise<void>
   }
 }
 
-/** The first line of what ONNX Runtime says, without the place in its source. */
+/** The first line of ONNX Runtime's message, without the position in its source. */
 function reasonOf(error: unknown): string {
   const [line] = messageOf(error).trim().split('\n');
   return line!.replace(/^.* was false\. /, '');

@@ -1,7 +1,7 @@
 /**
- * A graph in operators that ONNX Runtime's WebGPU provider has. What it lacks would run on the host, and its tensors would
- * cross the bus twice: products with a transposed factor, and the logarithm of a softmax. Vectors are normalized as maps
- * of one pixel, as it mistakes their axes.
+ * Rewriting a graph in operators that ONNX Runtime's WebGPU provider has. Those that it lacks would run on the host, and their
+ * tensors would cross the bus twice: products with a transposed factor, and the logarithm of a softmax. Vectors are normalized
+ * as maps of one pixel, as the provider confuses their axes.
  */
 import type { Graph, Node } from '../graph';
 import { rewrite, type Rewriter } from '../onnx/rewrite';
@@ -10,6 +10,7 @@ import { emitMatmul } from '../ops/matmul';
 import { emitReshape, emitTranspose } from '../ops/shape';
 import type { Tensor } from '../tensor';
 
+/** The same graph in operators that the WebGPU provider runs on the device. */
 export function forWebGpu(graph: Graph): Graph {
   return rewrite(graph, (node, rewriter) => {
     if (node.opType === 'FusedMatMul') return [product(node, rewriter)];

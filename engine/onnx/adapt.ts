@@ -1,9 +1,9 @@
 /**
- * A model of others brought to one form: one input and one output of float32, in evaluation mode, with nothing in it that
- * the output does not depend on. onnxruntime-node cannot be fed float16 and bfloat16, and gives them as another type from
- * version to version of Node; what is a sequence, it does not give at all.
+ * Brings an ONNX model of another program into one form: one float32 input, one float32 output, evaluation mode, and only
+ * the nodes that the output depends on. onnxruntime-node cannot be fed float16 or bfloat16, returns them as types that vary
+ * with the version of Node, and cannot return sequences at all.
  *
- * The bytes of what stays are not decoded, so fields that are not known here survive.
+ * Nodes that stay are copied byte for byte, so that fields unknown here survive.
  */
 import { Writer } from 'protobufjs';
 import { evaluationOf } from './evaluation_mode';
@@ -12,29 +12,33 @@ import { attributeTypes, dataTypes, ModelProto } from './proto';
 import { ofModel, type OnnxModel, type OnnxValue } from './read';
 import { piecesOf, read, text } from './wire';
 
-/** What is fed and what is wanted, of the values of a model. */
+/** The input and the output of a model that are used. */
 export interface Ends {
+  /** The only input that is fed. */
   readonly input: OnnxValue & { readonly dtype: keyof typeof dataTypes };
-  /** Of any type that can be cast to float32. */
+  /** Its element type must be one that can be cast to float32. */
   readonly output: Pick<OnnxValue, 'name' | 'dtype'>;
 }
 
+/** A model in this form. */
 export interface Adapted {
-  /** Undefined where the file is in this form as it is. */
+  /** Of the ONNX file; undefined if the original has this form already. */
   readonly bytes: Uint8Array | undefined;
-  /** The names of input and output. */
+  /** Name of the input. */
   readonly input: string;
+  /** Name of the output. */
   readonly output: string;
+  /** What was changed that the user should know, one sentence each. */
   readonly remarks: readonly string[];
 }
 
 /** Fields of ModelProto and GraphProto. */
 const GRAPH = 7;
 const [NODE, INPUT, OUTPUT] = [1, 11, 12];
-/** For a model that names no version of ONNX's operators, as it has none of them. */
+/** Opset for a model that imports none of ONNX's own, as it uses none of its operators. */
 const OPSET = 13;
 
-/** A UserError names what cannot be brought to this form. */
+/** Brings the model with these bytes, read as `model`, into this form. Throws a UserError that names what prevents it. */
 export function adapt(bytes: Uint8Array, model: OnnxModel, ends: Ends, path: string): Adapted {
   return ofModel(path, () => adapted(bytes, model, ends, path));
 }
@@ -97,12 +101,12 @@ function valueInfo(name: string, shape: OnnxValue['shape']): object {
   };
 }
 
-/** Fields of a message, which may stand before or behind others of it. */
+/** An encoded part of a message; parts of one message may be concatenated in any order. */
 function fragment(type: string, message: object): Uint8Array {
   return ModelProto.root.lookupType(type).encode(message).finish();
 }
 
-/** A field of some length whose content is these pieces. */
+/** A length-delimited field whose content is these pieces. */
 function field(id: number, content: readonly Uint8Array[]): Uint8Array[] {
   const length = content.reduce((sum, piece) => sum + piece.length, 0);
   return [

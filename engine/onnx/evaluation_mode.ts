@@ -1,7 +1,7 @@
 /**
- * A model that was exported for training, as it is evaluated: BatchNormalization takes its running statistics and Dropout
- * does nothing. (Before version 14 of ONNX's operators a BatchNormalization is in training where it gives the statistics of
- * its batch.) Nodes that draw random numbers, and statistics that are only ever those of the batch, have no such form.
+ * Switches a model that was exported in training mode to evaluation: BatchNormalization uses its running statistics and
+ * Dropout does nothing. (Before opset 14 a BatchNormalization is in training mode if it outputs the statistics of its batch.)
+ * Impossible for nodes that draw random numbers, and for BatchNormalization without running statistics.
  */
 import { quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
@@ -15,14 +15,15 @@ const [INPUT, OUTPUT, ATTRIBUTE] = [1, 2, 5];
 const ADVICE =
   'export it in evaluation mode: model.eval(), then torch.onnx.export(model, …) without "training" or with TrainingMode.EVAL';
 
+/** How a model becomes one in evaluation mode. */
 export interface Evaluation {
-  /** Nodes by their numbers that are other ones in evaluation. */
+  /** By number of the node: what turns its bytes into those of the node in evaluation mode. */
   readonly changes: ReadonlyMap<number, (node: Uint8Array) => Uint8Array>;
-  /** What is changed, in words. */
+  /** What is changed, one sentence each. */
   readonly remarks: readonly string[];
 }
 
-/** What is to be changed of the nodes `needed` of a model, by their numbers. A UserError names what cannot be. */
+/** The changes to those nodes of a model whose numbers are in `needed`. Throws a UserError that names a node that has no such form. */
 export function evaluationOf(
   bytes: Uint8Array,
   model: OnnxModel,
@@ -76,7 +77,7 @@ function remarksOf({ BatchNormalization: norms, Dropout: dropouts }: Record<'Bat
   return parts.length > 0 ? [`exported in training mode, evaluated nevertheless: ${parts.join(', ')}`] : [];
 }
 
-/** The name of what says whether a Dropout is in training; '' where that is nothing. */
+/** The name of the value that says whether a Dropout is in training mode; '' if there is none. */
 function flagOf({ opType, domain, inputs }: OnnxNode): string {
   return (opType === 'Dropout' && domain === '' && inputs[2]) || '';
 }
@@ -91,7 +92,7 @@ function named({ opType, name }: OnnxNode): string {
   return name === '' ? quoted(opType) : `${quoted(opType)} of the name ${quoted(name)}`;
 }
 
-/** A node without what makes it one of training: the flag, and the statistics of the batch that it gives. */
+/** The bytes of a node without its training flag and without the statistics of the batch among its outputs. */
 function evaluated(node: Uint8Array, opType: 'BatchNormalization' | 'Dropout'): Uint8Array {
   let [inputs, outputs] = [0, 0];
   const kept = [...piecesOf(node)].filter(({ id, content }) => {
@@ -106,7 +107,7 @@ function evaluated(node: Uint8Array, opType: 'BatchNormalization' | 'Dropout'): 
   return Buffer.concat(kept.map(({ whole }) => whole));
 }
 
-/** The first value of each initializer and each constant that has bytes or small integers, as a truth value, by name. */
+/** The first value of each initializer and Constant, as a boolean, by name. */
 function booleans(bytes: Uint8Array): Map<string, boolean> {
   const tensor = (content: Uint8Array) => {
     const { name, rawData, int32Data } = read('TensorProto', content, {

@@ -1,7 +1,7 @@
 /**
- * A network as it is deployed: BatchNorm becomes part of the layer before it, as both are affine (Jacob et al. 2018,
+ * Folding for deployment: BatchNorm becomes part of the layer before it, as both are affine (Jacob et al. 2018,
  * "Quantization and training of neural networks for efficient integer-arithmetic-only inference", section 3.2), and a
- * ReLU behind a max-pool moves in front of it, to the layer whose kernel can apply it.
+ * ReLU after a max-pool moves before it, next to the layer whose kernel can apply it.
  */
 import { ndarray, sizeOf, type NamedArrays } from '../../formats/ndarray';
 import type { Graph, Node } from '../graph';
@@ -9,8 +9,8 @@ import type { Tensor } from '../tensor';
 import { rewrite, soleReaders, type Rewriter } from './rewrite';
 
 /**
- * The graph with `weights` as the values of its states and every BatchNorm folded that alone reads a convolution or a
- * linear layer. Names of weights stay; a layer without a bias gets one.
+ * The graph with `weights` as the values of its states and with every BatchNorm folded that is the only reader of a
+ * convolution or linear layer. Weights keep their names; a layer without a bias gets one.
  */
 export function fold(graph: Graph, weights: NamedArrays): Graph {
   const soleReader = soleReaders(graph);

@@ -1,4 +1,4 @@
-/** An ONNX model that another program made: what it is fed and gives, and its results. */
+/** Running an ONNX model that another program exported. */
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { InferenceSession } from '../onnx_runtime';
@@ -17,12 +17,15 @@ import { readModel, type OnnxModel, type OnnxValue } from './read';
 /** No value inside of a model may have more elements: 512 MB of float32. */
 const MAX_ELEMENTS = 2 ** 27;
 
+/** How a model is compiled. */
 export interface OpenOptions {
-  /** ONNX Runtime writes its profile beside this path prefix when the model is released. */
+  /** Path prefix of a profile, which ONNX Runtime writes when the model is released. */
   readonly profile?: string | undefined;
+  /** `cpu` by default. */
   readonly provider?: Provider;
 }
 
+/** A compiled model from a file. */
 export class ForeignModel {
   private constructor(
     readonly path: string,
@@ -32,8 +35,8 @@ export class ForeignModel {
   ) {}
 
   /**
-   * Loads a model; 0 threads take every core. Weights in other files are found where they lie in the model's own folder
-   * or below it; ONNX Runtime refuses to follow them elsewhere. A UserError of one line tells what cannot be loaded.
+   * Loads a model; 0 threads use every core. Weights in other files must be in the folder of the model or below it; ONNX
+   * Runtime refuses to look elsewhere. Rejects with a one-line UserError that says what cannot be loaded.
    */
   static async open(path: string, threads: number, options: OpenOptions = {}): Promise<ForeignModel> {
     const { bytes, model } = readForeign(path);
@@ -42,8 +45,8 @@ export class ForeignModel {
   }
 
   /**
-   * The same for a model that is fed and gives float32 whatever its own types are, in evaluation mode: `choose` says by
-   * which of its values.
+   * The same in evaluation mode, with one float32 input and one float32 output, whatever types the model has: `choose` says
+   * which of its values these are (see `adapt`).
    */
   static async openAdapted(
     path: string,
@@ -59,7 +62,7 @@ export class ForeignModel {
     return { model: new ForeignModel(path, own.inputs, own.outputs, ort), ...adapted };
   }
 
-  /** The output `name` for the inputs `feeds`. A UserError of one line tells what ONNX Runtime cannot compute. */
+  /** Computes the output `name` from the inputs `feeds`. Rejects with a one-line UserError if ONNX Runtime cannot. */
   async run(feeds: Readonly<Record<string, NdArray>>, name: string): Promise<NdArray> {
     const inputs = Object.entries(feeds).map(([input, array]) => [input, toOrt(array)] as const);
     try {
@@ -70,13 +73,14 @@ export class ForeignModel {
     }
   }
 
+  /** Frees the model and writes its profile, if one was asked for. */
   async release(): Promise<void> {
     this.ort.endProfiling();
     await this.ort.release();
   }
 }
 
-/** The files beside a model in which its weights are. */
+/** The paths of the files beside a model that hold its weights; [] if the model itself does. */
 export function weightFiles(path: string, bytes = readBytes(path)): string[] {
   const files = [...readModel(bytes, path).initializers.values()].map(({ file }) => file);
   return [...new Set(files)].flatMap((file) => (file === undefined ? [] : [join(dirname(path), file)]));
@@ -103,7 +107,7 @@ async function refuseLarge(path: string, bytes: Uint8Array, model: OnnxModel): P
   );
 }
 
-/** The session of the file, or of other bytes that stand for it. */
+/** Compiles the file, or `bytes` in its place. */
 async function load(
   path: string,
   bytes: Uint8Array | undefined,
@@ -129,15 +133,15 @@ async function load(
   }
 }
 
-/** Has ONNX Runtime look for weights in other files where those of the model lie. */
+/** Session options that make ONNX Runtime look for external weights in the folder of the file. */
 function besideFile(path: string): Record<string, string> {
   return { model_external_initializers_file_folder_path: resolve(dirname(path)) };
 }
 
 /**
- * How many elements the values inside of a model have, before any is computed; an open axis counts as 1. ONNX Runtime
- * tells the shapes of outputs, so all values are declared to be outputs: messages in protobuf are merged by putting one
- * behind the other. Nothing is told of a model that cannot be loaded in this way.
+ * The number of elements of each value inside a model, before any is computed; an open axis counts as 1. ONNX Runtime infers
+ * the shapes of outputs, so all values are declared as outputs: concatenating protobuf messages merges them. [] for a model
+ * that cannot be loaded in this way.
  */
 async function valueSizes(
   path: string,
@@ -163,7 +167,7 @@ async function valueSizes(
   }
 }
 
-/** The first line of an error, which may quote names from the file, in a readable length. */
+/** The first line of an error, cut to 400 characters, as it may quote names from the file. */
 function firstLine(error: unknown): string {
   const [line] = messageOf(error)
     .trim()
@@ -171,7 +175,7 @@ function firstLine(error: unknown): string {
   return line!.slice(0, 400);
 }
 
-/** What a file is that is no model but weights, or nothing of the kind; undefined where that is not known. */
+/** What a file is that is not a model, in words; undefined if unknown. */
 function weightsKind(bytes: Uint8Array): string | undefined {
   const title = isSafetensors(bytes)
     ? 'a safetensors file'

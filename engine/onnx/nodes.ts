@@ -1,7 +1,7 @@
-/** What the nodes of a model depend on. */
+/** Which nodes of a model depend on which. */
 import type { OnnxModel, OnnxNode } from './read';
 
-/** The numbers of all nodes that the values of these names depend on. */
+/** The numbers of all nodes that the values with these names depend on. */
 export function ancestors({ nodes }: Pick<OnnxModel, 'nodes'>, names: readonly string[]): Set<number> {
   const makers = new Map(nodes.flatMap(({ outputs }, number) => outputs.map((name) => [name, number] as const)));
   const found = new Set<number>();
@@ -15,12 +15,12 @@ export function ancestors({ nodes }: Pick<OnnxModel, 'nodes'>, names: readonly s
   return found;
 }
 
-/** These nodes and those in the graphs inside of them. */
+/** These nodes and all nodes in the graphs inside them, at any depth. */
 export function everyNode(nodes: readonly OnnxNode[]): OnnxNode[] {
   return nodes.flatMap((node) => [node, ...everyNode((node.bodies ?? []).flatMap((body) => body.nodes))]);
 }
 
-/** Names that a node reads, its own and those of the graphs inside of it, which may be of values around it. */
+/** The names that a node and the graphs inside it read; the latter may refer to values outside of them. */
 function readBy({ inputs, bodies = [] }: OnnxNode): string[] {
   return [...inputs, ...bodies.flatMap(({ nodes, outputs }) => [...outputs, ...nodes.flatMap(readBy)])];
 }

@@ -6,7 +6,7 @@ import type { Graph, Node } from '../graph';
 import type { Tensor } from '../tensor';
 import { rewrite, type Rewriter } from './rewrite';
 
-/** Lowers every node that version 17 writes differently. */
+/** The same graph with every node in the form of version 17. Throws if the axes of a reduction are not constant. */
 export function toOpset17(graph: Graph): Graph {
   return rewrite(graph, (node, rewriter) => {
     if (/^Reduce(?!Sum$)/.test(node.opType)) return [reduction(node, rewriter)];

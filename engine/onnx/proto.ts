@@ -84,9 +84,10 @@ const messages = {
   DimensionProto: message({ dimValue: [1, 'int64'], dimParam: [2, 'string'] }),
 };
 
+/** An ONNX model; `ModelProto.root` has the other messages by name. */
 export const ModelProto: Type = Root.fromJSON({ nested: messages } as INamespace).lookupType('ModelProto');
 
-/** TensorProto.DataType. */
+/** TensorProto.DataType: ONNX's numbers of element types. */
 export const dataTypes = {
   float32: 1,
   uint8: 2,
@@ -99,5 +100,5 @@ export const dataTypes = {
   bfloat16: 16,
 } as const;
 
-/** AttributeProto.AttributeType. */
+/** AttributeProto.AttributeType: ONNX's numbers of the types of attributes. */
 export const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;

@@ -1,8 +1,8 @@
-/** What a graph has but does not need: nodes and constants that no output or new state depends on. */
+/** Dead code elimination: nodes and constants that no output and no new state depends on. */
 import type { Graph, Node } from '../graph';
 import type { Tensor } from '../tensor';
 
-/** Removes them from the graph. */
+/** Removes these nodes and constants from the graph, in place. */
 export function prune(graph: Graph): void {
   const needed = new Set<Tensor>([...graph.outputs.values(), ...graph.updates.values()]);
   const kept: Node[] = [];

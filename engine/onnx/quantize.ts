@@ -15,20 +15,21 @@ import type { Graph, Node } from '../graph';
 import type { Tensor } from '../tensor';
 import { rewrite, soleReaders, type Rewriter } from './rewrite';
 
-/** Smallest and largest value of a tensor. */
+/** The smallest and the largest value of a tensor. */
 export interface Range {
   readonly min: number;
   readonly max: number;
 }
 
+/** x ≈ scale · (q − zeroPoint) for q in 0 … 255. */
 export interface Scale {
   readonly scale: number;
   readonly zeroPoint: number;
 }
 
 /**
- * The activations of a folded graph that are quantized, by name: what convolutions and linear layers read, and what they
- * give, behind an activation that only cuts; neither what is fed nor what the graph puts out.
+ * The activations of a folded graph that are quantized, by name: inputs and outputs of convolutions and linear layers, the
+ * latter after a ReLU or Clip; but not the graph's own inputs and outputs.
  */
 export function quantizedActivations(graph: Graph): Map<string, Tensor> {
   const soleReader = soleReaders(graph);
@@ -43,16 +44,17 @@ export function quantizedActivations(graph: Graph): Map<string, Tensor> {
   return chosen;
 }
 
-/** Largest magnitudes of a weight. */
+/** Largest magnitudes of a quantized weight. */
 const FULL_RANGE = 127;
 const REDUCED_RANGE = 64;
 
+/** Options of `quantize`. */
 export interface QuantizeOptions {
-  /** Weights of 7 bits, whose products do not saturate on any processor. */
+  /** Quantizes weights to 7 bits, so that sums of products saturate on no processor; false by default. */
   readonly reduceRange?: boolean;
 }
 
-/** Quantizes a folded graph, given the range of each of its `quantizedActivations`. */
+/** Quantizes a folded graph, given the range of each of its `quantizedActivations`. Throws if one is missing. */
 export function quantize(
   graph: Graph,
   ranges: ReadonlyMap<string, Range>,
@@ -83,7 +85,7 @@ export function quantize(
   });
 }
 
-/** The scale and zero point of a range, which is widened to hold 0, so that 0 is exact. */
+/** The scale and zero point of a range, which is first widened to include 0, so that 0 is exact. */
 export function activationScale({ min, max }: Range): Scale {
   const low = Math.min(min, 0);
   const scale = Math.fround((Math.max(max, 0) - low) / 255) || 1;
@@ -91,8 +93,8 @@ export function activationScale({ min, max }: Range): Scale {
 }
 
 /**
- * The scale of each output channel: its largest magnitude is `most`, 127 or less. Where a bias is so much larger than the weights that
- * it would leave int32 at that scale, the weights give way.
+ * The scale of each output channel of a weight (K, …): (K), such that its largest magnitude becomes `most`, at most 127. If a
+ * bias is so much larger than the weights that it would overflow int32 at this scale, the scale is larger.
  */
 export function weightScales(weight: NdArray, bias?: NdArray, inputScale = 1, most = FULL_RANGE): Float32Array {
   const channels = weight.shape[0]!;

@@ -1,4 +1,4 @@
-/** The ranges of activations on sample images, from which static quantization takes its scales. */
+/** Calibration: the ranges of activations on sample images, which static quantization takes its scales from. */
 import type { NdArray } from '../../formats/ndarray';
 import type { Graph } from '../graph';
 import { Session } from '../session';
@@ -6,8 +6,8 @@ import { quantizedActivations, type Range } from './quantize';
 import { rewrite, valuesOf } from './rewrite';
 
 /**
- * Runs a folded graph in version 17 of the operator set on `batches` of feeds, and returns the smallest and the largest
- * value of each of its `quantizedActivations`, by name.
+ * Runs a folded graph (in version 17 of the operator set) on `batches` of feeds, and returns the smallest and the largest value
+ * of each of its `quantizedActivations`, by name. 0 threads use every core.
  */
 export async function activationRanges(
   graph: Graph,

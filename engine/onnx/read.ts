@@ -1,45 +1,51 @@
 /**
- * What an ONNX model (onnx.ai: "Open Neural Network Exchange Intermediate Representation") says of itself: what it is
- * fed and gives, its nodes, the shapes of its weights. Values of weights and attributes are skipped, and whatever is
- * malformed is refused where it is met, so that memory stays within a few times the file's size whatever the bytes.
+ * Reads the structure of an ONNX model (onnx.ai: "Open Neural Network Exchange Intermediate Representation"): inputs, outputs,
+ * nodes, the shapes of its weights. Values of weights and attributes are skipped, and malformed bytes are refused where they
+ * are met, so that memory stays within a few times the file's size whatever the file holds.
  */
 import { FormatError, quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
 import { integer, integers, read, submessage, text, type Decode, type Field } from './wire';
 
+/** The structure of a model. */
 export interface OnnxModel {
+  /** Version of the file format. */
   readonly irVersion: number;
-  /** Version of the operator set by domain; '' is ONNX's own. */
+  /** Version of each operator set, by domain; '' is ONNX's own. */
   readonly opsets: ReadonlyMap<string, number>;
   /** Name and version of the program that wrote it. */
   readonly producer: string;
+  /** Properties that the exporter wrote, by key. */
   readonly metadata: ReadonlyMap<string, string>;
-  /** What has to be fed: the graph's inputs, without those that an initializer gives. */
+  /** What has to be fed: the graph's inputs without those that have an initializer. */
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly nodes: readonly OnnxNode[];
-  /** Nodes of the functions that the model defines. */
+  /** The nodes in the bodies of functions that the model defines. */
   readonly functionNodes: readonly OnnxNode[];
   /** Weights and constants by name. */
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
 }
 
-interface OnnxTensor {
-  /** As NumPy calls it: float32, float16, bfloat16, int64, … */
+/** An initializer without its values. */
+export interface OnnxTensor {
+  /** NumPy's name of the element type: float32, float16, bfloat16, int64, … */
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** The file that holds the values, relative to the model, where they are not in the model itself. */
+  /** The file that holds the values, relative to the model; absent if the model itself does. */
   readonly file?: string;
 }
 
+/** An input or an output. */
 export interface OnnxValue {
   readonly name: string;
-  /** Of a tensor; "sequence", "map", … of what is none, "unknown" where the file does not say. */
+  /** NumPy's name of a tensor's element type; "sequence", "map", … for other kinds, "unknown" if the file does not say. */
   readonly dtype: string;
-  /** Lengths, or the names of open axes ('?' for one without a name); undefined where even the rank is open. */
+  /** Lengths, or the names of open axes ('?' for one without a name); undefined if even the rank is open. */
   readonly shape: readonly (number | string)[] | undefined;
 }
 
+/** A call of an operator, without most of its attributes. */
 export interface OnnxNode {
   readonly opType: string;
   readonly domain: string;
@@ -47,14 +53,14 @@ export interface OnnxNode {
   /** An omitted optional input is ''. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Integers among the attributes of operators that differ between training and evaluation. */
+  /** Integer attributes, of BatchNormalization only: whether it is in training mode. */
   readonly integers?: Readonly<Record<string, number>>;
-  /** Graphs among its attributes, as the branches of If. */
+  /** Graphs among its attributes, such as the branches of If. */
   readonly bodies?: readonly OnnxBody[];
 }
 
-/** A graph inside of a node, which sees the values around it. */
-interface OnnxBody {
+/** A graph inside a node; it may read values outside of it. */
+export interface OnnxBody {
   readonly nodes: readonly OnnxNode[];
   readonly outputs: readonly string[];
 }
@@ -71,10 +77,10 @@ const EXTERNAL = 1;
 const MAX_AXES = 64;
 /** The length of an open axis, as some exporters write it. */
 const OPEN = -1;
-/** Graphs inside of graphs. */
+/** Deepest nesting of graphs. */
 const MAX_DEPTH = 16;
 
-/** Fields of TypeProto for values that are no tensors, and what they are called. */
+/** Fields of TypeProto for values that are not tensors, and what they are called. */
 const otherKinds = {
   sequenceType: 'sequence',
   mapType: 'map',
@@ -82,12 +88,12 @@ const otherKinds = {
   optionalType: 'optional',
 } as const;
 
-/** Reads the bytes of a ModelProto; `path` is for messages. A UserError of one line tells what is damaged. */
+/** Reads the bytes of a ModelProto; `path` is for messages. Throws a one-line UserError that says what is damaged. */
 export function readModel(bytes: Uint8Array, path: string): OnnxModel {
   return ofModel(path, () => model(bytes));
 }
 
-/** What reads the bytes of a model; a FormatError becomes a UserError that names the file. */
+/** Calls `read` and turns a FormatError into a UserError that names the file. */
 export function ofModel<T>(path: string, read: () => T): T {
   try {
     return read();
@@ -97,7 +103,7 @@ export function ofModel<T>(path: string, read: () => T): T {
   }
 }
 
-/** The values of initializers by name, little endian, as they lie in the bytes of a model that `readModel` accepts. */
+/** The raw bytes of initializers (little endian), by name, as views of the bytes of a model that `readModel` accepts. */
 export function rawValues(bytes: Uint8Array): Map<string, Uint8Array> {
   const graphs = read('ModelProto', bytes, { graph: submessage }).graph;
   const { initializer } = read('GraphProto', graphs[0]!, {

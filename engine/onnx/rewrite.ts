@@ -1,18 +1,18 @@
-/** A graph made from another one, node by node: the frame of every pass over a finished graph. */
+/** Building a graph from another, node by node: the frame of every pass over a finished graph. */
 import type { NamedArrays, NdArray } from '../../formats/ndarray';
 import { Graph, type Node } from '../graph';
 import type { Tensor } from '../tensor';
 
-/** A tensor of the target, or what emits it when it is first asked for. */
+/** A tensor of the target graph, or a function that emits it when it is first looked up. */
 export type Replacement = Tensor | (() => Tensor);
 
-/** What a pass puts in the place of a node: what stands for its outputs, or undefined to keep the node. */
+/** A pass: the replacements of a node's outputs, in their order, or undefined to copy the node. */
 export type RewriteRule = (node: Node, rewriter: Rewriter) => readonly Replacement[] | undefined;
 
 /**
- * Copies inputs, nodes, used states and constants, outputs and updates of `source`, except where `rule` emits something
- * else. A state gets its value from `values` where that has one. Nodes stay in their scopes; the tape is left out, as
- * gradients are nodes already.
+ * Copies inputs, nodes, used states and constants, outputs and updates of `source` to a new graph, except where `rule` emits
+ * something else. A state takes its initial value from `values`, if it has one there. Nodes stay in their scopes; the tape is
+ * left out, as gradients are nodes already.
  */
 export function rewrite(source: Graph, rule: RewriteRule, values: NamedArrays = new Map()): Graph {
   const rewriter = new Rewriter(source, values);
@@ -25,10 +25,10 @@ export function rewrite(source: Graph, rule: RewriteRule, values: NamedArrays = 
       const scope = node.name.split('/').slice(0, -1).join('/');
       return target.unscoped(() => (scope === '' ? build() : target.scope(scope, build)));
     };
-    const images = inScope(() => rule(node, rewriter) ?? rewriter.copy(node));
+    const results = inScope(() => rule(node, rewriter) ?? rewriter.copy(node));
     node.outputs.forEach((output, i) => {
-      const image = images[i]!;
-      rewriter.replace(output, typeof image === 'function' ? () => inScope(image) : image);
+      const result = results[i]!;
+      rewriter.replace(output, typeof result === 'function' ? () => inScope(result) : result);
     });
   }
   for (const [name, tensor] of source.outputs) target.output(name, rewriter.lookup(tensor));
@@ -38,36 +38,40 @@ export function rewrite(source: Graph, rule: RewriteRule, values: NamedArrays = 
   return target;
 }
 
-/** The graph under construction, and which of its tensors stands for which of the source. */
+/** The graph under construction, and which of its tensors replaces which of the source. */
 export class Rewriter {
+  /** The new graph. */
   readonly target = new Graph();
-  private readonly images = new Map<Tensor, Replacement>();
+  private readonly replacements = new Map<Tensor, Replacement>();
 
   constructor(
     private readonly source: Graph,
     private readonly values: NamedArrays,
   ) {}
 
-  /** The tensor of the target that stands for one of the source; states and constants are copied when first asked for. */
+  /**
+   * The tensor of the target that replaces one of the source; states and constants are copied when they are first looked up.
+   * Throws if nothing replaces it yet.
+   */
   lookup(tensor: Tensor): Tensor {
-    const known = this.images.get(tensor);
+    const known = this.replacements.get(tensor);
     if (known) {
-      const image = typeof known === 'function' ? known() : known;
-      this.images.set(tensor, image);
-      return image;
+      const made = typeof known === 'function' ? known() : known;
+      this.replacements.set(tensor, made);
+      return made;
     }
     const constant = this.source.constants.get(tensor);
     if (!constant && !this.source.states.has(tensor.name)) {
-      throw new Error(`rewrite: nothing stands for "${tensor.name}"`);
+      throw new Error(`rewrite: nothing replaces "${tensor.name}"`);
     }
     const copy = constant
       ? this.target.constant(constant)
       : this.target.buffer(tensor.name, tensor.dtype, tensor.shape, () => this.value(tensor)!);
-    this.images.set(tensor, copy);
+    this.replacements.set(tensor, copy);
     return copy;
   }
 
-  /** The value of a constant or state of the source; undefined for what is computed or fed. */
+  /** The value of a constant, or the initial value of a state, of the source; undefined for other tensors. */
   value(tensor: Tensor): NdArray | undefined {
     const state = this.source.states.get(tensor.name);
     return this.source.constants.get(tensor) ?? (state && (this.values.get(tensor.name) ?? state.initial()));
@@ -84,29 +88,29 @@ export class Rewriter {
     return this.source.constants.get(tensor);
   }
 
-  /** Whether something stands for a tensor of the source by now. */
+  /** Whether `lookup` of a tensor of the source succeeds by now. */
   has(tensor: Tensor): boolean {
-    return this.images.has(tensor) || this.source.constants.has(tensor) || this.source.states.has(tensor.name);
+    return this.replacements.has(tensor) || this.source.constants.has(tensor) || this.source.states.has(tensor.name);
   }
 
-  /** Lets another tensor stand for one of the source from here on. */
+  /** Replaces a tensor of the source from here on. */
   replace(tensor: Tensor, by: Replacement): void {
-    this.images.set(tensor, by);
+    this.replacements.set(tensor, by);
   }
 
-  /** The node as it is, on the images of its inputs. */
+  /** Copies a node, with its inputs looked up; returns its outputs. */
   copy({ opType, inputs, outputs, attributes, domain }: Node): Tensor[] {
-    const images = inputs.map((input) => input && this.lookup(input));
-    return this.target.emitMany(opType, images, outputs, { attributes, domain });
+    const operands = inputs.map((input) => input && this.lookup(input));
+    return this.target.emitMany(opType, operands, outputs, { attributes, domain });
   }
 }
 
-/** The initial values of all states: what a rewritten graph is frozen with. */
+/** The initial values of all states, by name: what a rewritten graph is frozen with. */
 export function valuesOf(graph: Graph): NamedArrays {
   return new Map([...graph.states].map(([name, { initial }]) => [name, initial()]));
 }
 
-/** The node that alone reads a tensor, which is no output or new state either; undefined where there are more or none. */
+/** Finds the only node that reads a tensor; undefined if several do or none, or if it is an output or a new state. */
 export function soleReaders(graph: Graph): (tensor: Tensor) => Node | undefined {
   const readers = new Map<Tensor, Set<Node | undefined>>();
   const read = (tensor: Tensor, by: Node | undefined) =>

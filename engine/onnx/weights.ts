@@ -1,10 +1,10 @@
-/** The weights of an ONNX model by their names, which are PyTorch's where its exporter did not fold them. */
+/** Reading the weights of an ONNX model. Their names are PyTorch's unless its exporter has folded them. */
 import { quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
 import { ndarray, sizeOf, type NamedArrays } from '../../formats/ndarray';
 import { rawValues, readModel } from './read';
 
-/** Initializers of float32 and int64. A UserError names one whose values are not in the file in one piece. */
+/** The float32 and int64 initializers, by name. Throws a UserError that names one whose values are not in the file itself. */
 export function readOnnxWeights(bytes: Uint8Array, path: string): NamedArrays {
   const weights: NamedArrays = new Map();
   const { initializers } = readModel(bytes, path);

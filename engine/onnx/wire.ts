@@ -1,24 +1,27 @@
 /**
- * Messages of protobuf as they lie in their bytes, field by field (protobuf.dev: "Encoding"). Only what is asked for is
- * decoded, and whatever is malformed is a FormatError where it is met.
+ * Reading protobuf messages field by field (protobuf.dev: "Encoding"). Only the fields that are asked for are decoded, and
+ * malformed bytes throw a FormatError where they are met.
  */
 import { Reader, type Type } from 'protobufjs';
 import { FormatError } from '../../formats/binary';
 import { messageOf } from '../../utils/errors';
 import { ModelProto } from './proto';
 
-/** A field on the wire: how its value is encoded, and the reader that stands before that value. */
+/** A field on the wire. */
 export interface Field {
+  /** How its value is encoded. */
   readonly wireType: number;
+  /** Positioned at the value. */
   readonly reader: Reader;
 }
 
+/** Decodes the value of a field; throws if it has another wire type. */
 export type Decode<T> = (field: Field) => T;
 
-/** No list of a message may be longer; the largest models have some ten thousand nodes. */
+/** The longest list that a message may have; the largest models have some ten thousand nodes. */
 const MAX_ENTRIES = 2 ** 18;
 
-/** All values of each named field of a message, in their order; other fields are skipped. */
+/** Decodes a message of this type: all values of each named field, in their order; other fields are skipped. */
 export function read<F extends Record<string, Decode<unknown>>>(
   typeName: string,
   bytes: Uint8Array,
@@ -46,7 +49,7 @@ export function read<F extends Record<string, Decode<unknown>>>(
   return lists as { [K in keyof F]: ReturnType<F[K]>[] };
 }
 
-/** The fields of a message in their order: the number of each, all its bytes, and its content where it is of some length. */
+/** The fields of a message in their order: number, all bytes and, if length-delimited, content. */
 export function* piecesOf(bytes: Uint8Array): Generator<{ id: number; whole: Uint8Array; content?: Uint8Array }> {
   const reader = Reader.create(bytes);
   while (reader.pos < reader.len) {
@@ -64,28 +67,32 @@ export function* piecesOf(bytes: Uint8Array): Generator<{ id: number; whole: Uin
 }
 
 const VARINT = 0;
-const LENGTH_DELIMITED = 2;
+/** The wire type of strings, bytes, messages and packed lists. */
+export const LENGTH_DELIMITED = 2;
 
 function expectWireType({ wireType }: Field, expected: number): void {
   if (wireType !== expected) throw new Error(`wire type ${wireType} instead of ${expected}`);
 }
 
+/** The bytes of a message or of a bytes field. */
 export function submessage(field: Field): Uint8Array {
   expectWireType(field, LENGTH_DELIMITED);
   return field.reader.bytes();
 }
 
+/** A string; throws if it is not valid UTF-8. */
 export function text(field: Field): string {
   expectWireType(field, LENGTH_DELIMITED);
   return field.reader.stringVerify();
 }
 
+/** An integer of up to 64 bits, rounded to the nearest double. */
 export function integer(field: Field): number {
   expectWireType(field, VARINT);
   return int64(field.reader);
 }
 
-/** Integers: one, or several packed ones, up to `most`. */
+/** One integer or a packed list of up to `most`; throws a FormatError about too many `what`. */
 export function integers(field: Field, most: number, what: string): number[] {
   if (field.wireType !== LENGTH_DELIMITED) return [integer(field)];
   const reader = Reader.create(field.reader.bytes());

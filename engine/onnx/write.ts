@@ -1,4 +1,4 @@
-/** A graph as the bytes of an ONNX model. */
+/** Writing a graph as an ONNX model. */
 import { bytesOf, type NdArray } from '../../formats/ndarray';
 import type { Attribute, Graph, Node } from '../graph';
 import type { Tensor } from '../tensor';
@@ -8,26 +8,27 @@ const IR_VERSION = 8;
 const OPSET_VERSION = 18;
 const MICROSOFT_VERSION = 1;
 
+/** How a graph is written. */
 export interface WriteOptions {
-  /** States that become constants instead of inputs: a teacher's weights, an exported student's. */
+  /** Values of states that become constants instead of inputs: a teacher's weights, an exported student's. */
   readonly frozen?: ReadonlyMap<string, NdArray>;
-  /** The first axis of every input and output is left open, under the name "batch". */
+  /** Leaves the first axis of every input and output open, under the name "batch"; false by default. */
   readonly dynamicBatch?: boolean;
   /** Version of ONNX's operator set that the nodes are written in; 18 by default. */
   readonly opset?: number;
-  /** What the model says of itself, by key. */
+  /** Properties of the file, by key. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
- * Bytes of a ModelProto. Inputs are the graph's inputs, then its states; outputs its outputs, then the new states
- * under their names with `'` appended.
+ * The bytes of a ModelProto. Its inputs are the graph's inputs, then the states; its outputs are the graph's outputs, then the
+ * new values of states under their names with `'` appended.
  */
 export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array {
   const { frozen, dynamicBatch = false, opset = OPSET_VERSION, metadata = {} } = options;
   const states = [...graph.states.values()].map((state) => state.tensor);
   const fed = states.filter((tensor) => !frozen?.has(tensor.name));
-  // A result is called by its name where it is made; what has another name already is handed on by Identity.
+  // A node's output is written under the name of the result; a second name for it takes an Identity.
   const made = new Set(graph.nodes.flatMap((node) => node.outputs));
   const names = new Map<Tensor, string>();
   const nameOf = (tensor: Tensor) => names.get(tensor) ?? tensor.name;
@@ -86,7 +87,7 @@ export function writeModel(graph: Graph, options: WriteOptions = {}): Uint8Array
   return ModelProto.encode(message).finish();
 }
 
-/** The name under which a step hands back the new value of a state. */
+/** The name of the output that is the new value of a state. */
 export function nextName(state: string): string {
   return `${state}'`;
 }

@@ -10,14 +10,23 @@ import { noteFlippedKernel, noteWeightGradient, type Geometry, type Pair } from 
 import { weightGradient } from './conv_weight';
 import { emitReshape, emitTranspose } from './shape';
 
+/** Options of `conv2d`, in pixels; one number stands for rows and columns. */
 export interface ConvOptions {
+  /** Distance between windows; 1 by default. */
   readonly stride?: number | Pair;
+  /** Zeros on each side of the map; 0 by default. */
   readonly padding?: number | Pair;
+  /** Distance between the taps of the kernel; 1 by default. */
   readonly dilation?: number | Pair;
+  /** Groups of channels that are convolved apart; 1 by default, C for a depthwise convolution. */
   readonly groups?: number;
 }
 
-/** x (N, C, H, W), weight (K, C / groups, R, T), bias (K) → (N, K, H', W'). */
+/**
+ * Convolution as PyTorch's Conv2d: x (N, C, H, W), weight (K, C / groups, R, T), bias (K) → (N, K, H', W') with
+ *   H' = ⌊(H + 2 p − d (R − 1) − 1) / s⌋ + 1,   W' likewise.
+ * Throws if channels, groups or kernel do not fit, or if an option is not an integer in its range.
+ */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOptions = {}): Tensor {
   const { graph } = x;
   const geometry = geometryOf(x, weight, options);

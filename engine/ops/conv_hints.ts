@@ -4,21 +4,28 @@
  */
 import type { Tensor } from '../tensor';
 
-/** Two numbers of a map: along its rows (axis 2) and its columns (axis 3). */
+/** A number for each direction of a map: along axis 2 (height) and axis 3 (width). */
 export type Pair = readonly [rows: number, columns: number];
 
-/** How a convolution moves over its input, as `conv2d` is told. */
+/** How a convolution moves over its input; all but `groups` in pixels. */
 export interface Geometry {
+  /** Taps of the kernel. */
   readonly kernel: Pair;
+  /** Distance between windows. */
   readonly stride: Pair;
+  /** Zeros on each side. */
   readonly padding: Pair;
+  /** Distance between taps. */
   readonly dilation: Pair;
+  /** Groups of channels that are convolved apart. */
   readonly groups: number;
 }
 
 /** The gradient of a convolution of `x` with respect to its weight, where `grad` is that with respect to its result. */
 export interface WeightGradient {
+  /** (N, C, H, W) */
   readonly x: Tensor;
+  /** (N, K, H', W') */
   readonly grad: Tensor;
   readonly geometry: Geometry;
 }

@@ -11,7 +11,10 @@ import type { Geometry } from './conv_hints';
 import { emitMatmul } from './matmul';
 import { emitConcat, emitReshape, emitSlice, emitTranspose } from './shape';
 
-/** x (N, C, H, W), grad (N, K, H', W') → ∂w of `shape` (K, C / groups, R, T); `last` is x as (N, H, W, C) where that is known. */
+/**
+ * ∂w of `shape` (K, C / groups, R, T) from x (N, C, H, W) and grad (N, K, H', W'), by the method that measured fastest for such
+ * shapes on the CPU. `last` is x as (N, H, W, C), if the caller has it.
+ */
 export function weightGradient(
   x: Tensor,
   grad: Tensor,

@@ -1,19 +1,22 @@
-/** Element-wise arithmetic with NumPy's broadcasting. */
+/**
+ * Element-wise arithmetic. The binary operators broadcast as NumPy does, take a number in place of either operand, and throw
+ * if the shapes do not broadcast or if neither operand is a tensor; gradients are summed over broadcast axes.
+ */
 import { broadcastShape, sameShape, type Tensor } from '../tensor';
 
 type Operand = Tensor | number;
 
-/** a + b */
+/** a + b;  ∂a = ∂b = g. Shapes broadcast. */
 export function add(a: Operand, b: Operand): Tensor {
   return binary('Add', a, b, (grad) => [() => grad, () => grad]);
 }
 
-/** a − b */
+/** a − b;  ∂a = g, ∂b = −g. Shapes broadcast. */
 export function sub(a: Operand, b: Operand): Tensor {
   return binary('Sub', a, b, (grad) => [() => grad, () => unary('Neg', grad)]);
 }
 
-/** a · b */
+/** a · b, element by element;  ∂a = g b, ∂b = g a. Shapes broadcast. */
 export function mul(a: Operand, b: Operand): Tensor {
   return binary('Mul', a, b, (grad, x, y) => [
     () => emitElementwise('Mul', grad, y),
@@ -21,7 +24,7 @@ export function mul(a: Operand, b: Operand): Tensor {
   ]);
 }
 
-/** a / b;  ∂/∂b = −(a/b)/b */
+/** a / b;  ∂a = g / b, ∂b = −g (a / b) / b. Shapes broadcast. */
 export function div(a: Operand, b: Operand): Tensor {
   return binary('Div', a, b, (grad, _, y, quotient) => [
     () => emitElementwise('Div', grad, y),
@@ -29,39 +32,42 @@ export function div(a: Operand, b: Operand): Tensor {
   ]);
 }
 
-/** −x */
+/** −x;  ∂ = −1. Any shape → the same shape. */
 export function neg(x: Tensor): Tensor {
   return x.graph.vjp(unary('Neg', x), [x], (grad) => [unary('Neg', grad)]);
 }
 
-/** eˣ */
+/** y = eˣ;  ∂ = y. Any shape → the same shape. */
 export function exp(x: Tensor): Tensor {
   const y = unary('Exp', x);
   return x.graph.vjp(y, [x], (grad) => [emitElementwise('Mul', grad, y)]);
 }
 
-/** ln x */
+/** ln x;  ∂ = 1 / x. Any shape → the same shape; NaN for negative x, −∞ at 0. */
 export function log(x: Tensor): Tensor {
   return x.graph.vjp(unary('Log', x), [x], (grad) => [emitElementwise('Div', grad, x)]);
 }
 
-/** √x;  ∂ = 1 / (2√x) */
+/** √x;  ∂ = 1 / (2√x), which is infinite at 0. Any shape → the same shape. */
 export function sqrt(x: Tensor): Tensor {
   const y = unary('Sqrt', x);
   return x.graph.vjp(y, [x], (grad) => [emitElementwise('Div', emitElementwise('Mul', grad, x.graph.scalar(0.5)), y)]);
 }
 
-/** x², by one product. */
+/** x², as one product;  ∂ = 2x. Any shape → the same shape. */
 export function square(x: Tensor): Tensor {
   return mul(x, x);
 }
 
-/** |x|, with gradient 0 at 0. */
+/** |x|;  ∂ = sign x, 0 at 0. Any shape → the same shape. */
 export function abs(x: Tensor): Tensor {
   return x.graph.vjp(unary('Abs', x), [x], (grad) => [emitElementwise('Mul', grad, unary('Sign', x))]);
 }
 
-/** x² / 2 where |x| < 1, |x| − 1/2 elsewhere (Huber 1964; PyTorch's smooth_l1);  ∂ = c = min(max(x, −1), 1), value c (x − c/2) */
+/**
+ * x² / 2 where |x| < 1, |x| − 1/2 elsewhere (Huber 1964; PyTorch's smooth_l1_loss of x and 0, without reduction). Computed as
+ * c (x − c / 2) with c = min(max(x, −1), 1), which is the gradient. Any shape → the same shape.
+ */
 export function smoothL1(x: Tensor): Tensor {
   const { graph } = x;
   const c = graph.emit('Clip', [x, graph.scalar(-1), graph.scalar(1)], x.shape);
@@ -69,7 +75,7 @@ export function smoothL1(x: Tensor): Tensor {
   return graph.vjp(y, [x], (grad) => [emitElementwise('Mul', grad, c)]);
 }
 
-/** A product, sum, … of existing tensors without an entry on the tape. */
+/** A binary ONNX operator (`Add`, `Mul`, `Max`, …) with broadcasting, without an entry on the tape: no gradient flows through it. */
 export function emitElementwise(opType: string, a: Tensor, b: Tensor): Tensor {
   return a.graph.emit(opType, [a, b], broadcastShape(opType.toLowerCase(), a.shape, b.shape));
 }
@@ -106,12 +112,15 @@ function binary(
   });
 }
 
-/** x as a value that no gradient flows into. */
+/** x as a constant to differentiation: the same values, and no gradient flows into x. Any shape → the same shape. */
 export function detach(x: Tensor): Tensor {
   return x.graph.emit('Identity', [x], x.shape);
 }
 
-/** x, whose gradient is turned round: ∂x = −factor · g for a scalar factor (Ganin & Lempitsky 2015). */
+/**
+ * x unchanged, with its gradient reversed: ∂x = −factor · g for a scalar factor (Ganin & Lempitsky 2015, "Unsupervised domain
+ * adaptation by backpropagation"). Any shape → the same shape.
+ */
 export function reverseGradient(x: Tensor, factor: Operand = 1): Tensor {
   const { graph } = x;
   const scale = typeof factor === 'number' ? graph.scalar(factor) : factor;

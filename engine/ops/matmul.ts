@@ -1,7 +1,7 @@
-/** Matrix products. */
+/** Matrix products. Shapes that do not fit throw. */
 import { formatShape, sameShape, type Tensor } from '../tensor';
 
-/** (m, k) · (k, n) → (m, n). */
+/** y = a b: (m, k) · (k, n) → (m, n);  ∂a = g bᵀ, ∂b = aᵀ g. */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.shape.length !== 2 || b.shape.length !== 2 || a.shape[1] !== b.shape[0]) {
     throw new Error(`matmul: needs (m, k) and (k, n), got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
@@ -13,7 +13,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   ]);
 }
 
-/** x Wᵀ + b for x (N, in), weight (out, in), bias (out): PyTorch's Linear. */
+/** y = x Wᵀ + b: x (N, in), weight (out, in), bias (out) → (N, out), as PyTorch's Linear;  ∂x = g W, ∂W = gᵀ x, ∂b = Σ_n g. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const [features, inputs] = weight.shape;
   if (x.shape.length !== 2 || x.shape[1] !== inputs) {
@@ -31,7 +31,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   ]);
 }
 
-/** a · bᵀ in the last two axes: (…, m, k) and (…, n, k), with equal axes in front → (…, m, n). */
+/** y = a bᵀ in the last two axes: (…, m, k) · (…, n, k) → (…, m, n), leading axes being equal;  ∂a = g b, ∂b = gᵀ a. */
 export function matmulTransposed(a: Tensor, b: Tensor): Tensor {
   const [batch, other] = [a, b].map(({ shape }) => shape.slice(0, -2));
   if (a.shape.length < 2 || !sameShape(batch!, other!) || a.shape.at(-1) !== b.shape.at(-1)) {
@@ -48,7 +48,7 @@ export function matmulTransposed(a: Tensor, b: Tensor): Tensor {
   ]);
 }
 
-/** Batched product of the last two axes without an entry on the tape. */
+/** a b in the last two axes: (…, m, k) · (…, k, n) → (…, m, n), without an entry on the tape. */
 export function emitMatmul(a: Tensor, b: Tensor): Tensor {
   const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]!];
   return a.graph.emit('MatMul', [a, b], shape);

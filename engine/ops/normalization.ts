@@ -4,21 +4,28 @@ import { formatShape, type Tensor } from '../tensor';
 import { emitElementwise } from './elementwise';
 import { channelMean, channelMeanSquare, channelSum } from './reduce';
 
+/** Parameters and running statistics of a BatchNorm layer, (C) each. */
 export interface BatchNormState {
+  /** γ */
   readonly weight: Tensor;
+  /** β */
   readonly bias: Tensor;
+  /** Buffers, which training updates. */
   readonly runningMean: Tensor;
   readonly runningVar: Tensor;
 }
 
+/** Options of `batchNorm`, named and set by default as in PyTorch. */
 export interface BatchNormOptions {
+  /** Added to the variance; 1e-5 by default. */
   readonly eps?: number;
-  /** Share of the batch in the running statistics. */
+  /** Share of the batch's statistics in the new running ones; 0.1 by default. */
   readonly momentum?: number;
 }
 
 /**
- * Training: normalizes (N, C, …) by the batch's mean and biased variance; the running variance takes the unbiased one.
+ * BatchNorm in training: normalizes x (N, C, …) by the batch's mean and biased variance, and updates the running mean and
+ * variance (the unbiased one). Throws if x does not have the channels of the state.
  *   x̂ = (x − μ) / √(σ² + ε),   y = γ x̂ + β
  *   ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂ · mean(g x̂)),   ∂γ = Σ g x̂,   ∂β = Σ g
  * The deviations x − μ are formed before they are squared, so that a large common offset does not cancel.
@@ -68,7 +75,7 @@ export function batchNorm(x: Tensor, state: BatchNormState, options: BatchNormOp
   });
 }
 
-/** Evaluation: normalizes by the running statistics, which stay as they are. */
+/** BatchNorm in evaluation: normalizes x (N, C, …) by the running statistics, which stay as they are. */
 export function batchNormEval(x: Tensor, state: BatchNormState, { eps = 1e-5 }: BatchNormOptions = {}): Tensor {
   const { graph } = x;
   const { weight, bias, runningMean, runningVar } = state;

@@ -10,17 +10,22 @@ import { emitMatmul } from './matmul';
 import { mean } from './reduce';
 import { emitConcat, emitPad, emitReshape, emitSlice, emitTranspose } from './shape';
 
+/** The windows of a pooling layer, in pixels; rows and columns are alike. */
 export interface PoolOptions {
-  /** Rows and columns of a window. */
+  /** Side of a window. */
   readonly kernel: number;
-  /** Distance of windows; the kernel's size by default. */
+  /** Distance between windows; `kernel` by default. */
   readonly stride?: number;
+  /** Pixels on each side, at most half a window; 0 by default. */
   readonly padding?: number;
 }
 
 type Windows = Required<PoolOptions>;
 
-/** Maximum over windows of (N, C, H, W); a tie's gradient goes to the first element in row-major order, as in PyTorch. */
+/**
+ * Maximum over windows: (N, C, H, W) → (N, C, H', W') with H' = ⌊(H + 2 p − k) / s⌋ + 1, W' likewise. Of tied maxima the first in
+ * row-major order gets the gradient, as in PyTorch. Throws if the window does not fit.
+ */
 export function maxPool(x: Tensor, { kernel, stride = kernel, padding = 0 }: PoolOptions): Tensor {
   const windows = { kernel, stride, padding };
   const y = pool('MaxPool', x, windows);
@@ -33,7 +38,10 @@ export function maxPool(x: Tensor, { kernel, stride = kernel, padding = 0 }: Poo
   });
 }
 
-/** Mean over windows of (N, C, H, W), where the zeros of the padding count as elements, as in PyTorch. */
+/**
+ * Mean over windows: (N, C, H, W) → (N, C, H', W') with H' = ⌊(H + 2 p − k) / s⌋ + 1, W' likewise. Padding counts as zeros, as in
+ * PyTorch. Throws if the window does not fit.
+ */
 export function avgPool(
   x: Tensor,
   kernel: number,
@@ -50,8 +58,8 @@ export function avgPool(
 }
 
 /**
- * Mean over the bins of PyTorch's AdaptiveAvgPool2d: (N, C, H, W) → (N, C, size, size), where bin i covers
- * ⌊i L / size⌋ … ⌈(i + 1) L / size⌉ − 1 of a length L; bins overlap where size does not divide L.
+ * Mean over size × size bins, as PyTorch's AdaptiveAvgPool2d: (N, C, H, W) → (N, C, size, size). Bin i covers
+ * ⌊i L / size⌋ … ⌈(i + 1) L / size⌉ − 1 of a length L; bins overlap if size does not divide L.
  */
 export function adaptiveAvgPool(x: Tensor, size: number): Tensor {
   const { graph } = x;
@@ -66,7 +74,7 @@ export function adaptiveAvgPool(x: Tensor, size: number): Tensor {
   });
 }
 
-/** Mean over the whole map: (N, C, H, W) → (N, C). */
+/** Mean over each map: (N, C, H, W) → (N, C). */
 export function globalAvgPool(x: Tensor): Tensor {
   return mean(x, { axes: [2, 3] });
 }

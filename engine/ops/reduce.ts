@@ -1,21 +1,22 @@
-/** Reductions over axes. */
+/** Reductions over axes; without axes, over all of them, to a scalar. Axes count from 0; others throw. */
 import type { Tensor } from '../tensor';
 import { emitElementwise } from './elementwise';
 
+/** What is reduced, and whether the axes stay. */
 export interface ReduceOptions {
-  /** Axes to reduce, from 0; all of them by default. */
+  /** Axes to reduce, counted from 0; all of them by default. */
   readonly axes?: readonly number[];
-  /** Reduced axes stay, with length 1. */
+  /** Keeps reduced axes, with length 1; they are dropped by default. */
   readonly keepDims?: boolean;
 }
 
-/** Σ x */
+/** Σ x over the axes;  ∂ = 1. With axes [1]: (N, C) → (N), or (N, 1) with keepDims. */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
   return graph.vjp(reduce('ReduceSum', x, options), [x], (grad) => [expand(grad, x, options)]);
 }
 
-/** Σ x / n */
+/** Σ x / n over the axes, of n elements;  ∂ = 1 / n. With axes [2, 3]: (N, C, H, W) → (N, C), or (N, C, 1, 1) with keepDims. */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
   const count = axesOf(x, options).reduce((product, axis) => product * x.shape[axis]!, 1);
@@ -24,7 +25,7 @@ export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
   ]);
 }
 
-/** Σ x², by one pass over x;  ∂ = 2x */
+/** Σ x² over the axes, in one pass over x;  ∂ = 2x. With axes [1]: (N, C) → (N), or (N, 1) with keepDims. */
 export function sumSquare(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
   return graph.vjp(reduce('ReduceSumSquare', x, options), [x], (grad) => {
@@ -33,7 +34,7 @@ export function sumSquare(x: Tensor, options: ReduceOptions = {}): Tensor {
   });
 }
 
-/** max x; a tie shares its gradient evenly, as PyTorch's amax. */
+/** max x over the axes; tied maxima share the gradient evenly, as in PyTorch's amax. With axes [1]: (N, C) → (N), or (N, 1) with keepDims. */
 export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { graph } = x;
   const y = reduce('ReduceMax', x, options);
@@ -45,17 +46,17 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
   });
 }
 
-/** Per-channel sum of (N, C, …): shape (C). */
+/** The sum of each channel, (N, C, …) → (C), without an entry on the tape. */
 export function channelSum(x: Tensor): Tensor {
   return overChannels('ReduceSum', x);
 }
 
-/** Per-channel mean of (N, C, …): shape (C). */
+/** The mean of each channel, (N, C, …) → (C), without an entry on the tape. */
 export function channelMean(x: Tensor): Tensor {
   return overChannels('ReduceMean', x);
 }
 
-/** Per-channel mean of squares of (N, C, …): shape (C). */
+/** The mean square of each channel, (N, C, …) → (C), without an entry on the tape. */
 export function channelMeanSquare(x: Tensor): Tensor {
   const count = x.shape.reduce((product, length, axis) => (axis === 1 ? product : product * length), 1);
   return emitElementwise('Mul', overChannels('ReduceSumSquare', x), x.graph.scalar(1 / count));

@@ -2,7 +2,10 @@
 import { sizeOf } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
 
-/** The same values in another shape. A first axis that stays is copied from the input, so that a batch may vary. */
+/**
+ * The same values, in row-major order, in another shape of as many elements; other sizes throw. A first axis that keeps its
+ * length is taken from the input at run time, so that the graph works for any batch size.
+ */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   if (sizeOf(shape) !== sizeOf(x.shape)) {
     throw new Error(`reshape: ${formatShape(x.shape)} does not fit into ${formatShape(shape)}`);
@@ -10,18 +13,21 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   return x.graph.vjp(emitReshape(x, shape), [x], (grad) => [emitReshape(grad, x.shape)]);
 }
 
-/** (N, …) → (N, the rest). */
+/** (N, C, H, W) → (N, C · H · W); likewise for any other axes after the first. */
 export function flatten(x: Tensor): Tensor {
   return reshape(x, [x.shape[0]!, sizeOf(x.shape.slice(1))]);
 }
 
-/** Axes in another order: axis i of the result is axis `order[i]` of x. */
+/** Permutes the axes: axis i of the result is axis `order[i]` of x. With [0, 2, 3, 1]: (N, C, H, W) → (N, H, W, C). */
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
   const inverse = order.map((_, axis) => order.indexOf(axis));
   return x.graph.vjp(emitTranspose(x, order), [x], (grad) => [emitTranspose(grad, inverse)]);
 }
 
-/** x[…, start:stop:step, …] along one axis; `stop` may exceed the length. */
+/**
+ * x[…, start:stop:step, …] along one axis, whose length becomes ⌈(stop − start) / step⌉; the other axes stay. `stop` is cut to
+ * the length of the axis; a negative `start` or a `step` below 1 throws. The gradient is 0 at elements that are not taken.
+ */
 export function slice(x: Tensor, axis: number, start: number, stop: number, step = 1): Tensor {
   const length = x.shape[axis]!;
   const end = Math.min(stop, length);
@@ -45,7 +51,10 @@ export function slice(x: Tensor, axis: number, start: number, stop: number, step
   });
 }
 
-/** Joins tensors along an axis. */
+/**
+ * Joins tensors along an axis: (N, C₁, H, W) and (N, C₂, H, W) along axis 1 → (N, C₁ + C₂, H, W). Throws without tensors, or if
+ * they differ in another axis. Each gets its own part of the gradient.
+ */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const y = emitConcat(parts, axis);
   return y.graph.vjp(y, parts, (grad, needs) => {
@@ -59,7 +68,10 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   });
 }
 
-/** Zeros before and after, along one axis. */
+/**
+ * Pads one axis with `before` zeros at its start and `after` at its end: length L → before + L + after. The gradient is that
+ * of the elements of x.
+ */
 export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
   return x.graph.vjp(emitPad(x, axis, before, after), [x], (grad) => [
     emitSlice(grad, axis, before, before + x.shape[axis]!, 1),
@@ -67,8 +79,8 @@ export function pad(x: Tensor, axis: number, before: number, after: number): Ten
 }
 
 /**
- * Channels of (N, C, H, W) in another order, so that the g groups mix: channel i of group j becomes channel j of group i
- * (Zhang et al. 2018, "ShuffleNet").
+ * Permutes the channels of (N, C, H, W), so that the g groups mix: channel i of group j becomes channel j of group i (Zhang et
+ * al. 2018, "ShuffleNet"). Throws if `groups` does not divide C.
  */
 export function channelShuffle(x: Tensor, groups: number): Tensor {
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
@@ -76,7 +88,7 @@ export function channelShuffle(x: Tensor, groups: number): Tensor {
   return reshape(transpose(grouped, [0, 2, 1, 3, 4]), x.shape);
 }
 
-/** Nearest-neighbor enlargement of (N, C, H, W) by an integer factor. */
+/** Nearest-neighbor upsampling by an integer factor f: (N, C, H, W) → (N, C, f H, f W);  ∂ = the sum over each f × f block. */
 export function upsample(x: Tensor, factor: number): Tensor {
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const { graph } = x;
@@ -90,17 +102,20 @@ export function upsample(x: Tensor, factor: number): Tensor {
   });
 }
 
+/** `reshape` without an entry on the tape and without its check of sizes. */
 export function emitReshape(x: Tensor, shape: readonly number[]): Tensor {
   const keepsBatch = shape.length > 0 && shape[0] === x.shape[0] && shape[0] !== 0;
   const target = keepsBatch ? [0, ...shape.slice(1)] : shape;
   return x.graph.emit('Reshape', [x, x.graph.integers(target)], shape);
 }
 
+/** `transpose` without an entry on the tape. */
 export function emitTranspose(x: Tensor, order: readonly number[]): Tensor {
   const shape = order.map((axis) => x.shape[axis]!);
   return x.graph.emit('Transpose', [x], shape, { attributes: { perm: order } });
 }
 
+/** `slice` without an entry on the tape; `stop` may not exceed the length. */
 export function emitSlice(x: Tensor, axis: number, start: number, stop: number, step = 1): Tensor {
   if (start < 0 || stop > x.shape[axis]! || step < 1) {
     throw new Error(`slice: ${start}:${stop}:${step} is outside axis ${axis} of ${formatShape(x.shape)}`);
@@ -111,6 +126,7 @@ export function emitSlice(x: Tensor, axis: number, start: number, stop: number, 
   return graph.emit('Slice', [x, one(start), one(stop), one(axis), one(step)], shape);
 }
 
+/** `concat` without an entry on the tape. */
 export function emitConcat(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts;
   if (!first) throw new Error('concat: needs at least one tensor');
@@ -124,12 +140,12 @@ export function emitConcat(parts: readonly Tensor[], axis: number): Tensor {
   return first.graph.emit('Concat', parts, shape, { attributes: { axis } });
 }
 
-/** Rows of x (R, …) by their numbers (K), without an entry on the tape. */
+/** The rows of x (R, …) with these numbers (K), from 0: (K, …), without an entry on the tape. */
 export function emitRows(x: Tensor, numbers: Tensor): Tensor {
   return x.graph.emit('Gather', [x, numbers], [...numbers.shape, ...x.shape.slice(1)], { attributes: { axis: 0 } });
 }
 
-/** x (R, …) with the rows of these distinct numbers (K) replaced by `rows` (K, …), without an entry on the tape. */
+/** x (R, …) with the rows of these distinct numbers (K) replaced by `rows` (K, …): (R, …), without an entry on the tape. */
 export function emitWithRows(x: Tensor, numbers: Tensor, rows: Tensor): Tensor {
   const { graph } = x;
   const count = numbers.shape[0]!;
@@ -137,7 +153,7 @@ export function emitWithRows(x: Tensor, numbers: Tensor, rows: Tensor): Tensor {
   return graph.emit('ScatterND', [x, emitReshape(wide, [count, 1]), rows], x.shape);
 }
 
-/** Zeros, or the scalar `value`, before and after along one axis. */
+/** `pad` with zeros or the scalar `value`, without an entry on the tape. */
 export function emitPad(x: Tensor, axis: number, before: number, after: number, value?: Tensor): Tensor {
   const { graph } = x;
   const shape = x.shape.map((length, i) => (i === axis ? length + before + after : length));

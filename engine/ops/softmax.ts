@@ -1,8 +1,8 @@
-/** Softmax and its logarithm along an axis (the last by default), stable for large logits. */
+/** Softmax and its logarithm along an axis, the last by default, stable for large logits; and classes of labels and logits. */
 import type { Tensor } from '../tensor';
 import { emitElementwise } from './elementwise';
 
-/** p = eˣ / Σ eˣ;  ∂x = p ⊙ (g − Σ g ⊙ p) */
+/** p = eˣ / Σ eˣ along `axis`;  ∂x = p ⊙ (g − Σ g ⊙ p). Any shape → the same shape. */
 export function softmax(x: Tensor, axis = x.shape.length - 1): Tensor {
   const p = rawSoftmax(x, axis);
   return x.graph.vjp(p, [x], (grad) => [
@@ -10,7 +10,7 @@ export function softmax(x: Tensor, axis = x.shape.length - 1): Tensor {
   ]);
 }
 
-/** x − ln Σ eˣ;  ∂x = g − p Σ g */
+/** x − ln Σ eˣ along `axis`;  ∂x = g − p Σ g with p = softmax(x). Any shape → the same shape. */
 export function logSoftmax(x: Tensor, axis = x.shape.length - 1): Tensor {
   const y = x.graph.emit('LogSoftmax', [x], x.shape, { attributes: { axis } });
   return x.graph.vjp(y, [x], (grad) => [
@@ -18,7 +18,7 @@ export function logSoftmax(x: Tensor, axis = x.shape.length - 1): Tensor {
   ]);
 }
 
-/** 1 at each label's class, 0 elsewhere: (N) int32 → (N, classes) float32. */
+/** 1 at each label's class, 0 elsewhere: (N) int32 → (N, classes) float32; a row of zeros for a label outside. No gradient. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
   const { graph } = labels;
   const range = graph.emit('Cast', [graph.integers(Array.from({ length: classes }, (_, i) => i))], [classes], {
@@ -31,7 +31,7 @@ export function oneHot(labels: Tensor, classes: number): Tensor {
   return graph.emit('Cast', [equal], shape, { dtype: 'float32', attributes: { to: 1 } });
 }
 
-/** The class of the largest logit of each row, the first of equal ones: (N, C) float32 → (N) int32. */
+/** The class of the largest logit of each row, the first of equal ones: (N, C) float32 → (N) int32. No gradient. */
 export function argmax(logits: Tensor): Tensor {
   const shape = [logits.shape[0]!];
   const best = logits.graph.emit('ArgMax', [logits], shape, { dtype: 'int64', attributes: { axis: 1, keepdims: 0 } });

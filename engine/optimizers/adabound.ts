@@ -1,22 +1,27 @@
-/** AdaBound and AMSBound: Adam whose rates narrow down to that of SGD (Luo et al. 2019). */
+/** AdaBound and AMSBound: Adam whose step sizes narrow down to that of SGD (Luo et al. 2019, "Adaptive gradient methods with dynamic bound of learning rate"). */
 import { emitElementwise } from '../ops/elementwise';
 import { decay, moment, movingAverage, type Optimizer } from './optimizer';
 
+/** Options of `adabound`, with the paper's defaults. */
 export interface AdaBoundOptions {
   /** The learning rate lr₀ before any schedule: the bounds follow the schedule in proportion. */
   readonly baseLearningRate: number;
-  /** Rate that the bounds close in on: that of SGD. */
+  /** f₀, the rate of SGD that the bounds converge to; 0.1 by default. */
   readonly finalLearningRate?: number;
-  /** How fast they do. */
+  /** γ, how fast they converge; 1e-3 by default. */
   readonly gamma?: number;
-  /** AMSBound: the second moment never falls. */
+  /** AMSBound: the second moment never decreases; false by default. */
   readonly amsbound?: boolean;
+  /** β₁, β₂; 0.9, 0.999 by default. */
   readonly betas?: readonly [number, number];
+  /** ε; 1e-8 by default. */
   readonly eps?: number;
+  /** λ, an L2 penalty that is part of the gradient; 0 by default. */
   readonly weightDecay?: number;
 }
 
 /**
+ * AdaBound, or AMSBound with `amsbound`:
  * g ← g + λ p,   m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²,   AMSBound: v̂ ← max(v̂, v) in place of v
  * η = clip(lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) / (√v + ε), f · (1 − 1 / (γ t + 1)), f · (1 + 1 / (γ t))),   f = f₀ · lr / lr₀
  * p ← p − η m

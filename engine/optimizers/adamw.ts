@@ -1,9 +1,9 @@
-/** AdamW: Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019), to the letter of PyTorch's. */
+/** AdamW: Adam with decoupled weight decay (Loshchilov & Hutter 2019), with the formulas of PyTorch's. */
 import { emitElementwise } from '../ops/elementwise';
 import { adam, type AdamOptions } from './adam';
 import type { Optimizer } from './optimizer';
 
-/** p ← (1 − lr · λ) p − the step of Adam, whose moments are those of the gradient alone */
+/** p ← (1 − lr · λ) p − Adam's step, whose moments are those of the gradient without the decay. */
 export function adamw({ weightDecay = 0.01, ...options }: AdamOptions = {}): Optimizer {
   const plain = adam(options);
   return {

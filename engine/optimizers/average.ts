@@ -1,12 +1,15 @@
-/** Exponential moving average of weights (Polyak & Juditsky 1992; Tarvainen & Valpola 2017), kept beside them. */
+/** Exponential moving average (EMA) of weights (Polyak & Juditsky 1992; Tarvainen & Valpola 2017), kept beside them. */
 import type { Graph } from '../graph';
 import { emitElementwise } from '../ops/elementwise';
 import { OPTIMIZER_PREFIX } from './optimizer';
 
-/** In front of the name of a state: its average among the states of a graph. */
+/** A state's name with this prefix is the name of its average. */
 export const AVERAGE_PREFIX = `${OPTIMIZER_PREFIX}average.`;
 
-/** a ← a + (1 − decay)(w − a) for all float32 states w that the step changes and `which` names; at first a = w. */
+/**
+ * a ← a + (1 − decay)(w − a) at each step, with a = w at first, for all float32 states w that the step updates and whose
+ * names `which` accepts. To be called after all updates of the graph were added.
+ */
 export function averageWeights(graph: Graph, decay: number, which: (name: string) => boolean): void {
   for (const [name, { tensor, initial }] of [...graph.states]) {
     const next = graph.updates.get(name);

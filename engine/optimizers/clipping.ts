@@ -1,9 +1,9 @@
-/** Gradients of bounded length (Pascanu, Mikolov & Bengio 2013), to the letter of PyTorch's clip_grad_norm_. */
+/** Gradient clipping by global norm (Pascanu, Mikolov & Bengio 2013), with the formula of PyTorch's clip_grad_norm_. */
 import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
-/** g ← g · min(1, limit / (‖g‖ + 1e-6)), where ‖g‖ is the length of all gradients together. */
-export function clipped(grads: readonly Tensor[], limit: number): Tensor[] {
+/** g ← g · min(1, limit / (‖g‖ + 1e-6)) for each gradient, where ‖g‖ is the L2 norm of all of them together. */
+export function clipGradNorm(grads: readonly Tensor[], limit: number): Tensor[] {
   const [first] = grads;
   if (!first) return [];
   const { graph } = first;

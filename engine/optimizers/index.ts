@@ -1,4 +1,4 @@
-/** The optimizers by the name that params.json calls them, with the defaults of their papers. */
+/** The optimizers by their names in params.json, with the defaults of their papers. */
 import { adabound } from './adabound';
 import { adam } from './adam';
 import { adamw } from './adamw';
@@ -16,15 +16,19 @@ export { minimize, trainable, type MinimizeOptions } from './minimize';
 export { OPTIMIZER_PREFIX, type Optimizer } from './optimizer';
 export { sgd, type SgdOptions } from './sgd';
 
-/** What params.json says; an optimizer takes of it what it knows. */
+/** The settings of params.json that optimizers share; each uses those that it has. */
 export interface OptimizerSettings {
   /** Before any schedule. */
   readonly learningRate: number;
+  /** μ, used by sgd. */
   readonly momentum: number;
+  /** Nesterov momentum, used by sgd. */
   readonly nesterov: boolean;
+  /** λ, used by all. */
   readonly weightDecay: number;
 }
 
+/** What makes each optimizer of its settings, by its name. */
 export const optimizers: Readonly<Record<string, (settings: OptimizerSettings) => Optimizer>> = {
   adam: ({ weightDecay }) => adam({ weightDecay }),
   sgd: ({ momentum, nesterov, weightDecay }) => sgd({ momentum, nesterov, weightDecay }),

@@ -1,7 +1,7 @@
 /**
- * Dynamic loss scaling, by the rule of PyTorch's GradScaler: gradients are made of the loss times a scale, lest small ones
- * vanish in float16. A step that leaves anything not finite changes nothing but the scale, which it halves; after so many
- * steps without one the scale is doubled. Scales are powers of two, so that dividing by them is exact.
+ * Dynamic loss scaling, by the rule of PyTorch's GradScaler: gradients are computed of the loss times a scale, so that small
+ * ones do not vanish in float16. A step with NaN or infinities changes nothing but the scale, which it halves; after
+ * `INTERVAL` finite steps in a row the scale doubles. Scales are powers of two, so that dividing by them is exact.
  */
 import { ndarray } from '../../formats/ndarray';
 import { checksum } from '../analysis/finite';
@@ -11,20 +11,24 @@ import type { Tensor } from '../tensor';
 import { OPTIMIZER_PREFIX } from './optimizer';
 
 const INITIAL = 2 ** 16;
-/** Sound steps before the scale grows. */
+/** Finite steps in a row before the scale doubles. */
 const INTERVAL = 2000;
 
-/** The scale of a graph, a state, and how many steps in a row it has served. */
+/** The scale of a graph and the number of finite steps in a row with it, both of them states. */
 interface Scale {
   readonly value: Tensor;
   readonly served: Tensor;
 }
 
+/** The factor that the loss is multiplied by: a float32 scalar state, 2¹⁶ at first; added to the graph by the first call. */
 export function lossScale(graph: Graph): Tensor {
   return scaleOf(graph).value;
 }
 
-/** Lets a step that is not finite change nothing but the scale and counters; called once all updates of the graph are there. */
+/**
+ * Lets a step that would leave NaN or infinities in a float32 state change nothing but the scale and its counter. To be called
+ * once, after all updates of the graph were added.
+ */
 export function leaveOutNonFinite(graph: Graph): void {
   const { value, served } = scaleOf(graph);
   const written = [...graph.updates].filter(([, { dtype }]) => dtype === 'float32');

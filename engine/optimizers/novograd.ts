@@ -1,15 +1,19 @@
-/** NovoGrad: gradients normalized by layer, with a second moment for each layer (Ginsburg et al. 2019). */
+/** NovoGrad: gradients normalized by layer, with one second moment per tensor (Ginsburg et al. 2019). */
 import { emitElementwise } from '../ops/elementwise';
 import { decay, moment, type Optimizer } from './optimizer';
 
+/** Options of `novograd`, with the paper's defaults. */
 export interface NovoGradOptions {
+  /** β₁, β₂; 0.95, 0.98 by default. */
   readonly betas?: readonly [number, number];
+  /** ε; 1e-8 by default. */
   readonly eps?: number;
+  /** λ, added to the normalized gradient; 0 by default. */
   readonly weightDecay?: number;
 }
 
 /**
- * v ← β₂ v + (1 − β₂) ‖g‖², at the first step ‖g‖², a number for each tensor
+ * v ← β₂ v + (1 − β₂) ‖g‖², at the first step ‖g‖²: one number for each tensor
  * m ← β₁ m + (g / (√v + ε) + λ p),   p ← p − lr · m
  */
 export function novograd({ betas = [0.95, 0.98], eps = 1e-8, weightDecay = 0 }: NovoGradOptions = {}): Optimizer {

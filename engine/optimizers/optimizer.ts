@@ -1,25 +1,26 @@
-/** What an optimizer is: an update rule as nodes of the graph. What varies by step is a fed scalar. */
+/** What an optimizer is: an update rule as nodes of the graph, with host scalars for what varies from step to step. */
 import { ndarray, sizeOf } from '../../formats/ndarray';
 import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
+/** An update rule. Its state, such as moments, lives among the states of the graph. */
 export interface Optimizer {
-  /** Adds the nodes that turn a parameter and its gradient into the parameter's next value. */
+  /** Emits the parameter's next value from its gradient and from `scalars`, by name; both have the parameter's shape. */
   update(parameter: Tensor, grad: Tensor, scalars: Readonly<Record<string, Tensor>>): Tensor;
-  /** The fed scalars of step `step`, counted from 1. */
+  /** The values of the scalars at an optimizer step, counted from 1; `learningRate` is after the schedule. */
   scalars(step: number, learningRate: number): Record<string, number>;
 }
 
-/** Where the optimizer's own state lives among the states of a graph. */
+/** Prefix of the names of states and host inputs that belong to the optimizer. */
 export const OPTIMIZER_PREFIX = 'optimizer.';
 
-/** State that an optimizer keeps for a parameter, at first 0; of the parameter's shape unless told otherwise. */
+/** A float32 buffer `optimizer.<name>.<parameter>`, zeros at first; it has the parameter's shape by default. */
 export function moment(parameter: Tensor, name: string, shape = parameter.shape): Tensor {
   const zeros = () => ndarray('float32', shape, new Float32Array(sizeOf(shape)));
   return parameter.graph.buffer(`${OPTIMIZER_PREFIX}${name}.${parameter.name}`, 'float32', shape, zeros);
 }
 
-/** m ← β m + (1 − β) x, kept as `name`. */
+/** m ← β m + (1 − β) x, with m the moment `name` of the parameter; returns its next value. */
 export function movingAverage(parameter: Tensor, name: string, beta: number, x: Tensor): Tensor {
   const { graph } = parameter;
   const old = moment(parameter, name);
@@ -32,7 +33,7 @@ export function movingAverage(parameter: Tensor, name: string, beta: number, x: 
   return next;
 }
 
-/** g + λ p */
+/** g + λ p: the gradient with an L2 penalty; g itself if λ is 0. */
 export function decay(parameter: Tensor, grad: Tensor, weightDecay: number): Tensor {
   const { graph } = parameter;
   return weightDecay === 0

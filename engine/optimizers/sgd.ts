@@ -1,10 +1,14 @@
-/** Stochastic gradient descent with momentum (Sutskever et al. 2013), to the letter of PyTorch's. */
+/** Stochastic gradient descent with momentum (Sutskever et al. 2013), with the formulas of PyTorch's. */
 import { emitElementwise } from '../ops/elementwise';
 import { decay, moment, type Optimizer } from './optimizer';
 
+/** Options of `sgd`, with PyTorch's defaults. */
 export interface SgdOptions {
+  /** μ; 0 by default. */
   readonly momentum?: number;
+  /** Nesterov momentum; false by default. */
   readonly nesterov?: boolean;
+  /** λ, an L2 penalty that is part of the gradient; 0 by default. */
   readonly weightDecay?: number;
 }
 

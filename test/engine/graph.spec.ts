@@ -6,7 +6,7 @@ import { add, detach, mul, square, sum } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import { float32 } from '../helpers/engine';
 
-const moment: StepContext = { seed: 5, step: 3, epoch: 2, epochs: 10, learningRate: 0.25 };
+const context: StepContext = { seed: 5, step: 3, epoch: 2, epochs: 10, learningRate: 0.25 };
 
 describe('Graph', () => {
   it('refuses two inputs of one name', () => {
@@ -16,13 +16,13 @@ describe('Graph', () => {
     expect(graph.hostValues.size).to.equal(0);
   });
 
-  it('feeds by rule what follows from the moment, and nothing else', async () => {
+  it('feeds by rule what follows from the context, and nothing else', async () => {
     const graph = new Graph();
     const x = graph.input('x', 'float32', [2]);
     const ruled = graph.hostInput('where', 'float32', [2], ({ seed, step }) => float32([2], [seed, step]));
     const share = graph.hostScalar('share', ({ epoch, epochs }) => epoch / epochs);
     graph.output('y', mul(add(x, ruled), share));
-    const feeds = graph.feeds(moment);
+    const feeds = graph.feeds(context);
     expect(feeds).to.deep.equal({ where: float32([2], [5, 3]), share: float32([], [0.2]) });
     const session = await Session.create(graph, { threads: 1 });
     const { y } = await session.run({ x: float32([2], [0, 2]), ...feeds });
@@ -35,7 +35,7 @@ describe('Graph', () => {
     const first = graph.hostScalar('rate', ({ learningRate }) => learningRate);
     expect(graph.hostScalar('rate', () => 7)).to.equal(first);
     expect([...graph.inputs.keys()]).to.deep.equal(['rate']);
-    expect([...graph.feeds(moment).rate!.data]).to.deep.equal([0.25]);
+    expect([...graph.feeds(context).rate!.data]).to.deep.equal([0.25]);
   });
 
   it('gives the latest value of a state, so that updates follow one another', async () => {

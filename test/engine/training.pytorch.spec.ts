@@ -89,8 +89,8 @@ describe('ten steps of training agree with PyTorch', () => {
       drawWeights(state);
       const session = await Session.create(graph, { threads: 1 });
       for (let step = 0; step < 10; step++) {
-        const moment = { seed: 0, step: step + 1, epoch: 1, epochs: 1, learningRate };
-        const feeds = { ...batchOf(step), ...graph.feeds(moment) };
+        const context = { seed: 0, step: step + 1, epoch: 1, epochs: 1, learningRate };
+        const feeds = { ...batchOf(step), ...graph.feeds(context) };
         const loss = Number((await session.run(feeds, state)).loss!.data[0]);
         const target = expected.loss[step]!;
         const tolerance = Math.min(1e-4 * target, 10 * expected.noise[step]! + 1e-6 * target);

@@ -40,7 +40,7 @@ export interface Case {
   readonly klReduction?: 'batchmean' | 'mean';
   /** Range of the drawn values; −2 to 2 where absent. */
   readonly range?: readonly [low: number, high: number];
-  readonly moment?: Partial<StepContext>;
+  readonly context?: Partial<StepContext>;
   /** Values of states that no optimizer touches, in place of their initial ones. */
   readonly buffers?: Readonly<Record<string, NdArray>>;
   /** Which losses, where the method has phases. */
@@ -103,8 +103,8 @@ export async function lossesOf(one: Case): Promise<{ losses: Record<string, numb
     state.set(name, ndarray('float32', shape, drawnParameter(name, shape, one)));
   for (const [name, array] of Object.entries(one.buffers ?? {})) state.set(name, array);
   const session = await Session.create(graph, { threads: 1 });
-  const moment = { step: 3, epoch: 2, epochs: 10, learningRate: 0.1, ...one.moment, seed: SEED };
-  const results = await session.run(graph.feeds(moment), state);
+  const context = { step: 3, epoch: 2, epochs: 10, learningRate: 0.1, ...one.context, seed: SEED };
+  const results = await session.run(graph.feeds(context), state);
   await session.release();
   const named = (prefix: string) =>
     Object.entries(results)

@@ -1,4 +1,4 @@
-/** How many channels ONNX Runtime's CPU kernels keep beside each other in its blocked layout, found by trying. */
+/** How many channels ONNX Runtime's CPU kernels keep adjacent in its blocked layout (the c of NCHWc), found by trying. */
 import { InferenceSession, OrtTensor } from '../../onnx_runtime';
 import { Graph } from '../../graph';
 import { writeModel } from '../../onnx/write';
@@ -9,12 +9,12 @@ const CHANNELS = 64;
 
 let found: Promise<number> | undefined;
 
-/** The channels of a block: 16 with AVX-512, 8 with AVX, …; 0 on a processor without kernels for the layout. */
+/** Channels of a block: 16 with AVX-512, 8 with AVX, …; 0 if the processor has no kernels for the layout. Tried once per process. */
 export function blockSize(): Promise<number> {
   return (found ??= tried());
 }
 
-/** Channel c of a map of two pixels holds c twice; of the blocked ones, those before the first 0 that comes again fill a block. */
+/** Channel c of a map of two pixels holds c twice: in the blocked layout the second 0 stands right after the first block. */
 async function tried(): Promise<number> {
   const graph = new Graph();
   const x = graph.input('x', 'float32', [1, CHANNELS, 1, 2]);

@@ -1,4 +1,4 @@
-/** Convolutions on blocked tensors, and what can be had with them in the same pass: an affine map by channel is one, too. */
+/** Convolutions on blocked tensors with their post-ops; an affine map by channel is a depthwise convolution, too. */
 import { unflippedKernelOf } from '../../ops/conv_hints';
 import { emitElementwise } from '../../ops/elementwise';
 import { emitReshape, emitTranspose } from '../../ops/shape';
@@ -7,13 +7,13 @@ import type { Rewriter } from '../../onnx/rewrite';
 import type { Tensor } from '../../tensor';
 import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
 
-/** What is done to a result before it is written: + shortcut, then max(·, 0). */
-export interface Epilogue {
+/** What is done to a result in the same pass, before it is written: + shortcut, then max(·, 0). */
+export interface PostOps {
   readonly shortcut?: Tensor | undefined;
   readonly hasRelu: boolean;
 }
 
-/** Whether a node is a convolution that has a blocked kernel: its features fill blocks, and so do its channels, or they are few. */
+/** Whether ONNX Runtime has a blocked kernel for a node: a convolution whose features fill blocks, and whose channels do or are few. */
 export function isConvolution({ opType, inputs, attributes }: Node, block: number): boolean {
   const [x, weight] = inputs;
   if (opType !== 'Conv' || x?.shape.length !== 4) return false;
@@ -24,32 +24,32 @@ export function isConvolution({ opType, inputs, attributes }: Node, block: numbe
   return attributes.group === channels && features === channels;
 }
 
-/** The blocked result of a convolution. */
-export function convolution(node: Node, values: LayoutMap, epilogue: Epilogue): Tensor {
+/** The blocked result of a convolution and its post-ops. */
+export function convolution(node: Node, layouts: LayoutMap, postOps: PostOps): Tensor {
   const [x, weight, bias] = node.inputs as [Tensor, Tensor, Tensor | undefined];
-  const input = x.shape[1]! < values.block ? values.plain(x) : values.blockedMap(x);
-  const kernel = weightOf(weight, values);
+  const input = x.shape[1]! < layouts.block ? layouts.plain(x) : layouts.blockedMap(x);
+  const kernel = weightOf(weight, layouts);
   return convolved(
     input,
     kernel,
-    bias && values.plain(bias),
+    bias && layouts.plain(bias),
     node.outputs[0]!.shape,
     node.attributes,
-    values,
-    epilogue,
+    layouts,
+    postOps,
   );
 }
 
-/** Whether a node maps each channel of a blocked tensor by a factor and an offset, as the inference form of BatchNormalization. */
-export function isAffine({ opType, inputs }: Node, values: LayoutMap): boolean {
+/** Whether a node is a BatchNormalization of a blocked map by given statistics: an affine map of each channel. */
+export function isAffine({ opType, inputs }: Node, layouts: LayoutMap): boolean {
   const [x] = inputs;
-  return opType === 'BatchNormalization' && x?.shape.length === 4 && values.has(x);
+  return opType === 'BatchNormalization' && x?.shape.length === 4 && layouts.has(x);
 }
 
-/** The blocked result of γ (x − μ) / √(σ² + ε) + β = x · slope + offset: a depthwise convolution with 1 × 1 kernels. */
-export function affine(node: Node, values: LayoutMap, epilogue: Epilogue, rewriter: Rewriter): Tensor {
+/** The blocked γ (x − μ) / √(σ² + ε) + β = x · slope + offset, as a depthwise 1 × 1 convolution, and its post-ops. */
+export function affine(node: Node, layouts: LayoutMap, postOps: PostOps, rewriter: Rewriter): Tensor {
   const [x, ...vectors] = node.inputs as [Tensor, Tensor, Tensor, Tensor, Tensor];
-  const [scale, bias, mean, variance] = vectors.map((vector) => values.plain(vector)) as [
+  const [scale, bias, mean, variance] = vectors.map((vector) => layouts.plain(vector)) as [
     Tensor,
     Tensor,
     Tensor,
@@ -71,7 +71,7 @@ export function affine(node: Node, values: LayoutMap, epilogue: Epilogue, rewrit
   const [, channels = 0] = x.shape;
   const kernel = emitReshape(slope, [channels, 1, 1, 1]);
   const attributes = { kernel_shape: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group: channels };
-  return convolved(values.blockedMap(x), kernel, offset, x.shape, attributes, values, epilogue);
+  return convolved(layouts.blockedMap(x), kernel, offset, x.shape, attributes, layouts, postOps);
 }
 
 function convolved(
@@ -80,40 +80,40 @@ function convolved(
   bias: Tensor | undefined,
   shape: readonly number[],
   attributes: Readonly<Record<string, Attribute>>,
-  values: LayoutMap,
-  { shortcut, hasRelu }: Epilogue,
+  layouts: LayoutMap,
+  { shortcut, hasRelu }: PostOps,
 ): Tensor {
-  const added = shortcut && values.blockedMap(shortcut);
+  const added = shortcut && layouts.blockedMap(shortcut);
   const inputs = added ? [input, kernel, bias, added] : bias ? [input, kernel, bias] : [input, kernel];
   const map = input.graph.emit('Conv', inputs, shape, {
     domain: BLOCKED_DOMAIN,
     attributes: hasRelu ? { ...attributes, activation: 'Relu' } : attributes,
   });
-  return values.formOfMap(map);
+  return layouts.formOfMap(map);
 }
 
 /**
  * The weight (K, C, R, T) of a convolution as its blocked kernel reads it: (K/b, C/b, R, T, b of C, b of K), or
  * (K/b, C, R, T, b of K) where channels do not fill a block.
  */
-function weightOf(weight: Tensor, values: LayoutMap): Tensor {
-  const { block } = values;
+function weightOf(weight: Tensor, layouts: LayoutMap): Tensor {
+  const { block } = layouts;
   const origin = unflippedKernelOf(weight);
-  if (origin && weight.shape[1]! % block === 0) return flippedWeightOf(origin, weight.shape, values);
+  if (origin && weight.shape[1]! % block === 0) return flippedWeightOf(origin, weight.shape, layouts);
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;
-  const inner = reordered(values.plain(weight), [1, features, channels * taps]);
+  const inner = reordered(layouts.plain(weight), [1, features, channels * taps]);
   if (channels < block || taps === 1) return emitReshape(inner, weight.shape);
   const split = emitReshape(inner, [features / block, channels / block, block, taps, block]);
   return emitReshape(emitTranspose(split, [0, 1, 3, 2, 4]), weight.shape);
 }
 
 /** The same of the flipped and transposed kernel by which the gradient to the input is convolved, from the weight itself. */
-function flippedWeightOf(weight: Tensor, shape: readonly number[], values: LayoutMap): Tensor {
-  const { block } = values;
+function flippedWeightOf(weight: Tensor, shape: readonly number[], layouts: LayoutMap): Tensor {
+  const { block } = layouts;
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;
-  const inner = reordered(values.plain(weight), [features, channels, taps]);
+  const inner = reordered(layouts.plain(weight), [features, channels, taps]);
   const split = emitReshape(inner, [features / block, block, channels / block, taps, block]);
   const turned = emitTranspose(split, [2, 0, 3, 1, 4]);
   const { graph } = turned;

@@ -1,52 +1,52 @@
 /**
- * A training graph for ONNX Runtime's CPU kernels: convolutions run in the blocked layout that it gives them itself where
- * weights are constant, and what lies between two of them stays in that layout. The normalization of a map, the addition of
- * a shortcut and a ReLU become one pass.
+ * The blocked layout (NCHWc) for training graphs. ONNX Runtime changes to it by itself only if weights are constant; here
+ * convolutions with trained weights run in it as well, and the operators between two of them stay in it. A normalization, the
+ * addition of a shortcut and a ReLU become one pass over the map.
  */
 import type { Graph, Node } from '../../graph';
 import { prune } from '../../onnx/prune';
 import { rewrite, soleReaders } from '../../onnx/rewrite';
 import { weightGradientOf } from '../../ops/conv_hints';
 import type { Tensor } from '../../tensor';
-import { affine, convolution, isAffine, isConvolution, type Epilogue } from './convolution';
+import { affine, convolution, isAffine, isConvolution, type PostOps } from './convolution';
 import { propagateLayout } from './layout_propagation';
 import { LayoutMap } from './layout_map';
 import { weightGradient } from './weight_gradient';
 
-/** The same graph with blocks of `block` channels. */
+/** The same graph in the blocked layout with `block` channels in a block. */
 export function toBlockedLayout(source: Graph, block: number): Graph {
   const soleReader = soleReaders(source);
-  /** Results of nodes that were made together with an earlier one. */
+  /** Results of nodes that were fused into an earlier one. */
   const early = new Map<Node, Tensor>();
-  let values: LayoutMap | undefined;
+  let layouts: LayoutMap | undefined;
 
   const target = rewrite(source, (node, rewriter) => {
-    values ??= new LayoutMap(rewriter, block);
+    layouts ??= new LayoutMap(rewriter, block);
     const [output] = node.outputs as [Tensor];
     const ready = early.get(node);
-    if (ready) return [values.keep(output, ready)];
+    if (ready) return [layouts.keep(output, ready)];
     const gradient = weightGradientOf(output);
-    if (gradient) return [weightGradient(gradient, output.shape, values)];
-    const make = isConvolution(node, block) ? convolution : isAffine(node, values) ? affine : undefined;
+    if (gradient) return [weightGradient(gradient, output.shape, layouts)];
+    const make = isConvolution(node, block) ? convolution : isAffine(node, layouts) ? affine : undefined;
     if (make) {
-      const { nodes, epilogue } = epilogueOf(node, soleReader, values);
-      const form = make(node, values, epilogue, rewriter);
+      const { nodes, postOps } = postOpsOf(node, soleReader, layouts);
+      const form = make(node, layouts, postOps, rewriter);
       for (const other of nodes) early.set(other, form);
-      return [values.keep(output, form)];
+      return [layouts.keep(output, form)];
     }
-    const form = propagateLayout(node, values, rewriter);
+    const form = propagateLayout(node, layouts, rewriter);
     return form && [form];
   });
   prune(target);
   return target;
 }
 
-/** The addition and the ReLU that a convolution can take with it, being the only ones to see its result. */
-function epilogueOf(
+/** The addition and the ReLU after a convolution that can be fused into it, as nothing else reads its result; and their nodes. */
+function postOpsOf(
   node: Node,
   soleReader: (tensor: Tensor) => Node | undefined,
-  values: LayoutMap,
-): { nodes: Node[]; epilogue: Epilogue } {
+  layouts: LayoutMap,
+): { nodes: Node[]; postOps: PostOps } {
   const nodes: Node[] = [];
   let [output] = node.outputs as [Tensor];
   let next = soleReader(output);
@@ -55,7 +55,7 @@ function epilogueOf(
     const other = next.inputs.find((input) => input !== output);
     if (
       other &&
-      values.isMade(other) &&
+      layouts.isMade(other) &&
       other.shape.length === 4 &&
       other.shape.every((n, i) => n === output.shape[i])
     ) {
@@ -67,5 +67,5 @@ function epilogueOf(
   }
   const hasRelu = next?.opType === 'Relu';
   if (hasRelu) nodes.push(next!);
-  return { nodes, epilogue: { shortcut, hasRelu } };
+  return { nodes, postOps: { shortcut, hasRelu } };
 }

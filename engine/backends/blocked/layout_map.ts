@@ -1,20 +1,21 @@
 /**
- * Tensors in ONNX Runtime's blocked layout (NCHWc), and their way there and back. The blocked form of a tensor (N, C, …) has
- * the shape (N, C / b, …, b): the b channels of a block lie beside each other. Everything but the channels is where it was,
- * so an operator that leaves the first two axes alone runs on the form as it is.
+ * Tensors in ONNX Runtime's blocked layout (NCHWc), and the conversions to and from it. The blocked form of a tensor
+ * (N, C, …) has the shape (N, C / b, …, b): the b channels of a block are adjacent. Only the channels have moved, so an
+ * operator that leaves the first two axes alone runs on the form as it is.
  */
 import { sizeOf } from '../../../formats/ndarray';
 import type { Replacement, Rewriter } from '../../onnx/rewrite';
 import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
 
-/** The domain of the operators on blocked tensors. */
+/** The domain of ONNX Runtime's operators on blocked tensors. */
 export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';
 
+/** Which tensors of the source graph have a blocked form in the target, and the conversions between the two. */
 export class LayoutMap {
   /** The blocked forms of tensors of the source. */
   private readonly forms = new Map<Tensor, Tensor>();
-  /** The maps that forms were made of. */
+  /** By form: the same tensor under the shape (N, C, H, W), as operators of the blocked domain declare it. */
   private readonly maps = new Map<Tensor, Tensor>();
 
   constructor(
@@ -23,23 +24,23 @@ export class LayoutMap {
     readonly block: number,
   ) {}
 
-  /** Notes the blocked form that stands for a tensor; what to return for it, by which its plain form is made if need be. */
+  /** Notes the blocked form of a tensor. Returns its replacement: the plain form, which is made only if something reads it. */
   keep(tensor: Tensor, form: Tensor): Replacement {
     this.forms.set(tensor, form);
     return () => this.unblocked(form, tensor.shape);
   }
 
-  /** Whether a tensor has a blocked form. */
+  /** Whether a tensor has a blocked form by now. */
   has(tensor: Tensor): boolean {
     return this.forms.has(tensor);
   }
 
-  /** A tensor as the source has it. */
+  /** A tensor in the layout of the source. */
   plain(tensor: Tensor): Tensor {
     return this.rewriter.lookup(tensor);
   }
 
-  /** Whether `blocked` can bring a tensor into a form that broadcasts to the one of a tensor of this shape. */
+  /** Whether the form that `blocked` returns for a tensor broadcasts to the form of a tensor of this shape. */
   fits(tensor: Tensor, shape: readonly number[]): boolean {
     const [, channels, ...space] = tensor.shape;
     if (sizeOf(tensor.shape) === 1) return true;
@@ -53,13 +54,13 @@ export class LayoutMap {
     return this.forms.has(tensor) || this.rewriter.has(tensor);
   }
 
-  /** A blocked tensor (N, C, H, W) as (N, H, W, C), for which blocks only have to be brought side by side. */
+  /** A blocked tensor (N, C, H, W) as (N, H, W, C): only whole blocks have to be moved. */
   channelsLast(tensor: Tensor): Tensor {
     const [batch = 0, channels = 0, ...space] = tensor.shape;
     return emitReshape(emitTranspose(this.blocked(tensor), [0, 2, 3, 1, 4]), [batch, ...space, channels]);
   }
 
-  /** A tensor in a form that broadcasts against blocked ones as it does itself against what they stand for. */
+  /** The blocked form of a tensor, made if need be; of a scalar or one channel, a form that broadcasts against blocked ones. */
   blocked(tensor: Tensor): Tensor {
     const known = this.forms.get(tensor);
     if (known) return known;
@@ -72,20 +73,20 @@ export class LayoutMap {
     return form;
   }
 
-  /** The blocked form of (N, C, H, W) under that shape, as the operators of the blocked domain call it. */
+  /** The blocked form of (N, C, H, W) under that shape, as operators of the blocked domain declare it. */
   blockedMap(tensor: Tensor): Tensor {
     const form = this.blocked(tensor);
     return this.maps.get(form) ?? emitReshape(form, tensor.shape);
   }
 
-  /** The blocked form of a result of the blocked domain. */
+  /** The blocked form of a result of an operator of the blocked domain. */
   formOfMap(map: Tensor): Tensor {
     const form = emitReshape(map, this.formOf(map.shape));
     this.maps.set(form, map);
     return form;
   }
 
-  /** The shape of a blocked form. */
+  /** The shape of the blocked form of a tensor: (N, C, …) → (N, C / b, …, b). */
   formOf([batch = 1, channels = 1, ...space]: readonly number[]): number[] {
     return [batch, channels / this.block, ...space, this.block];
   }
@@ -105,7 +106,7 @@ export class LayoutMap {
   }
 }
 
-/** Values (batch, channels, pixels) with the channels of a block beside each other, in the shape (batch, channels, 1, pixels). */
+/** Makes the channels of each block adjacent: (batch, channels, pixels) → the same values in blocks, as (batch, channels, 1, pixels). */
 export function reordered(x: Tensor, [batch, channels, pixels]: readonly [number, number, number]): Tensor {
   const map = [batch, channels, 1, pixels];
   const flat = emitReshape(x, map);

@@ -1,8 +1,8 @@
 /**
- * The gradient of a convolution to its weight, from blocked tensors. With images in the place of channels and channels in
- * that of images it is a convolution of x by ∂y, whose result is as small as the kernel,
+ * The gradient of a convolution with respect to its weight, from blocked tensors. With images and channels exchanged it is a
+ * convolution of x by ∂y, whose result is as small as the kernel,
  *   ∂w[k,c,r,t] = Σ ∂y[n,k,i,j] · x[n, c, i·s + r·d − p, j·s + t·d − p],
- * stride and dilation having changed places. In the blocked layout that runs as fast as any other convolution.
+ * with stride and dilation exchanged. In the blocked layout that runs as fast as any other convolution.
  */
 import { ndarray, sizeOf } from '../../../formats/ndarray';
 import type { Geometry, WeightGradient } from '../../ops/conv_hints';
@@ -11,20 +11,20 @@ import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
 import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
 
-/** Gradient `meant` of `shape` (K, C / groups, R, T). */
-export function weightGradient(meant: WeightGradient, shape: readonly number[], values: LayoutMap): Tensor {
+/** The gradient `meant`, of `shape` (K, C / groups, R, T), by the faster of the two methods. */
+export function weightGradient(meant: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
   const { x, grad, geometry } = meant;
-  if (suits(meant, values.block)) return bySwapping(meant, shape, values);
+  if (suits(meant, layouts.block)) return bySwapping(meant, shape, layouts);
   return plainly(
-    values.plain(x),
-    values.plain(grad),
+    layouts.plain(x),
+    layouts.plain(grad),
     shape,
     geometry,
-    values.has(x) ? values.channelsLast(x) : undefined,
+    layouts.has(x) ? layouts.channelsLast(x) : undefined,
   );
 }
 
-/** Where that is faster than products of matrices: with channels for two blocks, on maps of up to 16 × 16. */
+/** Whether this is faster than matrix products: with channels for two blocks, on maps of up to 16 × 16. */
 function suits({ x, grad, geometry }: WeightGradient, block: number): boolean {
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const [, features = 0] = grad.shape;
@@ -33,7 +33,7 @@ function suits({ x, grad, geometry }: WeightGradient, block: number): boolean {
   return channels >= 2 * block && height * width <= 256;
 }
 
-/** What of the padding is read after the last row and column; negative where not all of x is read. */
+/** How much of the padding is read after the last row and column; negative if not all of x is read. */
 function marginsAfter(x: Tensor, grad: Tensor, { kernel, stride, padding, dilation }: Geometry): number[] {
   return [0, 1].map((i) => {
     const read = (grad.shape[2 + i]! - 1) * stride[i]! + (kernel[i]! - 1) * dilation[i]! + 1;
@@ -41,8 +41,8 @@ function marginsAfter(x: Tensor, grad: Tensor, { kernel, stride, padding, dilati
   });
 }
 
-function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly number[], values: LayoutMap): Tensor {
-  const { block } = values;
+function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
+  const { block } = layouts;
   const { kernel, stride, padding, dilation } = geometry;
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const [, features = 0, rows = 0, columns = 0] = grad.shape;
@@ -50,8 +50,8 @@ function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly numbe
   const pixels = height * width;
 
   // x as (C, N, H, W) in blocks of images, with its padding.
-  const isBlocked = values.has(x);
-  const form = isBlocked ? values.blocked(x) : values.plain(x);
+  const isBlocked = layouts.has(x);
+  const form = isBlocked ? layouts.blocked(x) : layouts.plain(x);
   const [outer, inner] = isBlocked ? [channels / block, block] : [1, channels];
   const byImages = reordered(form, [1, batch, channels * pixels]);
   const { graph } = byImages;
@@ -81,7 +81,7 @@ function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly numbe
         );
 
   // ∂y as the kernel (K, N, H', W') in blocks of both.
-  const split = emitReshape(values.blocked(grad), [groups, block, features / block, rows * columns, block]);
+  const split = emitReshape(layouts.blocked(grad), [groups, block, features / block, rows * columns, block]);
   const weight = emitReshape(emitTranspose(split, [2, 0, 3, 1, 4]), [features, batch, rows, columns]);
 
   const result = graph.emit('Conv', [padded, weight], [channels, features, ...kernel], {

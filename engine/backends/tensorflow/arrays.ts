@@ -1,4 +1,4 @@
-/** Arrays of the host as tensors of TensorFlow.js, which knows float32, int32 and bool, and back. */
+/** Conversion between arrays on the host and tensors of TensorFlow.js, which knows float32, int32 and bool. */
 import { ndarray, type DType, type NdArray } from '../../../formats/ndarray';
 import type { Tensor, Tf } from './package';
 
@@ -12,18 +12,18 @@ const deviceTypes = {
   bool: 'bool',
 } as const;
 
-/** The type on the device of elements of a type. */
+/** The element type on the device that stands for one of the graph. */
 export function deviceType(dtype: DType): 'float32' | 'int32' | 'bool' {
   return deviceTypes[dtype];
 }
 
-/** A tensor with the elements of an array, which it may share. */
+/** Copies an array to the device; the tensor may share its memory. */
 export function toDevice(tf: Tf, { dtype, shape, data }: NdArray): Tensor {
   const values = data instanceof BigInt64Array ? Int32Array.from(data, Number) : data;
   return tf.tensor(values, [...shape], deviceTypes[dtype]);
 }
 
-/** An array of type `dtype` with the elements of a tensor, which it may share. */
+/** Copies a tensor to an array of type `dtype`, which may share its memory. */
 export async function toHost(tensor: Tensor, dtype: DType): Promise<NdArray> {
   // A tensor may lie in memory as what it was cast from.
   const data = await tensor.data();

@@ -1,6 +1,6 @@
 /**
- * TensorFlow.js as a backend: the same graph, forward and gradient nodes alike, by another's operators. States are tensors
- * on its device and stay there from step to step.
+ * TensorFlow.js as a backend: the same graph, forward and gradient nodes alike, run by its operators. States are tensors on
+ * its device and stay there from step to step.
  */
 import type { NamedArrays } from '../../../formats/ndarray';
 import type { Graph } from '../../graph';
@@ -35,7 +35,7 @@ class TensorflowBackend implements Backend<DeviceArray> {
   }
 }
 
-/** Opens the first build of TensorFlow.js that is installed. */
+/** Opens the first build of TensorFlow.js that is installed. Rejects with a UserError if none is. */
 export async function openTensorflow(): Promise<DeviceInfo> {
   const { tf, ...about } = await loadPackage();
   return { backend: new TensorflowBackend(tf), ...about };

@@ -1,18 +1,22 @@
 /**
- * Which build of TensorFlow.js runs: with TensorFlow's library for GPUs, with that for CPUs, or in JavaScript alone.
- * Nothing else needs any of them, so they are loaded when they are asked for.
+ * Which build of TensorFlow.js runs: with TensorFlow's library for GPUs, with that for CPUs, or in JavaScript alone. They are
+ * optional dependencies, loaded only on demand.
  */
 import util from 'node:util';
 import type * as tensorflow from '@tensorflow/tfjs';
 import { messageOf, UserError } from '../../../utils/errors';
 
+/** The module that any build of TensorFlow.js exports. */
 export type Tf = typeof tensorflow;
+/** A tensor of TensorFlow.js. */
 export type Tensor = tensorflow.Tensor;
 
+/** A build that was loaded. */
 export interface Package {
   readonly tf: Tf;
-  /** Which it is, and on what it runs. */
+  /** Its version, and what it runs on. */
   readonly description: string;
+  /** Why it is slower than could be, if it is. */
   readonly warning?: string;
 }
 
@@ -21,8 +25,8 @@ const NATIVE = [GPU, '@tensorflow/tfjs-node'];
 const JAVASCRIPT = '@tensorflow/tfjs';
 
 /**
- * What TensorFlow's library is to read from the environment unless it says otherwise: no chatter, sums that are always
- * taken in the same order, and products of float32 that are not rounded to 10 bits on the way.
+ * Defaults of environment variables for TensorFlow's library: no log, deterministic sums, and float32 products whose factors
+ * are not rounded to 10 bits (TF32).
  */
 const ENVIRONMENT = {
   TF_CPP_MIN_LOG_LEVEL: '2',
@@ -31,10 +35,10 @@ const ENVIRONMENT = {
   NVIDIA_TF32_OVERRIDE: '0',
 };
 
-/** What tfjs-node 4 calls of Node's `util` that Node has no more from version 23 on. */
+/** Functions of Node's `util` that tfjs-node 4 calls and that Node 23 has dropped. */
 const DROPPED = { isNullOrUndefined: (value: unknown) => value === undefined || value === null };
 
-/** Loads the first build that is there, by `load`. A UserError says what is to be done where there is none. */
+/** Loads the first build that is installed, by `load`. Rejects with a UserError that says how to install one. */
 export async function loadPackage(load: (name: string) => unknown = require): Promise<Package> {
   for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
   for (const [name, value] of Object.entries(DROPPED)) if (!(name in util)) Object.assign(util, { [name]: value });
@@ -73,7 +77,7 @@ function described(tf: Tf, name: string, faults: readonly string[]): Omit<Packag
   };
 }
 
-/** Is a package not there, or there without the library that its setup brings? */
+/** Whether a package is not installed, or lacks the library that its setup downloads. */
 function isAbsent(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return code === 'MODULE_NOT_FOUND' || /native addon module .* can not be found/.test(messageOf(error));

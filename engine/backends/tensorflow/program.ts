@@ -1,4 +1,4 @@
-/** A graph, computed node by node by TensorFlow.js; what no later node reads is freed at once. */
+/** A graph that TensorFlow.js computes node by node; values that no later node reads are freed at once. */
 import { setImmediate } from 'node:timers/promises';
 import type { DType, NdArray } from '../../../formats/ndarray';
 import type { Graph, Node } from '../../graph';
@@ -9,24 +9,27 @@ import { kernels, type Call, type Kernel } from './kernels';
 import type { Tensor, Tf } from './package';
 import { Value } from './value';
 
-/** A state on the device; TensorFlow.js has no 64 bits, so its type is kept beside it. */
+/** A state on the device. */
 export interface DeviceArray {
   readonly tensor: Tensor;
+  /** Its element type in the graph, as TensorFlow.js has none of 64 bits. */
   readonly dtype: DType;
 }
 
-interface Step {
+/** One node to compute. */
+interface Instruction {
   readonly node: Node;
   readonly kernel: Kernel;
-  /** What no step after this one reads. */
+  /** Tensors that no later instruction reads. */
   readonly done: readonly Symbol[];
 }
 
+/** A compiled graph: its nodes with their kernels. Throws in its constructor if an operator has no kernel. */
 export class TensorflowProgram implements Program<DeviceArray> {
-  private readonly steps: readonly Step[];
+  private readonly instructions: readonly Instruction[];
   /** Constants and frozen states. */
   private readonly arrays: ReadonlyMap<Symbol, NdArray>;
-  /** Those of them that were read on the device, there until the program is released. */
+  /** Those that were copied to the device; they stay there until the program is released. */
   private readonly constants = new Map<Symbol, Value>();
 
   constructor(
@@ -34,7 +37,7 @@ export class TensorflowProgram implements Program<DeviceArray> {
     private readonly graph: Graph,
     { frozen }: CompileOptions,
   ) {
-    this.steps = stepsOf(graph);
+    this.instructions = instructionsOf(graph);
     const states = [...graph.states.values()].map(({ tensor }) => tensor);
     this.arrays = new Map([
       ...graph.constants,
@@ -46,7 +49,7 @@ export class TensorflowProgram implements Program<DeviceArray> {
   }
 
   async run(feeds: Readonly<Results>, states: ReadonlyMap<string, DeviceArray>): Promise<RunResult<DeviceArray>> {
-    // All that follows is done at once; here is when signals and timers have their turn.
+    // What follows blocks the event loop; this lets signals and timers run first.
     await setImmediate();
     const { tf, graph } = this;
     const values = new Map<Symbol, Value>();
@@ -62,7 +65,7 @@ export class TensorflowProgram implements Program<DeviceArray> {
     };
     try {
       for (const [name, symbol] of graph.inputs) values.set(symbol, new Value(tf, toDevice(tf, feeds[name]!)));
-      for (const { node, kernel, done } of this.steps) {
+      for (const { node, kernel, done } of this.instructions) {
         const call = this.call(node, values);
         tf.tidy(() => {
           const made = kernel(call);
@@ -115,18 +118,18 @@ export class TensorflowProgram implements Program<DeviceArray> {
   }
 }
 
-/** The nodes that outputs and new states depend on, each with its kernel, and with what is read there for the last time. */
-function stepsOf(graph: Graph): Step[] {
+/** The nodes that outputs and new states depend on, in their order, with their kernels. */
+function instructionsOf(graph: Graph): Instruction[] {
   const read = new Set<Symbol>([...graph.outputs.values(), ...graph.updates.values()]);
-  const steps: Step[] = [];
+  const instructions: Instruction[] = [];
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((output) => read.has(output))) continue;
     const name = node.domain === '' ? node.opType : `${node.domain}.${node.opType}`;
     const kernel = kernels[name];
     if (!kernel) throw new Error(`tensorflow: no kernel for the operator ${name}`);
     const inputs = new Set(node.inputs.filter((input) => input !== undefined));
-    steps.push({ node, kernel, done: [...inputs].filter((input) => !read.has(input)) });
+    instructions.push({ node, kernel, done: [...inputs].filter((input) => !read.has(input)) });
     for (const input of inputs) read.add(input);
   }
-  return steps.reverse();
+  return instructions.reverse();
 }

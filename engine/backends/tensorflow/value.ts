@@ -1,15 +1,16 @@
 /**
- * A value on the device. Graphs have the channels as axis 1 (N, C, H, W), TensorFlow's convolutions have them last
+ * Values on the device. Graphs have the channels as axis 1 (N, C, H, W), TensorFlow's convolutions have them last
  * (N, H, W, C); so a value is held in one order of its axes or in several, each made when it is first asked for.
  */
 import type { Tensor, Tf } from './package';
 
+/** The value of a tensor of the graph. */
 export class Value {
   /** Lengths of the axes in the graph's order. */
   readonly shape: readonly number[];
   private readonly forms = new Map<string, { readonly axes: readonly number[]; readonly tensor: Tensor }>();
 
-  /** `axes[i]` is the axis of the value that is axis i of `tensor`; the graph's order where absent. */
+  /** `axes[i]` is the axis of the value that is axis i of `tensor`; by default the graph's order. */
   constructor(
     private readonly tf: Tf,
     readonly tensor: Tensor,
@@ -19,25 +20,27 @@ export class Value {
     this.forms.set(axes.join(), { axes, tensor });
   }
 
+  /** Number of axes. */
   get rank(): number {
     return this.shape.length;
   }
 
-  /** With its axes as the graph has them. */
+  /** The tensor with its axes in the graph's order. */
   get plain(): Tensor {
     return this.inOrder(range(this.rank));
   }
 
-  /** With axis 1 behind all others. */
+  /** The tensor with axis 1 last. */
   get channelsLast(): Tensor {
     return this.inOrder(channelsLast(this.rank));
   }
 
+  /** Whether the tensor is held in this order of axes by now. */
   has(axes: readonly number[]): boolean {
     return this.forms.has(axes.join());
   }
 
-  /** The tensor whose axis i is this value's axis `axes[i]`. It stays until `dispose`, and is not to be disposed of. */
+  /** The tensor whose axis i is this value's axis `axes[i]`. The value owns it and frees it in `dispose`. */
   inOrder(axes: readonly number[]): Tensor {
     const key = axes.join();
     const known = this.forms.get(key);
@@ -49,13 +52,13 @@ export class Value {
     return tensor;
   }
 
-  /** Frees all tensors; `except` is left to whom it belongs. */
+  /** Frees all tensors but `except`, which belongs to someone else. */
   dispose(except?: Tensor): void {
     for (const { tensor } of this.forms.values()) if (tensor !== except) tensor.dispose();
   }
 }
 
-/** 0 … count − 1, which is the graph's own order of that many axes. */
+/** 0 … count − 1: the graph's own order of that many axes. */
 export function range(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
@@ -66,8 +69,8 @@ export function channelsLast(rank: number): number[] {
 }
 
 /**
- * The order of axes in which an operator that goes element by element has least to rearrange. Values of lower rank must be
- * scalars, as others are broadcast along the last axes.
+ * The order of axes in which an element-wise operator on these values has least to transpose. Values of lower rank must be
+ * scalars; otherwise it is the graph's order, as they broadcast along the last axes.
  */
 export function commonOrder(values: readonly Value[]): number[] {
   const rank = Math.max(...values.map((value) => value.rank));

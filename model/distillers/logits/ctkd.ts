@@ -33,7 +33,7 @@ export const ctkd: Distiller<CtkdOptions> = {
   includesCrossEntropy: true,
   losses: ({ student, teacher, layers, crossEntropy, alpha, klReduction, options }) => {
     const { start, range, epochs } = options;
-    const factor = layers.graph.hostScalar('distiller.ctkd.difficulty', (moment) => difficulty(epochs, moment));
+    const factor = layers.graph.hostScalar('distiller.ctkd.difficulty', (context) => difficulty(epochs, context));
     const theta = layers.parameter('theta', [], constant(1));
     const tau = add(mul(sigmoid(reverseGradient(theta, factor)), range), start);
     const soft = kdLoss(div(student.logits, tau), div(teacher.logits, tau), 1, klReduction);

@@ -52,9 +52,9 @@ export interface Anneal {
 export function annealed(
   alpha: number,
   { end, epochs }: Anneal,
-  moment: Pick<StepContext, 'epoch' | 'epochs'>,
+  context: Pick<StepContext, 'epoch' | 'epochs'>,
 ): number {
-  const share = Math.min((moment.epoch - 1) / (epochs ?? moment.epochs), 1);
+  const share = Math.min((context.epoch - 1) / (epochs ?? context.epochs), 1);
   return end + 0.5 * (alpha - end) * (1 + Math.cos(Math.PI * share));
 }
 
@@ -112,7 +112,7 @@ export const kd: Distiller<KdOptions> = {
     const weights = focal ? trueClassProbability(teacher.logits, targets) : undefined;
     const soft = kdLoss(s, t, temperature, klReduction, weights);
     if (!anneal) return { ce: mul(hard, 1 - alpha), kd: mul(soft, alpha * weight) };
-    const share = s.graph.hostScalar('distiller.kd.alpha', (moment) => annealed(alpha, anneal, moment));
+    const share = s.graph.hostScalar('distiller.kd.alpha', (context) => annealed(alpha, anneal, context));
     return { ce: mul(hard, sub(1, share)), kd: mul(soft, mul(share, weight)) };
   },
 };

@@ -47,7 +47,7 @@ export const one: Distiller<OneOptions> = {
     const scores = layers.batchNorm('gate.1', layers.conv('gate.0', vector, branches, { kernel: 1 }));
     const gate = softmax(flatten(relu(scores)));
     const ensemble = logits.map((z, b) => mul(z, slice(gate, 1, b, b + 1))).reduce(add);
-    const grown = layers.graph.hostScalar('distiller.one.ramp_up', (moment) => rampUp(epochs, moment));
+    const grown = layers.graph.hostScalar('distiller.one.ramp_up', (context) => rampUp(epochs, context));
     const target = detach(ensemble);
     return {
       ce: logits.map(crossEntropy).reduce(add),

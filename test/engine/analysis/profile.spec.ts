@@ -106,8 +106,8 @@ describe('what ONNX Runtime writes of a step', () => {
     const state = State.initial(graph);
     const feed = float32([2, 3, 8, 8], Array.from({ length: 384 }, Math.cos));
     for (let step = 1; step <= 3; step++) {
-      const moment = { seed: 0, step, epoch: 1, epochs: 1, learningRate: 0.1 };
-      await session.run({ x: feed, ...graph.feeds(moment) }, state);
+      const context = { seed: 0, step, epoch: 1, epochs: 1, learningRate: 0.1 };
+      await session.run({ x: feed, ...graph.feeds(context) }, state);
     }
     await session.release();
     const [file, ...others] = readdirSync(folder);

@@ -49,7 +49,7 @@ describe('openDevice', () => {
 
   it('refuses float16 on the CPU, where it gains nothing; auto does without', async () => {
     expect(await refusal('cpu', 'float16')).to.equal(
-      '"precision": "float16" gains nothing on "device": "cpu", which has "float32"',
+      '"precision": "float16" gains nothing on "device": "cpu": use "float32"',
     );
     if (hasCudaLibraries()) return;
     const { precision, warning } = await openDevice('auto', 'float16');

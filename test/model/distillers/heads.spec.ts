@@ -52,7 +52,7 @@ const cases: Record<string, Case> = {
     method: 'one',
     options: { branches: 2, temperature: 1, ramp_up: 8 },
     student: stages,
-    moment: { epoch: 4 },
+    context: { epoch: 4 },
   },
   'uskd of another layer': {
     method: 'uskd',

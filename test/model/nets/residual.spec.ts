@@ -69,8 +69,8 @@ describe('wide residual networks', () => {
     const { hostValues } = build('WRN16_2', 32, 'train').graph;
     const places = [1, 2, 3].flatMap((stage) => [0, 1].map((block) => `layer${stage}.layer.${block}.dropout.mask`));
     expect([...hostValues.keys()]).to.deep.equal(places);
-    const moment = { seed: 0, step: 1, epoch: 1, epochs: 1, learningRate: 0 };
-    const values = [...hostValues.values()].flatMap((rule) => Array.from(rule(moment).data, Number));
+    const context = { seed: 0, step: 1, epoch: 1, epochs: 1, learningRate: 0 };
+    const values = [...hostValues.values()].flatMap((rule) => Array.from(rule(context).data, Number));
     expect(new Set(values)).to.deep.equal(new Set([0, Math.fround(1 / 0.7)]));
     // Of some 180,000 values, 0.3 within four standard deviations.
     const share = values.filter((value) => value === 0).length / values.length;

@@ -127,6 +127,7 @@ function pairOf([rows = 1, columns = 1]: readonly number[]): Pair {
   return [rows, columns];
 }
 
+/** Conv, ConvTranspose, MaxPool, AveragePool, by ONNX's names. */
 export const convKernels: Kernels = {
   Conv: conv,
   ConvTranspose: convTranspose,

@@ -22,6 +22,7 @@ function binary(make: (tf: Tf, a: Tensor, b: Tensor) => Tensor): Kernel {
   return elementwise(({ tf }, a, b) => make(tf, a, b));
 }
 
+/** Element-wise operators, by ONNX's names. */
 export const elementwiseKernels: Kernels = {
   Abs: unary((tf, x) => tf.abs(x)),
   Exp: unary((tf, x) => tf.exp(x)),

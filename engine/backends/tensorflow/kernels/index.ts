@@ -1,4 +1,4 @@
-/** Every operator that graphs are made of, by ONNX's name for it. */
+/** The kernels of all operators that graphs are made of. */
 import { convKernels } from './conv';
 import { elementwiseKernels } from './elementwise';
 import type { Kernels } from './kernel';
@@ -9,6 +9,7 @@ import { shapeKernels } from './shape';
 
 export { type Call, type Kernel } from './kernel';
 
+/** By ONNX's name of the operator, after its domain and a dot if that is not ONNX's own. */
 export const kernels: Kernels = {
   ...elementwiseKernels,
   ...reduceKernels,

@@ -21,4 +21,5 @@ function gemm(call: Call): Value {
   return plain(call, tf.add(y.plain, beta === 1 ? c : tf.mul(c, beta)));
 }
 
+/** MatMul, FusedMatMul, Gemm, by ONNX's names. */
 export const matmulKernels: Kernels = { MatMul: product, 'com.microsoft.FusedMatMul': product, Gemm: gemm };

@@ -30,6 +30,7 @@ function shifted(call: Call): { x: Tensor; sum: Tensor } {
   return { x, sum: tf.sum(tf.exp(x), axis, true) };
 }
 
+/** BatchNormalization, Softmax, LogSoftmax, by ONNX's names. */
 export const normalizationKernels: Kernels = {
   BatchNormalization: batchNormalization,
   Softmax: (call) => {

@@ -34,6 +34,7 @@ function argMax(call: Call): Value {
   return plain(call, integer(call.node, 'keepdims', 1) === 1 ? call.tf.expandDims(best, axis) : best);
 }
 
+/** Reductions and ArgMax, by ONNX's names. */
 export const reduceKernels: Kernels = {
   ReduceSum: reduction((tf, x, axes, keepDims) => tf.sum(x, axes, keepDims)),
   ReduceSumSquare: reduction((tf, x, axes, keepDims) => tf.sum(tf.square(x), axes, keepDims)),

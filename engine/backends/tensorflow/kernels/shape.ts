@@ -101,6 +101,7 @@ function scatterRows(call: Call): Value {
   return plain(call, tf.where(isReplaced, tf.scatterND(indices, updates, x.shape), x));
 }
 
+/** Reshape, Transpose, Concat, Slice, Pad, Expand, Gather, ScatterND, by ONNX's names. */
 export const shapeKernels: Kernels = {
   Reshape: reshape,
   Transpose: transpose,
