@@ -478,7 +478,7 @@ describe('params', () => {
     }
   });
 
-  it('accepts the bounds of each range and refuses what lies outside', () => {
+  describe('a range', () => {
     const cases: [string, unknown[], [unknown, string][]][] = [
       [
         'subset_percent',
@@ -575,11 +575,13 @@ describe('params', () => {
       ['data_dir', ['/data'], [[3, 'must be a string']]],
     ];
     for (const [key, accepted, refused] of cases) {
-      for (const value of accepted) expect(parse({ ...plain, [key]: value })).to.have.property(key, value);
-      for (const [value, complaint] of refused) {
-        const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
-        expect(linesOf({ ...plain, [key]: value })).to.deep.equal([`"${key}" ${complaint}, got ${shown}`]);
-      }
+      it(`of "${key}" includes its bounds and nothing beyond them`, () => {
+        for (const value of accepted) expect(parse({ ...plain, [key]: value })).to.have.property(key, value);
+        for (const [value, complaint] of refused) {
+          const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+          expect(linesOf({ ...plain, [key]: value })).to.deep.equal([`"${key}" ${complaint}, got ${shown}`]);
+        }
+      });
     }
   });
 
