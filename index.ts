@@ -10,7 +10,7 @@ export {
   type DistillContext,
   type Stage,
 } from './model/distillers';
-export { crossEntropy } from './engine/ops/cross_entropy';
+export { crossEntropy } from './model/nets/cross_entropy';
 export { kdLoss } from './model/distillers/logits/kd';
 export { layerOptions, layerPairs, sameSize, type LayerOptions } from './model/distillers/pairs';
 export type { Layers } from './model/nets/layers';

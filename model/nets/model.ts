@@ -6,7 +6,7 @@ import { argmax } from '../../engine/ops/softmax';
 import type { Tensor } from '../../engine/tensor';
 import { ndarray, sizeOf, type NamedArrays, type TensorSpec } from '../../formats/ndarray';
 import type { ImageShape } from '../data/dataset';
-import { crossEntropy } from '../../engine/ops/cross_entropy';
+import { crossEntropy } from './cross_entropy';
 import { Layers } from './layers';
 import type { Net, NetOptions, NetOutputs } from './index';
 import { tensorsOf } from './feature_maps';

@@ -17,7 +17,7 @@ import { UserError } from '../../utils/errors';
 import type { NamedArrays } from '../../formats/ndarray';
 import type { Params } from '../experiment/params';
 import type { Distiller, Losses, Phase, DistillContext } from '../distillers/index';
-import { weightedCrossEntropy } from '../../engine/ops/cross_entropy';
+import { weightedCrossEntropy } from '../distillers/nokd';
 import { studentHead, teacherHead, type Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
 import { MethodContext } from './method_context';

@@ -10,7 +10,7 @@ import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
 import { distillers } from '../../model/distillers';
 import type { Distiller, Losses, DistillContext } from '../../model/distillers';
-import { crossEntropy } from '../../engine/ops/cross_entropy';
+import { crossEntropy } from '../../model/nets/cross_entropy';
 import type { Head } from '../../model/nets/heads';
 import { Layers } from '../../model/nets/layers';
 import { FeatureMaps } from '../../model/nets/feature_maps';

@@ -6,7 +6,7 @@ import type { Graph } from '../../engine/graph';
 import { oneHot } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
-import { crossEntropy } from '../../engine/ops/cross_entropy';
+import { crossEntropy } from '../../model/nets/cross_entropy';
 import type { NetOutputs } from '../../model/nets';
 import { Random } from '../../utils/random';
 import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';

@@ -7,7 +7,7 @@ import { Graph } from '../../../engine/graph';
 import { minimize, OPTIMIZER_PREFIX, sgd } from '../../../engine/optimizers/index';
 import { oneHot } from '../../../engine/ops/index';
 import { Session, State } from '../../../engine/session';
-import { crossEntropy } from '../../../engine/ops/cross_entropy';
+import { crossEntropy } from '../../../model/nets/cross_entropy';
 import { Evaluator } from '../../../model/evaluation/evaluator';
 import { Layers } from '../../../model/nets/layers';
 import { nets } from '../../../model/nets/index';

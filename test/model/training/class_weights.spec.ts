@@ -4,7 +4,7 @@ import { Graph } from '../../../engine/graph';
 import { oneHot } from '../../../engine/ops/index';
 import { Session, State } from '../../../engine/session';
 import { classWeights } from '../../../model/training/class_weights';
-import { weightedCrossEntropy } from '../../../engine/ops/cross_entropy';
+import { weightedCrossEntropy } from '../../../model/distillers/nokd';
 import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
 import oracle from '../../fixtures/updates.json';
