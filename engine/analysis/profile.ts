@@ -8,7 +8,7 @@
 import { median } from '../../utils/median';
 
 /** One call of an operator. */
-export interface Call {
+interface Call {
   /** Name of the node. */
   readonly node: string;
   readonly operator: string;
@@ -24,7 +24,7 @@ export interface Run {
 }
 
 /** Which part of a training step a node belongs to. */
-export type Pass = 'forward' | 'backward' | 'update';
+type Pass = 'forward' | 'backward' | 'update';
 
 /** The layer and the pass of a node; nodes that ONNX Runtime added have no pass. */
 export interface Place {

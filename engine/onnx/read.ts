@@ -28,7 +28,7 @@ export interface OnnxModel {
 }
 
 /** An initializer without its values. */
-export interface OnnxTensor {
+interface OnnxTensor {
   /** NumPy's name of the element type: float32, float16, bfloat16, int64, … */
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -60,7 +60,7 @@ export interface OnnxNode {
 }
 
 /** A graph inside a node; it may read values outside of it. */
-export interface OnnxBody {
+interface OnnxBody {
   readonly nodes: readonly OnnxNode[];
   readonly outputs: readonly string[];
 }

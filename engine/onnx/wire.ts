@@ -68,7 +68,7 @@ export function* piecesOf(bytes: Uint8Array): Generator<{ id: number; whole: Uin
 
 const VARINT = 0;
 /** The wire type of strings, bytes, messages and packed lists. */
-export const LENGTH_DELIMITED = 2;
+const LENGTH_DELIMITED = 2;
 
 function expectWireType({ wireType }: Field, expected: number): void {
   if (wireType !== expected) throw new Error(`wire type ${wireType} instead of ${expected}`);

@@ -37,7 +37,7 @@ export interface EpochReport {
 }
 
 /** What an epoch comes to on the validation images. */
-export interface Validation {
+interface Validation {
   readonly metrics: Metrics;
   readonly predictions?: Predictions | undefined;
 }
