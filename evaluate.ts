@@ -6,7 +6,6 @@
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { getBorderCharacters, table } from 'table';
-import { openDevice } from './engine/backends';
 import { flops } from './engine/analysis/flops';
 import {
   analyze,
@@ -16,25 +15,19 @@ import {
   type Analysis,
   type Figures,
 } from './model/evaluation/metrics';
-import { loadDataset } from './model/data';
 import { pixelsOf, type Dataset, type Split } from './model/data/dataset';
 import { Evaluator } from './model/evaluation/evaluator';
-import {
-  checkpointPath,
-  needsTeacher,
-  normalizationNotice,
-  readExperiment,
-  loadWeights,
-  studentOf,
-} from './model/experiment/experiment';
+import { deviceFor, openTrained, trainedWeights } from './model/experiment/trained';
 import { imagesOf, predictLogits, type Part } from './model/evaluation/predict';
 import { evaluationGraph, parameterCount, type Model } from './model/nets/model';
+import { needsTeacher } from './model/experiment/experiment';
 import { loadTeacher, type Teacher, type TeacherContext } from './model/teachers';
+import { hasCachedLogits } from './model/teachers/cached';
 import { onnxTeacher } from './model/teachers/onnx';
 import { confusionPicture } from './report/svg/confusion';
 import { imagesPicture } from './report/svg/images';
 import { softTargetsPicture } from './report/svg/soft_targets';
-import { notice, oneOf, parseArguments, runMain } from './utils/cli';
+import { notice, oneOf, parseArguments, runMain, warning } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
 import { messageOf, UserError } from './utils/errors';
 import { makeWritable, writeFileAtomic, writeJson } from './utils/files';
@@ -43,15 +36,13 @@ import { parseJson } from './utils/json';
 import { parseOnnxTeacher, type OnnxTeacherParams, type Params } from './model/experiment/params';
 import { progressBar } from './utils/progress';
 import { runFiles } from './runs/files';
-import { RunDirectory } from './runs/run_directory';
-import { threadsHere } from './utils/threads';
 import { counted } from './utils/words';
 
 const command = {
   name: 'evaluate.ts',
   summary: 'Evaluates a checkpoint, or an ONNX file, on the images of an experiment.',
   flags: {
-    model_dir: { type: 'string', help: 'directory of an experiment' },
+    model_dir: { type: 'string', required: 'name the directory of an experiment', help: 'directory of an experiment' },
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
     split: { type: 'string', default: 'val', help: '"val", "test" or "train": which images, without augmentation' },
     temperature: { type: 'number', default: 1, help: 'of the softmax scores, the soft targets and the KL divergence' },
@@ -78,7 +69,6 @@ interface Sample {
 async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const { model_dir: directory, restore_file, temperature } = args;
-  if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
   if (!(temperature > 0)) throw new UserError(`--temperature must be greater than 0, got ${temperature}`, 2);
   const part = oneOf('split', args.split, PARTS);
   const output =
@@ -86,24 +76,21 @@ async function main(): Promise<void> {
   const flag = flaggedDevice(args.device);
 
   // The images, what stands for the student – its checkpoint or a file –, and its teacher.
-  const { params } = readExperiment(join(directory, runFiles.params));
-  const run = new RunDirectory(directory);
-  const onnx = args.onnx === undefined ? undefined : onnxOf(args.onnx, output, params);
-  const path = onnx?.onnx ?? checkpointPath(run, restore_file);
-  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
-  const model = studentOf(params, dataset);
+  let onnx: OnnxTeacherParams | undefined;
+  const experiment = await openTrained(directory, restore_file, (params) => {
+    onnx = args.onnx === undefined ? undefined : onnxOf(args.onnx, output, params);
+    return onnx?.onnx;
+  });
+  const { run, params, dataset, model, file: path, threads } = experiment;
   const { split, indices } = imagesOf(part, params, dataset);
-  const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
-  if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
-  const threads = threadsHere(params.threads);
+  const backend = await deviceFor(params, flag);
   const context: TeacherContext = { threads, backend, log: (_, line) => notice(line) };
-  if (!onnx) notice(normalizationNotice(path, run, params, dataset));
   const student = onnx
     ? await onnxTeacher(onnx, model, dataset, context)
-    : await Evaluator.create(model, await loadWeights(path, model, notice), threads, backend);
+    : await Evaluator.create(model, await trainedWeights(experiment), threads, backend);
   const teacher = await teacherFor(params, model, dataset, context, split);
 
-  const folder = args.out ?? join(directory, runFiles.evaluation);
+  const folder = args.out ?? run.file(runFiles.evaluation);
   makeWritable(folder);
 
   // Their logits, and what these say.
@@ -170,12 +157,12 @@ async function teacherFor(
 ): Promise<Teacher | undefined> {
   const { teacher } = params;
   if (teacher === 'none' || !needsTeacher(params)) return undefined;
-  if (split !== dataset.train && [teacher].flat().some((one) => 'logits' in one)) return undefined;
+  if (split !== dataset.train && hasCachedLogits(teacher)) return undefined;
   try {
     return await loadTeacher(teacher, model, dataset, context);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`warning: ${error.message}; what compares with the teacher is left out\n`);
+    warning(`${error.message}; what compares with the teacher is left out`);
     return undefined;
   }
 }

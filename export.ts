@@ -4,7 +4,7 @@
  *
  *   npx ts-node export.ts --model_dir experiments/cnn_distill --precision int8
  */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
@@ -12,34 +12,29 @@ import type { Graph } from './engine/graph';
 import { quantize } from './engine/onnx/quantize';
 import { activationRanges } from './engine/onnx/ranges';
 import { predictedClasses, topAccuracy } from './model/evaluation/metrics';
-import { loadDataset } from './model/data';
 import type { Dataset } from './model/data/dataset';
 import { loadBatches } from './model/data/loader';
 import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from './model/evaluation/exported_model';
 import { allOf, Evaluator } from './model/evaluation/evaluator';
-import {
-  checkpointPath,
-  normalizationNotice,
-  readExperiment,
-  loadWeights,
-  studentOf,
-} from './model/experiment/experiment';
+import { openTrained, trainedWeights } from './model/experiment/trained';
 import { imagesOf, predictLogits } from './model/evaluation/predict';
-import { notice, oneOf, parseArguments, runMain } from './utils/cli';
+import { oneOf, parseArguments, runMain, warning } from './utils/cli';
 import { UserError } from './utils/errors';
-import { refuseUnwritable, writeFileAtomic, writeJson } from './utils/files';
+import { isDirectory, refuseUnwritable, writeFileAtomic, writeJson } from './utils/files';
 import { printable } from './utils/printable';
 import { describeRun } from './runs/provenance';
 import { packageVersion } from './utils/version';
 import { runFiles } from './runs/files';
-import { RunDirectory } from './runs/run_directory';
-import { threadsHere } from './utils/threads';
 
 const command = {
   name: 'export.ts',
   summary: 'Writes the student of an experiment as an ONNX file, and tries it on the test images.',
   flags: {
-    model_dir: { type: 'string', help: 'directory of a trained experiment' },
+    model_dir: {
+      type: 'string',
+      required: 'name the directory of an experiment',
+      help: 'directory of a trained experiment',
+    },
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
     precision: { type: 'string', default: 'float32', help: '"float32" or "int8"' },
     reduce_range: {
@@ -73,25 +68,19 @@ interface Measurement {
 async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const { model_dir: directory, restore_file } = args;
-  if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
   const precision = oneOf('precision', args.precision, ['float32', 'int8'] as const);
   const reduceRange = args.reduce_range;
   if (reduceRange && precision !== 'int8') throw new UserError('--reduce_range is for --precision int8', 2);
-  const run = new RunDirectory(directory);
-  const out = args.out ?? run.file(runFiles[precision]);
-  const { params } = readExperiment(run.file(runFiles.params));
-  if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UserError(`${out}: a directory; --out names a file`);
-  }
-  refuseUnwritable(out);
+  const out = args.out ?? join(directory, runFiles[precision]);
+  const experiment = await openTrained(directory, restore_file, () => {
+    if (isDirectory(out)) throw new UserError(`${out}: a directory; --out names a file`);
+    refuseUnwritable(out);
+    return undefined;
+  });
 
   // The student, and what it says of the test images.
-  const checkpoint = checkpointPath(run, restore_file);
-  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
-  const model = studentOf(params, dataset);
-  const weights = await loadWeights(checkpoint, model, notice);
-  notice(normalizationNotice(checkpoint, run, params, dataset));
-  const threads = threadsHere(params.threads);
+  const { run, params, dataset, model, file: checkpoint, threads } = experiment;
+  const weights = await trainedWeights(experiment);
   const evaluator = await Evaluator.create(model, weights, threads);
   const reference = await predictLogits(evaluator, dataset.test, allOf(dataset.test), dataset);
   await evaluator.release();
@@ -146,7 +135,7 @@ async function main(): Promise<void> {
   } catch (error) {
     // With --out the directory of the run may be one that is only read.
     if (args.out === undefined || !(error instanceof UserError)) throw error;
-    process.stderr.write(`warning: ${printable(error.message)}; the figures are those below\n`);
+    warning(`${printable(error.message)}; the figures are those below`);
   }
   process.stdout.write(`${comparison(measurements, dataset)}\nWritten to ${out}\n`);
   if (precision === 'int8' && !reduceRange) process.stdout.write(SATURATION);

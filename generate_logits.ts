@@ -4,34 +4,26 @@
  *   npx ts-node generate_logits.ts --model_dir experiments/base_resnet18
  */
 import { join } from 'node:path';
-import { openDevice } from './engine/backends';
 import { topAccuracy } from './model/evaluation/metrics';
-import { loadDataset } from './model/data';
 import { allOf, Evaluator } from './model/evaluation/evaluator';
-import {
-  checkpointPath,
-  normalizationNotice,
-  readExperiment,
-  loadWeights,
-  studentOf,
-} from './model/experiment/experiment';
+import { deviceFor, openTrained, trainedWeights } from './model/experiment/trained';
 import { predictLogits } from './model/evaluation/predict';
-import { notice, parseArguments, runMain } from './utils/cli';
+import { parseArguments, runMain } from './utils/cli';
 import { deviceFlag, flaggedDevice } from './utils/devices';
-import { UserError } from './utils/errors';
 import { makeWritable } from './utils/files';
 import { ndarray } from './formats/ndarray';
 import { writeNpy } from './formats/npy';
 import { progressBar } from './utils/progress';
-import { runFiles } from './runs/files';
-import { RunDirectory } from './runs/run_directory';
-import { threadsHere } from './utils/threads';
 
 const command = {
   name: 'generate_logits.ts',
   summary: 'Writes train_logits.npy and test_logits.npy, a row for each image in the order of the data set.',
   flags: {
-    model_dir: { type: 'string', help: 'directory of a trained experiment' },
+    model_dir: {
+      type: 'string',
+      required: 'name the directory of a trained experiment',
+      help: 'directory of a trained experiment',
+    },
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
     device: deviceFlag,
     out: { type: 'string', help: 'directory for the files (default: that of --model_dir)' },
@@ -42,18 +34,10 @@ async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const { model_dir, restore_file, out = model_dir } = args;
   const flag = flaggedDevice(args.device);
-  if (model_dir === undefined || out === undefined)
-    throw new UserError('--model_dir is missing: name the directory of a trained experiment', 2);
-  const { params } = readExperiment(join(model_dir, runFiles.params));
-  const run = new RunDirectory(model_dir);
-  const checkpoint = checkpointPath(run, restore_file);
-  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
-  const model = studentOf(params, dataset);
-  const weights = await loadWeights(checkpoint, model, notice);
-  notice(normalizationNotice(checkpoint, run, params, dataset));
-  const { backend, warning } = await openDevice(flag ?? params.device ?? 'auto');
-  if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`);
-  const evaluator = await Evaluator.create(model, weights, threadsHere(params.threads), backend);
+  const experiment = await openTrained(model_dir, restore_file);
+  const { params, dataset, model, threads } = experiment;
+  const weights = await trainedWeights(experiment);
+  const evaluator = await Evaluator.create(model, weights, threads, await deviceFor(params, flag));
   makeWritable(out);
   for (const part of ['train', 'test'] as const) {
     const split = dataset[part];

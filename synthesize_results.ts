@@ -21,7 +21,7 @@ import { servePage } from './report/page/server';
 import { rowsOf } from './report/table/rows';
 import { makeTable, type Table } from './report/table/table';
 import { terminalOf, toTerminal } from './report/writers/terminal';
-import { oneOf, parseArguments, runMain } from './utils/cli';
+import { oneOf, parseArguments, runMain, warning } from './utils/cli';
 import { UserError } from './utils/errors';
 import { removeDrafts, writeFileAtomic } from './utils/files';
 import { onEnding } from './utils/interrupt';
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
     if (format === 'html') await keepPictures(join(dirname(path), 'report'), pageData(table, parent));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`warning: ${printable(error.message)}; --out names another file\n`);
+    warning(`${printable(error.message)}; --out names another file`);
     // The content of results.md has been printed, that of other files has not.
     if (args.out !== undefined || format !== 'md') process.exitCode = 1;
   }

@@ -37,7 +37,11 @@ const command = {
   summary:
     'Trains the experiment of a directory with other parameters, as its search.json says. It goes on where it was.',
   flags: {
-    parent_dir: { type: 'string', help: 'directory with params.json and search.json; each trial gets one in it' },
+    parent_dir: {
+      type: 'string',
+      required: 'name the directory of a search',
+      help: 'directory with params.json and search.json; each trial gets one in it',
+    },
     parallel: { type: 'number', help: 'trials at a time' },
     trials: { type: 'number', help: 'points in all, those of before included' },
     sampler: { type: 'string', help: Object.keys(samplers).join(', ') },
@@ -50,7 +54,6 @@ const command = {
 export async function searchHyperparameters(argv: readonly string[], trainer: Trainer): Promise<void> {
   const args = parseArguments(argv, command);
   const { parent_dir: parent } = args;
-  if (parent === undefined) throw new UserError('--parent_dir is missing: name the directory of a search', 2);
   for (const flag of ['parallel', 'trials'] as const) {
     const value = args[flag];
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {

@@ -6,7 +6,7 @@ import { isThere, openToAppend, reading, writing } from '../utils/files';
 import { isObject } from '../utils/json';
 import { mistakes, type Schema } from '../utils/schema';
 import type { Settings } from './settings/settings';
-import { PATH } from './settings/schema';
+import { PATH, spaceSchema } from './space/schema';
 import type { Point } from './space/space';
 
 /** How a repeat of a trial went: the metric as the trainer reports it (null: not a number) after so many epochs. */
@@ -44,32 +44,13 @@ const reason = { type: 'string' };
 const count = { type: 'integer', minimum: 0 };
 const ofRepeat = { name, repeat: count };
 const outcome = { ...ofRepeat, value: { type: 'number', nullable: true }, epochs: count };
-const number = { type: 'number' };
 const seconds = { type: 'number', minimum: 0 };
-const dimension = (kind: string, own: Schema, optional: Schema = {}): Schema => ({
-  type: 'object',
-  properties: {
-    kind: { const: kind },
-    path: { type: 'string', pattern: PATH },
-    when: { type: 'object', additionalProperties: { type: 'array' } },
-    ...own,
-    ...optional,
-  },
-  required: ['kind', 'path', ...Object.keys(own)],
-});
-const space = {
-  type: 'array',
-  items: {
-    anyOf: [
-      dimension('choice', { values: { type: 'array', minItems: 1 } }),
-      dimension('range', { low: number, high: number, log: { type: 'boolean' } }, { step: number }),
-    ],
-  },
-};
-
 /** What each kind of event has. */
 const forms: Readonly<Record<string, Schema>> = {
-  search: { settings: { type: 'object', properties: { space }, required: ['space'] }, params: { type: 'object' } },
+  search: {
+    settings: { type: 'object', properties: { space: spaceSchema }, required: ['space'] },
+    params: { type: 'object' },
+  },
   proposed: { name, trial: count, point: { type: 'object', propertyNames: { pattern: PATH } } },
   started: ofRepeat,
   job: { ...ofRepeat, job: { type: 'string' }, seconds, total: seconds },

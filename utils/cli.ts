@@ -13,7 +13,10 @@ interface FlagTypes {
   boolean: boolean;
 }
 
-export type Flag = { [T in keyof FlagTypes]: { type: T; default?: FlagTypes[T]; help: string } }[keyof FlagTypes];
+/** `required`: what to do about it where it is missing, as in "name the directory of an experiment". */
+export type Flag = {
+  [T in keyof FlagTypes]: { type: T; default?: FlagTypes[T]; required?: string; help: string };
+}[keyof FlagTypes];
 
 export interface CommandSpec {
   /** How the script is called, such as `train.ts`. */
@@ -23,9 +26,9 @@ export interface CommandSpec {
   flags: Record<string, Flag>;
 }
 
-/** The flags' values; undefined for one that has no default and was not given. */
+/** The flags' values; undefined for one that is not required, has no default and was not given. */
 export type Arguments<S extends CommandSpec> = {
-  [K in keyof S['flags']]: S['flags'][K] extends { default: FlagTypes[keyof FlagTypes] }
+  [K in keyof S['flags']]: S['flags'][K] extends { default: FlagTypes[keyof FlagTypes] } | { required: string }
     ? FlagTypes[S['flags'][K]['type']]
     : FlagTypes[S['flags'][K]['type']] | undefined;
 };
@@ -70,6 +73,11 @@ export function notice(line: string | undefined): void {
   if (line !== undefined) process.stderr.write(`notice: ${line}\n`);
 }
 
+/** Says on stderr what may be wrong; nothing where there is no line. */
+export function warning(line: string | undefined): void {
+  if (line !== undefined) process.stderr.write(`warning: ${line}\n`);
+}
+
 /** A reader that stops reading, such as `head`, is no error, nor is a terminal that was closed; a file on a full disk is. */
 function endUnlessClosed(this: NodeJS.WriteStream, { code, message }: NodeJS.ErrnoException): void {
   if (code === 'EPIPE') return;
@@ -110,8 +118,9 @@ export function parseArguments<const S extends CommandSpec>(argv: readonly strin
   }
   if (given.help) throw new Answer(usage(spec));
   if (given.version) throw new Answer(packageVersion);
-  const values = Object.entries(flags).map(([name, { type, default: fallback }]) => {
+  const values = Object.entries(flags).map(([name, { type, default: fallback, required }]) => {
     const value = given[name] ?? fallback;
+    if (value === undefined && required !== undefined) throw new UserError(`--${name} is missing: ${required}`, 2);
     return [name, type === 'number' && typeof value === 'string' ? toNumber(name, value) : value];
   });
   return Object.fromEntries(values) as Arguments<S>;

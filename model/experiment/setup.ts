@@ -13,6 +13,7 @@ import { Evaluator, type Metrics } from '../evaluation/evaluator';
 import { partitionOf, predictLogits, validationImages } from '../evaluation/predict';
 import type { Model } from '../nets/model';
 import { reportAgreement } from '../teachers/agreement';
+import { hasCachedLogits } from '../teachers/cached';
 import { loadTeacher, type Teacher } from '../teachers/index';
 import { teacherCacheOf, type TeacherCache } from '../teachers/teacher_cache';
 import { Trainer } from '../training/trainer';
@@ -146,8 +147,7 @@ export async function askTeacher(
   log: SetUpOptions['log'],
 ): Promise<Float32Array | undefined> {
   if (!teacher) return undefined;
-  const isCached = [params.teacher].flat().some((one) => typeof one === 'object' && 'logits' in one);
-  const isKnown = !isCached || validation.split !== dataset.test;
+  const isKnown = !hasCachedLogits(params.teacher) || validation.split !== dataset.test;
   const { split, indices } = validation;
   const logits = isKnown ? await predictLogits(teacher, split, indices, dataset) : undefined;
   await reportAgreement(

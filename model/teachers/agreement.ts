@@ -5,6 +5,7 @@ import type { Dataset, Split } from '../data/dataset';
 import { predictLogits } from '../evaluation/predict';
 import { checkpointOf } from './checkpoint';
 import type { Teacher, TeacherContext } from './teacher';
+import { hasCachedLogits } from './cached';
 
 /** Images that are looked at. */
 const SAMPLE = 512;
@@ -40,7 +41,7 @@ export async function reportAgreement(
   const isUnlabeled = 'train' in params.dataset && params.dataset.train === 'unlabeled';
   const members = teacher.members ?? [teacher];
   for (const [i, one] of named.entries()) {
-    const isCached = 'logits' in one && validation.split !== dataset.train;
+    const isCached = hasCachedLogits(one) && validation.split !== dataset.train;
     if (isCached && isUnlabeled) continue;
     const { split, indices } = isCached || validation.indices.length === 0 ? train : validation;
     const places = spread(indices.length);

@@ -2,9 +2,14 @@
 import { UserError } from '../../utils/errors';
 import { ndarray } from '../../formats/ndarray';
 import { readNpy } from '../../formats/npy';
-import type { CachedTeacherParams } from '../experiment/params';
+import type { CachedTeacherParams, Params } from '../experiment/params';
 import type { Dataset } from '../data/dataset';
 import { brokenRow, logitsTeacher, type Teacher } from './teacher';
+
+/** Whether a teacher, or one of several, is known by its logits of training images only: it cannot be asked about others. */
+export function hasCachedLogits(teacher: Params['teacher']): boolean {
+  return [teacher].flat().some((one) => typeof one === 'object' && 'logits' in one);
+}
 
 /** Reads the logits from a .npy file, float32 or float64. They are those of the images as they are stored. */
 export function cachedTeacher({ logits: path }: CachedTeacherParams, dataset: Dataset): Teacher {

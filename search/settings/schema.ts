@@ -7,6 +7,7 @@ import { isObject } from '../../utils/json';
 import type { Schema } from '../../utils/schema';
 import { pruners } from '../pruners/index';
 import { samplers } from '../samplers/index';
+import { anySpace, spaceForm } from '../space/schema';
 import { namings } from '../trials/trial_name';
 
 type File = Readonly<Record<string, unknown>>;
@@ -21,39 +22,8 @@ const object = (properties: Schema, required: string[] = [], more: Schema = {}):
 const integer = (minimum: number, more: Schema = {}): Schema => ({ type: 'integer', minimum, ...more });
 const text = (pattern: string, description: string): Schema => ({ type: 'string', pattern, description });
 
-/** A key of params.json, also one inside an object, as in `schedule.gamma`. */
-export const PATH = '^[A-Za-z][A-Za-z0-9_]*(\\.[A-Za-z0-9][A-Za-z0-9_]*)*$';
 /** Every trial is looked at for every next one. */
 export const MAX_TRIALS = 10_000;
-const MAX_DIMENSIONS = 100;
-
-const list = { type: 'array', items: {}, minItems: 1, description: 'a list of at least one value' };
-const when = {
-  type: 'object',
-  additionalProperties: {},
-  minProperties: 1,
-  title: 'The dimension exists only where each named one has this value, or one of this list.',
-  description: 'an object with dimensions that stand before, as in {"optimizer": "sgd"}',
-};
-const range = object(
-  {
-    low: { type: 'number' },
-    high: { type: 'number' },
-    step: { type: 'number', exclusiveMinimum: 0 },
-    log: { type: 'boolean', default: false },
-    integer: { type: 'boolean', default: false },
-    when,
-  },
-  ['low', 'high'],
-);
-const listed = object({ values: list, when }, ['values']);
-const anyDimension = 'a list of values, or an object with "low" and "high" or with "values"';
-
-function dimensionForm(dimension: unknown): Schema {
-  if (Array.isArray(dimension)) return list;
-  if (!isObject(dimension)) return { not: {}, description: anyDimension };
-  return Object.hasOwn(dimension, 'values') ? listed : range;
-}
 
 type Plugins = Readonly<Record<string, { readonly options: Schema }>>;
 
@@ -160,17 +130,7 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
 
 /** The schema of one search.json, whose sampler and pruner are in their long form. */
 export function schemaFor({ space, sampler, pruner }: File): Schema {
-  const properties = Object.fromEntries(
-    Object.entries(isObject(space) ? space : {}).map(([path, value]) => [path, dimensionForm(value)]),
-  );
-  const spaceForm = {
-    type: 'object',
-    properties,
-    minProperties: 1,
-    maxProperties: MAX_DIMENSIONS,
-    description: `an object with 1 to ${MAX_DIMENSIONS} keys of params.json`,
-  };
-  return schemaOf(spaceForm, chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
+  return schemaOf(spaceForm(space), chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
 }
 
 /**
@@ -179,15 +139,9 @@ export function schemaFor({ space, sampler, pruner }: File): Schema {
  * @internal
  */
 export function editorSchema(): Schema {
-  const space = {
-    type: 'object',
-    additionalProperties: { anyOf: [list, listed, range] },
-    minProperties: 1,
-    maxProperties: MAX_DIMENSIONS,
-  };
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'search.json: a search for hyperparameters',
-    ...schemaOf(space, anyPlugin(samplers), anyPlugin(pruners)),
+    ...schemaOf(anySpace, anyPlugin(samplers), anyPlugin(pruners)),
   };
 }

@@ -8,7 +8,8 @@ import { parseSpace, type SpaceInFile } from '../space/parse_space';
 import type { PrunerSettings } from '../pruners/index';
 import { samplers, type SamplerSettings } from '../samplers/index';
 import { gridSize } from '../samplers/grid';
-import { MAX_TRIALS, PATH, schemaFor } from './schema';
+import { PATH } from '../space/schema';
+import { MAX_TRIALS, schemaFor } from './schema';
 import type { Space } from '../space/space';
 import type { Naming } from '../trials/trial_name';
 

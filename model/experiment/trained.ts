@@ -1,0 +1,54 @@
+/** A trained experiment, opened to be evaluated or exported. */
+import { openDevice, type Backend } from '../../engine/backends/index';
+import type { NamedArrays } from '../../formats/ndarray';
+import { runFiles } from '../../runs/files';
+import { RunDirectory } from '../../runs/run_directory';
+import { notice, warning } from '../../utils/cli';
+import type { Device } from '../../utils/devices';
+import { threadsHere } from '../../utils/threads';
+import type { Dataset } from '../data/dataset';
+import { loadDataset } from '../data/index';
+import type { Model } from '../nets/model';
+import { checkpointPath, loadWeights, normalizationNotice, readExperiment, studentOf } from './experiment';
+import type { Params } from './params';
+
+export interface TrainedExperiment {
+  readonly run: RunDirectory;
+  readonly params: Params;
+  readonly dataset: Dataset;
+  readonly model: Model;
+  /** The checkpoint, or what stands in its place. */
+  readonly file: string;
+  /** Of this machine, for work that is no training. */
+  readonly threads: number;
+}
+
+/**
+ * Reads the experiment of a directory, and loads its images. `restore` names the checkpoint: `best`, `last` or a file.
+ * `prepare` is called before there is much work, and may name another file in its place. Errors are UserErrors.
+ */
+export async function openTrained(
+  directory: string,
+  restore: string,
+  prepare?: (params: Params) => string | undefined,
+): Promise<TrainedExperiment> {
+  const run = new RunDirectory(directory);
+  const { params } = readExperiment(run.file(runFiles.params));
+  const file = prepare?.(params) ?? checkpointPath(run, restore);
+  const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
+  return { run, params, dataset, model: studentOf(params, dataset), file, threads: threadsHere(params.threads) };
+}
+
+/** The weights in its checkpoint; notices on stderr say what is particular to them. */
+export async function trainedWeights({ run, params, dataset, model, file }: TrainedExperiment): Promise<NamedArrays> {
+  const weights = await loadWeights(file, model, notice);
+  notice(normalizationNotice(file, run, params, dataset));
+  return weights;
+}
+
+/** The device that a flag names, or else its params; with a warning on stderr where it is not all that was asked for. */
+export async function deviceFor({ device }: Params, flag: Device | undefined): Promise<Backend> {
+  const opened = await openDevice(flag ?? device ?? 'auto');
+  warning(opened.warning);
+  return opened.backend;
+}
