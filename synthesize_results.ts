@@ -16,7 +16,7 @@ import { toJson } from './report/writers/json';
 import { toMarkdown } from './report/writers/markdown';
 import { pageData, type PageData } from './report/page/data';
 import { toHtml } from './report/page/html';
-import { writePictures } from './report/page/pictures';
+import { writeFigures } from './report/page/figures';
 import { servePage } from './report/page/server';
 import { rowsOf } from './report/table/rows';
 import { makeTable, type Table } from './report/table/table';
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
     removeDrafts(dirname(path));
     writeFileAtomic(path, writer(table, baseline, parent));
     process.stdout.write(`${counted(runs, 'run')}; the table is kept in ${path}\n`);
-    if (format === 'html') await keepPictures(join(dirname(path), 'report'), pageData(table, parent));
+    if (format === 'html') await keepFigures(join(dirname(path), 'report'), pageData(table, parent));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     warning(`${printable(error.message)}; --out names another file`);
@@ -124,10 +124,10 @@ function withBaseline(found: readonly Run[], parent: string, given: string): { d
   return { directory: relative(parent, path).split(sep).join('/') || '.', runs: [...found, ...others] };
 }
 
-async function keepPictures(folder: string, data: PageData): Promise<void> {
+async function keepFigures(folder: string, data: PageData): Promise<void> {
   removeDrafts(folder);
-  const count = await writePictures(folder, data);
-  if (count > 0) process.stdout.write(`${count} pictures are kept in ${folder}\n`);
+  const count = await writeFigures(folder, data);
+  if (count > 0) process.stdout.write(`${count} figures are kept in ${folder}\n`);
 }
 
 void runMain(main);

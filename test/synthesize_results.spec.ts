@@ -51,7 +51,7 @@ describe('synthesize_results.ts', function () {
     for (const alpha of [1, 2]) writeRun(join(cwd, `p/alpha_${alpha}`), finished({ alpha }, 0.5));
     const { exitCode, stdout, stderr } = await synthesize('--parent_dir', 'p', '--format', 'html', '--sort', '-alpha');
     expect({ exitCode, stderr }).to.deep.equal({ exitCode: 0, stderr: '' });
-    expect(stdout).to.match(/\n2 runs; the table is kept in p\/report\.html\n\d pictures are kept in p\/report\n$/);
+    expect(stdout).to.match(/\n2 runs; the table is kept in p\/report\.html\n\d figures are kept in p\/report\n$/);
     const [, data] = /id="data">(.*?)<\/script>/s.exec(read('p/report.html'))!;
     const { title, rows } = JSON.parse(data!) as { title: string; rows: { id: string }[] };
     expect([title, ...rows.map(({ id }) => id)]).to.deep.equal(['p', 'alpha_2', 'alpha_1']);

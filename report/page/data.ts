@@ -20,8 +20,8 @@ export interface PageData {
   readonly notes: readonly string[];
   /** Params that are the same for all runs. */
   readonly shared: readonly { readonly name: string; readonly text: string }[];
-  readonly environment: readonly Fact[];
-  readonly troubles: readonly Trouble[];
+  readonly environment: readonly EnvironmentEntry[];
+  readonly failures: readonly Failure[];
   /** Rows that have curves, and those whose curves are here: the first ones, where all would be too much. */
   readonly curves: { readonly had: number; readonly kept: number };
 }
@@ -59,14 +59,14 @@ interface Curves {
 type Points = readonly (number | null)[];
 
 /** What run.json says, over all runs: the commonest values and how many more there are, or the range of many numbers. */
-interface Fact {
+interface EnvironmentEntry {
   readonly name: string;
   readonly values: readonly { readonly text: string; readonly runs: number }[];
   readonly more: number;
 }
 
 /** A run that did not come to its end, and why, as far as its files tell. */
-interface Trouble {
+interface Failure {
   readonly directory: string;
   readonly status: Status;
   readonly reason: string;
@@ -118,7 +118,7 @@ export function pageData({ allColumns, columns, sections, notes }: Table, parent
     notes,
     shared: sharedParams(runs),
     environment: environmentOf(runs),
-    troubles: troublesOf(runs, parent),
+    failures: failuresOf(runs, parent),
     curves: { had: rows.filter(hasCurves).length, kept: kept.size },
   };
 }
@@ -222,7 +222,7 @@ function curvesOf({ runs }: Row): Curves {
   return { epochs, values: Object.fromEntries(entries) };
 }
 
-/** Five digits are more than a picture shows. */
+/** Five digits are more than a figure shows. */
 function shortened(value: number): number | null {
   return Number.isFinite(value) ? Number(value.toPrecision(5)) : null;
 }
@@ -235,7 +235,7 @@ function sharedParams(runs: readonly Run[]): PageData['shared'] {
     .map(([name, value]) => ({ name, text: String(value) }));
 }
 
-function environmentOf(runs: readonly Run[]): Fact[] {
+function environmentOf(runs: readonly Run[]): EnvironmentEntry[] {
   const names = new Set(runs.flatMap(({ facts }) => [...facts.keys()]));
   const shown = [...names].filter((name) => !ownFacts.includes(name.split('.')[0]!));
   return shown.map((name) => {
@@ -251,7 +251,7 @@ function environmentOf(runs: readonly Run[]): Fact[] {
   });
 }
 
-function troublesOf(runs: readonly Run[], parent: string): Trouble[] {
+function failuresOf(runs: readonly Run[], parent: string): Failure[] {
   const reasonOf = failureReasons();
   return runs.flatMap(({ directory, status, errors, facts }) => {
     const unread = errors.map(({ file, reason }) => `${file}: ${reason}`);

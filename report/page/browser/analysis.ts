@@ -13,7 +13,7 @@ import type { State } from './state';
 export function analysisSections(state: State, rowsOf: () => readonly number[]): HTMLElement[] {
   const { data, params } = state;
   const figure = (name: string, title: string, empty: string, chart: (metric: PageColumn) => FigureOptions['chart']) =>
-    new Figure({ name, title, empty, chart: (look) => state.metric && chart(state.metric)(look) });
+    new Figure({ name, title, empty, chart: (style) => state.metric && chart(state.metric)(style) });
   const select = (label: string, purpose: string, columns: readonly PageColumn[], fallback: number, shown: Figure) =>
     choice(
       label,
@@ -31,9 +31,9 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
       'heatmap',
       'Heatmap of two parameters',
       'No row has both parameters and the metric.',
-      (metric) => (look) => {
+      (metric) => (style) => {
         const [x, y] = [state.chosen('x', params, 0)!, state.chosen('y', params, 1)!];
-        return heatmapChart(rowsOf(), { x, y, metric }, look);
+        return heatmapChart(rowsOf(), { x, y, metric }, style);
       },
     );
     const tools = h(
@@ -52,8 +52,8 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
       'parallel_coordinates',
       'Parallel coordinates',
       'Needs two rows with the metric.',
-      (metric) => (look) => {
-        return parallelChart(data, rowsOf(), params, metric, look);
+      (metric) => (style) => {
+        return parallelChart(data, rowsOf(), params, metric, style);
       },
     );
     const axes = axesWithin(Math.min(document.documentElement.clientWidth - 40, 1152));
@@ -65,8 +65,8 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
     sections.push(section('parallel', 'Parallel coordinates', h('p', { class: 'remark' }, remark), lines.element));
 
     const empty = `Needs ${LEAST_ROWS} rows with the metric.`;
-    const bars = figure('importance', 'Importance of the parameters', empty, (metric) => (look) => {
-      return importanceChart(rowsOf(), params, metric, look);
+    const bars = figure('importance', 'Importance of the parameters', empty, (metric) => (style) => {
+      return importanceChart(rowsOf(), params, metric, style);
     });
     const method =
       'Which parameters decide whether a row is among the best tenth (PED-ANOVA, Watanabe et al. 2023). ' +
@@ -77,8 +77,8 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
   const costs = data.columns.filter(({ kind }) => kind === 'cost');
   const differing = costs.filter((cost) => new Set(data.rows.map((_, row) => numberAt(cost, row))).size > 1);
   if (state.metric && differing.length > 0) {
-    const front = figure('pareto', 'Metric against cost', 'No row has both.', (metric) => (look) => {
-      return paretoChart(data, rowsOf(), state.chosen('cost', differing)!, metric, look);
+    const front = figure('pareto', 'Metric against cost', 'No row has both.', (metric) => (style) => {
+      return paretoChart(data, rowsOf(), state.chosen('cost', differing)!, metric, style);
     });
     const tools = h('div', { class: 'tools' }, select('Cost', 'cost', differing, 0, front));
     const remark = 'The line joins the finished rows that no other beats in both metric and cost: the Pareto front.';

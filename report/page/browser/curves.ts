@@ -1,6 +1,6 @@
-/** The section of learning curves: six pictures of the same rows, whose names stand above. */
+/** The section of learning curves: six figures of the same rows, whose names stand above. */
 import { curveKinds, curvesChart, curveTitle, type CurveChoice, type Part } from '../charts/curves';
-import { dark, light, lineStyle, MOST_LINES } from '../charts/look';
+import { dark, light, lineStyle, MOST_LINES } from '../charts/theme';
 import { choice, counted, h, section } from './dom';
 import { Figure } from './figure';
 import type { State } from './state';
@@ -11,7 +11,7 @@ export class CurvesSection {
   readonly element: HTMLElement;
   private readonly remark = h('p', { class: 'remark', role: 'status' });
   private readonly legend = h('ul', { class: 'legend' });
-  private readonly pictures = h('div', { class: 'pictures' });
+  private readonly grid = h('div', { class: 'figures' });
   private readonly figures: { readonly choice: Omit<CurveChoice, 'part'>; readonly figure: Figure }[];
   private lines: readonly number[] = [];
 
@@ -26,13 +26,13 @@ export class CurvesSection {
           name: `${kind}${zoomed ? '_last_epochs' : ''}`,
           title: curveTitle({ kind, zoomed }),
           captioned: true,
-          chart: (look) => curvesChart(state.data, this.lines, { kind, zoomed, part: partOf() }, look),
+          chart: (style) => curvesChart(state.data, this.lines, { kind, zoomed, part: partOf() }, style),
           empty: 'These rows do not have it.',
         });
         return { choice: { kind, zoomed }, figure };
       }),
     );
-    this.pictures.append(...this.figures.map(({ figure }) => figure.element));
+    this.grid.append(...this.figures.map(({ figure }) => figure.element));
     const images = choice('On the images of', Object.keys(parts), 'validation', (name) => {
       state.part = parts[name]!;
       for (const { figure } of this.figures) figure.redraw();
@@ -43,7 +43,7 @@ export class CurvesSection {
       this.remark,
       h('div', { class: 'tools' }, images),
       this.legend,
-      this.pictures,
+      this.grid,
     );
   }
 

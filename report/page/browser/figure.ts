@@ -2,18 +2,18 @@
 import * as vega from 'vega';
 import { expressionInterpreter } from 'vega-interpreter';
 import { compile } from 'vega-lite';
-import { configOf, dark, light, type Look, type Spec } from '../charts/look';
+import { configOf, dark, light, type ChartStyle, type Spec } from '../charts/theme';
 import { h } from './dom';
-import { hideTip, showTip } from './tip';
+import { hideTooltip, showTooltip } from './tooltip';
 
 export interface FigureOptions {
-  /** File name of the picture that is saved. */
+  /** File name of the figure that is saved. */
   readonly name: string;
   readonly title: string;
   /** Whether its title stands above it; the heading of its section may be enough. */
   readonly captioned?: boolean;
   /** undefined where there is nothing to draw. */
-  readonly chart: (look: Look) => Spec | undefined;
+  readonly chart: (style: ChartStyle) => Spec | undefined;
   /** What is said in that case. */
   readonly empty: string;
 }
@@ -108,16 +108,16 @@ export class Figure {
 
   private async draw(): Promise<void> {
     this.width = this.host.clientWidth;
-    const look = { theme: isDark.matches ? dark : light, width: this.width, alone: false };
-    const spec = this.options.chart(look);
+    const style = { theme: isDark.matches ? dark : light, width: this.width, alone: false };
+    const spec = this.options.chart(style);
     this.view?.finalize();
     this.view = undefined;
-    hideTip();
+    hideTooltip();
     this.host.replaceChildren();
     this.save.hidden = spec === undefined;
     if (spec === undefined) return this.say(this.options.empty);
-    this.view = viewOf(spec, look, { renderer: 'svg', container: this.host, hover: true });
-    this.view.tooltip((_: unknown, event: MouseEvent, __: unknown, value: unknown) => showTip(event, value));
+    this.view = viewOf(spec, style, { renderer: 'svg', container: this.host, hover: true });
+    this.view.tooltip((_: unknown, event: MouseEvent, __: unknown, value: unknown) => showTooltip(event, value));
     this.view.description(this.options.title);
     await this.view.runAsync();
   }
@@ -127,8 +127,8 @@ export class Figure {
   }
 
   private async download(): Promise<void> {
-    const look = { theme: light, width: 640, alone: true };
-    const view = viewOf(this.options.chart(look)!, look, { renderer: 'none' });
+    const style = { theme: light, width: 640, alone: true };
+    const view = viewOf(this.options.chart(style)!, style, { renderer: 'none' });
     const url = URL.createObjectURL(new Blob([await view.toSVG()], { type: 'image/svg+xml' }));
     view.finalize();
     h('a', { href: url, download: `${this.options.name}.svg` }).click();
@@ -139,7 +139,7 @@ export class Figure {
 isDark.addEventListener('change', () => Figure.redrawAll());
 
 /** Expressions are interpreted (`ast`), as the page's policy forbids to make functions of texts. */
-function viewOf(spec: Spec, look: Look, options: vega.ViewOptions): vega.View {
-  const runtime = vega.parse(compile(spec, { config: configOf(look) }).spec, undefined, { ast: true });
+function viewOf(spec: Spec, style: ChartStyle, options: vega.ViewOptions): vega.View {
+  const runtime = vega.parse(compile(spec, { config: configOf(style) }).spec, undefined, { ast: true });
   return new vega.View(runtime, { ...options, expr: expressionInterpreter });
 }

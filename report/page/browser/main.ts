@@ -4,7 +4,8 @@ import { finishedRows, metricsOf, ranked } from '../model';
 import { analysisSections } from './analysis';
 import { CurvesSection } from './curves';
 import { choice, counted, h, section } from './dom';
-import { environmentSection, troublesSection } from './facts';
+import { environmentSection } from './environment';
+import { failuresSection } from './failures';
 import { Figure } from './figure';
 import { followData } from './live';
 import { State } from './state';
@@ -20,10 +21,10 @@ const curves = new CurvesSection(state, () => {
 
 const header = h('header');
 const analysis = h('div');
-const facts = h('div');
+const details = h('div');
 const liveness = h('span', { class: 'live', role: 'status' });
 document.body.prepend(
-  h('main', {}, header, section('results', 'Results', table.element), curves.element, analysis, facts),
+  h('main', {}, header, section('results', 'Results', table.element), curves.element, analysis, details),
 );
 
 let rows: readonly number[] = [];
@@ -48,7 +49,7 @@ function build(): void {
   rows = state.rows();
   Figure.forgetIn(analysis);
   analysis.replaceChildren(...analysisSections(state, () => finishedRows(state.data, rows)));
-  facts.replaceChildren(...[troublesSection(data), environmentSection(data)].filter((part) => part !== undefined));
+  details.replaceChildren(...[failuresSection(data), environmentSection(data)].filter((part) => part !== undefined));
   table.reset(rows);
   curves.update(rows);
   buildHeader();

@@ -3,7 +3,7 @@ import type { Part } from '../charts/curves';
 import type { PageColumn, PageData } from '../data';
 import { makeFilter } from '../filter';
 import { BEST_LINES, keysOf, metricsOf, ranked, searchedParams } from '../model';
-import { MOST_LINES } from '../charts/look';
+import { MOST_LINES } from '../charts/theme';
 
 export class State {
   query = '';

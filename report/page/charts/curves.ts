@@ -1,6 +1,6 @@
 /** Learning curves over epochs: the mean over repeats as a line, mean ∓ sample standard deviation as a band. */
 import type { PageData } from '../data';
-import { lineStyle, titled, type Look, type Spec } from './look';
+import { lineStyle, titled, type ChartStyle, type Spec } from './theme';
 
 export const curveKinds = ['loss', 'accuracy', 'logit_difference'] as const;
 type CurveKind = (typeof curveKinds)[number];
@@ -34,7 +34,7 @@ export function curvesChart(
   data: PageData,
   rows: readonly number[],
   choice: CurveChoice,
-  look: Look,
+  style: ChartStyle,
 ): Spec | undefined {
   const series = rows.map((row, index) => ({ row, index, id: data.rows[row]!.id, curve: curveOf(data, row, choice) }));
   const drawn = series.filter(({ curve }) => curve.length > 0);
@@ -43,11 +43,11 @@ export function curvesChart(
     const from = choice.zoomed ? Math.floor(curve.at(-1)!.epoch * ZOOM) : 0;
     return curve.filter(({ epoch }) => epoch > from).map((point) => ({ id, ...point }));
   });
-  const styles = drawn.map(({ index }) => lineStyle(index, look.theme));
+  const styles = drawn.map(({ index }) => lineStyle(index, style.theme));
   const domain = drawn.map(({ id }) => id);
   const x = { field: 'epoch', type: 'quantitative', title: 'epoch', scale: { nice: false, zero: false } } as const;
   const axis = { format: '~r', tickMinStep: 1 };
-  const legend = look.alone
+  const legend = style.alone
     ? ({ title: null, orient: 'bottom', direction: 'vertical', symbolType: 'stroke' } as const)
     : null;
   const byRow = { field: 'id', type: 'nominal', legend } as const;
@@ -55,9 +55,9 @@ export function curvesChart(
   const dash = { ...byRow, scale: { domain, range: styles.map((style) => style.dash) } };
   const y = { type: 'quantitative', title: null, scale: { zero: false } } as const;
   return {
-    ...titled(look, curveTitle(choice)),
-    width: look.width,
-    height: look.alone ? 300 + 14 * drawn.length : 240,
+    ...titled(style, curveTitle(choice)),
+    width: style.width,
+    height: style.alone ? 300 + 14 * drawn.length : 240,
     data: { values },
     encoding: { x: { ...x, axis } },
     layer: [

@@ -1,7 +1,7 @@
 /** A metric over two parameters: cells where both have few values, points where not. */
 import type { PageColumn } from '../data';
 import { domainOf, goalOf, inOrder, numberAt, scoreRange, valueAt } from '../model';
-import { fieldTitle, titled, type Look, type Spec } from './look';
+import { fieldTitle, titled, type ChartStyle, type Spec } from './theme';
 
 /** With more values than this a parameter is drawn as a continuous one. */
 const MOST_CELLS = 16;
@@ -15,7 +15,11 @@ export interface HeatmapChoice {
 }
 
 /** undefined where no row has both parameters and the metric. */
-export function heatmapChart(rows: readonly number[], { x, y, metric }: HeatmapChoice, look: Look): Spec | undefined {
+export function heatmapChart(
+  rows: readonly number[],
+  { x, y, metric }: HeatmapChoice,
+  style: ChartStyle,
+): Spec | undefined {
   const points = rows.flatMap((row) => {
     const [a, b, value] = [valueAt(x, row), valueAt(y, row), numberAt(metric, row)];
     return a === undefined || b === undefined || Number.isNaN(value) ? [] : [{ x: a, y: b, value }];
@@ -31,7 +35,7 @@ export function heatmapChart(rows: readonly number[], { x, y, metric }: HeatmapC
     values.map(({ value }) => value),
     goal,
   );
-  const { ramp } = look.theme;
+  const { ramp } = style.theme;
   const color = {
     field: 'value',
     type: 'quantitative',
@@ -39,8 +43,8 @@ export function heatmapChart(rows: readonly number[], { x, y, metric }: HeatmapC
     scale: { domain: [...range], range: [...ramp], clamp: true },
     legend: {
       title: metric.name,
-      orient: look.width < 480 ? 'bottom' : 'right',
-      gradientLength: look.width < 480 ? 200 : 160,
+      orient: style.width < 480 ? 'bottom' : 'right',
+      gradientLength: style.width < 480 ? 200 : 160,
       format: '.4~f',
     },
   } as const;
@@ -51,11 +55,11 @@ export function heatmapChart(rows: readonly number[], { x, y, metric }: HeatmapC
     { field: 'n', type: 'nominal', title: 'rows' },
   ] as const;
   const height = isGrid ? Math.max(160, Math.min(420, 60 + 38 * domains.y.length)) : 380;
-  const size = { ...titled(look, metric.name), width: look.width, height, data: { values } };
+  const size = { ...titled(style, metric.name), width: style.width, height, data: { values } };
   if (!isGrid) {
     return {
       ...size,
-      mark: { type: 'point', filled: true, size: 70, opacity: 0.9, stroke: look.theme.muted, strokeWidth: 0.5 },
+      mark: { type: 'point', filled: true, size: 70, opacity: 0.9, stroke: style.theme.muted, strokeWidth: 0.5 },
       encoding: { x: continuous('x', x, domains.x), y: continuous('y', y, domains.y), color, tooltip: [...tooltip] },
     };
   }
@@ -66,7 +70,7 @@ export function heatmapChart(rows: readonly number[], { x, y, metric }: HeatmapC
       sort: sort.map(String),
       scale: { paddingInner: 0.04 },
     }) as const;
-  const hasTexts = (look.width - 170) / domains.x.length >= ROOM;
+  const hasTexts = (style.width - 170) / domains.x.length >= ROOM;
   const isStrong = `datum.value ${goal === 'maximize' ? '>' : '<'} ${(range[0] + range[1]) / 2}`;
   return {
     ...size,

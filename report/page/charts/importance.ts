@@ -2,7 +2,7 @@
 import { importances } from '../../importance';
 import type { PageColumn } from '../data';
 import { domainOf, goalOf, numberAt, ranked, valueAt } from '../model';
-import { titled, type Look, type Spec } from './look';
+import { titled, type ChartStyle, type Spec } from './theme';
 
 /** Fewer runs have no best tenth. */
 export const LEAST_ROWS = 10;
@@ -12,7 +12,7 @@ export function importanceChart(
   rows: readonly number[],
   params: readonly PageColumn[],
   metric: PageColumn,
-  look: Look,
+  style: ChartStyle,
 ): Spec | undefined {
   const known = ranked(metric, rows);
   if (known.length < LEAST_ROWS || params.length === 0) return undefined;
@@ -25,10 +25,10 @@ export function importanceChart(
   const values = params.map(({ name }, i) => ({ name, share: shares[i]!, text: `${(100 * shares[i]!).toFixed(1)} %` }));
   values.sort((a, b) => b.share - a.share);
   // The longest bar leaves room for its number.
-  const room = 1 + 60 / Math.max(100, look.width - 200);
+  const room = 1 + 60 / Math.max(100, style.width - 200);
   return {
-    ...titled(look, `Importance for ${metric.name}`),
-    width: look.width,
+    ...titled(style, `Importance for ${metric.name}`),
+    width: style.width,
     height: 40 + 30 * values.length,
     data: { values },
     encoding: {
@@ -40,9 +40,9 @@ export function importanceChart(
       ],
     },
     layer: [
-      { mark: { type: 'bar', color: look.theme.strong, cornerRadiusEnd: 3, height: { band: 0.62 } } },
+      { mark: { type: 'bar', color: style.theme.strong, cornerRadiusEnd: 3, height: { band: 0.62 } } },
       {
-        mark: { type: 'text', align: 'left', dx: 6, color: look.theme.muted },
+        mark: { type: 'text', align: 'left', dx: 6, color: style.theme.muted },
         encoding: { text: { field: 'text', type: 'nominal' } },
       },
     ],

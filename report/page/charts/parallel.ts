@@ -1,7 +1,7 @@
 /** Parallel coordinates (Inselberg 1985): an axis for each searched parameter, the last for the metric; a line for each row. */
 import type { PageColumn, PageData } from '../data';
 import { domainOf, goalOf, numberAt, ranked, scoreRange, valueAt } from '../model';
-import { fieldTitle, titled, type Look, type Spec } from './look';
+import { fieldTitle, titled, type ChartStyle, type Spec } from './theme';
 
 /** More lines are a blot. */
 export const MOST_ROWS = 300;
@@ -15,10 +15,10 @@ export function parallelChart(
   rows: readonly number[],
   params: readonly PageColumn[],
   metric: PageColumn,
-  look: Look,
+  style: ChartStyle,
 ): Spec | undefined {
   const drawn = ranked(metric, rows).slice(0, MOST_ROWS).reverse();
-  const columns = [...params.slice(0, axesWithin(look.width)), metric];
+  const columns = [...params.slice(0, axesWithin(style.width)), metric];
   if (drawn.length < 2 || columns.length < 2) return undefined;
   const axes = columns.map((column) => axisOf(column, drawn));
   const names = columns.map(({ name }) => name);
@@ -32,7 +32,7 @@ export function parallelChart(
   );
   const ticks = axes.flatMap(({ name, ticks }) => ticks.map((tick) => ({ name, ...tick })));
   const scores = drawn.map((row) => numberAt(metric, row));
-  const { ramp, grid, muted, foreground, background } = look.theme;
+  const { ramp, grid, muted, foreground, background } = style.theme;
   const scale = { domain: [...scoreRange(scores, goalOf(metric.name))], range: [...ramp], clamp: true };
   const color = { field: 'score', type: 'quantitative', scale, legend: null } as const;
   const x = { field: 'name', type: 'nominal', sort: names } as const;
@@ -54,14 +54,14 @@ export function parallelChart(
   } as const;
   const isHovered = { param: 'hover', empty: false } as const;
   return {
-    ...titled(look, metric.name),
-    width: look.width,
+    ...titled(style, metric.name),
+    width: style.width,
     height: 340,
     encoding: {
       x: {
         ...x,
         title: null,
-        axis: { ...axis, labelLimit: look.width / names.length },
+        axis: { ...axis, labelLimit: style.width / names.length },
         scale: { type: 'point', padding: 0.3 },
       },
     },

@@ -2,7 +2,7 @@
 import { paretoFront } from '../../pareto';
 import type { PageColumn, PageData } from '../data';
 import { goalOf, numberAt } from '../model';
-import { fieldTitle, titled, type Look, type Spec } from './look';
+import { fieldTitle, titled, type ChartStyle, type Spec } from './theme';
 
 const titles: Readonly<Record<string, string>> = {
   parameters: 'parameters',
@@ -17,7 +17,7 @@ export function paretoChart(
   rows: readonly number[],
   cost: PageColumn,
   metric: PageColumn,
-  look: Look,
+  style: ChartStyle,
 ): Spec | undefined {
   const points = rows
     .map((row) => ({ row, cost: numberAt(cost, row), score: numberAt(metric, row) }))
@@ -36,12 +36,12 @@ export function paretoChart(
   const front = order.map((i) => values[i]!);
   const costs = points.map((point) => point.cost);
   const isLog = Math.min(...costs) > 0 && Math.max(...costs) / Math.min(...costs) > 20;
-  const { strong, weak, muted } = look.theme;
+  const { strong, weak, muted } = style.theme;
   const title = titles[cost.name] ?? cost.name;
   const labels = apart(front, points, isLog);
   return {
-    ...titled(look, `${metric.name} against ${title}`),
-    width: look.width,
+    ...titled(style, `${metric.name} against ${title}`),
+    width: style.width,
     height: 360,
     encoding: {
       x: {

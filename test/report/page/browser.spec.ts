@@ -73,7 +73,9 @@ describe('report.html in a browser', function () {
     })()`);
     await page!.hover(x - 3, y);
     await page!.hover(x, y);
-    return page!.waitFor<string>(`!document.getElementById('tip').hidden && document.getElementById('tip').innerText`);
+    return page!.waitFor<string>(
+      `!document.getElementById('tooltip').hidden && document.getElementById('tooltip').innerText`,
+    );
   }
 
   it('opens from disk, asks for nothing, and shows every row', async () => {
@@ -124,7 +126,7 @@ describe('report.html in a browser', function () {
     await filter('');
     await page!.evaluate(`document.querySelector('.chip[data-status=finished]').click()`);
     expect(await directories()).to.deep.equal(['bad']);
-    expect((await texts('#troubles tbody tr'))[0]).to.match(
+    expect((await texts('#failures tbody tr'))[0]).to.match(
       /^bad\s+broken\s+metrics_test_best_weights\.json: not valid JSON/,
     );
     expect(page!.problems).to.deep.equal([]);
@@ -218,14 +220,14 @@ describe('report.html in a browser', function () {
       writeFileSync(join(parent, 'search.journal.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
       await open();
       expect(await page!.evaluate('document.title')).to.include(nasty);
-      const troubles = (await texts('#troubles tbody tr')).join('\n');
-      expect(troubles).to.include(marked('broken')).and.to.include(reason);
+      const failures = (await texts('#failures tbody tr')).join('\n');
+      expect(failures).to.include(marked('broken')).and.to.include(reason);
       expect((await texts('thead button')).join('\n')).to.include(marked('metric'));
       expect((await texts('#environment')).join('\n')).to.include(marked('fact'));
       await page!.evaluate(`document.getElementById('heatmap').scrollIntoView({ behavior: 'instant' })`);
       await page!.waitFor(`document.querySelector('#heatmap .mark-rect.role-mark path') !== null`);
-      const tip = await hover(`document.querySelector('#heatmap .mark-rect.role-mark path')`);
-      expect(tip).to.include(tricky);
+      const tooltip = await hover(`document.querySelector('#heatmap .mark-rect.role-mark path')`);
+      expect(tooltip).to.include(tricky);
       expect(await page!.evaluate(`[document.images.length, globalThis.hacked ?? 'safe'].join()`)).to.equal('0,safe');
       expect(page!.problems).to.deep.equal([]);
     } finally {

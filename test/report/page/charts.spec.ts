@@ -7,15 +7,15 @@ import { runInNewContext } from 'node:vm';
 import { collectRuns } from '../../../report/collect/collect';
 import { curvesChart } from '../../../report/page/charts/curves';
 import { heatmapChart } from '../../../report/page/charts/heatmap';
-import { lineStyle, light, dark, MOST_LINES } from '../../../report/page/charts/look';
+import { lineStyle, light, dark, MOST_LINES } from '../../../report/page/charts/theme';
 import { paretoChart } from '../../../report/page/charts/pareto';
 import { pageData, type PageData } from '../../../report/page/data';
-import { writePictures } from '../../../report/page/pictures';
+import { writeFigures } from '../../../report/page/figures';
 import { rowsOf } from '../../../report/table/rows';
 import { makeTable } from '../../../report/table/table';
 import { finished, writeRun } from '../../helpers/runs';
 
-const look = { theme: light, width: 640, alone: true };
+const style = { theme: light, width: 640, alone: true };
 
 describe('charts', () => {
   let parent: string;
@@ -41,42 +41,42 @@ describe('charts', () => {
 
   it('draw mean and deviation of each row, whole and from two fifths of it on', () => {
     const choice = { kind: 'accuracy', part: 'val', zoomed: false } as const;
-    const points = valuesOf(curvesChart(data, [0, 3], choice, look));
+    const points = valuesOf(curvesChart(data, [0, 3], choice, style));
     expect(points).to.have.lengthOf(6);
     // 0.592 is the mean of 0.591, 0.592 and 0.593, whose sample standard deviation is 0.001.
     expect(points[2]).to.deep.include({ id: 'a_0.1_T_1/*', epoch: 3, mean: 0.592, text: '0.592 ± 0.001' });
     expect(points[2]!.low).to.be.closeTo(0.591, 1e-9);
     expect(points[2]!.high).to.be.closeTo(0.593, 1e-9);
-    const zoomed = valuesOf(curvesChart(data, [0, 3], { ...choice, zoomed: true }, look));
+    const zoomed = valuesOf(curvesChart(data, [0, 3], { ...choice, zoomed: true }, style));
     expect(zoomed.map(({ epoch }) => epoch)).to.deep.equal([2, 3, 2, 3]);
     const longer = data.rows.map((row, i) =>
       i === 3 ? { ...row, curves: { ...row.curves!, epochs: [8, 9, 20] } } : row,
     );
-    const uneven = valuesOf(curvesChart({ ...data, rows: longer }, [0, 3], { ...choice, zoomed: true }, look));
+    const uneven = valuesOf(curvesChart({ ...data, rows: longer }, [0, 3], { ...choice, zoomed: true }, style));
     expect(uneven.map(({ epoch }) => epoch)).to.deep.equal([2, 3, 9, 20]);
-    expect(curvesChart(data, rows, { ...choice, kind: 'logit_difference' }, look)).to.equal(undefined);
-    expect(curvesChart(data, [], choice, look)).to.equal(undefined);
+    expect(curvesChart(data, rows, { ...choice, kind: 'logit_difference' }, style)).to.equal(undefined);
+    expect(curvesChart(data, [], choice, style)).to.equal(undefined);
   });
 
   it('have a cell for each pair of values, with the mean of the rows that share it', () => {
     const choice = { x: column('alpha'), y: column('temperature'), metric: column('val_accuracy') };
-    const cells = valuesOf(heatmapChart(rows, choice, look));
+    const cells = valuesOf(heatmapChart(rows, choice, style));
     expect(cells.map(({ x, y, text, n }) => [x, y, text, n])).to.deep.equal([
       ['0.1', '1', '0.592', 1],
       ['0.1', '4', '0.692', 1],
       ['0.9', '1', '0.642', 1],
       ['0.9', '4', '0.792', 1],
     ]);
-    const folded = valuesOf(heatmapChart(rows, { ...choice, y: column('alpha') }, look));
+    const folded = valuesOf(heatmapChart(rows, { ...choice, y: column('alpha') }, style));
     expect(folded.map(({ text, n }) => [text, n])).to.deep.equal([
       ['0.642 (0.592 to 0.692)', 2],
       ['0.717 (0.642 to 0.792)', 2],
     ]);
-    expect(heatmapChart([], choice, look)).to.equal(undefined);
+    expect(heatmapChart([], choice, style)).to.equal(undefined);
   });
 
   it('mark the rows on the Pareto front', () => {
-    const chart = paretoChart(data, rows, column('parameters'), column('val_accuracy'), look);
+    const chart = paretoChart(data, rows, column('parameters'), column('val_accuracy'), style);
     const [line, points] = (chart as unknown as { layer: { data: { values: { id: string; front: string }[] } }[] })
       .layer;
     expect(line!.data.values.map(({ id }) => id)).to.deep.equal(['a_0.1_T_1/*', 'a_0.1_T_4/*', 'a_0.9_T_4/*']);
@@ -94,14 +94,14 @@ describe('charts', () => {
     const directory = join(parent, 'report');
     const names = ['accuracy', 'accuracy_last_epochs', 'heatmap', 'loss', 'loss_last_epochs', 'parallel_coordinates'];
     const costs = ['flops', 'parameters', 'time'].map((name) => `pareto_${name}`);
-    expect(await writePictures(directory, data)).to.equal(9);
+    expect(await writeFigures(directory, data)).to.equal(9);
     expect(readdirSync(directory).sort()).to.deep.equal([...names, ...costs].sort().map((name) => `${name}.svg`));
     const heatmap = readFileSync(join(directory, 'heatmap.svg'), 'utf8');
     expect(heatmap).to.match(/^<\?xml [^>]*>\n<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
     for (const text of ['alpha', 'temperature', 'val_accuracy', '0.792']) expect(heatmap).to.include(`>${text}</text>`);
     expect(readFileSync(join(directory, 'loss.svg'), 'utf8')).to.include('>a_0.9_T_4/*</text>');
     const withoutCosts = { ...data, columns: data.columns.filter(({ kind }) => kind !== 'cost') };
-    expect(await writePictures(directory, withoutCosts)).to.equal(6);
+    expect(await writeFigures(directory, withoutCosts)).to.equal(6);
     expect(readdirSync(directory)).to.have.lengthOf(6);
   });
 
@@ -112,7 +112,7 @@ describe('charts', () => {
       return place < 0 ? column : { ...column, name: names[place]! };
     });
     const directory = join(parent, 'hostile');
-    expect(await writePictures(directory, { ...data, columns })).to.equal(9);
+    expect(await writeFigures(directory, { ...data, columns })).to.equal(9);
     const heatmap = readFileSync(join(directory, 'heatmap.svg'), 'utf8');
     expect(heatmap).not.to.include('<script');
     expect(heatmap).to.include('>a\\": b", "c</text>').and.to.include('>&lt;script&gt;x&lt;/script&gt;&amp;\'"</text>');
@@ -122,7 +122,7 @@ describe('charts', () => {
         ...data.columns.find((one) => one.name === column)!,
         name,
       }));
-      const chart = heatmapChart(rows, { x: x!, y: { ...y!, name: 'y' }, metric: { ...metric!, name: 'z' } }, look);
+      const chart = heatmapChart(rows, { x: x!, y: { ...y!, name: 'y' }, metric: { ...metric!, name: 'z' } }, style);
       const { compile } = await import('vega-lite');
       const signals = JSON.stringify(compile(chart!).spec).match(/"tooltip":\{"signal":"(?:[^"\\]|\\.)*"/g)!;
       const { signal } = (JSON.parse(`{${signals[0]}}}`) as { tooltip: { signal: string } }).tooltip;

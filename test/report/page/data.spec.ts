@@ -120,19 +120,19 @@ describe('pageData', () => {
       writeRun(join(parent, name), { ...finished({}, 0.5), test: undefined });
     const alone = { ...finished({}, 0.5), test: undefined, run: { diverged: 'epoch 2: the loss is Infinity' } };
     writeRun(join(parent, 'single'), alone);
-    const { troubles } = read();
-    expect(troubles.map(({ directory, status }) => [directory, status])).to.deep.equal([
+    const { failures } = read();
+    expect(failures.map(({ directory, status }) => [directory, status])).to.deep.equal([
       ['bad', 'broken'],
       ['crashed', 'failed'],
       ['diverged', 'pruned'],
       ['single', 'failed'],
       ['stopped', 'interrupted'],
     ]);
-    expect(troubles[0]!.reason).to.match(/^metrics_test_best_weights\.json: not valid JSON: /);
-    expect(troubles[1]!.reason).to.equal('"alpha" must be positive');
-    expect(troubles[2]!.reason).to.equal('epoch 4: the loss is NaN');
-    expect(troubles[3]!.reason).to.equal('epoch 2: the loss is Infinity');
-    expect(troubles[4]!.reason).to.equal('');
+    expect(failures[0]!.reason).to.match(/^metrics_test_best_weights\.json: not valid JSON: /);
+    expect(failures[1]!.reason).to.equal('"alpha" must be positive');
+    expect(failures[2]!.reason).to.equal('epoch 4: the loss is NaN');
+    expect(failures[3]!.reason).to.equal('epoch 2: the loss is Infinity');
+    expect(failures[4]!.reason).to.equal('');
   });
 
   it('has the latency that export.ts has measured, and does without', () => {
@@ -179,7 +179,7 @@ describe('pageData', () => {
       notes: [],
       shared: [],
       environment: [],
-      troubles: [],
+      failures: [],
       curves: { had: 0, kept: 0 },
     });
   });

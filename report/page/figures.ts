@@ -6,16 +6,16 @@ import { makeDirectory, writeFileAtomic, writing } from '../../utils/files';
 import { curveKinds, curvesChart } from './charts/curves';
 import { heatmapChart } from './charts/heatmap';
 import { importanceChart } from './charts/importance';
-import { configOf, light, type Look, type Spec } from './charts/look';
+import { configOf, light, type ChartStyle, type Spec } from './charts/theme';
 import { paretoChart } from './charts/pareto';
 import { parallelChart } from './charts/parallel';
 import type { PageData } from './data';
 import { BEST_LINES, finishedRows, metricsOf, ranked, searchedParams } from './model';
 
-const look: Look = { theme: light, width: 640, alone: true };
+const style: ChartStyle = { theme: light, width: 640, alone: true };
 
 /** Charts by file name, where there is something to draw; those of earlier times that are no longer there are undefined. */
-function picturesOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
+function figuresOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
   const rows = data.rows.map((_, row) => row);
   const [metric] = metricsOf(data);
   const params = searchedParams(data);
@@ -25,37 +25,37 @@ function picturesOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
   const curves = curveKinds.flatMap((kind) =>
     [false, true].map((zoomed) => {
       const name = `${kind}${zoomed ? '_last_epochs' : ''}`;
-      return [name, curvesChart(data, lines, { kind, part: 'val', zoomed }, look)] as const;
+      return [name, curvesChart(data, lines, { kind, part: 'val', zoomed }, style)] as const;
     }),
   );
   const [x, y] = params;
   const costs = ['parameters', 'flops', 'latency', 'time'].map((name) => {
     const cost = data.columns.find((column) => column.kind === 'cost' && column.name === name);
-    return [`pareto_${name}`, metric && cost && paretoChart(data, finished, cost, metric, look)] as const;
+    return [`pareto_${name}`, metric && cost && paretoChart(data, finished, cost, metric, style)] as const;
   });
   return new Map<string, Spec | undefined>([
     ...curves,
-    ['heatmap', metric && x && y && heatmapChart(finished, { x, y, metric }, look)],
-    ['parallel_coordinates', metric && parallelChart(data, finished, params, metric, look)],
-    ['importance', metric && importanceChart(finished, params, metric, look)],
+    ['heatmap', metric && x && y && heatmapChart(finished, { x, y, metric }, style)],
+    ['parallel_coordinates', metric && parallelChart(data, finished, params, metric, style)],
+    ['importance', metric && importanceChart(finished, params, metric, style)],
     ...costs,
   ]);
 }
 
 /**
- * Writes the pictures into a folder and takes away those that are out of date; returns how many there are. A UserError names what
+ * Writes the figures into a folder and takes away those that are out of date; returns how many there are. A UserError names what
  * cannot be written.
  */
-export async function writePictures(directory: string, data: PageData): Promise<number> {
+export async function writeFigures(directory: string, data: PageData): Promise<number> {
   let count = 0;
-  for (const [name, spec] of picturesOf(data)) {
+  for (const [name, spec] of figuresOf(data)) {
     const path = join(directory, `${name}.svg`);
     if (spec === undefined) {
       writing(path, () => rmSync(path, { force: true }));
       continue;
     }
     makeDirectory(directory);
-    writeFileAtomic(path, await toSvg(spec, configOf(look)));
+    writeFileAtomic(path, await toSvg(spec, configOf(style)));
     count++;
   }
   return count;

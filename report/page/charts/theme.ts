@@ -17,11 +17,11 @@ export interface Theme {
   readonly weak: string;
 }
 
-export interface Look {
+export interface ChartStyle {
   readonly theme: Theme;
-  /** Pixels, of the whole picture. */
+  /** Pixels, of the whole figure. */
   readonly width: number;
-  /** A picture that stands alone has a title and a legend. */
+  /** A figure that stands alone has a title and a legend. */
   readonly alone: boolean;
 }
 
@@ -63,7 +63,7 @@ export function lineStyle(index: number, { colors }: Theme): { readonly color: s
   return { color: colors[index % colors.length]!, dash };
 }
 
-export function configOf({ theme }: Look): Config {
+export function configOf({ theme }: ChartStyle): Config {
   const { background, foreground, muted, grid } = theme;
   const font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
   const text = { labelColor: muted, titleColor: foreground, labelFontSize: 11, titleFontSize: 12 };
@@ -97,7 +97,7 @@ export function fieldTitle(name: string): string {
   return JSON.stringify(name).slice(1, -1).replaceAll('\\"', '"');
 }
 
-/** Title of a picture that stands alone. */
-export function titled(look: Look, title: string): { readonly title?: string } {
-  return look.alone ? { title } : {};
+/** Title of a figure that stands alone. */
+export function titled(style: ChartStyle, title: string): { readonly title?: string } {
+  return style.alone ? { title } : {};
 }
