@@ -81,7 +81,8 @@ export function expectStates({ graph, parameters }: Built, expected: Expected): 
 /** Two images whose channels differ in brightness, so that they differ after an average. */
 export function imagesOf(seed: number, [channels = 0, height = 0, width = 0]: readonly number[], a = 0): NdArray {
   const noise = draw(seed, 'images', [2, channels, height, width], -1, 1, a);
-  const colors = draw(seed, 'colors', [2, channels, 1, 1], -2, 2, a).data;
+  // The stream keeps the name by which PyTorch's side draws it.
+  const colors = draw(seed, 'colours', [2, channels, 1, 1], -2, 2, a).data;
   return float32(
     noise.shape,
     noise.data.map((value, i) => value + colors[Math.floor(i / (height * width))]!),
