@@ -1,4 +1,7 @@
-/** What the project is made of besides its own code: pinned, licensed, and run only when it is imported. */
+/**
+ * Tests package.json and tools/licenses.ts. What the project is made of besides its own code: pinned, licensed, and run only
+ * when it is imported.
+ */
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Mutants of every kind of file that is read; `npm run soak` tries many more (test/soak/fuzz.soak.ts). */
+/**
+ * Tests the readers of formats/, engine/onnx/ and model/data/. Mutants of every kind of file that is read; `npm run soak`
+ * tries many more (test/soak/fuzz.soak.ts).
+ */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { fuzz, targets } from './helpers/fuzz';

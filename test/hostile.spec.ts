@@ -1,4 +1,7 @@
-/** Names that mean something to a shell or in a path, files that claim to be huge, and settings that would never end. */
+/**
+ * Tests train.ts, search/ and report/ on hostile input. Names that mean something to a shell or in a path, files that claim to
+ * be huge, and settings that would never end.
+ */
 import { expect } from 'chai';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {

@@ -1,4 +1,4 @@
-/** The memory of a run does not grow with its steps. */
+/** Tests model/training/ over a thousand steps. The memory of a run does not grow with its steps. */
 import { expect } from 'chai';
 import { growth, slope } from './helpers/growth';
 

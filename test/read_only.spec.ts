@@ -1,4 +1,6 @@
-/** Runs of others on a disk that is only read, and what killed commands left where results go. */
+/**
+ * Tests report/ and the scripts. Runs of others on a disk that is only read, and what killed commands left where results go.
+ */
 import { expect } from 'chai';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

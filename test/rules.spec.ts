@@ -1,4 +1,7 @@
-/** The rules of the house: which room may import which, and that what the indexes list can be named in params.json. */
+/**
+ * Tests all rooms. The rules of the house: which room may import which, and that what the indexes list can be named in
+ * params.json.
+ */
 import { expect } from 'chai';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';

@@ -1,4 +1,7 @@
-/** Pipes, devices and links that lead nowhere where a file should be: one line that names them, and nobody waits. */
+/**
+ * Tests the scripts and the readers of formats/. Pipes, devices and links that lead nowhere where a file should be: one line
+ * that names them, and nobody waits.
+ */
 import { expect } from 'chai';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** A training tells nobody of itself: ONNX Runtime's telemetry is off. */
+/** Tests engine/onnx_runtime.ts. A training tells nobody of itself: ONNX Runtime's telemetry is off. */
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

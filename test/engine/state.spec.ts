@@ -1,4 +1,4 @@
-/** State on a device with memory of its own: what is carried over, and when. */
+/** Tests engine/session.ts. State on a device with memory of its own: what is carried over, and when. */
 import { expect } from 'chai';
 import { Graph } from '../../engine/graph';
 import { add, sum } from '../../engine/ops';

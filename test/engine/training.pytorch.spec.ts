@@ -1,4 +1,7 @@
-/** Ten optimizer steps of whole networks, against PyTorch in float64 (rule and cases: test/fixtures/make_training.py). */
+/**
+ * Tests engine/ and model/nets/ together. Ten optimizer steps of whole networks, against PyTorch in float64 (rule and cases:
+ * test/fixtures/make_training.py).
+ */
 import { expect } from 'chai';
 import { adam, sgd, type Optimizer } from '../../engine/optimizers';
 import { Random } from '../../utils/random';

@@ -1,6 +1,6 @@
 /**
- * Training by the lowerings that are chosen for each shape, as ONNX Runtime optimizes them, beside the same training with
- * one plain lowering for all shapes and no optimization.
+ * Tests engine/ops/ and engine/backends/onnxruntime.ts. Training by the lowerings that are chosen for each shape, as ONNX
+ * Runtime optimizes them, beside the same training with one plain lowering for all shapes and no optimization.
  *
  * Both learn the same few images by heart, slowly. Training amplifies what any other order of additions changes, once a
  * pixel before a ReLU passes 0 on one side only; the images are noise, so that pixels do not pass it together.

@@ -1,4 +1,7 @@
-/** Every kind of checkpoint that people have, read with the numbers of torch.load or refused with the line that helps. */
+/**
+ * Tests formats/checkpoints.ts. Every kind of checkpoint that people have, read with the numbers of torch.load or refused with
+ * the line that helps.
+ */
 import { expect } from 'chai';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** A search whose processes, locks and directories are killed, paused and removed for a while; soak/chaos.soak.ts takes longer. */
+/**
+ * Tests search/. A search whose processes, locks and directories are killed, paused and removed for a while;
+ * soak/chaos.soak.ts takes longer.
+ */
 import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** How a search takes trials that end early by themselves: those that diverge, and those that are killed. */
+/**
+ * Tests search/study.ts. How a search takes trials that end early by themselves: those that diverge, and those that are
+ * killed.
+ */
 import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** A search whose disk fails, fills up, or whose process is killed, at any operation on its directory. */
+/** Tests search/. A search whose disk fails, fills up, or whose process is killed, at any operation on its directory. */
 import { expect } from 'chai';
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** What a search of many trials takes of memory. */
+/** Tests search/. What a search of many trials takes of memory. */
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * Every operator with its gradients, every optimizer and ten training steps, on every device: the same as on the CPU, whose
- * values agree with PyTorch's (ops.pytorch.spec.ts, training.pytorch.spec.ts). A device without its hardware is left out,
- * and the title says why. TEST_DEVICES=webgpu,cuda runs those devices on the hardware of this machine.
+ * Tests all backends of engine/backends/. Every operator with its gradients, every optimizer and ten training steps, on every
+ * device: the same as on the CPU, whose values agree with PyTorch's (ops.pytorch.spec.ts, training.pytorch.spec.ts). A device
+ * without its hardware is left out, and the title says why. TEST_DEVICES=webgpu,cuda runs those devices on the hardware of
+ * this machine.
  */
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';

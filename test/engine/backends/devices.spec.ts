@@ -1,4 +1,7 @@
-/** Opening devices by name: what is taken, and the line that says what is missing. */
+/**
+ * Tests engine/backends/index.ts and providers.ts. Opening devices by name: what is taken, and the line that says what is
+ * missing.
+ */
 import { expect } from 'chai';
 import { listSupportedBackends } from 'onnxruntime-node';
 import { openDevice } from '../../../engine/backends';

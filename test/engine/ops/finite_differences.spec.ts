@@ -1,6 +1,6 @@
 /**
- * The gradient rule of every operator against its own forward rule. For f(x) = Σ y(x) ⊙ dy and a direction v,
- *   D(h) = (f(x + h v) − f(x − h v)) / 2h,   f′ ≈ (4 D(h/2) − D(h)) / 3   (Richardson), which must be ⟨∂f, v⟩.
+ * Tests engine/ops/. The gradient rule of every operator against its own forward rule. For f(x) = Σ y(x) ⊙ dy and a direction
+ * v,   D(h) = (f(x + h v) − f(x − h v)) / 2h,   f′ ≈ (4 D(h/2) − D(h)) / 3   (Richardson), which must be ⟨∂f, v⟩.
  *
  * x and v are multiples of 2^-11 and 2^-4, so that x ± h v and x ± h v / 2 are exact in float32; f is summed in float64.
  * What remains is the rounding of y, about 2^-24 |y| / h = 2^-18 |y| for each element, and the fifth derivative's

@@ -1,4 +1,7 @@
-/** Cross-entropy and distillation losses with their gradients, against PyTorch in float64 (make_losses.py). */
+/**
+ * Tests model/nets/cross_entropy.ts and model/distillers/logits/kd.ts. Cross-entropy and distillation losses with their
+ * gradients, against PyTorch in float64 (make_losses.py).
+ */
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { gradients } from '../../../engine/autodiff';

@@ -1,4 +1,7 @@
-/** Pooling of all kinds and channel shuffle against PyTorch's values in float64 (test/fixtures/make_ops_more.py). */
+/**
+ * Tests engine/ops/pool.ts and shape.ts. Pooling of all kinds and channel shuffle against PyTorch's values in float64
+ * (test/fixtures/make_ops_more.py).
+ */
 import { expect } from 'chai';
 import { join } from 'node:path';
 import { adaptiveAvgPool, avgPool, channelShuffle, maxPool } from '../../../engine/ops/index';

@@ -1,4 +1,6 @@
-/** Every operator, forward and gradients, against PyTorch's values in float64 (test/fixtures/make_ops.py). */
+/**
+ * Tests engine/ops/. Every operator, forward and gradients, against PyTorch's values in float64 (test/fixtures/make_ops.py).
+ */
 import { expect } from 'chai';
 import { join } from 'node:path';
 import {

@@ -1,4 +1,7 @@
-/** What every optimizer of the index must do: minimize, keep its state apart, go on from it. Run on all of them. */
+/**
+ * Tests engine/optimizers/. What every optimizer of the index must do: minimize, keep its state apart, go on from it. Run on
+ * all of them.
+ */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { minimize, optimizers, OPTIMIZER_PREFIX } from '../../../engine/optimizers';

@@ -1,4 +1,7 @@
-/** Update rules against PyTorch and the papers' formulas in float64 (test/fixtures/make_optimizers.py). */
+/**
+ * Tests engine/optimizers/. Update rules against PyTorch and the papers' formulas in float64
+ * (test/fixtures/make_optimizers.py).
+ */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { adabound, adam, adamw, minimize, novograd, sgd, type Optimizer } from '../../../engine/optimizers';

@@ -1,4 +1,4 @@
-/** Update rules over five steps on ½ Σ aᵢ (pᵢ − cᵢ)², against their recurrences in float64. */
+/** Tests engine/optimizers/. Update rules over five steps on ½ Σ aᵢ (pᵢ − cᵢ)², against their recurrences in float64. */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { adam, minimize, sgd, type AdamOptions, type Optimizer, type SgdOptions } from '../../../engine/optimizers';

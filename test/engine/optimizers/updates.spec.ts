@@ -1,4 +1,7 @@
-/** Clipping, groups and averages against PyTorch in float64 (test/fixtures/make_updates.py); micro-batches in closed form. */
+/**
+ * Tests engine/optimizers/minimize.ts, clipping.ts, average.ts and accumulation.ts. Clipping, groups and averages against
+ * PyTorch in float64 (test/fixtures/make_updates.py); micro-batches in closed form.
+ */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import type { MicroBatch } from '../../../engine/step_context';

@@ -1,4 +1,7 @@
-/** What every distillation method keeps to, run through the index, so that a new one is tested by being listed. */
+/**
+ * Tests all methods of model/distillers/. What every distillation method keeps to, run through the index, so that a new one is
+ * tested by being listed.
+ */
 import { expect } from 'chai';
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Tests the methods of model/distillers/features/ that train layers beside the student. */
 import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Tests methods that ask a head about other vectors: model/nets/heads.ts and model/distillers/. */
 import { expect } from 'chai';
 import oracle from '../../fixtures/distillers_heads.json';
 import { agreesWithOracle, lossesOf, type Case } from '../../helpers/distillers';

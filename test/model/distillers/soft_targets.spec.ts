@@ -1,3 +1,4 @@
+/** Tests the methods of model/distillers/logits/ whose targets are changed probabilities. */
 import { expect } from 'chai';
 import oracle from '../../fixtures/distillers_soft_targets.json';
 import { agreesWithOracle, lossesOf, type Case } from '../../helpers/distillers';

@@ -1,3 +1,4 @@
+/** Tests methods that see images through another augmentation: model/distillers/ and model/training/. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

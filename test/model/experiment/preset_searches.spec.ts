@@ -1,3 +1,4 @@
+/** Tests experiments/ and model/experiment/. */
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Branches: the last stage of a student once more, on what the stages before it put out. */
+/** Tests model/nets/layers.ts. Branches: the last stage of a student once more, on what the stages before it put out. */
 import { expect } from 'chai';
 import { sgd } from '../../../engine/optimizers/index';
 import { batches } from '../../../model/data/loader';

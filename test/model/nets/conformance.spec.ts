@@ -1,4 +1,7 @@
-/** What every network of the index must do: train, be saved, be loaded, answer. Run on all of them. */
+/**
+ * Tests all networks of model/nets/. What every network of the index must do: train, be saved, be loaded, answer. Run on all
+ * of them.
+ */
 import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Tests model/nets/ on images of one channel. */
 import { expect } from 'chai';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph } from '../../../model/nets/model';

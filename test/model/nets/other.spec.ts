@@ -1,4 +1,7 @@
-/** The networks other than residual ones against PyTorch in float64 (rule and cases: test/fixtures/make_nets_other.py). */
+/**
+ * Tests model/nets/. The networks other than residual ones against PyTorch in float64 (rule and cases:
+ * test/fixtures/make_nets_other.py).
+ */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { Layers } from '../../../model/nets/layers';

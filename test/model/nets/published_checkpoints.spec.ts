@@ -1,4 +1,7 @@
-/** Published CIFAR-10 checkpoints predict what they predict in PyTorch (test/fixtures/make_teacher_predictions.py). */
+/**
+ * Tests model/nets/ and formats/checkpoints.ts. Published CIFAR-10 checkpoints predict what they predict in PyTorch
+ * (test/fixtures/make_teacher_predictions.py).
+ */
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

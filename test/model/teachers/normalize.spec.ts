@@ -1,4 +1,4 @@
-/** A teacher's own normalization has as many values as the images have channels, one or three. */
+/** Tests model/teachers/. A teacher's own normalization has as many values as the images have channels, one or three. */
 import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

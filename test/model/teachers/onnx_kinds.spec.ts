@@ -1,4 +1,7 @@
-/** Every kind of ONNX teacher that people have, read with the numbers of plain ONNX Runtime or refused with the line that helps. */
+/**
+ * Tests model/teachers/onnx/. Every kind of ONNX teacher that people have, read with the numbers of plain ONNX Runtime or
+ * refused with the line that helps.
+ */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** What teachers give beside logits: the maps of networks, and of several teachers those of each. */
+/** Tests model/teachers/. What teachers give beside logits: the maps of networks, and of several teachers those of each. */
 import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Tests model/training/step_graph.ts on mixed images. */
 import { expect } from 'chai';
 import { sgd } from '../../../engine/optimizers/index';
 import { crossEntropies } from '../../../model/evaluation/metrics';

@@ -1,4 +1,7 @@
-/** Steps with numbers that are not finite: what is noticed, what is left, and where they are said to come from. */
+/**
+ * Tests model/training/trainer.ts and nan_diagnosis.ts. Steps with numbers that are not finite: what is noticed, what is left,
+ * and where they are said to come from.
+ */
 import { expect } from 'chai';
 import { optimizers } from '../../../engine/optimizers/index';
 import { abs, add, detach, flatten, mul, relu, sqrt, sub, sum } from '../../../engine/ops/index';

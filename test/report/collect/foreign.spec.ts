@@ -1,4 +1,4 @@
-/** Logs of other tools as runs of a report. */
+/** Tests report/collect/foreign_logs.ts and foreign_runs.ts. Logs of other tools as runs of a report. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

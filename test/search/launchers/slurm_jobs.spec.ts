@@ -1,4 +1,4 @@
-/** What the launcher makes of what Slurm says, with stand-ins for its commands. */
+/** Tests search/launchers/slurm.ts. What the launcher makes of what Slurm says, with stand-ins for its commands. */
 import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What every pruner does. A new one is tested by being listed in search/pruners/index.ts. */
+/**
+ * Tests all pruners of search/pruners/. What every pruner does. A new one is tested by being listed in
+ * search/pruners/index.ts.
+ */
 import { expect } from 'chai';
 import { createPruner, pruners, pruningEpoch, type Curve, type PrunerName } from '../../../search/pruners';
 import { parseSettings } from '../../../search/settings/settings';

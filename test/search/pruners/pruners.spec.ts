@@ -1,3 +1,4 @@
+/** Tests search/pruners/. */
 import { expect } from 'chai';
 import { createPruner, type Curve, type PrunerSettings } from '../../../search/pruners';
 import { bracketShares } from '../../../search/pruners/hyperband';

@@ -1,4 +1,7 @@
-/** What every sampler does. A new one is tested by being listed in search/samplers/index.ts. */
+/**
+ * Tests all samplers of search/samplers/. What every sampler does. A new one is tested by being listed in
+ * search/samplers/index.ts.
+ */
 import { expect } from 'chai';
 import { canonical } from '../../../search/json';
 import { createSampler, samplers, type Observation, type SamplerName } from '../../../search/samplers';

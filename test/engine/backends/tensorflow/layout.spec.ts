@@ -1,4 +1,7 @@
-/** Every operator on values whose channels lie last on the device, as behind a convolution: the same as on the CPU. */
+/**
+ * Tests engine/backends/tensorflow/kernels/. Every operator on values whose channels lie last on the device, as behind a
+ * convolution: the same as on the CPU.
+ */
 import { expect } from 'chai';
 import { openTensorflow } from '../../../../engine/backends/tensorflow';
 import type { Backend, Results } from '../../../../engine/backends';

@@ -1,3 +1,4 @@
+/** Tests model/data/augmentation/crop.ts and flip.ts. */
 import { expect } from 'chai';
 import { crop, cropped } from '../../../../model/data/augmentation/crop';
 import { flip, flipped } from '../../../../model/data/augmentation/flip';

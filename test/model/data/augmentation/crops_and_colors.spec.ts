@@ -1,3 +1,4 @@
+/** Tests model/data/augmentation/random_resized_crop.ts and color_jitter.ts. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';

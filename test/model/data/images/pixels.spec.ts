@@ -1,4 +1,6 @@
-/** Decoded images beside what torchvision's loader, `Resize` and `CenterCrop` make of the same files. */
+/**
+ * Tests model/data/images/. Decoded images beside what torchvision's loader, `Resize` and `CenterCrop` make of the same files.
+ */
 import { expect } from 'chai';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What every dataset and every pass over it must keep to; each layout of each kind is tested by being listed. */
+/**
+ * Tests all data sets of model/data/sets/. What every dataset and every pass over it must keep to; each layout of each kind is
+ * tested by being listed.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Tests the readers of model/data/sets/. */
 import { mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

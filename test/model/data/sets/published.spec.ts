@@ -1,4 +1,7 @@
-/** Data sets as their authors' tools write them, read with the numbers that torchvision and pyarrow give. */
+/**
+ * Tests model/data/sets/. Data sets as their authors' tools write them, read with the numbers that torchvision and pyarrow
+ * give.
+ */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
