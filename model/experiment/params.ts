@@ -408,6 +408,8 @@ function isDistilled({ model_version: version }: Record<string, unknown>): boole
   return typeof version === 'string' && version.includes('distill');
 }
 
+/** A schema with what its key means, for docs/params.md; it is no part of messages, as `description` is. */
+const titled = (title: string, schema: Schema): Schema => ({ ...schema, title });
 const oneOf = (names: readonly string[], fallback?: string): Schema => ({ enum: names, default: fallback });
 const integer = (minimum: number, fallback?: number): Schema => ({ type: 'integer', minimum, default: fallback });
 const number = (range: Schema, fallback?: number): Schema => ({ type: 'number', ...range, default: fallback });
@@ -461,14 +463,16 @@ const globs: Schema = {
 
 /** Which weights of a file are meant, for `init` and `teacher`. */
 const weightsSchema = {
-  skip: globs,
+  skip: titled('Globs of parameters that are not taken from the file and start at random.', globs),
   key: {
+    title: 'Where the state dict is in the file, or what the names of its tensors begin with.',
     type: 'string',
     minLength: 1,
     maxLength: 200,
     description: 'a key such as "model_ema", of 1 to 200 characters',
   },
   rename: {
+    title: 'Parts of names in the file, and what the network calls them.',
     type: 'object',
     propertyNames: { minLength: 1, maxLength: 200, description: 'parts of names, of 1 to 200 characters' },
     additionalProperties: { type: 'string', maxLength: 200 },
@@ -485,87 +489,208 @@ const perChannel = (range: Schema): Schema => ({
   maxItems: 3,
   description: 'an array of 1 or 3 numbers, one for each channel of the images',
 });
-const normalizeSchema = object({ mean: perChannel({}), std: perChannel(positive) }, ['mean', 'std']);
+const normalizeSchema = object(
+  {
+    mean: titled('Mean of each channel.', perChannel({})),
+    std: titled('Standard deviation of each channel.', perChannel(positive)),
+  },
+  ['mean', 'std'],
+);
 
 /**
  * The schema for one file. Where a key has several forms, the form that the file uses is picked here, so that a
- * message is about that form and defaults can be filled inside it.
+ * message is about that form and defaults can be filled inside it. tools/params_doc.ts makes docs/params.md of it.
  */
-function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema {
+export function schemaFor(file: Record<string, unknown>, catalogue: Catalogue): Schema {
   const { nets, methods, augmentations, optimizers, datasets } = catalogue;
   const names = Object.keys(nets);
   const version = typeof file.model_version === 'string' ? file.model_version : '';
   const net = netOf({ model_version: version });
   const defaults = Object.hasOwn(nets, net) ? nets[net] : undefined;
   const properties = {
-    model_version: oneOf(names.flatMap((name) => [name, `${name}_distill`])),
-    method: namedSchema(file.method, methods, 'a method or a list of some, each named once'),
-    init: object({ checkpoint: { type: 'string' }, ...weightsSchema }, ['checkpoint']),
-    freeze: globs,
-    freeze_batch_norm: oneOf(['eval', 'train']),
-    learning_rates: {
-      type: 'object',
-      propertyNames: { minLength: 1, maxLength: 200, description: 'globs of 1 to 200 characters' },
-      additionalProperties: number(positive),
-      minProperties: 1,
-      maxProperties: MAX_GLOBS,
-      description: `an object of 1 to ${MAX_GLOBS} globs with a learning rate for each`,
-    },
-    class_weights: Array.isArray(file.class_weights)
-      ? { type: 'array', items: number(positive), minItems: 1 }
-      : { ...oneOf(['balanced']), description: '"balanced" or an array with a number above 0 for each class' },
-    label_smoothing: number(belowOne),
-    label_noise: number({ minimum: 0, maximum: 1 }),
-    sampling: oneOf(['shuffled', 'balanced']),
-    accumulate: integer(1),
-    clip_norm: number(positive),
-    ema: number({ ...positive, exclusiveMaximum: 1 }),
-    early_stopping: object({ patience: integer(1), min_delta: number(fromZero, 0) }, ['patience']),
-    on_nan: oneOf(['stop', 'skip', 'restore']),
-    dataset: datasetSchema(file.dataset, datasets),
-    normalize: normalizeSchema,
-    data_dir: { type: 'string', default: dataDirectory(file.dataset) },
-    subset_percent: number(partOrAll, 1),
-    augmentation: Array.isArray(file.augmentation)
-      ? namedSchema(file.augmentation, augmentations, '"yes", "no" or a list of augmentations, each named once')
-      : oneOf(['yes', 'no'], 'yes'),
-    validation: {
-      ...(typeof file.validation === 'string' ? oneOf(['val', 'test']) : number({ ...positive, exclusiveMaximum: 1 })),
-      description: '"val", "test" or a number between 0 and 1, both excluded',
-      default: 0.1,
-    },
-    teacher: teacherSchema(file.teacher, names),
-    teacher_views: integer(1),
-    teacher_cache_gigabytes: number(fromZero),
-    alpha: number({ minimum: 0, maximum: 1 }, 0.9),
-    temperature: number(positive, 4),
-    kl_reduction: oneOf(['batchmean', 'mean'], 'batchmean'),
-    learning_rate: number(positive),
-    batch_size: integer(1, 128),
-    num_epochs: integer(1),
-    dropout_rate: number(belowOne, 0),
-    num_channels: widthOf(32),
-    hidden_sizes: widths([1200, 1200]),
-    save_summary_steps: integer(1, 100),
-    checkpoint_every: {
+    model_version: titled(
+      'The student: a network, or `<network>_distill` to distill it.',
+      oneOf(names.flatMap((name) => [name, `${name}_distill`])),
+    ),
+    method: titled(
+      'What is minimized: a method by its name or as an object with its options, or a list of methods, whose losses are added. The default is `"kd"` for `<network>_distill` and `"nokd"` (cross-entropy alone) otherwise.',
+      namedSchema(file.method, methods, 'a method or a list of some, each named once'),
+    ),
+    init: titled(
+      'Where the weights of the student start from; random weights by default.',
+      object(
+        {
+          checkpoint: titled('A file of weights, or the directory of a run, whose best weights are used.', {
+            type: 'string',
+          }),
+          ...weightsSchema,
+        },
+        ['checkpoint'],
+      ),
+    ),
+    freeze: titled('Globs of the parameters of the student that are not trained.', globs),
+    freeze_batch_norm: titled(
+      'How a frozen BatchNorm normalizes: `"eval"` (the default) by its running statistics, which stay as they are; `"train"` by the batch, which updates them.',
+      oneOf(['eval', 'train']),
+    ),
+    learning_rates: titled(
+      'Learning rates of single parameters by globs, such as `{ "fc*": 0.01 }`; the first glob that matches counts, and a schedule scales all rates alike.',
+      {
+        type: 'object',
+        propertyNames: { minLength: 1, maxLength: 200, description: 'globs of 1 to 200 characters' },
+        additionalProperties: number(positive),
+        minProperties: 1,
+        maxProperties: MAX_GLOBS,
+        description: `an object of 1 to ${MAX_GLOBS} globs with a learning rate for each`,
+      },
+    ),
+    class_weights: titled(
+      'Weights of the classes in the cross-entropy with the labels, as in PyTorch; `"balanced"` is n / (C · n_c). Validation and test losses are not weighted.',
+      Array.isArray(file.class_weights)
+        ? { type: 'array', items: number(positive), minItems: 1 }
+        : { ...oneOf(['balanced']), description: '"balanced" or an array with a number above 0 for each class' },
+    ),
+    label_smoothing: titled(
+      'Label smoothing of the cross-entropy with the labels, as in PyTorch; not applied to validation and test losses.',
+      number(belowOne),
+    ),
+    label_noise: titled(
+      'Share of the training labels that are replaced by wrong ones, as a function of (seed, example); validation and test labels are untouched.',
+      number({ minimum: 0, maximum: 1 }),
+    ),
+    sampling: titled(
+      '`"balanced"` shows each class equally often in an epoch of the same length; an example that comes twice in an epoch looks the same both times. The default is `"shuffled"`.',
+      oneOf(['shuffled', 'balanced']),
+    ),
+    accumulate: titled(
+      'Gradient accumulation: how many batches make one optimizer step (1 by default). Equivalent to one large batch, except for what looks at a batch as a whole: BatchNorm, means weighted by `class_weights`, losses between examples. The last step of an epoch takes the batches that are left.',
+      integer(1),
+    ),
+    clip_norm: titled(
+      'Maximum norm of the gradient of all parameters together, as in `clip_grad_norm_` of PyTorch.',
+      number(positive),
+    ),
+    ema: titled(
+      'Decay d of an exponential moving average of weights and BatchNorm statistics, a ← d · a + (1 − d) · w after each optimizer step. The average is what is validated, kept as best, tested and exported.',
+      number({ ...positive, exclusiveMaximum: 1 }),
+    ),
+    early_stopping: titled(
+      'Ends the run after `patience` epochs without a validation accuracy that is better than the best one by more than `min_delta`.',
+      object(
+        {
+          patience: titled('Epochs without improvement before the run ends.', integer(1)),
+          min_delta: titled('How much better an accuracy must be to count.', number(fromZero, 0)),
+        },
+        ['patience'],
+      ),
+    ),
+    on_nan: titled(
+      'What happens if a loss, gradient or new weight is NaN or infinite: `"stop"` (the default) ends the run; `"skip"` leaves the step out, at most 9 times in a row; `"restore"` returns to the beginning of the epoch and halves the learning rate, at most 5 times.',
+      oneOf(['stop', 'skip', 'restore']),
+    ),
+    dataset: titled(
+      'The data set, by its name or as an object with its options.',
+      datasetSchema(file.dataset, datasets),
+    ),
+    normalize: titled(
+      'Mean and standard deviation of each channel, for pixels in [0, 1]; those of the data set by default. They apply to the student in training, evaluation and exports, and to teachers without their own.',
+      normalizeSchema,
+    ),
+    data_dir: titled('Directory of the files of the data set; the default depends on the data set.', {
       type: 'string',
-      pattern: DURATION,
-      default: '10m',
-      description: 'a length of time such as "30s", "10m" or "1h30m"',
-    },
-    num_workers: { ...integer(0, 4), maximum: MANY },
-    optimizer: oneOf(optimizers, defaults?.optimizer),
-    momentum: number(belowOne, 0.9),
-    nesterov: { type: 'boolean', default: false },
-    weight_decay: number(fromZero, defaults?.weight_decay),
-    schedule: {
+      default: dataDirectory(file.dataset),
+    }),
+    subset_percent: titled(
+      'Share of the training set that is used, as a fraction: 0.1 is a tenth.',
+      number(partOrAll, 1),
+    ),
+    augmentation: titled(
+      '`"yes"` is what is usual for the data set: random crop (padding 4) and flip; no flip for MNIST and its relatives; random resized crop and flip for image folders. Or a list of augmentations, by name or with options.',
+      Array.isArray(file.augmentation)
+        ? namedSchema(file.augmentation, augmentations, '"yes", "no" or a list of augmentations, each named once')
+        : oneOf(['yes', 'no'], 'yes'),
+    ),
+    validation: titled(
+      'Share of the training set that is held out to choose the best epoch; or `"val"`, the validation images of the data set; or `"test"`, the test images.',
+      {
+        ...(typeof file.validation === 'string'
+          ? oneOf(['val', 'test'])
+          : number({ ...positive, exclusiveMaximum: 1 })),
+        description: '"val", "test" or a number between 0 and 1, both excluded',
+        default: 0.1,
+      },
+    ),
+    teacher: titled(
+      'The teacher, or a list of teachers, whose logits are averaged.',
+      teacherSchema(file.teacher, names),
+    ),
+    teacher_views: titled(
+      'Number of fixed augmentations of each image, shown in turn: epoch e shows an image as epoch ((e − 1) mod views) + 1 did. Less variety, but the teacher runs in the first epochs only. By default every epoch has new ones.',
+      integer(1),
+    ),
+    teacher_cache_gigabytes: titled(
+      'Maximum size of the cache of teacher outputs (10 by default); 0 turns it off. It changes no result.',
+      number(fromZero),
+    ),
+    alpha: titled(
+      'Weight of the soft targets in methods like `kd`; the cross-entropy with the labels has weight 1 − alpha.',
+      number({ minimum: 0, maximum: 1 }, 0.9),
+    ),
+    temperature: titled('Temperature of the softmax of soft targets.', number(positive, 4)),
+    kl_reduction: titled(
+      '`"batchmean"` averages the KL divergence over examples; `"mean"` divides by the number of classes as well, as `nn.KLDivLoss()` does by default.',
+      oneOf(['batchmean', 'mean'], 'batchmean'),
+    ),
+    learning_rate: titled('Learning rate before the schedule.', number(positive)),
+    batch_size: titled(
+      'Examples per step; at least 2 for networks that apply BatchNorm to vectors, such as `cnn`.',
+      integer(1, 128),
+    ),
+    num_epochs: titled('Number of epochs. It may be raised when a run resumes.', integer(1)),
+    dropout_rate: titled('Dropout rate of `cnn`.', number(belowOne, 0)),
+    num_channels: titled('Channels of the first layer of `cnn`.', widthOf(32)),
+    hidden_sizes: titled('Units of the hidden layers of `mlp`.', widths([1200, 1200])),
+    save_summary_steps: titled('Steps between two points in TensorBoard.', integer(1, 100)),
+    checkpoint_every: titled(
+      'Maximum time between two checkpoints; `"0s"` saves after each step. There is one after each epoch in any case. It changes no result.',
+      {
+        type: 'string',
+        pattern: DURATION,
+        default: '10m',
+        description: 'a length of time such as "30s", "10m" or "1h30m"',
+      },
+    ),
+    num_workers: titled(
+      'Number of batches that the loader prefetches for image folders; other data sets are in memory. It is not a number of processes.',
+      { ...integer(0, 4), maximum: MANY },
+    ),
+    optimizer: titled(
+      'The optimizer; by default that of the recipe of the network, `"adam"` for `cnn` and `"sgd"` for most others.',
+      oneOf(optimizers, defaults?.optimizer),
+    ),
+    momentum: titled('Momentum of `"sgd"`.', number(belowOne, 0.9)),
+    nesterov: titled('Nesterov momentum of `"sgd"`.', { type: 'boolean', default: false }),
+    weight_decay: titled(
+      'Weight decay; by default that of the recipe of the network, 0 for `cnn` and 5e-4 for most others.',
+      number(fromZero, defaults?.weight_decay),
+    ),
+    schedule: titled('Learning rate schedule; by default that of the recipe of the network.', {
       ...scheduleSchema(file.schedule ?? defaults?.schedule, file.learning_rate),
       default: defaults?.schedule,
-    },
-    seed: { ...integer(0, 230), maximum: MAX_SEED },
-    threads: { ...integer(0, 0), maximum: MANY },
-    device: oneOf(DEVICES),
-    precision: oneOf(PRECISIONS),
+    }),
+    seed: titled('Seed of everything random: initial weights, order, augmentation, held-out images.', {
+      ...integer(0, 230),
+      maximum: MAX_SEED,
+    }),
+    threads: titled(
+      'Threads of a training step; 0 is one per core. More threads than cores print a warning, more than four per core are refused. Evaluation takes at most one per core.',
+      { ...integer(0, 0), maximum: MANY },
+    ),
+    device: titled('What steps, teacher and evaluation run on; `"auto"` by default.', oneOf(DEVICES)),
+    precision: titled(
+      'Precision of convolutions and matrix products in training steps; `"float16"` needs a GPU. `"float32"` by default.',
+      oneOf(PRECISIONS),
+    ),
   };
   return object(properties, ['model_version', 'learning_rate', 'num_epochs']);
 }
@@ -595,43 +720,90 @@ function datasetSchema(dataset: unknown, datasets: readonly string[]): Schema {
   if (dataset !== undefined && !isObject(dataset)) return oneOf(datasets);
   const standard = { name: 'cifar10' };
   const { name, size }: Record<string, unknown> = dataset ?? standard;
-  const drawn = { ...integer(0, 0), maximum: MAX_SEED };
-  const padding = { ...integer(0, 0), maximum: 64 };
-  const shapes = { train: integer(1, 20000), test: integer(1, 2000), seed: drawn };
-  const heldOut = number({ ...positive, exclusiveMaximum: 1 }, 0.2);
+  const drawn = { ...titled('Seed of what is drawn or held out.', integer(0, 0)), maximum: MAX_SEED };
+  const padding = { ...titled('Black pixels added on each side.', integer(0, 0)), maximum: 64 };
+  const shapes = {
+    train: titled('Number of training images.', integer(1, 20000)),
+    test: titled('Number of test images.', integer(1, 2000)),
+    seed: drawn,
+  };
+  const heldOut = titled(
+    'Share of each class that is held out for testing if there are no test images.',
+    number({ ...positive, exclusiveMaximum: 1 }, 0.2),
+  );
   const imageSet = {
-    resize: { ...integer(Number.isInteger(size) ? Number(size) : 224), maximum: 8192 },
-    icc: oneOf(['ignore', 'convert']),
+    resize: {
+      ...titled(
+        'Shorter side to which images are resized before the crop: at least `size`, 8/7 of it by default.',
+        integer(Number.isInteger(size) ? Number(size) : 224),
+      ),
+      maximum: 8192,
+    },
+    icc: titled(
+      'Color profiles: `"ignore"` (the default) as torchvision does, or `"convert"` to sRGB.',
+      oneOf(['ignore', 'convert']),
+    ),
     test: heldOut,
     seed: drawn,
-    on_bad_image: oneOf(['refuse', 'skip'], 'refuse'),
-    cache: { type: 'string', default: 'data/cache' },
-    cache_gigabytes: number(fromZero, 20),
+    on_bad_image: titled(
+      '`"skip"` names invalid images in the log and trains without them.',
+      oneOf(['refuse', 'skip'], 'refuse'),
+    ),
+    cache: titled('Directory of decoded images.', { type: 'string', default: 'data/cache' }),
+    cache_gigabytes: titled('Maximum size of the cache for this folder and size.', number(fromZero, 20)),
   };
+  const dir = titled('Directory of the files.', { type: 'string' });
   const folder = {
-    dir: { type: 'string' },
-    size: { ...integer(8, 224), maximum: 4096 },
-    labels: listSchema(isObject(dataset) ? dataset.labels : undefined),
+    dir,
+    size: { ...titled('Side of the images in pixels.', integer(8, 224)), maximum: 4096 },
+    labels: titled(
+      'Lists of the classes of images that are in no folder of a class.',
+      listSchema(isObject(dataset) ? dataset.labels : undefined),
+    ),
     ...imageSet,
   };
-  const packed = { dir: { type: 'string' }, size: { ...integer(8), maximum: 4096 }, ...imageSet };
+  const side = titled('Side of the images in pixels; without it, all images must have one size.', integer(8));
+  const packed = { dir, size: { ...side, maximum: 4096 }, ...imageSet };
   const forms: Readonly<Record<string, Schema>> = {
-    cifar100: { labels: oneOf(['fine', 'coarse'], 'fine') },
-    'cifar10.1': { test_dir: { type: 'string', default: 'data/cifar-10.1' }, version: oneOf(['v4', 'v6']) },
+    cifar100: { labels: titled('100 classes, or the 20 superclasses.', oneOf(['fine', 'coarse'], 'fine')) },
+    'cifar10.1': {
+      test_dir: titled('Directory of the test images.', { type: 'string', default: 'data/cifar-10.1' }),
+      version: titled('Which test images; `"v6"` by default.', oneOf(['v4', 'v6'])),
+    },
     mnist: { pad: padding },
     fashion_mnist: { pad: padding },
     kmnist: { pad: padding },
     qmnist: { pad: padding },
     emnist: {
       pad: padding,
-      split: oneOf(['balanced', 'byclass', 'bymerge', 'letters', 'digits', 'mnist'], 'balanced'),
+      split: titled(
+        'Which of its data sets.',
+        oneOf(['balanced', 'byclass', 'bymerge', 'letters', 'digits', 'mnist'], 'balanced'),
+      ),
     },
-    stl10: { train: oneOf(['labeled', 'unlabeled'], 'labeled') },
-    svhn: { train: oneOf(['train', 'train+extra'], 'train') },
+    stl10: {
+      train: titled(
+        'What to train on; `"unlabeled"` is for the method `unlabeled`.',
+        oneOf(['labeled', 'unlabeled'], 'labeled'),
+      ),
+    },
+    svhn: { train: titled('What to train on.', oneOf(['train', 'train+extra'], 'train')) },
     shapes,
-    npz: { file: { type: 'string' }, arrays: arraysSchema, test: heldOut, seed: drawn },
-    webdataset: { classes: { type: 'string' }, ...packed },
-    parquet: { image: { type: 'string' }, label: { type: 'string' }, ...packed },
+    npz: {
+      file: titled('The file.', { type: 'string' }),
+      arrays: titled('Names of the images and labels of each split; the usual names by default.', arraysSchema),
+      test: heldOut,
+      seed: drawn,
+    },
+    webdataset: {
+      classes: titled('List of class names; by default the one next to the shards.', { type: 'string' }),
+      ...packed,
+    },
+    parquet: {
+      image: titled('Column of the images; found by default.', { type: 'string' }),
+      label: titled('Column of the labels; found by default.', { type: 'string' }),
+      ...packed,
+    },
     folder,
   };
   const isKnown = datasets.some((known) => known === name);
@@ -695,15 +867,22 @@ const imageSide: Schema = { ...integer(1), maximum: 8192 };
 /** Columns of a teacher's output. */
 const MAX_COLUMNS = 2 ** 20;
 const onnxForm = ({ classes }: Record<string, unknown>): Readonly<Record<string, Schema>> => ({
-  onnx: path,
-  layout: oneOf(['NCHW', 'NHWC', 'NHW', 'N(CHW)', 'N(HWC)'], 'NCHW'),
-  channels: oneOf(['RGB', 'BGR', 'gray']),
-  size: imageSide,
-  range: { enum: [1, 255] },
-  normalize: normalizeSchema,
-  output: oneOf(['logits', 'probabilities'], 'logits'),
-  output_name: { type: 'string', minLength: 1, description: 'the name of an output' },
+  onnx: titled('The file.', path),
+  layout: titled('Axes of the input.', oneOf(['NCHW', 'NHWC', 'NHW', 'N(CHW)', 'N(HWC)'], 'NCHW')),
+  channels: titled(
+    'Channels of the input; by default those of the file, or of the images.',
+    oneOf(['RGB', 'BGR', 'gray']),
+  ),
+  size: titled('Side of its images in pixels; by default that of the model, or of the images.', imageSide),
+  range: titled('The value of white before normalization; 1 by default, 255 for a uint8 model.', { enum: [1, 255] }),
+  normalize: titled('Mean and standard deviation of its channels; by default those of the student.', normalizeSchema),
+  output: titled('What the output is.', oneOf(['logits', 'probabilities'], 'logits')),
+  output_name: {
+    ...titled('The output; by default the only one that fits.', { type: 'string', minLength: 1 }),
+    description: 'the name of an output',
+  },
   classes: {
+    title: 'The column of the output for each class of the data set.',
     ...(Array.isArray(classes)
       ? {
           type: 'array',
@@ -718,17 +897,20 @@ const onnxForm = ({ classes }: Record<string, unknown>): Readonly<Record<string,
 function oneTeacher(teacher: Record<string, unknown>, nets: readonly string[]): Schema {
   const forms: Record<string, Schema> = {
     model: {
-      model: oneOf(nets),
-      checkpoint: path,
+      model: titled('The network.', oneOf(nets)),
+      checkpoint: titled('File of its weights; by default the best ones of `experiments/base_<model>`.', path),
       ...weightsSchema,
-      size: imageSide,
-      normalize: normalizeSchema,
-      num_channels: widthOf(32),
-      hidden_sizes: widths(),
-      dropout_rate: number(belowOne),
+      size: titled('Side of its images in pixels; by default that of the images.', imageSide),
+      normalize: titled(
+        'Mean and standard deviation of its channels; by default those of the student.',
+        normalizeSchema,
+      ),
+      num_channels: titled('Channels of the first layer of `cnn`.', widthOf(32)),
+      hidden_sizes: titled('Units of the hidden layers of `mlp`; 1200 and 1200 by default.', widths()),
+      dropout_rate: titled('Accepted and ignored: a teacher is only evaluated.', number(belowOne)),
     },
     onnx: onnxForm(teacher),
-    logits: { logits: path },
+    logits: { logits: titled('A `.npy` file with a row for each training image.', path) },
   };
   const keys = Object.keys(forms);
   const [key, ...others] = keys.filter((name) => Object.hasOwn(teacher, name));
@@ -745,16 +927,20 @@ export function parseOnnxTeacher(content: unknown, source: string): OnnxTeacherP
 }
 
 function scheduleSchema(schedule: unknown, base: unknown): Schema {
-  const rate = number({ ...fromZero, ...(Number.isFinite(base) && { maximum: base }) }, 0);
+  const rate = titled(
+    'Learning rate that the schedule does not go below.',
+    number({ ...fromZero, ...(Number.isFinite(base) && { maximum: base }) }, 0),
+  );
+  const gamma = titled('Factor of the learning rate.', number(partOrAll));
   const forms: Record<Schedule['type'], Schema> = {
-    step: { step_size: integer(1), gamma: number(partOrAll) },
-    multistep: { milestones: integers(), gamma: number(partOrAll) },
-    cosine: { warmup_epochs: integer(0, 0), min_learning_rate: rate },
+    step: { step_size: titled('Epochs between two steps.', integer(1)), gamma },
+    multistep: { milestones: titled('Epochs after which the rate changes.', integers()), gamma },
+    cosine: { warmup_epochs: titled('Epochs in which the rate rises from 0.', integer(0, 0)), min_learning_rate: rate },
     plateau: {
-      metric: oneOf(['loss', 'accuracy'], 'loss'),
-      factor: number({ ...positive, exclusiveMaximum: 1 }, 0.1),
-      patience: integer(0, 10),
-      threshold: number(belowOne, 1e-4),
+      metric: titled('Validation metric that is watched.', oneOf(['loss', 'accuracy'], 'loss')),
+      factor: titled('Factor of the learning rate.', number({ ...positive, exclusiveMaximum: 1 }, 0.1)),
+      patience: titled('Epochs without improvement before the rate changes.', integer(0, 10)),
+      threshold: titled('Relative improvement that counts.', number(belowOne, 1e-4)),
       min_learning_rate: rate,
     },
     constant: {},
