@@ -1,4 +1,4 @@
-/** The examples work as they are, and are those that the README shows. */
+/** The examples work as they are, and are those that the pages show. */
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -8,14 +8,29 @@ const root = join(__dirname, '..');
 
 describe('the examples', function () {
   this.timeout(120_000);
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const read = (path: string) => readFileSync(join(root, path), 'utf8');
+  const shown = { 'my_distiller.ts': 'docs/methods.md', 'own_loop.ts': 'docs/code.md' };
 
-  for (const name of ['my_distiller.ts', 'own_loop.ts']) {
-    it(`${name} is in the README`, () => {
-      const text = readFileSync(join(root, 'examples', name), 'utf8').trimEnd();
-      expect(readme).to.include(text.replace(/^(?=.)/gm, '    '));
+  for (const [name, page] of Object.entries(shown)) {
+    it(`${name} is in ${page}`, () => {
+      expect(read(page)).to.include(`\`\`\`ts\n${read(join('examples', name))}\`\`\``);
     });
   }
+
+  it('the loop of the README is that of own_loop.ts, line by line', () => {
+    const [, block = ''] = /```ts\n([^]*?)```/.exec(read('README.md')) ?? [];
+    const lines = block.split('\n').map((line) => line.trim());
+    const example = read('examples/own_loop.ts')
+      .split('\n')
+      .map((line) => line.trim());
+    expect(lines.length).to.be.within(12, 20);
+    let place = 0;
+    for (const line of lines) {
+      const found = example.indexOf(line, place);
+      if (line !== '') expect(found, line).to.be.at.least(place);
+      place = Math.max(place, found);
+    }
+  });
 
   it('a loop of one’s own trains and validates three times', () => {
     const argv = [require.resolve('ts-node/dist/bin'), join(root, 'examples/own_loop.ts')];
