@@ -1,8 +1,9 @@
 /** Every relative link of the pages leads to a file, and every anchor to a heading. */
 import { expect } from 'chai';
+import { globSync } from 'fast-glob';
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { anchorsOf, linksOf, pages, root, textOf } from '../helpers/pages';
+import { anchorsOf, filesNamedIn, linksOf, pages, root, textOf } from '../helpers/pages';
 
 describe('links', () => {
   for (const page of pages) {
@@ -29,6 +30,20 @@ describe('links', () => {
       '# A `b` c\n[x](y.md#z) `[no](link)`\n```ts\n# no heading\n[no](link)\n```\n## TensorFlow.js\n## A b c\n';
     expect(linksOf(text)).to.deep.equal(['y.md#z']);
     expect([...anchorsOf(text)]).to.deep.equal(['a-b-c', 'tensorflowjs', 'a-b-c-1']);
+  });
+});
+
+describe('files that pages name', () => {
+  const named = pages.flatMap((page) => filesNamedIn(textOf(page)).map((file) => ({ page, file })));
+
+  it('are there', () => {
+    expect(named.map(({ file }) => file)).to.include.members(['engine/graph.ts', 'model/data/']);
+    for (const { page, file } of named) {
+      expect(
+        globSync(file, { cwd: root, onlyFiles: false, markDirectories: false }),
+        `${page}: ${file}`,
+      ).not.to.deep.equal([]);
+    }
   });
 });
 

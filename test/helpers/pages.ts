@@ -39,6 +39,15 @@ export function anchorsOf(text: string): Set<string> {
   return anchors;
 }
 
+/** Files of the project that a page names in its text, such as `engine/graph.ts`; layouts with CLASS are those of data sets. */
+export function filesNamedIn(text: string): string[] {
+  const spans = [...text.replace(FENCE, '').matchAll(/`([\w./*-]+)`/g)].map(([, span]) => span!);
+  return spans.filter(
+    (span) =>
+      !span.includes('CLASS') && /^(bench|engine|formats|model|report|runs|search|test|tools|utils|\.ci)\//.test(span),
+  );
+}
+
 /** A command of a page, and why it is marked as not run, where it is. */
 export interface Command {
   readonly line: string;
