@@ -70,3 +70,9 @@ export function inlineCommandsOf(text: string): string[] {
   const spans = [...text.replace(FENCE, '').matchAll(/`((?:npx|npm run) [^`\n]+)`/g)];
   return spans.map(([, command]) => command!);
 }
+
+/** What a page quotes of what commands print: the lines of blocks that are indented and of no language. */
+export function printedLinesOf(text: string): string[] {
+  const blocks = text.replace(FENCE, '').match(/(?<=\n\n)(?: {4,}[^\n]*\n)+/g) ?? [];
+  return blocks.flatMap((block) => block.split('\n')).map((line) => line.trim());
+}
