@@ -71,6 +71,11 @@ export function inlineCommandsOf(text: string): string[] {
   return spans.map(([, command]) => command!);
 }
 
+/** The texts of blocks of a language. */
+export function blocksOf(text: string, language: string): string[] {
+  return [...text.matchAll(FENCE)].filter(([, , own]) => own === language).map(([, , , block]) => block!);
+}
+
 /** What a page quotes of what commands print: the lines of blocks that are indented and of no language. */
 export function printedLinesOf(text: string): string[] {
   const blocks = text.replace(FENCE, '').match(/(?<=\n\n)(?: {4,}[^\n]*\n)+/g) ?? [];
