@@ -5,7 +5,6 @@
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --trials 40 --sampler tpe --parallel 4
  */
 import { join } from 'node:path';
-import { catalogueFor } from './model/experiment/experiment';
 import { resolvedParams } from './model/experiment/resolved';
 import { unusedKeys } from './model/experiment/unused_keys';
 import { runFiles } from './runs/files';
@@ -14,7 +13,7 @@ import type { Trainer } from './search/trainer';
 import { runMain } from './utils/cli';
 import { parseParams } from './model/experiment/params';
 
-const parse = (given: object) => parseParams(given, runFiles.params, catalogueFor(given));
+const parse = (given: object) => parseParams(given, runFiles.params);
 
 const trainer: Trainer = {
   command: [process.execPath, require.resolve('ts-node/dist/bin'), join(__dirname, 'train.ts')],

@@ -12,11 +12,10 @@ import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { runFiles } from '../runs/files';
 import { table } from 'table';
-import { loadDataset } from '../model/data';
+import { loadDataset, type DatasetParams } from '../model/data';
 import { parseArguments, runMain } from '../utils/cli';
 import { writeJson } from '../utils/files';
 import { median } from '../utils/median';
-import type { DatasetParams } from '../model/experiment/params';
 import { compileTimes } from './subject';
 
 const command = {

@@ -48,7 +48,7 @@ function training(name: string, batchSize: number) {
     normalize: dataset.normalize,
     input: dataset.shape,
   };
-  const optimizer = optimizers[recipe.optimizer]!({
+  const optimizer = optimizers[recipe.optimizer]!.make({
     learningRate: RATE,
     momentum: 0.9,
     nesterov: false,

@@ -2,8 +2,9 @@
 import { augmentations } from '../model/data/augmentation';
 import { datasetNames } from '../model/data';
 import { distillers } from '../model/distillers';
-import { catalogue } from '../model/experiment/experiment';
-import { schemaFor } from '../model/experiment/params';
+import { teachers } from '../model/teachers';
+import { paramsSchema } from '../model/experiment/params';
+import { schedules } from '../model/training/schedules';
 import { isObject } from '../utils/json';
 import type { Schema } from '../utils/schema';
 
@@ -97,14 +98,11 @@ const more: Readonly<Record<string, string>> = {
 
 const propertiesOf = (schema: Schema) => (schema.properties ?? {}) as Readonly<Record<string, Schema>>;
 
-/** The schema of params.json where it has these keys. */
-const schemaOf = (file: Record<string, unknown> = {}) => schemaFor(file, catalogue);
-
 /** The schema of one key in the form that `value` has. */
-const formOf = (key: string, value: unknown) => propertiesOf(schemaOf({ [key]: value }))[key]!;
+const formOf = (key: string, value: unknown) => propertiesOf(paramsSchema({ [key]: value }))[key]!;
 
 export function paramsPage(): string {
-  const schema = schemaOf();
+  const schema = paramsSchema();
   const keys = propertiesOf(schema);
   const required = schema.required as string[];
   const listed = Object.values(sections).flat();
@@ -216,11 +214,9 @@ const ofOptions = (options: Readonly<Record<string, Schema>>): Schema => ({ prop
 /** The sections on keys that have forms of their own. */
 function forms(): string[] {
   const datasets = Object.fromEntries(datasetNames.map((name) => [name, formOf('dataset', { name })]));
-  const types = propertiesOf(formOf('schedule', {})).type!.enum as string[];
-  const schedules = Object.fromEntries(types.map((type) => [type, formOf('schedule', { type })]));
-  const teachers = Object.fromEntries(
-    ['model', 'onnx', 'logits'].map((key) => [key, formOf('teacher', { [key]: '' })]),
-  );
+  const types = Object.keys(schedules);
+  const scheduleForms = Object.fromEntries(types.map((type) => [type, formOf('schedule', { type })]));
+  const teacherForms = Object.fromEntries(Object.keys(teachers).map((key) => [key, formOf('teacher', { [key]: '' })]));
   const objects = Object.fromEntries(['init', 'normalize', 'early_stopping'].map((key) => [key, formOf(key, {})]));
   const plain = (names: string[], schemas: Readonly<Record<string, Schema>>, name: string) =>
     names
@@ -244,12 +240,12 @@ ${optionsTable('data set', datasets, 'name')}`,
 \`"teacher"\` is \`"none"\` (the default), the name of a network, or an object: with \`model\` for a network with a checkpoint, with \`onnx\`
 for an ONNX file, with \`logits\` for logits that were computed before.
 
-${optionsTable('teacher with', teachers, '')}`,
+${optionsTable('teacher with', teacherForms, '')}`,
     `## Schedules
 
-\`"schedule": { "type": "multistep", "milestones": [100, 150], "gamma": 0.1 }\`. Without options: ${plain(types, schedules, 'type').join(', ')}.
+\`"schedule": { "type": "multistep", "milestones": [100, 150], "gamma": 0.1 }\`. Without options: ${plain(types, scheduleForms, 'type').join(', ')}.
 
-${optionsTable('type', schedules, 'type')}`,
+${optionsTable('type', scheduleForms, 'type')}`,
     `## Augmentations
 
 \`"augmentation": ["crop", "flip", { "name": "cutout", "length": 16 }]\` applies them in this order.

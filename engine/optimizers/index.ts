@@ -1,10 +1,11 @@
 /** The optimizers by their names in params.json, with the defaults of their papers. */
+import { belowOne, number, type Options } from '../../utils/schema_forms';
 import { adabound } from './adabound';
 import { adam } from './adam';
 import { adamw } from './adamw';
 import { novograd } from './novograd';
 import type { Optimizer } from './optimizer';
-import { sgd } from './sgd';
+import { sgd, type SgdOptions } from './sgd';
 
 export { adabound, type AdaBoundOptions } from './adabound';
 export { adam, type AdamOptions } from './adam';
@@ -16,25 +17,40 @@ export { minimize, trainable, type MinimizeOptions } from './minimize';
 export { OPTIMIZER_PREFIX, type Optimizer } from './optimizer';
 export { sgd, type SgdOptions } from './sgd';
 
-/** The settings of params.json that optimizers share; each uses those that it has. */
+/** The settings of params.json that all optimizers share. */
 export interface OptimizerSettings {
   /** Before any schedule. */
   readonly learningRate: number;
-  /** μ, used by sgd. */
-  readonly momentum: number;
-  /** Nesterov momentum, used by sgd. */
-  readonly nesterov: boolean;
-  /** λ, used by all. */
+  /** λ */
   readonly weightDecay: number;
 }
 
+export interface OptimizerEntry<Own extends object = Readonly<Record<string, unknown>>> {
+  /** Its further keys of params.json: a JSON schema for each, whose `title` says what it is. */
+  readonly options: Options;
+  make(this: void, settings: OptimizerSettings & Own): Optimizer;
+}
+
+const sgdEntry: OptimizerEntry<Pick<SgdOptions, 'momentum' | 'nesterov'>> = {
+  options: {
+    momentum: number({ ...belowOne, default: 0.9, title: 'Momentum of `"sgd"`.' }),
+    nesterov: { type: 'boolean', default: false, title: 'Nesterov momentum of `"sgd"`.' },
+  },
+  make: ({ momentum, nesterov, weightDecay }) => sgd({ momentum, nesterov, weightDecay }),
+};
+
 /** What makes each optimizer of its settings, by its name. */
-export const optimizers: Readonly<Record<string, (settings: OptimizerSettings) => Optimizer>> = {
-  adam: ({ weightDecay }) => adam({ weightDecay }),
-  sgd: ({ momentum, nesterov, weightDecay }) => sgd({ momentum, nesterov, weightDecay }),
-  adamw: ({ weightDecay }) => adamw({ weightDecay }),
-  novograd: ({ weightDecay }) => novograd({ weightDecay }),
-  adabound: ({ learningRate, weightDecay }) => adabound({ baseLearningRate: learningRate, weightDecay }),
-  amsbound: ({ learningRate, weightDecay }) =>
-    adabound({ baseLearningRate: learningRate, weightDecay, amsbound: true }),
+export const optimizers: Readonly<Record<string, OptimizerEntry>> = {
+  adam: { options: {}, make: ({ weightDecay }) => adam({ weightDecay }) },
+  sgd: sgdEntry,
+  adamw: { options: {}, make: ({ weightDecay }) => adamw({ weightDecay }) },
+  novograd: { options: {}, make: ({ weightDecay }) => novograd({ weightDecay }) },
+  adabound: {
+    options: {},
+    make: ({ learningRate, weightDecay }) => adabound({ baseLearningRate: learningRate, weightDecay }),
+  },
+  amsbound: {
+    options: {},
+    make: ({ learningRate, weightDecay }) => adabound({ baseLearningRate: learningRate, weightDecay, amsbound: true }),
+  },
 };

@@ -1,110 +1,77 @@
-/** The datasets there are. */
+/** The data sets by the name that params.json calls them. */
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
-import type { DatasetParams } from '../experiment/params';
-import { cifar10Source, loadCifar10 } from './sets/cifar10';
-import { cifar100Source, loadCifar100 } from './sets/cifar100';
-import { cifar101Source, loadCifar101 } from './sets/cifar10_1';
-import type { Dataset, StoredDataset } from './dataset';
-import { fetchDataset, type Source } from './files/download';
-import { loadFolder } from './sets/folder';
-import { loadMnist, mnistSource } from './sets/mnist';
-import { loadNpz } from './sets/npz';
-import { loadParquet } from './sets/parquet';
+import type { Dataset } from './dataset';
+import { datasetOptions, type DatasetEntry, type LoadProgress } from './dataset_entry';
 import { placeOf } from './files/places';
-import { makeShapes } from './sets/shapes';
-import { loadStl10, stl10Source } from './sets/stl10';
-import { loadSvhn, svhnSource } from './sets/svhn';
-import { loadWebDataset } from './sets/webdataset';
+import { cifar10 } from './sets/cifar10';
+import { cifar100 } from './sets/cifar100';
+import { cifar101 } from './sets/cifar10_1';
+import { folder } from './sets/folder';
+import { emnist, fashionMnist, kmnist, mnist, qmnist } from './sets/mnist';
+import { npz } from './sets/npz';
+import { parquet } from './sets/parquet';
+import { shapes } from './sets/shapes';
+import { stl10 } from './sets/stl10';
+import { svhn } from './sets/svhn';
+import { webdataset } from './sets/webdataset';
 
-export const datasetNames = [
-  'cifar10',
-  'cifar100',
-  'cifar10.1',
-  'mnist',
-  'fashion_mnist',
-  'kmnist',
-  'qmnist',
-  'emnist',
-  'stl10',
-  'svhn',
-  'shapes',
-  'npz',
-  'parquet',
-  'webdataset',
-  'folder',
-] as const;
+export { datasetOptions, type DatasetEntry, type LoadProgress } from './dataset_entry';
 
-/** A dataset of params.json, and the folder of its files where it has any. */
+const entries = {
+  cifar10,
+  cifar100,
+  'cifar10.1': cifar101,
+  mnist,
+  fashion_mnist: fashionMnist,
+  kmnist,
+  qmnist,
+  emnist,
+  stl10,
+  svhn,
+  shapes,
+  npz,
+  parquet,
+  webdataset,
+  folder,
+};
+
+type Entries = typeof entries;
+export type DatasetName = keyof Entries;
+type ParamsOf<Entry> = Entry extends DatasetEntry<infer Params, Dataset> ? Params : never;
+type LoadedFrom<Entry> = Entry extends DatasetEntry<never, infer Loaded> ? Loaded : never;
+
+/** `dataset` in params.json, filled: a name and its options. */
+export type DatasetParams = { [Name in DatasetName]: { readonly name: Name } & ParamsOf<Entries[Name]> }[DatasetName];
+
+/** The same, with the folder of its files where it has any. */
 export type DatasetSpec = DatasetParams & { readonly dir: string };
 
-/** How much of the bytes that are downloaded, or of the images that are seen for the first time, is done. */
-export type LoadProgress = (done: number, total: number | undefined, unit: 'bytes' | 'images') => void;
+export const datasets: Readonly<Record<DatasetName, DatasetEntry<never, Dataset>>> = entries;
 
-/** Loads or draws a dataset. An absent folder of a known one is downloaded. */
-export function loadDataset(
-  spec: Exclude<DatasetSpec, { name: 'folder' | 'parquet' | 'webdataset' }>,
+export const datasetNames = Object.keys(entries) as readonly DatasetName[];
+
+/** Loads or draws a data set. An absent folder of a known one is downloaded. */
+export async function loadDataset<Spec extends DatasetSpec>(
+  spec: Spec,
   onProgress?: LoadProgress,
-): Promise<StoredDataset>;
-export function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset>;
-export async function loadDataset(spec: DatasetSpec, onProgress?: LoadProgress): Promise<Dataset> {
-  const from = async (dir: string, source: Source): Promise<string> => {
-    if (!isThere(dir) && !placeOf(dir, source.forms))
-      await fetchDataset(dir, source, (done, total) => onProgress?.(done, total, 'bytes'));
-    return dir;
-  };
-  switch (spec.name) {
-    case 'cifar10':
-      return loadCifar10(await from(spec.dir, cifar10Source));
-    case 'cifar100':
-      return loadCifar100(await from(spec.dir, cifar100Source), spec.labels);
-    case 'cifar10.1':
-      return loadCifar101(
-        await from(spec.dir, cifar10Source),
-        await from(spec.test_dir, cifar101Source(spec.version)),
-        spec.version,
-      );
-    case 'mnist':
-    case 'fashion_mnist':
-    case 'kmnist':
-    case 'qmnist':
-      return loadMnist(await from(spec.dir, mnistSource(spec.name)), spec.name, spec.pad);
-    case 'emnist':
-      return loadMnist(await from(spec.dir, mnistSource(spec.name, spec.split)), spec.name, spec.pad, spec.split);
-    case 'stl10':
-      return loadStl10(await from(spec.dir, stl10Source), spec.train);
-    case 'svhn':
-      return loadSvhn(await from(spec.dir, svhnSource(spec.train)), spec.train);
-    case 'shapes':
-      return makeShapes(spec);
-    case 'npz':
-      return loadNpz(spec);
-    case 'parquet':
-      return loadParquet(spec, (done, total) => onProgress?.(done, total, 'images'));
-    case 'webdataset':
-      return loadWebDataset(spec, (done, total) => onProgress?.(done, total, 'images'));
-    case 'folder':
-      try {
-        return await loadFolder(spec, (done, total) => onProgress?.(done, total, 'images'));
-      } catch (error) {
-        throw error instanceof UserError ? new UserError(`${error.message}${otherSet(spec.dir)}`) : error;
-      }
+): Promise<LoadedFrom<Entries[Spec['name']]>> {
+  const entry = datasets[spec.name] as DatasetEntry<Spec, LoadedFrom<Entries[Spec['name']]>>;
+  try {
+    return await entry.load(spec, onProgress);
+  } catch (error) {
+    const isOwn = Object.hasOwn(datasetOptions(entry, { ...spec }), 'dir');
+    throw error instanceof UserError && isOwn ? new UserError(error.message + otherSet(spec.dir)) : error;
   }
 }
 
-/** Data sets that a folder may hold whose images are not files of their own. */
-const others: Readonly<Record<string, Source>> = {
-  cifar10: cifar10Source,
-  cifar100: cifar100Source,
-  stl10: stl10Source,
-  svhn: svhnSource('train'),
-  mnist: mnistSource('mnist'),
-  qmnist: mnistSource('qmnist'),
-  emnist: mnistSource('emnist'),
-};
-
-/** What to write instead where a folder of images is none, but a data set that is known. */
+/** What to write instead where a folder of images holds the files of a set that is known. */
 function otherSet(dir: string): string {
-  const name = isThere(dir) ? Object.keys(others).find((one) => placeOf(dir, others[one]!.forms)) : undefined;
+  const name = datasetNames.find((one) => isThere(dir) && placeOf(dir, datasets[one].forms ?? []));
   return name === undefined ? '' : `; this is ${name}: set "dataset" to "${name}" and "data_dir" to the folder`;
+}
+
+/** Whether the labels of the training images mean nothing. */
+export function isUnlabeled(params: DatasetParams): boolean {
+  return (datasets[params.name] as DatasetEntry).isUnlabeled?.(params) ?? false;
 }

@@ -1,10 +1,15 @@
 /** What a distillation method is to the rest of the house: named losses on what student and teacher make of a batch. */
 import type { Tensor } from '../../engine/tensor';
-import type { Params } from '../experiment/params';
 import type { Schema } from '../../utils/schema';
 import type { Head } from '../nets/heads';
 import type { Layers } from '../nets/layers';
 import type { FeatureMaps } from '../nets/feature_maps';
+
+/** What a divergence is divided by: the examples, or these times the classes. */
+export type KlReduction = 'batchmean' | 'mean';
+
+/** A method by its name, and its own options. */
+export type MethodParams = { readonly name: string } & Readonly<Record<string, unknown>>;
 
 /** Scalars by name, weighted already: what is minimized is their sum. */
 export type Losses = Readonly<Record<string, Tensor>>;
@@ -40,7 +45,7 @@ export interface DistillContext<Options extends object = object> {
   /** `alpha`, `temperature` and `kl_reduction` of params.json. */
   readonly alpha: number;
   readonly temperature: number;
-  readonly klReduction: Params['kl_reduction'];
+  readonly klReduction: KlReduction;
   /** Layers that are trained beside the student; they are kept in checkpoints and left out of the student's files. */
   readonly layers: Layers;
   /** Student and teacher on the same images seen through another augmentation, by its name. */
@@ -79,6 +84,16 @@ export interface Stage {
   changes(before: string | undefined): Readonly<Record<string, unknown>>;
 }
 
+/** What the stages of a method are made from: the run's own methods, and what a student of another stage has in common with it. */
+export interface StagedRun {
+  readonly method: readonly MethodParams[];
+  readonly num_channels: number;
+  readonly hidden_sizes: readonly number[];
+  readonly optimizer: string;
+  readonly weight_decay: number;
+  readonly schedule: object;
+}
+
 export interface Distiller<Options extends object = object> {
   /** One line: what it does, and the paper that it follows. */
   readonly title: string;
@@ -95,5 +110,5 @@ export interface Distiller<Options extends object = object> {
   /** In place of `losses`, for methods that train different things in turn. */
   phases?(options: Options): readonly Phase<Options>[];
   /** Runs that build on each other; none where `options` are those of such a stage. */
-  stages?(options: Options, params: Params): readonly Stage[];
+  stages?(options: Options, run: StagedRun): readonly Stage[];
 }

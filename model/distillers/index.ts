@@ -44,7 +44,7 @@ import { uskd } from './self/uskd';
 import { vid } from './features/vid';
 import { wsld } from './logits/wsld';
 
-export type { Distiller, Losses, Phase, DistillContext, Stage } from './distiller';
+export type { Distiller, DistillContext, KlReduction, Losses, MethodParams, Phase, Stage } from './distiller';
 
 export const distillers: Readonly<Record<string, Distiller>> = {
   nokd,

@@ -1,7 +1,6 @@
 /** The stages of methods that train the student on features first and distil into it then. */
 import { runFiles } from '../../runs/files';
-import type { Params } from '../experiment/params';
-import type { Stage } from './distiller';
+import type { MethodParams, Stage } from './distiller';
 
 /**
  * First the method called `name` alone, with `options`, for some epochs; then, from the weights of that stage, the other
@@ -11,10 +10,10 @@ export function pretraining(
   name: string,
   options: { readonly stage: string },
   epochs: number,
-  params: Params,
+  { method }: { readonly method: readonly MethodParams[] },
   otherwise: 'kd' | 'nokd' = 'kd',
 ): Stage[] {
-  const others = params.method.filter((one) => one.name !== name);
+  const others = method.filter((one) => one.name !== name);
   return [
     { name: options.stage, changes: () => ({ method: { ...options, name }, num_epochs: epochs }) },
     {

@@ -1,5 +1,4 @@
 /** What a network, or anything that stands for one, makes of the images of an experiment as they are stored. */
-import type { Params } from '../experiment/params';
 import { UserError } from '../../utils/errors';
 import type { Dataset, Split } from '../data/dataset';
 import { loadBatches, lookingAhead, partition, plainPass, type Partition } from '../data/loader';
@@ -9,8 +8,24 @@ import type { Teacher } from '../teachers/index';
 /** The images that an experiment trains, validates or tests on. */
 export type Part = 'train' | 'val' | 'test';
 
+/** The keys of params.json that part the training set. */
+export interface PartitionParams {
+  /**
+   * Part of the training set that is held out to choose the best epoch on, in (0, 1); or the validation images that come
+   * with the data set; or the test set itself.
+   */
+  readonly validation: number | 'val' | 'test';
+  /** Part of the training set that is used, in (0, 1]. */
+  readonly subset_percent: number;
+  readonly seed: number;
+}
+
 /** The images of a part, in the order of the data set. */
-export function imagesOf(part: Part, params: Params, dataset: Dataset): { split: Split; indices: Uint32Array } {
+export function imagesOf(
+  part: Part,
+  params: PartitionParams,
+  dataset: Dataset,
+): { split: Split; indices: Uint32Array } {
   if (part === 'test') return { split: dataset.test, indices: allOf(dataset.test) };
   const parts = partitionOf(params, dataset);
   const { split, indices } =
@@ -19,13 +34,16 @@ export function imagesOf(part: Part, params: Params, dataset: Dataset): { split:
 }
 
 /** Which training images an experiment trains on, and which of them it holds out. */
-export function partitionOf({ validation, subset_percent: subset, seed }: Params, dataset: Dataset): Partition {
+export function partitionOf(
+  { validation, subset_percent: subset, seed }: PartitionParams,
+  dataset: Dataset,
+): Partition {
   return partition(dataset.train.size, { validation: typeof validation === 'number' ? validation : 0, subset, seed });
 }
 
 /** The images that the best epoch is chosen on. A UserError where the data set brings none. */
 export function validationImages(
-  { validation }: Params,
+  { validation }: Pick<PartitionParams, 'validation'>,
   dataset: Dataset,
   parts: Partition,
 ): { split: Split; indices: Uint32Array } {

@@ -2,18 +2,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { readOnnxWeights } from '../../engine/onnx/weights';
-import { optimizers } from '../../engine/optimizers/index';
 import { readBytes } from '../../formats/binary';
 import { matchStateDict, parseWeights, readWeights } from '../../formats/checkpoints';
 import { UserError } from '../../utils/errors';
 import { isOnnx } from '../../formats/file_kinds';
 import { isThere } from '../../utils/files';
 import type { NamedArrays, TensorSpec } from '../../formats/ndarray';
-import { netOf, parseParams, readGivenParams, type Catalogue, type Params } from './params';
+import { netOf, parseParams, readGivenParams, type Params } from './params';
 import { runFiles, weightFiles } from '../../runs/files';
 import { RunDirectory } from '../../runs/run_directory';
-import { datasetNames } from '../data/index';
-import { augmentations } from '../data/augmentation/index';
 import { checkNormalize, type Dataset } from '../data/dataset';
 import { distillers } from '../distillers/index';
 import { nets } from '../nets/index';
@@ -21,16 +18,6 @@ import { isPath, loadMethod } from './own_methods';
 import { located } from './own_paths';
 import { evaluationGraph, specsOf, type Model } from '../nets/model';
 import { DISTILLER_PREFIX, ofStudent, type Method } from '../training/step_graph';
-
-/** The names that params.json may use. */
-export const catalogue: Catalogue = {
-  nets: Object.fromEntries(Object.entries(nets).map(([name, { recipe }]) => [name, recipe])),
-  methods: distillers,
-  augmentations,
-  optimizers: Object.keys(optimizers),
-  datasets: datasetNames,
-  searches: { kdparam: 'experiments/kdparam', allkd: 'experiments/allkd' },
-};
 
 /** The student of an experiment on the images of its data set. A normalization of other channels is a UserError. */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
@@ -65,20 +52,7 @@ export function readExperiment(path: string): Experiment {
 /** The same, with paths within the directory as they are written. */
 export function readAsWritten(path: string): Experiment {
   const given = readGivenParams(path);
-  return { given, params: parseParams(given, path, catalogueFor(given)) };
-}
-
-/** The names that the content of a params.json may use: those of the house, and the modules that it names. */
-export function catalogueFor(content: unknown): Catalogue {
-  const { method } = (content ?? {}) as { method?: unknown };
-  const names = [method].flat().map((one) => (isNamed(one) ? one.name : one));
-  const paths = names.filter((name): name is string => typeof name === 'string' && isPath(name));
-  const own = Object.fromEntries(paths.map((path) => [path, loadMethod(path)]));
-  return { ...catalogue, methods: { ...distillers, ...own } };
-}
-
-function isNamed(value: unknown): value is { name: unknown } {
-  return typeof value === 'object' && value !== null && 'name' in value;
+  return { given, params: parseParams(given, path) };
 }
 
 /** The methods of an experiment; one of its own is called as its file without the ending. */

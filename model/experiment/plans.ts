@@ -4,7 +4,7 @@
  */
 import { isObject } from '../../utils/json';
 import type { Params } from './params';
-import { learningRate } from '../training/schedules';
+import { learningRate, schedules } from '../training/schedules';
 
 export interface Plan {
   /** Steps that were done when it came into force. */
@@ -42,8 +42,10 @@ export function changesOfPlan(params: Params, before: number, epoch: number, las
   const after = lastRate === undefined ? '' : ` after ${rounded(lastRate)}`;
   const isStretched = method.some(({ anneal }) => isObject(anneal) && anneal.epochs === undefined);
   return [
-    ...(schedule.type === 'cosine'
-      ? [`${change}: the cosine is stretched, the learning rate of epoch ${epoch} is ${rounded(rate)}${after}`]
+    ...(schedules[schedule.type].isStretched
+      ? [
+          `${change}: the ${schedule.type} is stretched, the learning rate of epoch ${epoch} is ${rounded(rate)}${after}`,
+        ]
       : []),
     ...(isStretched ? [`${change}: the weight that "anneal" lowers is stretched`] : []),
   ];

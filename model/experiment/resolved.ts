@@ -1,7 +1,7 @@
 /** What the params of a run come to: every key with the value that counts, also where params.json leaves it out. */
 import { needsTeacher } from './experiment';
-import type { CheckpointTeacherParams, Params } from './params';
-import { checkpointOf } from '../teachers/checkpoint';
+import type { Params } from './params';
+import { checkpointOf, type CheckpointTeacherParams } from '../teachers/checkpoint';
 
 /** What a key means that is still absent after defaults are filled in. */
 const whereAbsent = {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runFiles, STAGES, stageFolder } from '../../runs/files';
 import { UserError } from '../../utils/errors';
 import { parseParams, type Params } from './params';
-import { catalogueFor, methodsOf, readAsWritten } from './experiment';
+import { methodsOf, readAsWritten } from './experiment';
 import { ownPath } from './own_paths';
 
 export interface PlannedRun {
@@ -34,7 +34,7 @@ export function plannedRuns(directory: string): PlannedRun[] {
     const isStage = i < folders.length;
     const before = i === 0 ? undefined : ownPath(isStage ? '..' : STAGES, folders[i - 1]!);
     const content = { ...given, ...stage.changes(before) };
-    const parsed = parseParams(content, isStage ? `${path}, stage "${stage.name}"` : path, catalogueFor(content));
+    const parsed = parseParams(content, isStage ? `${path}, stage "${stage.name}"` : path);
     if (!isStage) return { directory, params: parsed, given, isStage };
     return { directory: join(directory, STAGES, folders[i]!), params: parsed, given: content, isStage };
   });

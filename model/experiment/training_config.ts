@@ -1,5 +1,5 @@
 /** How params.json has a student trained: by which methods and optimizer, on which labels and images, and what of it. */
-import { optimizers } from '../../engine/optimizers/index';
+import { optimizers, type Optimizer } from '../../engine/optimizers/index';
 import { UserError } from '../../utils/errors';
 import type { Params } from './params';
 import { classWeights } from '../training/class_weights';
@@ -34,7 +34,6 @@ export function trainingConfig(
   const { label_noise: share = 0, class_weights: weights, seed, accumulate = 1 } = params;
   const { classes, train } = dataset;
   const labels = share === 0 ? train.labels : noisyLabels(train.labels, { share, classes: classes.length, seed });
-  const { momentum, nesterov, weight_decay: weightDecay } = params;
   const augment = augmentationSteps(params.augmentation, dataset.augmentation);
   const isRuled = params.freeze !== undefined || params.learning_rates !== undefined;
   return ofFile(source, () => ({
@@ -46,12 +45,7 @@ export function trainingConfig(
       methods: methodsOf(params),
       examples: train.size,
       mixes: mixesLabels(augment),
-      optimizer: optimizers[params.optimizer]!({
-        learningRate: params.learning_rate,
-        momentum,
-        nesterov,
-        weightDecay,
-      }),
+      optimizer: optimizerOf(params),
       alpha: params.alpha,
       temperature: params.temperature,
       klReduction: params.kl_reduction,
@@ -65,6 +59,14 @@ export function trainingConfig(
       scalesLoss: params.precision === 'float16',
     },
   }));
+}
+
+/** The optimizer of a run, with those keys of params.json that are its options. */
+export function optimizerOf(params: Params): Optimizer {
+  const { optimizer, learning_rate: learningRate, weight_decay: weightDecay } = params;
+  const { options, make } = optimizers[optimizer]!;
+  const own = Object.keys(options).map((key) => [key, params[key as keyof Params]] as const);
+  return make({ ...Object.fromEntries(own), learningRate, weightDecay });
 }
 
 /** What is made of a file; a UserError gets its name in front. */

@@ -1,22 +1,25 @@
 /** Keys of params.json that are given and change nothing of a run: most often a mistake. */
 import { optimizers } from '../../engine/optimizers/index';
+import { datasets } from '../data/index';
 import type { Params } from './params';
 import { methodsOf, needsTeacher, studentOf } from './experiment';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
 import { phasesOf, StepBuilder } from '../training/step_graph';
+import { optimizerOf } from './training_config';
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** Keys of params.json by what they are called where they are read. */
-const optimizerKeys = { momentum: 'momentum', nesterov: 'nesterov', weightDecay: 'weight_decay' };
+/** Keys of params.json by what networks call them. */
 const netKeys = { numChannels: 'num_channels', dropoutRate: 'dropout_rate', hiddenSizes: 'hidden_sizes' };
+/** Options of any optimizer. */
+const optimizerKeys = Object.values(optimizers).flatMap(({ options }) => Object.keys(options));
 const methodKeys = ['alpha', 'temperature', 'kl_reduction'];
 const teacherKeys = ['teacher', 'teacher_views', 'teacher_cache_gigabytes'];
 /** Values that say that there is no teacher. */
 const withoutTeacher: Given = { teacher: 'none', alpha: 0, temperature: 1 };
 
 /**
- * The keys of `given` that nothing of the run reads, in their order. Optimizer, student and losses are built, and note what
+ * The keys of `given` that nothing of the run reads, in their order. Student and losses are built, and note what
  * they read; `student` is one on small images where the data set is not at hand. Keys that stand for "no teacher" where there
  * is none are not named.
  */
@@ -25,9 +28,9 @@ export function unusedKeys(given: Given, params: Params, student = onSmallImages
   // A large student takes a while to build: only where one of its keys is given.
   const isGiven = (keys: readonly string[]) => keys.some((key) => Object.hasOwn(given, key));
   const unused = new Set([
-    ...(['shapes', 'folder'].includes(params.dataset.name) ? ['data_dir'] : []),
+    ...(datasets[params.dataset.name].directory === undefined ? ['data_dir'] : []),
     ...(isTaught ? [] : teacherKeys),
-    ...unread(optimizerKeys, optimizerSettings(params), (settings) => optimizers[params.optimizer]!(settings)),
+    ...optimizerKeys.filter((key) => !Object.hasOwn(optimizers[params.optimizer]!.options, key)),
     ...(isGiven(Object.values(netKeys))
       ? unread(netKeys, student.options, (options) => evaluationGraph({ ...student, options }))
       : []),
@@ -80,7 +83,7 @@ function notAsked(params: Params, student: Model): string[] {
         methods,
         teacher: { shapes, members: [{ shapes }, { shapes }] },
         examples: 100_000,
-        optimizer: optimizers[params.optimizer]!(optimizerSettings(params)),
+        optimizer: optimizerOf(params),
         alpha: params.alpha,
         temperature: params.temperature,
         klReduction: params.kl_reduction,
@@ -92,10 +95,6 @@ function notAsked(params: Params, student: Model): string[] {
     return [];
   }
   return methodKeys.filter((key) => !asked.has(key));
-}
-
-function optimizerSettings({ learning_rate, momentum, nesterov, weight_decay }: Params) {
-  return { learningRate: learning_rate, momentum, nesterov, weightDecay: weight_decay };
 }
 
 function onSmallImages(params: Params): Model {

@@ -1,5 +1,4 @@
 /** The networks by the name that params.json calls them. */
-import type { NetDefaults } from '../experiment/params';
 import { cnn } from './cnn';
 import { densenet, densenetBC } from './densenet';
 import { googlenet } from './googlenet';
@@ -19,21 +18,27 @@ import { wideResnet, type WideResnetNames } from './wide_resnet';
 
 export type { Net, NetOptions, NetOutputs } from './net';
 
+/** What a network is trained with where params.json does not say. */
+export interface Recipe {
+  readonly optimizer: string;
+  readonly weight_decay: number;
+  readonly schedule: { readonly type: string; readonly [option: string]: unknown };
+}
+
 export interface NetEntry {
   readonly build: Net;
-  /** What the network is trained with where params.json does not say. */
-  readonly recipe: NetDefaults;
+  readonly recipe: Recipe;
   /** What files of others call parts of its parameters' names, and what they are here. */
   readonly aliases?: Readonly<Record<string, string>>;
 }
 
-const adamRecipe: NetDefaults = {
+const adamRecipe: Recipe = {
   optimizer: 'adam',
   weight_decay: 0,
   schedule: { type: 'step', step_size: 100, gamma: 0.2 },
 };
 
-const sgdRecipe: NetDefaults = {
+const sgdRecipe: Recipe = {
   optimizer: 'sgd',
   weight_decay: 5e-4,
   schedule: { type: 'step', step_size: 150, gamma: 0.1 },

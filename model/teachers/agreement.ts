@@ -1,11 +1,10 @@
 /** Whether teachers agree with the labels: where one does not, its files or what it is fed are likely to be mistaken. */
-import type { Params, TeacherParams } from '../experiment/params';
 import { topAccuracy } from '../evaluation/metrics';
 import type { Dataset, Split } from '../data/dataset';
+import { isUnlabeled, type DatasetParams } from '../data/index';
 import { predictLogits } from '../evaluation/predict';
-import { checkpointOf } from './checkpoint';
+import { teacherEntry, type TeacherParams } from './index';
 import type { Teacher, TeacherContext } from './teacher';
-import { hasCachedLogits } from './cached';
 
 /** Images that are looked at. */
 const SAMPLE = 512;
@@ -31,19 +30,19 @@ interface Sources {
  * where that is seldom. Cached logits, which are known of training images only, are judged by those where it must be.
  */
 export async function reportAgreement(
-  params: Pick<Params, 'teacher' | 'dataset'>,
+  params: { readonly teacher: 'none' | TeacherParams | TeacherParams[]; readonly dataset: DatasetParams },
   teacher: Teacher,
   dataset: Dataset,
   { validation, train, logits }: Sources,
   log: TeacherContext['log'],
 ): Promise<void> {
   const named = [params.teacher].flat().filter((one) => one !== 'none');
-  const isUnlabeled = 'train' in params.dataset && params.dataset.train === 'unlabeled';
   const members = teacher.members ?? [teacher];
   for (const [i, one] of named.entries()) {
-    const isCached = hasCachedLogits(one) && validation.split !== dataset.train;
-    if (isCached && isUnlabeled) continue;
-    const { split, indices } = isCached || validation.indices.length === 0 ? train : validation;
+    const { isCached, fileOf, whatToCheck } = teacherEntry(one);
+    const isUnknown = isCached && validation.split !== dataset.train;
+    if (isUnknown && isUnlabeled(params.dataset)) continue;
+    const { split, indices } = isUnknown || validation.indices.length === 0 ? train : validation;
     const places = spread(indices.length);
     const chosen = places.map((place) => indices[place]!);
     const labels = Int32Array.from(chosen, (index) => split.labels[index]!);
@@ -54,7 +53,7 @@ export async function reportAgreement(
     const share = topAccuracy({ logits: own, labels, classes: dataset.classes.length }, 1);
     const line = `Teacher ${fileOf(one)}: agrees with the labels of ${(100 * share).toFixed(1)} % of ${labels.length} images`;
     if (share >= EXPECTED) log('info', line);
-    else log('warn', `${line}; so little suggests a mistake: check ${whatToCheck(one, dataset)}`);
+    else log('warn', `${line}; so little suggests a mistake: check ${whatToCheck(dataset)}`);
   }
 }
 
@@ -68,15 +67,4 @@ function rowsOf(logits: Float32Array, places: Uint32Array, classes: number): Flo
   const rows = new Float32Array(places.length * classes);
   places.forEach((place, i) => rows.set(logits.subarray(place * classes, (place + 1) * classes), i * classes));
   return rows;
-}
-
-function fileOf(teacher: TeacherParams): string {
-  if ('logits' in teacher) return teacher.logits;
-  return 'onnx' in teacher ? teacher.onnx : checkpointOf(teacher);
-}
-
-function whatToCheck(teacher: TeacherParams, { name }: Dataset): string {
-  if ('logits' in teacher) return `that rows and columns are in the order of ${name}`;
-  if ('model' in teacher) return '"normalize" and the order of its classes';
-  return '"layout", "channels", "range", "normalize" and the order of its classes, which "classes" changes';
 }

@@ -2,13 +2,14 @@
 import { UserError } from '../../utils/errors';
 import { ndarray } from '../../formats/ndarray';
 import { readNpy } from '../../formats/npy';
-import type { CachedTeacherParams, Params } from '../experiment/params';
+import { text } from '../../utils/schema_forms';
 import type { Dataset } from '../data/dataset';
-import { brokenRow, logitsTeacher, type Teacher } from './teacher';
+import { brokenRow, logitsTeacher, type Teacher, type TeacherEntry } from './teacher';
 
-/** Whether a teacher, or one of several, is known by its logits of training images only: it cannot be asked about others. */
-export function hasCachedLogits(teacher: Params['teacher']): boolean {
-  return [teacher].flat().some((one) => typeof one === 'object' && 'logits' in one);
+/** Logits that were computed before. */
+export interface CachedTeacherParams {
+  /** Path of a .npy file with a row for each training image. */
+  readonly logits: string;
 }
 
 /** Reads the logits from a .npy file, float32 or float64. They are those of the images as they are stored. */
@@ -39,3 +40,13 @@ export function cachedTeacher({ logits: path }: CachedTeacherParams, dataset: Da
     release: () => Promise.resolve(),
   });
 }
+
+export const logitsFile: TeacherEntry<CachedTeacherParams> = {
+  options: () => ({
+    logits: text({ title: 'A `.npy` file with a row for each training image.' }),
+  }),
+  isCached: true,
+  load: (params, _, dataset) => Promise.resolve(cachedTeacher(params, dataset)),
+  fileOf: ({ logits }) => logits,
+  whatToCheck: ({ name }) => `that rows and columns are in the order of ${name}`,
+};

@@ -7,13 +7,31 @@ import { Session, State } from '../../engine/session';
 import { matchStateDict, readWeights } from '../../formats/checkpoints';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
+import { oneOf, text } from '../../utils/schema_forms';
 import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
-import type { CheckpointTeacherParams } from '../experiment/params';
+import { checkNormalize } from '../data/dataset';
 import type { Batch } from '../data/loader';
+import { normalizeSchema, type NormalizeParams } from '../data/normalize';
 import { nets } from '../nets';
+import { imageSide, netOptions } from '../nets/net_params';
+import { weightsOptions, type WeightsParams } from '../nets/weights_params';
 import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
 import { ofStudent } from '../training/step_graph';
-import type { Teacher, TeacherContext } from './teacher';
+import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
+
+/** A net with a checkpoint. */
+export interface CheckpointTeacherParams extends WeightsParams {
+  readonly model: string;
+  /** Path of its weights; the best ones of experiments/base_<model> where absent. */
+  readonly checkpoint?: string;
+  /** Side of its images in pixels; that of the student's where absent. */
+  readonly size?: number;
+  /** The student's where absent. */
+  readonly normalize?: NormalizeParams;
+  readonly num_channels: number;
+  /** 1200 and 1200 where absent. */
+  readonly hidden_sizes?: readonly number[];
+}
 
 /** Loads the weights for the classes and images of `student`; the normalization is the teacher's own where given. */
 export async function checkpointTeacher(
@@ -117,3 +135,30 @@ export function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): st
   }
   return found;
 }
+
+const { num_channels: width, hidden_sizes: hidden, dropout_rate: dropout } = netOptions;
+
+export const networkTeacher: TeacherEntry<CheckpointTeacherParams> = {
+  options: () => ({
+    model: oneOf(Object.keys(nets), { title: 'The network.' }),
+    checkpoint: text({
+      title: 'File of its weights; by default the best ones of `experiments/base_<model>`.',
+    }),
+    ...weightsOptions,
+    size: imageSide('Side of its images in pixels; by default that of the images.'),
+    normalize: normalizeSchema('Mean and standard deviation of its channels; by default those of the student.'),
+    num_channels: width!,
+    hidden_sizes: {
+      ...hidden,
+      default: undefined,
+      title: 'Units of the hidden layers of `mlp`; 1200 and 1200 by default.',
+    },
+    dropout_rate: { ...dropout, default: undefined, title: 'Accepted and ignored: a teacher is only evaluated.' },
+  }),
+  load: (params, student, dataset, context) => {
+    checkNormalize(`the teacher ${params.model}`, params.normalize, dataset);
+    return checkpointTeacher(params, student, context);
+  },
+  fileOf: checkpointOf,
+  whatToCheck: () => '"normalize" and the order of its classes',
+};

@@ -1,8 +1,10 @@
 /** What a teacher is to the rest of the house: what it makes of the very pixels that the student sees. */
 import type { Backend } from '../../engine/backends';
 import type { NdArray } from '../../formats/ndarray';
+import type { Options } from '../../utils/schema_forms';
+import type { Dataset } from '../data/dataset';
 import type { Batch } from '../data/loader';
-import type { TrainedModel } from '../nets/model';
+import type { Model, TrainedModel } from '../nets/model';
 
 export interface Teacher {
   /** Shapes for one image of all that it gives, by name: `logits` (classes), and of a network of ours the rest. */
@@ -34,6 +36,23 @@ export interface TeacherContext {
   readonly log: (level: 'info' | 'warn', line: string) => void;
   /** Makes a teacher look first for what was computed before. */
   readonly cache?: { around(teacher: Teacher): Teacher } | undefined;
+}
+
+/** What a kind of teachers is to the index: its options in params.json, and how it is loaded. */
+export interface TeacherEntry<Params extends object = object> {
+  /**
+   * A JSON schema for each option, of which the one that the kind is listed by must be given; `title` says what an option
+   * is, `description` what it accepts. `given` is what params.json says of the teacher.
+   */
+  options(given: Readonly<Record<string, unknown>>): Options;
+  /** Whether it was asked before, about the training images as they are stored. */
+  readonly isCached?: boolean;
+  /** Loads it for a student on the training images of a data set. */
+  load(this: void, params: Params, student: Model, dataset: Dataset, context: TeacherContext): Promise<Teacher>;
+  /** The file that it comes from. */
+  fileOf(this: void, params: Params): string;
+  /** What is likely to be mistaken where it does not agree with the labels of a data set. */
+  whatToCheck(this: void, dataset: Dataset): string;
 }
 
 /** The row of logits (N, classes) in which the first NaN or infinity is; −1 where all values are finite. */

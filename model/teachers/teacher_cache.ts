@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import { availableParallelism, arch, cpus } from 'node:os';
 import { version as onnxruntime } from 'onnxruntime-node/package.json';
 import { bytesOf, type NdArray } from '../../formats/ndarray';
-import type { Params } from '../experiment/params';
+import type { AugmentationParams } from '../data/augmentation/index';
 import { packageVersion } from '../../utils/version';
 import { SharedCache } from '../../utils/shared_cache';
 import type { Batch } from '../data/loader';
@@ -161,12 +161,21 @@ function isEqual(a: NdArray, b: NdArray): boolean {
   return Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
 }
 
+/** The keys of params.json that say when a teacher is asked twice for the same. */
+export interface TeacherCacheParams {
+  readonly augmentation: AugmentationParams;
+  readonly teacher_views?: number;
+  readonly teacher_cache_gigabytes?: number;
+  readonly num_epochs: number;
+  readonly threads: number;
+}
+
 /**
  * The cache of a run: in the folder `shared` with others, or else, where images look the same in several epochs, in `own`.
  * Undefined where neither is so, or where params.json says so.
  */
 export function teacherCacheOf(
-  params: Params,
+  params: TeacherCacheParams,
   { shared, own, device, log }: { shared: string | undefined; own: string } & Pick<CacheOptions, 'device' | 'log'>,
 ): TeacherCache | undefined {
   const { augmentation, teacher_views: views, teacher_cache_gigabytes: gigabytes = 10, num_epochs: epochs } = params;

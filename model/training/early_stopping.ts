@@ -1,6 +1,11 @@
 /** Early stopping (Prechelt 1998), a function of the epochs so far. */
-import type { EarlyStopping, Params } from '../experiment/params';
 import type { EpochRecord } from '../../runs/metrics';
+
+/** Ends a run after `patience` epochs in a row without a validation accuracy better by `min_delta`. */
+export interface EarlyStopping {
+  readonly patience: number;
+  readonly min_delta: number;
+}
 
 /**
  * Has the validation accuracy not become better than its best by more than `min_delta` for `patience` epochs in a row?
@@ -26,7 +31,10 @@ export function isStopped(
 /** Whether training ends after these epochs: all that are planned are done, or it is stopped early. */
 export function isOver(
   history: readonly Pick<EpochRecord, 'val'>[],
-  { num_epochs: epochs, early_stopping: stopping }: Pick<Params, 'num_epochs' | 'early_stopping'>,
+  {
+    num_epochs: epochs,
+    early_stopping: stopping,
+  }: { readonly num_epochs: number; readonly early_stopping?: EarlyStopping },
 ): boolean {
   return history.length >= epochs || (stopping !== undefined && isStopped(history, stopping));
 }

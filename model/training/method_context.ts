@@ -1,7 +1,6 @@
 /** What a method is given of a training step. */
 import type { Tensor } from '../../engine/tensor';
-import type { Params } from '../experiment/params';
-import type { DistillContext } from '../distillers/distiller';
+import type { DistillContext, KlReduction } from '../distillers/distiller';
 import type { Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
 import { nets } from '../nets/index';
@@ -62,7 +61,7 @@ export class MethodContext implements DistillContext {
     return this.step.param('temperature').temperature;
   }
 
-  get klReduction(): Params['kl_reduction'] {
+  get klReduction(): KlReduction {
     return this.step.param('kl_reduction').klReduction;
   }
 

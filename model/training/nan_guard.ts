@@ -10,13 +10,16 @@ import type { Results } from '../../engine/session';
 import { messageOf, UserError } from '../../utils/errors';
 import type { Log } from '../../utils/logger';
 import type { NamedArrays } from '../../formats/ndarray';
-import type { OnNan } from '../experiment/params';
 import type { EpochRecord, Score } from '../../runs/metrics';
 import type { Position, Trouble } from '../../runs/position';
 import { ordinal } from '../../utils/words';
 import type { Batch } from '../data/loader';
 import { allOutputs, firstNonFinite, layerOutputs, layerTable } from './nan_diagnosis';
 import { NonFiniteStep, type Trainer } from './trainer';
+
+/** What is done where a loss, a gradient or a new weight is NaN or infinite. */
+export const onNanPolicies = ['stop', 'skip', 'restore'] as const;
+export type OnNan = (typeof onNanPolicies)[number];
 
 /** So many optimizer steps in a row that are not finite end a run, or as many as an epoch has. */
 const MOST_SKIPPED = 10;

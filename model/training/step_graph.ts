@@ -15,8 +15,7 @@ import { add, mul, oneHot, reshape, sub } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { NamedArrays } from '../../formats/ndarray';
-import type { Params } from '../experiment/params';
-import type { Distiller, Losses, Phase, DistillContext } from '../distillers/index';
+import type { Distiller, DistillContext, KlReduction, Losses, Phase } from '../distillers/index';
 import { weightedCrossEntropy } from '../distillers/nokd';
 import { studentHead, teacherHead, type Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
@@ -55,7 +54,7 @@ export interface TrainingOptions {
   readonly optimizer: Optimizer;
   readonly alpha: number;
   readonly temperature: number;
-  readonly klReduction: Params['kl_reduction'];
+  readonly klReduction: KlReduction;
   /** How much each class counts in the cross-entropy; the same where absent. */
   readonly classWeights?: readonly number[] | undefined;
   /** Share of each target that is spread over all classes; 0 where absent. */

@@ -1,6 +1,5 @@
 /** What pages show of params.json and search.json is accepted; blocks may have a few keys only, or a key in several forms. */
 import { expect } from 'chai';
-import { catalogueFor } from '../../model/experiment/experiment';
 import { parseParams } from '../../model/experiment/params';
 import { parseSettings } from '../../search/settings/settings';
 import { blocksOf, pages, textOf } from '../helpers/pages';
@@ -33,7 +32,7 @@ describe('JSON in the pages', () => {
         if ('space' in (file as object)) parseSettings(file, page);
         else {
           const params = { ...base, ...(file as object) };
-          parseParams(params, page, catalogueFor(params));
+          parseParams(params, page);
         }
       }
     });

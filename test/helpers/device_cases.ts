@@ -99,7 +99,7 @@ function byOptimizer(name: string): DeviceCase {
       const hidden = linear(matrix(graph), weight('a', [6, 5]), weight('bias', [6]));
       const loss = sum(square(linear(hidden, weight('b', [2, 6]))));
       const settings = { learningRate: 0.01, momentum: 0.9, nesterov: true, weightDecay: 1e-3 };
-      minimize(loss, optimizers[name]!(settings), undefined, { clipNorm: 0.5 });
+      minimize(loss, optimizers[name]!.make(settings), undefined, { clipNorm: 0.5 });
       averageWeights(graph, 0.9, (state) => !state.startsWith(OPTIMIZER_PREFIX));
       graph.output('loss', add(loss, 0));
       return graph;

@@ -1,5 +1,4 @@
 /** The augmentations by the name that params.json calls them. */
-import type { AugmentationParams } from '../../experiment/params';
 import type { Augmentation } from './augmentation';
 import { autoaugment } from './autoaugment';
 import { colorJitter } from './color_jitter';
@@ -28,6 +27,9 @@ export const augmentations: Readonly<Record<string, Augmentation>> = {
   mixup,
   cutmix,
 };
+
+/** `augmentation` of params.json: "yes" is what is usual for the data set, or a list, each by its name with its options. */
+export type AugmentationParams = 'yes' | 'no' | ({ readonly name: string } & Readonly<Record<string, unknown>>)[];
 
 /** The steps that `augmentation` of params.json stands for; "yes" is what is usual for the data set. */
 export function augmentationSteps(params: AugmentationParams, usual = 'crop+flip'): Step[] {

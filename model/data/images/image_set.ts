@@ -4,15 +4,47 @@
  */
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
-import type { ImageSetParams } from '../../experiment/params';
 import { Random } from '../../../utils/random';
+import { fromZero, integer, number, oneOf, text, type Options } from '../../../utils/schema_forms';
 import { counted } from '../../../utils/words';
 import { channelsFirst } from '../files/channels_first';
 import type { Dataset, FileSplit, Region } from '../dataset';
 import { decode, failure, readRegion } from './image_file';
 import { ImageIndex, sourceOf, type FoundImage } from './image_index';
+import { heldOutOptions, type HeldOutParams } from '../files/held_out';
 import type { Part } from '../files/parts';
 import type { Picture } from './picture';
+
+/** How images of many sizes are brought to one, checked and kept. */
+export interface ImageSetParams extends HeldOutParams {
+  /** Their shorter side before they are cropped; 8/7 of `size` where absent. */
+  readonly resize?: number;
+  /** What becomes of the color profile in an image; "ignore" where absent, as torchvision does. */
+  readonly icc?: 'ignore' | 'convert';
+  readonly on_bad_image: 'refuse' | 'skip';
+  /** Directory of decoded images, and the most of them that are kept there. */
+  readonly cache: string;
+  readonly cache_gigabytes: number;
+}
+
+/** The options that say so; images of `size` are cropped from ones that are no smaller. */
+export const imageSetOptions = (size: unknown): Options => ({
+  resize: integer({
+    minimum: Number.isInteger(size) ? Number(size) : 224,
+    maximum: 8192,
+    title: 'Shorter side to which images are resized before the crop: at least `size`, 8/7 of it by default.',
+  }),
+  icc: oneOf(['ignore', 'convert'], {
+    title: 'Color profiles: `"ignore"` (the default) as torchvision does, or `"convert"` to sRGB.',
+  }),
+  ...heldOutOptions,
+  on_bad_image: oneOf(['refuse', 'skip'], {
+    default: 'refuse',
+    title: '`"skip"` names invalid images in the log and trains without them.',
+  }),
+  cache: text({ default: 'data/cache', title: 'Directory of decoded images.' }),
+  cache_gigabytes: number({ ...fromZero, default: 20, title: 'Maximum size of the cache for this folder and size.' }),
+});
 
 /** Those of the images of ImageNet. */
 const normalize = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };

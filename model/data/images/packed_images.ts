@@ -6,14 +6,39 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { UserError } from '../../../utils/errors';
-import type { PackedParams } from '../../experiment/params';
+import { integer, text, type Options } from '../../../utils/schema_forms';
 import type { Dataset, ImageShape, StoredSplit } from '../dataset';
 import { decodeWhole, failure, type Icc } from './image_file';
 import type { FoundImage } from './image_index';
-import { heldOut, loadImageSet, type ImageProgress, type ImageSet, type LabelledImage } from './image_set';
+import {
+  heldOut,
+  imageSetOptions,
+  loadImageSet,
+  type ImageProgress,
+  type ImageSet,
+  type ImageSetParams,
+  type LabelledImage,
+} from './image_set';
 import type { Part } from '../files/parts';
 import type { Picture } from './picture';
 import { storedDataset } from '../files/stored';
+
+/** Encoded images inside larger files. */
+export interface PackedParams extends ImageSetParams {
+  readonly dir: string;
+  /** Side of the images in pixels; where absent all have one size, and are kept in memory. */
+  readonly size?: number;
+}
+
+export const packedOptions = (what: string, size: unknown): Options => ({
+  dir: text({ title: what }),
+  size: integer({
+    minimum: 8,
+    maximum: 4096,
+    title: 'Side of the images in pixels; without it, all images must have one size.',
+  }),
+  ...imageSetOptions(size),
+});
 
 export interface PackedImage extends LabelledImage {
   readonly content: NonNullable<FoundImage['content']>;

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBatches, readClassNames } from '../files/cifar_python';
 import type { StoredDataset } from '../dataset';
+import { fetched, type DatasetEntry } from '../dataset_entry';
 import type { Source } from '../files/download';
 import { foundPlace } from '../files/places';
 import { filesIn, readClasses, readRecords } from '../files/records';
@@ -58,3 +59,10 @@ export function loadCifar10(dir: string): StoredDataset {
     remarks,
   };
 }
+
+export const cifar10: DatasetEntry = {
+  options: {},
+  directory: 'data/cifar-10-batches-bin',
+  forms: cifar10Source.forms,
+  load: async ({ dir }, onProgress) => loadCifar10(await fetched(dir, cifar10Source, onProgress)),
+};

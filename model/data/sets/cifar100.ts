@@ -3,8 +3,10 @@
  * fine label (100 classes), and 3072 pixel bytes as in CIFAR-10.
  */
 import { join } from 'node:path';
+import { oneOf } from '../../../utils/schema_forms';
 import { readBatches, readClassNames } from '../files/cifar_python';
 import type { StoredDataset } from '../dataset';
+import { fetched, type DatasetEntry } from '../dataset_entry';
 import type { Source } from '../files/download';
 import { foundPlace } from '../files/places';
 import { filesIn, readClasses, readRecords } from '../files/records';
@@ -72,3 +74,12 @@ export function loadCifar100(dir: string, labels: Cifar100Labels): StoredDataset
     remarks,
   };
 }
+
+export const cifar100: DatasetEntry<{ readonly labels: Cifar100Labels }> = {
+  options: {
+    labels: oneOf(['fine', 'coarse'], { default: 'fine', title: '100 classes, or the 20 superclasses.' }),
+  },
+  directory: 'data/cifar-100-binary',
+  forms: cifar100Source.forms,
+  load: async ({ dir, labels }, onProgress) => loadCifar100(await fetched(dir, cifar100Source, onProgress), labels),
+};

@@ -4,10 +4,12 @@
  * CIFAR-10.
  */
 import { UserError } from '../../../utils/errors';
+import { oneOf, text } from '../../../utils/schema_forms';
 import { readNpy } from '../../../formats/npy';
 import { channelsFirst } from '../files/channels_first';
-import { loadCifar10 } from './cifar10';
 import type { StoredDataset, StoredSplit } from '../dataset';
+import { fetched, type DatasetEntry } from '../dataset_entry';
+import { cifar10, cifar10Source, loadCifar10 } from './cifar10';
 import type { Source } from '../files/download';
 import { filesIn } from '../files/records';
 
@@ -57,3 +59,22 @@ function readArrays(imageFile: string, labelFile: string): StoredSplit {
   }
   return { images: channelsFirst(pixels.data as Uint8Array, 32 * 32), labels: Uint8Array.from(classes), size };
 }
+
+export interface Cifar101Params {
+  readonly test_dir: string;
+  readonly version?: Cifar101Version;
+}
+
+export const cifar101: DatasetEntry<Cifar101Params> = {
+  options: {
+    test_dir: text({ default: 'data/cifar-10.1', title: 'Directory of the test images.' }),
+    version: oneOf(['v4', 'v6'], { title: 'Which test images; `"v6"` by default.' }),
+  },
+  directory: cifar10.directory!,
+  load: async ({ dir, test_dir: testDir, version }, onProgress) =>
+    loadCifar101(
+      await fetched(dir, cifar10Source, onProgress),
+      await fetched(testDir, cifar101Source(version), onProgress),
+      version,
+    ),
+};

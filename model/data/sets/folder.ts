@@ -6,13 +6,34 @@
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isFile } from '../../../utils/files';
-import type { FolderParams } from '../../experiment/params';
+import { integer, object, text } from '../../../utils/schema_forms';
+import type { Schema } from '../../../utils/schema';
 import { counted } from '../../../utils/words';
 import type { Dataset, FileSplit } from '../dataset';
+import { ofImages, type DatasetEntry } from '../dataset_entry';
 import { entriesOf, imagesBelow, isImageName, LeftAlone } from '../images/image_files';
-import { heldOut, loadImageSet, type ImageProgress, type ImageSet, type LabelledImage } from '../images/image_set';
+import {
+  heldOut,
+  imageSetOptions,
+  loadImageSet,
+  type ImageProgress,
+  type ImageSet,
+  type ImageSetParams,
+  type LabelledImage,
+} from '../images/image_set';
+import type { ListSpec } from '../images/label_list';
 import { listedImages, type Candidate } from '../images/listed_images';
 import { partCalled, type Part } from '../files/parts';
+
+/** Folders of images. */
+export interface FolderParams extends ImageSetParams {
+  readonly name: 'folder';
+  readonly dir: string;
+  /** Side of the images in pixels, as the network sees them. */
+  readonly size: number;
+  /** Lists of the classes of images that lie in no folder of a class; of one, also which columns are what. */
+  readonly labels?: string | string[] | ListSpec;
+}
 
 /** Finds and checks the images of a folder. */
 export async function loadFolder(params: FolderParams, onProgress?: ImageProgress): Promise<Dataset<FileSplit>> {
@@ -169,3 +190,30 @@ function refuseFewer(dir: string, root: string, classes: readonly string[]): voi
     `${path}: ${counted(classes.length, 'folder')} in it, but a folder is needed for each of two classes or more${hint}`,
   );
 }
+
+/** A list of classes by its path, several, or one with the names of its columns: the form that `given` has. */
+function labelsSchema(given: unknown): Schema {
+  const name = text({ minLength: 1 });
+  const title = 'Lists of the classes of images that are in no folder of a class.';
+  if (Array.isArray(given)) return { type: 'array', items: name, minItems: 1, maxItems: 10, title };
+  if (typeof given === 'object' && given !== null) {
+    return object({ file: name, image: name, label: name, split: name }, ['file'], { title });
+  }
+  return { ...name, description: 'the path of a list, a list of such, or an object with "file"', title };
+}
+
+export const folder: DatasetEntry<FolderParams, Dataset<FileSplit>> = {
+  options: ({ size, labels }) => ({
+    dir: text({ title: 'Directory of the files.' }),
+    size: integer({
+      minimum: 8,
+      maximum: 4096,
+      default: 224,
+      title: 'Side of the images in pixels.',
+    }),
+    labels: labelsSchema(labels),
+    ...imageSetOptions(size),
+  }),
+  required: ['dir'],
+  load: (params, onProgress) => loadFolder(params, ofImages(onProgress)),
+};

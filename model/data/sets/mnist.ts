@@ -6,7 +6,9 @@
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isThere } from '../../../utils/files';
+import { integer, oneOf } from '../../../utils/schema_forms';
 import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
+import { fetched, type DatasetEntry } from '../dataset_entry';
 import type { Source } from '../files/download';
 import { readIdx, type IdxType } from '../files/idx';
 import { foundPlace, type Form } from '../files/places';
@@ -15,7 +17,9 @@ import { filesIn } from '../files/records';
 
 export type MnistName = 'mnist' | 'fashion_mnist' | 'kmnist' | 'qmnist' | 'emnist';
 
-export type EmnistSplit = 'balanced' | 'byclass' | 'bymerge' | 'letters' | 'digits' | 'mnist';
+const emnistSplits = ['balanced', 'byclass', 'bymerge', 'letters', 'digits', 'mnist'] as const;
+
+export type EmnistSplit = (typeof emnistSplits)[number];
 
 interface Variant {
   readonly title: string;
@@ -237,3 +241,26 @@ function padded(images: Uint8Array, [height, width]: readonly [number, number], 
   }
   return out;
 }
+
+const pad = integer({ minimum: 0, maximum: 64, default: 0, title: 'Black pixels added on each side.' });
+
+const mnistEntry = (name: Exclude<MnistName, 'emnist'>): DatasetEntry<{ readonly pad: number }> => ({
+  options: { pad },
+  directory: `data/${name.replace('_', '-')}`,
+  forms: mnistSource(name).forms,
+  load: async ({ dir, pad: added }, onProgress) =>
+    loadMnist(await fetched(dir, mnistSource(name), onProgress), name, added),
+});
+
+export const mnist = mnistEntry('mnist');
+export const fashionMnist = mnistEntry('fashion_mnist');
+export const kmnist = mnistEntry('kmnist');
+export const qmnist = mnistEntry('qmnist');
+
+export const emnist: DatasetEntry<{ readonly pad: number; readonly split: EmnistSplit }> = {
+  options: { pad, split: oneOf(emnistSplits, { default: 'balanced', title: 'Which of its data sets.' }) },
+  directory: 'data/emnist',
+  forms: mnistSource('emnist').forms,
+  load: async ({ dir, pad: added, split }, onProgress) =>
+    loadMnist(await fetched(dir, mnistSource('emnist', split), onProgress), 'emnist', added, split),
+};

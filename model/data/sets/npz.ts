@@ -4,13 +4,23 @@
  * 0, [N] or [N, 1], or rows of zeros with a single one.
  */
 import { UserError } from '../../../utils/errors';
+import { object, text, type Options } from '../../../utils/schema_forms';
 import type { NdArray } from '../../../formats/ndarray';
 import { Npz } from '../../../formats/npz';
-import type { NpzParams } from '../../experiment/params';
 import { channelsFirst } from '../files/channels_first';
 import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
+import type { DatasetEntry } from '../dataset_entry';
 import type { Part } from '../files/parts';
+import { heldOutOptions, type HeldOutParams } from '../files/held_out';
 import { storedDataset } from '../files/stored';
+
+/** Arrays of images and labels in a file of NumPy. */
+export interface NpzParams extends HeldOutParams {
+  readonly name: 'npz';
+  readonly file: string;
+  /** The names of images and labels by part; the usual ones where absent. */
+  readonly arrays?: { train: string[]; val?: string[]; test?: string[] };
+}
 
 type Pair = readonly [images: string, labels: string];
 
@@ -177,3 +187,18 @@ function hotOf(place: string, value: (i: number) => number, row: number, columns
     `${place}: row ${row} of ${columns} labels has not a single 1 among zeros: images of several classes at once, or of none, cannot be trained on`,
   );
 }
+
+const pair: Options[string] = { type: 'array', items: text(), minItems: 2, maxItems: 2 };
+
+export const npz: DatasetEntry<NpzParams> = {
+  options: {
+    file: text({ title: 'The file.' }),
+    arrays: object({ train: pair, val: pair, test: pair }, ['train'], {
+      title:
+        'Names of the images and labels of each split, such as `{ "train": ["x", "y"] }`; the usual names by default.',
+    }),
+    ...heldOutOptions,
+  },
+  required: ['file'],
+  load: loadNpz,
+};

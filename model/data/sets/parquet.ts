@@ -2,14 +2,23 @@
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { UserError } from '../../../utils/errors';
-import type { ParquetParams } from '../../experiment/params';
+import { text } from '../../../utils/schema_forms';
 import type { Dataset } from '../dataset';
+import { ofImages, type DatasetEntry } from '../dataset_entry';
 import { byCharacters } from '../images/image_files';
 import type { ImageProgress } from '../images/image_set';
-import { loadPacked, type PackedImage } from '../images/packed_images';
+import { loadPacked, packedOptions, type PackedImage, type PackedParams } from '../images/packed_images';
 import { ParquetFile } from '../files/parquet_file';
 import type { Part } from '../files/parts';
 import { shardsIn } from '../files/shards';
+
+/** Parquet files. */
+export interface ParquetParams extends PackedParams {
+  readonly name: 'parquet';
+  /** The columns of images and labels; the usual ones where absent. */
+  readonly image?: string;
+  readonly label?: string;
+}
 
 /** Reads the labels of all shards, and the images as `size` asks for. */
 export async function loadParquet(params: ParquetParams, onProgress?: ImageProgress): Promise<Dataset> {
@@ -61,3 +70,13 @@ function classesOf(files: readonly ParquetFile[]) {
 
 /** More than any set of images has; a number in a file costs nothing. */
 const MAX_CLASSES = 2 ** 16;
+
+export const parquet: DatasetEntry<ParquetParams, Dataset> = {
+  options: ({ size }) => ({
+    image: text({ title: 'Column of the images; found by default.' }),
+    label: text({ title: 'Column of the labels; found by default.' }),
+    ...packedOptions('Directory of the files.', size),
+  }),
+  required: ['dir'],
+  load: (params, onProgress) => loadParquet(params, ofImages(onProgress)),
+};

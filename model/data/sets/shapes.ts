@@ -8,7 +8,9 @@
  * augmentation) reached 63 % on test images after 20 epochs on 2,000 training images, and 92 % after 5 on 20,000.
  */
 import { Random } from '../../../utils/random';
+import { integer, seed } from '../../../utils/schema_forms';
 import type { StoredDataset, StoredSplit } from '../dataset';
+import type { DatasetEntry } from '../dataset_entry';
 import { box, Canvas, disc, type Fill, type Frame, type Outline, polygon, radialPoints, type Texture } from './drawing';
 
 const side = 32;
@@ -39,15 +41,21 @@ const outlines: Readonly<Record<string, Outline>> = {
 const classes = Object.keys(outlines);
 const bar = box(1, 1);
 
+export interface ShapesParams {
+  readonly train: number;
+  readonly test: number;
+  readonly seed: number;
+}
+
 /** Draws `train` and `test` images; `seed` is an integer from 0 to 2^32 − 1. Mean and std are those of 20,000 images. */
-export function makeShapes({ train, test, seed }: { train: number; test: number; seed: number }): StoredDataset {
+export function makeShapes({ train, test, seed: own }: ShapesParams): StoredDataset {
   return {
     name: 'shapes',
     classes,
     shape: [3, side, side],
     normalize: { mean: [0.5002, 0.5008, 0.5002], std: [0.2075, 0.2083, 0.2078] },
-    train: drawSplit(new Random(seed, 'shapes/train'), train),
-    test: drawSplit(new Random(seed, 'shapes/test'), test),
+    train: drawSplit(new Random(own, 'shapes/train'), train),
+    test: drawSplit(new Random(own, 'shapes/test'), test),
   };
 }
 
@@ -145,3 +153,12 @@ function drawTexture(draw: Draw): Texture {
       return (x, y) => (wave(cos * x + sin * y + Math.sin(0.3 * y)) + wave(cos * y - sin * x + Math.sin(0.4 * x))) / 2;
   }
 }
+
+export const shapes: DatasetEntry<ShapesParams> = {
+  options: {
+    train: integer({ minimum: 1, default: 20000, title: 'Number of training images.' }),
+    test: integer({ minimum: 1, default: 2000, title: 'Number of test images.' }),
+    seed: seed(0, 'Seed of what is drawn or held out.'),
+  },
+  load: makeShapes,
+};

@@ -5,7 +5,9 @@
 import { join } from 'node:path';
 import { readBytes } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
+import { oneOf } from '../../../utils/schema_forms';
 import type { StoredDataset, StoredSplit } from '../dataset';
+import { fetched, type DatasetEntry } from '../dataset_entry';
 import type { Source } from '../files/download';
 import { foundPlace } from '../files/places';
 import { transposePlanes } from '../files/planes';
@@ -80,3 +82,16 @@ function readImages(path: string): Uint8Array {
   transposePlanes(images, SIDE);
   return images;
 }
+
+export const stl10: DatasetEntry<{ readonly train: 'labeled' | 'unlabeled' }> = {
+  options: {
+    train: oneOf(['labeled', 'unlabeled'], {
+      default: 'labeled',
+      title: 'What to train on; `"unlabeled"` is for the method `unlabeled`.',
+    }),
+  },
+  directory: 'data/stl10_binary',
+  forms: stl10Source.forms,
+  isUnlabeled: ({ train }) => train === 'unlabeled',
+  load: async ({ dir, train }, onProgress) => loadStl10(await fetched(dir, stl10Source, onProgress), train),
+};

@@ -3,8 +3,10 @@
  * fastest, so that an image is three planes that lie column by column, and `y`, N numbers, of which 10 stands for the digit 0.
  */
 import { UserError } from '../../../utils/errors';
+import { oneOf } from '../../../utils/schema_forms';
 import { readMat } from '../../../formats/mat';
 import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
+import { fetched, type DatasetEntry } from '../dataset_entry';
 import type { Source } from '../files/download';
 import { foundPlace, type Form } from '../files/places';
 import { transposePlanes } from '../files/planes';
@@ -88,3 +90,15 @@ function joined(parts: readonly StoredSplit[]): StoredSplit {
   }
   return { images, labels, size };
 }
+
+export const svhn: DatasetEntry<{ readonly train: 'train' | 'train+extra' }> = {
+  options: {
+    train: oneOf(['train', 'train+extra'], {
+      default: 'train',
+      title: 'What to train on: 73,257 images, or 531,131 easier ones as well.',
+    }),
+  },
+  directory: 'data/svhn',
+  forms,
+  load: async ({ dir, train }, onProgress) => loadSvhn(await fetched(dir, svhnSource(train), onProgress), train),
+};

@@ -7,13 +7,21 @@ import { join, relative } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isFile, readRange, readText } from '../../../utils/files';
 import { isObject, parseJson } from '../../../utils/json';
-import type { WebDatasetParams } from '../../experiment/params';
+import { text } from '../../../utils/schema_forms';
 import { tarEntries, type TarEntry } from '../../../formats/tar';
 import type { Dataset } from '../dataset';
+import { ofImages, type DatasetEntry } from '../dataset_entry';
 import { byCharacters } from '../images/image_files';
 import type { ImageProgress } from '../images/image_set';
-import { loadPacked, type PackedImage } from '../images/packed_images';
+import { loadPacked, packedOptions, type PackedImage, type PackedParams } from '../images/packed_images';
 import { shardsIn, type Shard } from '../files/shards';
+
+/** Shards of WebDataset. */
+export interface WebDatasetParams extends PackedParams {
+  readonly name: 'webdataset';
+  /** A list of the names of classes; that beside the shards where absent. */
+  readonly classes?: string;
+}
 
 const imageFields = ['jpg', 'jpeg', 'png', 'webp', 'ppm', 'pgm', 'bmp', 'gif', 'tif', 'tiff', 'avif'];
 const labelFields = ['cls', 'cls.txt', 'label', 'label.txt'];
@@ -130,3 +138,14 @@ function readNames(path: string): string[] {
   const lines = readText(path).split(/\r?\n/);
   return lines.map((line) => line.trim()).filter(Boolean);
 }
+
+export const webdataset: DatasetEntry<WebDatasetParams, Dataset> = {
+  options: ({ size }) => ({
+    classes: text({
+      title: 'List of class names; by default the one next to the shards.',
+    }),
+    ...packedOptions('Directory of the files.', size),
+  }),
+  required: ['dir'],
+  load: (params, onProgress) => loadWebDataset(params, ofImages(onProgress)),
+};

@@ -53,6 +53,6 @@ export const ab: Distiller<AbOptions> = {
     });
     return { ab: mul(losses.reduce(add), options.weight) };
   },
-  stages: (options, params) =>
-    options.stage ? [] : pretraining('ab', { ...options, stage: 'boundary' }, options.boundary_epochs, params),
+  stages: (options, run) =>
+    options.stage ? [] : pretraining('ab', { ...options, stage: 'boundary' }, options.boundary_epochs, run),
 };

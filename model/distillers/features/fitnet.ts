@@ -47,8 +47,8 @@ export const fitnet: Distiller<FitnetOptions> = {
     );
     return { fitnet: mul(losses.reduce(add), options.weight) };
   },
-  stages: (options, params) =>
+  stages: (options, run) =>
     options.stages === 1 || options.stage
       ? []
-      : pretraining('fitnet', { ...options, stage: 'hints' }, options.hint_epochs, params),
+      : pretraining('fitnet', { ...options, stage: 'hints' }, options.hint_epochs, run),
 };

@@ -57,6 +57,6 @@ export const fsp: Distiller<FspOptions> = {
     if (pairs.length < 2) throw new UserError('fsp: flows are between two outputs at least; name them by "layers"');
     return { fsp: mul(flowLoss(pairs), options.weight) };
   },
-  stages: (options, params) =>
-    options.stage ? [] : pretraining('fsp', { ...options, stage: 'flow' }, options.init_epochs, params, 'nokd'),
+  stages: (options, run) =>
+    options.stage ? [] : pretraining('fsp', { ...options, stage: 'flow' }, options.init_epochs, run, 'nokd'),
 };

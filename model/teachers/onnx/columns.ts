@@ -5,8 +5,8 @@ import { UserError } from '../../../utils/errors';
 import { reading } from '../../../utils/files';
 import { isObject, parseJson } from '../../../utils/json';
 import { nearest } from '../../../utils/nearest';
-import type { OnnxTeacherParams } from '../../experiment/params';
 import type { Dataset } from '../../data/dataset';
+import type { OnnxTeacherParams } from './params';
 
 export interface Columns {
   /** The column of each class of the data set. */

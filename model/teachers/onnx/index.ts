@@ -9,15 +9,15 @@ import { Session } from '../../../engine/session';
 import { quoted, readBytes } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
 import { ndarray, sizeOf, type NdArray } from '../../../formats/ndarray';
-import type { OnnxTeacherParams } from '../../experiment/params';
 import { counted } from '../../../utils/words';
 import { pixelsOf, type Dataset } from '../../data/dataset';
 import type { Batch } from '../../data/loader';
 import type { Model } from '../../nets/model';
-import { brokenRow, type Teacher, type TeacherContext } from '../teacher';
+import { brokenRow, type Teacher, type TeacherContext, type TeacherEntry } from '../teacher';
 import { columnsOf, type Columns } from './columns';
 import { inputOf, type Input } from './input';
 import { checkOutput, outputOf, type Output } from './output';
+import { onnxOptions, type OnnxTeacherParams } from './params';
 import { preparation } from './preparation';
 
 /** The model computes at most as many input values at a time where it leaves the batch size open. */
@@ -183,3 +183,10 @@ class OnnxTeacher implements Teacher {
     return data as Float32Array;
   }
 }
+
+export const onnxFile: TeacherEntry<OnnxTeacherParams> = {
+  options: onnxOptions,
+  load: onnxTeacher,
+  fileOf: ({ onnx }) => onnx,
+  whatToCheck: () => '"layout", "channels", "range", "normalize" and the order of its classes, which "classes" changes',
+};

@@ -4,10 +4,10 @@ import type { OnnxModel, OnnxValue } from '../../../engine/onnx/read';
 import { quoted } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
 import type { NdArray } from '../../../formats/ndarray';
-import type { OnnxTeacherParams } from '../../experiment/params';
 import type { Dataset } from '../../data/dataset';
 import type { Columns } from './columns';
 import { list } from './values';
+import type { OnnxTeacherParams } from './params';
 
 export interface Output {
   readonly value: Ends['output'];

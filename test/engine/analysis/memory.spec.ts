@@ -98,7 +98,7 @@ describe('a step that finds no memory', () => {
     const settings = { learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0 };
     const methods = [{ name: 'own', distiller, options: {} }];
     const trainer = Trainer.create(model, [8, 5], {
-      ...trainingOptions(optimizers.sgd!(settings), 8, { methods }),
+      ...trainingOptions(optimizers.sgd!.make(settings), 8, { methods }),
       threads: 1,
     });
     const batch = { images: new Uint8Array(80), labels: new Int32Array(5), indices: new Uint32Array(5), size: 5 };

@@ -33,7 +33,7 @@ function stepOf(net: string, optimizer: string, changes: Partial<TrainingOptions
     input: SHAPE,
   };
   const settings = { learningRate: 0.01, momentum: 0.9, nesterov: true, weightDecay: 1e-3 };
-  const graph = trainingGraph(model, trainingOptions(optimizers[optimizer]!(settings), IMAGES, changes));
+  const graph = trainingGraph(model, trainingOptions(optimizers[optimizer]!.make(settings), IMAGES, changes));
   graph.output('check', checksum([...graph.updates.values()].filter(({ dtype }) => dtype === 'float32')));
   return graph;
 }

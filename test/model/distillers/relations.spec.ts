@@ -15,7 +15,6 @@ import { probabilityLoss } from '../../../model/distillers/relations/pkt';
 import { angleLoss, differences, distanceLoss } from '../../../model/distillers/relations/rkd';
 import { farthest } from '../../../model/distillers/features/sfd';
 import { similarityLoss } from '../../../model/distillers/relations/sp';
-import { catalogue } from '../../../model/experiment/experiment';
 import { sizeOf } from '../../../formats/ndarray';
 import { parseParams } from '../../../model/experiment/params';
 import { Random } from '../../../utils/random';
@@ -146,7 +145,6 @@ describe('fsp', () => {
     parseParams(
       { model_version: 'resnet8_distill', teacher: 'resnet20', learning_rate: 0.1, num_epochs: 7, method },
       'params.json',
-      catalogue,
     );
   const planned = (method: object[]) => {
     const filled = params(method);

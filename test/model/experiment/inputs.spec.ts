@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { inputsOf, isPathKey, changedInputs } from '../../../model/experiment/inputs';
-import type { OnnxTeacherParams, Params } from '../../../model/experiment/params';
+import type { Params } from '../../../model/experiment/params';
+import type { OnnxTeacherParams } from '../../../model/teachers/onnx/params';
 
 const fixtures = 'test/fixtures/onnx_teachers';
 const dataset = { ...makeShapes({ train: 4, test: 4, seed: 0 }), name: 'shapes' };

@@ -4,54 +4,20 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
-import {
-  changedKeys,
-  netOf,
-  parseParams,
-  readGivenParams,
-  type Catalogue,
-  type NetDefaults,
-} from '../../../model/experiment/params';
+import { datasetNames } from '../../../model/data';
+import { augmentations } from '../../../model/data/augmentation';
+import { distillers } from '../../../model/distillers';
+import { nets } from '../../../model/nets';
+import { changedKeys, netOf, parseParams, readGivenParams } from '../../../model/experiment/params';
 
-const adam: NetDefaults = {
-  optimizer: 'adam',
-  weight_decay: 0,
-  schedule: { type: 'step', step_size: 100, gamma: 0.2 },
-};
-const sgd: NetDefaults = {
-  optimizer: 'sgd',
-  weight_decay: 5e-4,
-  schedule: { type: 'step', step_size: 150, gamma: 0.1 },
-};
-const catalogue: Catalogue = {
-  nets: { cnn: adam, resnet18: sgd, wrn: sgd, densenet: sgd, preresnet110: sgd, resnext29: sgd },
-  methods: {
-    nokd: { options: {}, needsTeacher: false },
-    kd: { options: {}, needsTeacher: true },
-    dkd: {
-      options: {
-        weight: { type: 'number', exclusiveMinimum: 0, default: 1 },
-        beta: { type: 'number', minimum: 0, default: 8 },
-      },
-      needsTeacher: true,
-    },
-    smooth: { options: { share: { type: 'number', default: 0.5 } }, needsTeacher: false },
-    views: { options: {}, needsTeacher: true, needsViews: true },
-  },
-  augmentations: {
-    crop: { options: {} },
-    cutout: { options: { length: { type: 'integer', minimum: 2, default: 16 } } },
-    mixup: { options: { alpha: { type: 'number', default: 1 } }, mix: true },
-    cutmix: { options: {}, mix: true },
-  },
-  optimizers: ['adam', 'sgd'],
-  datasets: ['cifar10', 'shapes'],
-};
+/** Names as messages list them. */
+const listed = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
+const netNames = Object.keys(nets);
 
 const plain = { model_version: 'cnn', learning_rate: 1e-3, num_epochs: 30 };
 const distilled = { ...plain, model_version: 'cnn_distill', teacher: 'resnet18' };
 
-const parse = (content: unknown) => parseParams(content, 'x/params.json', catalogue);
+const parse = (content: unknown) => parseParams(content, 'x/params.json');
 
 /** The lines of the UserError, without the file's name. */
 function linesOf(content: unknown): string[] {
@@ -102,8 +68,12 @@ describe('params', () => {
 
   it('takes method, optimizer, weight decay and schedule from model_version', () => {
     const params = parse({ ...plain, model_version: 'resnet18_distill', teacher: 'wrn' });
-    expect(params).to.deep.include({ method: [{ name: 'kd' }], optimizer: 'sgd', weight_decay: 5e-4 });
-    expect(params.schedule).to.deep.equal(sgd.schedule);
+    expect(params).to.deep.include({
+      method: [{ name: 'kd', weight: 1, standardize: false, focal: false }],
+      optimizer: 'sgd',
+      weight_decay: 5e-4,
+    });
+    expect(params.schedule).to.deep.equal({ type: 'step', step_size: 150, gamma: 0.1 });
     expect(params.teacher).to.deep.equal({ model: 'wrn', num_channels: 32 });
     expect(netOf(params)).to.equal('resnet18');
     expect(netOf(parse(plain))).to.equal('cnn');
@@ -115,34 +85,34 @@ describe('params', () => {
 
   it('brings methods to a list of objects with all their options', () => {
     const method = (value: unknown) => parse({ ...distilled, method: value }).method;
-    const dkd = { name: 'dkd', weight: 1, beta: 8 };
+    const dkd = { name: 'dkd', alpha: 1, beta: 8, warmup_epochs: 20 };
+    const kd = { name: 'kd', weight: 1, standardize: false, focal: false };
+    const tfkd = { name: 'tfkd', alpha: 0.1, temperature: 20, correct_probability: 0.99 };
     expect(method('nokd')).to.deep.equal([{ name: 'nokd' }]);
     expect(method('dkd')).to.deep.equal([dkd]);
     expect(method({ name: 'dkd', beta: 2 })).to.deep.equal([{ ...dkd, beta: 2 }]);
-    expect(method(['kd'])).to.deep.equal([{ name: 'kd' }]);
-    expect(method([{ name: 'dkd', weight: 0.5 }, 'kd', { name: 'smooth' }])).to.deep.equal([
-      { ...dkd, weight: 0.5 },
-      { name: 'kd' },
-      { name: 'smooth', share: 0.5 },
+    expect(method(['kd'])).to.deep.equal([kd]);
+    expect(method([{ name: 'dkd', alpha: 0.5 }, 'kd', { name: 'tfkd' }])).to.deep.equal([
+      { ...dkd, alpha: 0.5 },
+      kd,
+      tfkd,
     ]);
   });
 
   it('names what is wrong with a method by the form that it has', () => {
     const lines = (method: unknown) => linesOf({ ...distilled, method });
-    const names = Object.keys(catalogue.methods)
-      .map((name) => `"${name}"`)
-      .join(', ');
+    const names = listed(Object.keys(distillers));
     expect(lines('dkdd')).to.deep.equal([`"method" must be one of ${names}, got "dkdd"; did you mean "dkd"?`]);
-    expect(lines({ name: 'smoth', share: 1, more: 2 })).to.deep.equal([
-      `"method.name" must be one of ${names}, got "smoth"; did you mean "smooth"?`,
+    expect(lines({ name: 'fitnt', share: 1, more: 2 })).to.deep.equal([
+      `"method.name" must be one of ${names}, got "fitnt"; did you mean "fitnet"?`,
     ]);
     expect(lines({})).to.deep.equal(['"method.name" is missing']);
     expect(lines({ name: 'dkd', betta: 1 })).to.deep.equal([
       '"method.betta" is not a key; did you mean "method.beta"?',
     ]);
     expect(lines({ name: 'kd', beta: 1 })).to.deep.equal(['"method.beta" is not a key']);
-    expect(lines({ name: 'dkd', weight: 0, beta: '8' })).to.deep.equal([
-      '"method.weight" must be > 0, got 0',
+    expect(lines({ name: 'dkd', alpha: -1, beta: '8' })).to.deep.equal([
+      '"method.alpha" must be >= 0, got -1',
       '"method.beta" must be a number, got "8"',
     ]);
     const list = '"method" must be a method or a list of some, each named once, got an array of';
@@ -156,7 +126,7 @@ describe('params', () => {
       '"method.2.name" is missing',
       '"method.3.name" is missing',
     ]);
-    expect(lines(['kd', 'smooth', { name: 'kd' }])).to.deep.equal([
+    expect(lines(['kd', 'tfkd', { name: 'kd' }])).to.deep.equal([
       '"method" must name each method once, got "kd" twice',
     ]);
   });
@@ -176,8 +146,7 @@ describe('params', () => {
   });
 
   it('gives a net whose default schedule is constant that schedule', () => {
-    const nets = { cnn: { ...adam, schedule: { type: 'constant' } as const } };
-    expect(parseParams(plain, 'x', { ...catalogue, nets }).schedule).to.deep.equal({ type: 'constant' });
+    expect(parse({ ...plain, model_version: 'mlp' }).schedule).to.deep.equal({ type: 'constant' });
   });
 
   it('fills what a schedule leaves out', () => {
@@ -216,21 +185,7 @@ describe('params', () => {
   });
 
   describe('of further data sets', () => {
-    const datasets = [
-      'cifar10',
-      'cifar100',
-      'cifar10.1',
-      'mnist',
-      'fashion_mnist',
-      'kmnist',
-      'qmnist',
-      'emnist',
-      'stl10',
-      'shapes',
-      'folder',
-    ];
-    const wider = { ...catalogue, datasets };
-    const read = (changes: object) => parseParams({ ...plain, ...changes }, 'params.json', wider);
+    const read = (changes: object) => parseParams({ ...plain, ...changes }, 'params.json');
     const refused = (changes: object) => {
       expect(() => read(changes)).to.throw(UserError);
       try {
@@ -284,10 +239,8 @@ describe('params', () => {
     });
 
     it('have no labels to train on where the images are unlabeled', () => {
-      const unlabeled = { needsTeacher: true, options: {} };
-      const methods = { ...catalogue.methods, unlabeled };
       const content = { ...distilled, method: 'unlabeled', dataset: { name: 'stl10', train: 'unlabeled' } };
-      const parsed = (changes: object) => parseParams({ ...content, ...changes }, 'params.json', { ...wider, methods });
+      const parsed = (changes: object) => parseParams({ ...content, ...changes }, 'params.json');
       expect(parsed({ validation: 'val' }).dataset).to.deep.equal({ name: 'stl10', train: 'unlabeled' });
       expect(() => parsed({})).to.throw(UserError, '"validation" must be "val" or "test"');
       expect(() => parsed({ validation: 'val', method: ['unlabeled', 'kd'] })).to.throw(
@@ -394,11 +347,10 @@ describe('params', () => {
     expect(lines([])).to.deep.equal([`${list} 0`]);
     expect(lines(Array(50_000).fill('cnn'))).to.deep.equal([`${list} 50000`]);
     expect(lines(['cnn', 'resnet81', { logits: 'a.npy', size: 3 }, ['cnn'], 'none'])).to.deep.equal([
-      '"teacher.1" must be one of "cnn", "resnet18", "wrn", "densenet", "preresnet110", "resnext29", got "resnet81"; ' +
-        'did you mean "resnet18"?',
+      `"teacher.1" must be one of ${listed(netNames)}, got "resnet81"; did you mean "resnet18"?`,
       '"teacher.2.size" is not a key',
-      '"teacher.3" must be one of "cnn", "resnet18", "wrn", "densenet", "preresnet110", "resnext29", got an array of 1',
-      '"teacher.4" must be one of "cnn", "resnet18", "wrn", "densenet", "preresnet110", "resnext29", got "none"',
+      `"teacher.3" must be one of ${listed(netNames)}, got an array of 1`,
+      `"teacher.4" must be one of ${listed(netNames)}, got "none"`,
     ]);
   });
 
@@ -419,7 +371,7 @@ describe('params', () => {
       expect(lines(3)).to.deep.equal(['"augmentation" must be one of "yes", "no", got 3']);
       const form = '"augmentation" must be "yes", "no" or a list of augmentations, each named once';
       expect(lines([])).to.deep.equal([`${form}, got an array of 0`]);
-      const names = '"crop", "cutout", "mixup", "cutmix"';
+      const names = listed(Object.keys(augmentations));
       expect(lines(['crops'])).to.deep.equal([
         `"augmentation.0" must be one of ${names}, got "crops"; did you mean "crop"?`,
       ]);
@@ -438,12 +390,12 @@ describe('params', () => {
     });
 
     it('does not mix images, nor are logits cached, where a method looks at further views', () => {
-      const viewing = { ...distilled, method: 'views' };
+      const viewing = { ...distilled, method: 'uda' };
       expect(lines(['mixup'], viewing)).to.deep.equal([
-        '"augmentation" must not mix images where "method" is "views", whose views show one image each',
+        '"augmentation" must not mix images where "method" is "uda", whose views show one image each',
       ]);
       expect(lines('no', { ...viewing, teacher: { logits: 'a.npy' } })).to.deep.equal([
-        '"teacher" must not have cached logits where "method" is "views", which shows it further views',
+        '"teacher" must not have cached logits where "method" is "uda", which shows it further views',
       ]);
       expect(parse({ ...viewing, augmentation: ['crop'] }).augmentation).to.deep.equal([{ name: 'crop' }]);
     });
@@ -571,7 +523,11 @@ describe('params', () => {
         ],
       ],
       ['kl_reduction', ['batchmean', 'mean'], [['sum', 'must be one of "batchmean", "mean"']]],
-      ['optimizer', ['adam', 'sgd'], [['rmsprop', 'must be one of "adam", "sgd"']]],
+      [
+        'optimizer',
+        ['adam', 'sgd'],
+        [['rmsprop', 'must be one of "adam", "sgd", "adamw", "novograd", "adabound", "amsbound"']],
+      ],
       ['data_dir', ['/data'], [[3, 'must be a string']]],
     ];
     for (const [key, accepted, refused] of cases) {
@@ -613,8 +569,7 @@ describe('params', () => {
       [
         '"learning_rate" is missing',
         '"learning_rte" is not a key; did you mean "learning_rate"?',
-        '"model_version" must be one of "cnn", "cnn_distill", "resnet18", "resnet18_distill", "wrn", "wrn_distill", ' +
-          '"densenet", "densenet_distill", "preresnet110", "preresnet110_distill", "resnext29", "resnext29_distill", ' +
+        `"model_version" must be one of ${listed(netNames.flatMap((name) => [name, `${name}_distill`]))}, ` +
           'got "cmm_distill"; did you mean "cnn_distill"?',
         '"alpha" must be <= 1, got 1.5',
       ],
@@ -646,7 +601,7 @@ describe('params', () => {
     ]);
     expect(lines({ dataset: { name: 'cifar10', train: 5 } })).to.deep.equal(['"dataset.train" is not a key']);
     expect(lines({ dataset: { name: 'shaps', train: 5 } })).to.deep.equal([
-      '"dataset.name" must be one of "cifar10", "shapes", got "shaps"; did you mean "shapes"?',
+      `"dataset.name" must be one of ${listed(datasetNames)}, got "shaps"; did you mean "shapes"?`,
     ]);
     expect(lines({ dataset: { name: 'shapes', train: 0 } })).to.deep.equal(['"dataset.train" must be >= 1, got 0']);
     expect(lines({ schedule: { type: 'step', step_size: 10, gamma: 2 } })).to.deep.equal([
@@ -686,10 +641,10 @@ describe('params', () => {
     for (const content of [orphan, { ...orphan, teacher: 'none' }]) {
       expect(linesOf(content)).to.deep.equal(['"teacher" must name a net where "method" is "kd", got "none"']);
     }
-    expect(linesOf({ ...plain, method: ['smooth', 'nokd', { name: 'dkd' }] })).to.deep.equal([
+    expect(linesOf({ ...plain, method: ['tfkd', 'nokd', { name: 'dkd' }] })).to.deep.equal([
       '"teacher" must name a net where "method" is "dkd", got "none"',
     ]);
-    expect(parse({ ...plain, method: ['smooth', 'nokd'] }).teacher).to.equal('none');
+    expect(parse({ ...plain, method: ['tfkd', 'nokd'] }).teacher).to.equal('none');
     expect(parse({ ...plain, teacher: 'resnet18' }).method).to.deep.equal([{ name: 'nokd' }]);
   });
 
@@ -822,7 +777,7 @@ describe('params', () => {
   it('survives values that are nested deeper than the stack', () => {
     const deep = JSON.parse(`${'['.repeat(50000)}${']'.repeat(50000)}`) as unknown;
     expect(linesOf({ ...plain, alpha: deep, dataset: deep })).to.deep.equal([
-      '"dataset" must be one of "cifar10", "shapes", got an array of 1',
+      `"dataset" must be one of ${listed(datasetNames)}, got an array of 1`,
       '"alpha" must be a number, got an array of 1',
     ]);
   });
@@ -883,7 +838,12 @@ describe('params.json of the published experiments', () => {
       for (const alpha of alphas) {
         for (const temperature of temperatures) {
           const params = parse({ ...base, alpha, temperature });
-          expect(params).to.deep.include({ alpha, temperature, augmentation: 'yes', method: [{ name: 'kd' }] });
+          expect(params).to.deep.include({
+            alpha,
+            temperature,
+            augmentation: 'yes',
+            method: [{ name: 'kd', weight: 1, standardize: false, focal: false }],
+          });
           expect(params.subset_percent).to.equal((base as { subset_percent?: number }).subset_percent ?? 1);
         }
       }
@@ -892,7 +852,7 @@ describe('params.json of the published experiments', () => {
 });
 
 describe('readGivenParams', () => {
-  const read = (path: string) => parseParams(readGivenParams(path), path, catalogue);
+  const read = (path: string) => parseParams(readGivenParams(path), path);
   let directory: string;
   before(() => (directory = mkdtempSync(join(tmpdir(), 'params-'))));
   after(() => rmSync(directory, { recursive: true }));
@@ -946,7 +906,10 @@ describe('changedKeys', () => {
       'teacher.normalize.std.1',
     ]);
     expect(changedKeys(before, parse({ ...before, method: 'nokd', teacher: 'none' }))).to.deep.equal([
+      'method.0.focal',
       'method.0.name',
+      'method.0.standardize',
+      'method.0.weight',
       'teacher',
     ]);
   });

@@ -2,13 +2,13 @@
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { catalogue, readExperiment } from '../../../model/experiment/experiment';
+import { readExperiment } from '../../../model/experiment/experiment';
 import { childParams } from '../../../search/trials/child_params';
 import { readSettings } from '../../../search/settings/settings';
 import { makePoint, valueAt, type Point, type Space } from '../../../search/space/space';
 import { UserError } from '../../../utils/errors';
 import { readJson } from '../../../utils/files';
-import { parseParams, type Params } from '../../../model/experiment/params';
+import { parseParams, searches, type Params } from '../../../model/experiment/params';
 
 const ROOT = join(__dirname, '../../..');
 
@@ -19,7 +19,7 @@ function childrenOf(directory: string): Params[] {
   expect(sampler.name).to.equal('grid');
   return points(space).map((point) => {
     const child = childParams(readJson(parent) as Record<string, unknown>, point, parent);
-    return parseParams(child, parent, catalogue);
+    return parseParams(child, parent);
   });
 }
 
@@ -37,14 +37,14 @@ function points(space: Space): Point[] {
 
 describe('searches that other tools call methods', () => {
   it('kdparam is the grid of 5 weights and 5 temperatures', () => {
-    const children = childrenOf(catalogue.searches!.kdparam!);
+    const children = childrenOf(searches.kdparam!);
     expect(new Set(children.map(({ alpha, temperature }) => `${alpha} ${temperature}`)).size).to.equal(25);
     expect(new Set(children.map(({ alpha }) => alpha))).to.deep.equal(new Set([0.1, 0.4, 0.5, 0.7, 1]));
     expect(new Set(children.map(({ temperature }) => temperature))).to.deep.equal(new Set([1, 5, 10, 15, 20]));
   });
 
   it('allkd tries seven teachers, each with an experiment that trains it', () => {
-    const children = childrenOf(catalogue.searches!.allkd!);
+    const children = childrenOf(searches.allkd!);
     expect(children).to.have.length(7);
     for (const { teacher } of children) {
       const { model } = teacher as { model: string };
@@ -53,12 +53,12 @@ describe('searches that other tools call methods', () => {
     }
   });
 
-  for (const [name, directory] of Object.entries(catalogue.searches!)) {
+  for (const [name, directory] of Object.entries(searches)) {
     it(`${name} as a method is one line that names ${directory}`, () => {
       expect(existsSync(join(ROOT, directory, 'search.json'))).to.equal(true);
       for (const method of [name, { name }, ['kd', name]]) {
         const params = { model_version: 'resnet8', learning_rate: 0.1, num_epochs: 1, alpha: -1, method };
-        expect(() => parseParams(params, 'x/params.json', catalogue)).to.throw(
+        expect(() => parseParams(params, 'x/params.json')).to.throw(
           UserError,
           `x/params.json: "method" "${name}" is a search over many runs and no method of one: ` +
             `copy ${directory} and give the copy to search_hyperparams.ts as --parent_dir`,

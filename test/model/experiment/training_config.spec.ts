@@ -18,7 +18,6 @@ import { UserError } from '../../../utils/errors';
 import { bytesOf, type NamedArrays } from '../../../formats/ndarray';
 import { parseParams, type Params } from '../../../model/experiment/params';
 import { writeSafetensors } from '../../../formats/safetensors';
-import { catalogue } from '../../../model/experiment/experiment';
 import { expectClose } from '../../helpers/engine';
 import { draw } from '../../helpers/nets';
 import { trainingOptions } from '../../helpers/training';
@@ -65,7 +64,7 @@ function trainerOf(net: Net, optimizer: Optimizer, sizes: readonly number[], mor
 const at = (step: number) => ({ step, epoch: 1, epochs: 1, learningRate: 0.1 });
 
 const parse = (changes: object): Params =>
-  parseParams({ model_version: 'cnn', learning_rate: 0.1, num_epochs: 1, ...changes }, 'x/params.json', catalogue);
+  parseParams({ model_version: 'cnn', learning_rate: 0.1, num_epochs: 1, ...changes }, 'x/params.json');
 
 /** The step of a recipe for the net with two BatchNorms, with the losses and the optimizer of these tests. */
 function stepOf(changes: object, net = normed) {

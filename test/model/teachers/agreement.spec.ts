@@ -13,7 +13,8 @@ import { loadTeacher } from '../../../model/teachers';
 import { reportAgreement } from '../../../model/teachers/agreement';
 import { ndarray, type NamedArrays } from '../../../formats/ndarray';
 import { writeNpy } from '../../../formats/npy';
-import type { Params, TeacherParams } from '../../../model/experiment/params';
+import type { Params } from '../../../model/experiment/params';
+import type { TeacherParams } from '../../../model/teachers';
 import { writeSafetensors } from '../../../formats/safetensors';
 
 const dataset = makeShapes({ train: 1300, test: 40, seed: 0 });

@@ -12,7 +12,7 @@ import { ensemble } from '../../../model/teachers/ensemble';
 import { logitsTeacher, type Teacher } from '../../../model/teachers/teacher';
 import { ndarray, type NdArray } from '../../../formats/ndarray';
 import { writeNpy } from '../../../formats/npy';
-import type { TeacherParams } from '../../../model/experiment/params';
+import type { TeacherParams } from '../../../model/teachers';
 import { readSafetensors, writeSafetensors } from '../../../formats/safetensors';
 import { writeInitialWeights } from '../../helpers/train';
 import { complaintOf } from '../../utils/rows';

@@ -9,7 +9,7 @@ import { nets } from '../../../model/nets';
 import { evaluationGraph, type Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
 import type { NamedArrays, NdArray } from '../../../formats/ndarray';
-import type { CheckpointTeacherParams } from '../../../model/experiment/params';
+import type { CheckpointTeacherParams } from '../../../model/teachers/checkpoint';
 import { writeSafetensors } from '../../../formats/safetensors';
 import { expectClose } from '../../helpers/engine';
 import { interpolated } from '../../helpers/interpolation';

@@ -11,7 +11,9 @@ import { evaluationGraph, type Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
 import { UserError } from '../../../utils/errors';
 import { Random } from '../../../utils/random';
-import type { CheckpointTeacherParams, NormalizeParams, TeacherParams } from '../../../model/experiment/params';
+import type { NormalizeParams } from '../../../model/data/normalize';
+import type { TeacherParams } from '../../../model/teachers';
+import type { CheckpointTeacherParams } from '../../../model/teachers/checkpoint';
 import { writeSafetensors } from '../../../formats/safetensors';
 import { expectClose } from '../../helpers/engine';
 

@@ -17,7 +17,7 @@ import { loadTeacher, type Teacher } from '../../../model/teachers';
 import { preparation } from '../../../model/teachers/onnx/preparation';
 import { UserError } from '../../../utils/errors';
 import { bytesOf, ndarray, type NdArray } from '../../../formats/ndarray';
-import type { OnnxTeacherParams } from '../../../model/experiment/params';
+import type { OnnxTeacherParams } from '../../../model/teachers/onnx/params';
 import { readSafetensors } from '../../../formats/safetensors';
 import { expectClose } from '../../helpers/engine';
 import { makePipe } from '../../helpers/special_files';

@@ -9,7 +9,7 @@ import type { StoredDataset } from '../../../model/data/dataset';
 import { nets } from '../../../model/nets';
 import type { Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
-import { parseOnnxTeacher } from '../../../model/experiment/params';
+import { parseOnnxTeacher } from '../../../model/teachers/onnx/params';
 import { readSafetensors } from '../../../formats/safetensors';
 import list from '../../fixtures/onnx_teachers/list.json';
 import { expectClose } from '../../helpers/engine';

@@ -20,7 +20,7 @@ import { adam } from '../../../engine/optimizers';
 import { UserError } from '../../../utils/errors';
 import { mistakes } from '../../../utils/schema';
 import { ndarray, type NdArray } from '../../../formats/ndarray';
-import type { CheckpointTeacherParams } from '../../../model/experiment/params';
+import type { CheckpointTeacherParams } from '../../../model/teachers/checkpoint';
 import { expectClose, float32 } from '../../helpers/engine';
 import { writeInitialWeights } from '../../helpers/train';
 

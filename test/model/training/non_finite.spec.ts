@@ -70,7 +70,7 @@ function trainerWith(
       return { own: loss(student.logits, fed) };
     },
   };
-  const options = trainingOptions(optimizers.sgd!(settings), SIZE, {
+  const options = trainingOptions(optimizers.sgd!.make(settings), SIZE, {
     methods: [{ name: 'own', distiller, options: {} }],
   });
   return Trainer.create(model, [SIZE], { ...options, threads: 1, ...more });
@@ -81,10 +81,10 @@ const copies = (states: NamedArrays) => new Map([...states].map(([name, { data }
 
 describe('a step', () => {
   for (const [title, { loss, sound, bad }] of Object.entries(troubles)) {
-    for (const [name, optimizer] of Object.entries(optimizers)) {
+    for (const [name, { make }] of Object.entries(optimizers)) {
       it(`with ${title} leaves the state of ${name} as it was`, async () => {
-        const trainer = trainerWith(loss, sound, bad, { optimizer: optimizer(settings), averageDecay: 0.9 });
-        const other = trainerWith(loss, sound, bad, { optimizer: optimizer(settings), averageDecay: 0.9 });
+        const trainer = trainerWith(loss, sound, bad, { optimizer: make(settings), averageDecay: 0.9 });
+        const other = trainerWith(loss, sound, bad, { optimizer: make(settings), averageDecay: 0.9 });
         for (const one of [trainer, other]) {
           await one.step(batch, at(1));
           await one.step(batch, at(2));
@@ -202,7 +202,7 @@ describe('the diagnosis', () => {
     const options = { classes: 10, numChannels: 4, dropoutRate: 0 };
     const normalize = { mean: [0, 0, 0], std: [1, 1, 1] };
     const cnn = { net: nets.cnn!.build, options, normalize, input: [3, 32, 32] as const };
-    const graph = trainingGraph(cnn, trainingOptions(optimizers.sgd!(settings), SIZE));
+    const graph = trainingGraph(cnn, trainingOptions(optimizers.sgd!.make(settings), SIZE));
     const shapes = layerOutputs(graph).map(({ name, shape }) => [name.split('/')[0], ...shape]);
     expect(shapes).to.deep.equal([
       ['conv1', SIZE, 4, 32, 32],

@@ -1,7 +1,6 @@
 /** Learning rates by epoch, against torch.optim.lr_scheduler (test/fixtures/make_schedules.py). */
 import { expect } from 'chai';
-import { learningRate, type Progress } from '../../../model/training/schedules';
-import type { Schedule } from '../../../model/experiment/params';
+import { learningRate, type Progress, type Schedule } from '../../../model/training/schedules';
 import oracle from '../../fixtures/schedules.json';
 
 const { base, epochs } = oracle;

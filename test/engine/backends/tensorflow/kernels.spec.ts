@@ -92,7 +92,7 @@ describe('the kernels of TensorFlow.js', function () {
   });
 
   it('are there for every optimizer', () => {
-    for (const [name, make] of Object.entries(optimizers)) {
+    for (const [name, { make }] of Object.entries(optimizers)) {
       const optimizer = make({ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
       const graph = trainingGraph(modelOf('cnn'), trainingOptions(optimizer, BATCH));
       expect(unknownOperators(graph), name).to.deep.equal([]);

@@ -6,12 +6,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type DatasetSpec, datasetNames, loadDataset } from '../../../../model/data/index';
+import { type DatasetSpec, datasetNames, datasets, loadDataset } from '../../../../model/data/index';
 import { augmentationSteps } from '../../../../model/data/augmentation/index';
 import { type Dataset, pixelsOf, type Split } from '../../../../model/data/dataset';
 import { type BatchOptions, loadBatches, partition } from '../../../../model/data/loader';
 import { allOf } from '../../../../model/evaluation/evaluator';
-import { catalogue } from '../../../../model/experiment/experiment';
 import { parseParams } from '../../../../model/experiment/params';
 import { writeFakeCifar10 } from '../fakeCifar10';
 import {
@@ -102,11 +101,10 @@ it('docs/data.md has each kind of dataset and where its files are by default', (
   const text = readFileSync(join(__dirname, '..', '..', '..', '..', 'docs', 'data.md'), 'utf8');
   for (const name of datasetNames) {
     expect(text).to.match(new RegExp(`\n\\| (\`[a-z0-9_]+\`, )*\`${name.replace('.', '\\.')}\`[,| ]`));
-    const own = { folder: { dir: 'a' }, npz: { file: 'a' }, parquet: { dir: 'a' }, webdataset: { dir: 'a' } }[
-      name as string
-    ];
-    const params = { model_version: 'cnn', learning_rate: 0.1, num_epochs: 1, dataset: { name, ...own } };
-    if (!own && name !== 'shapes') expect(text).to.include(`\`${parseParams(params, 'x', catalogue).data_dir}\``);
+    const { directory, required = [] } = datasets[name];
+    const dataset = { name, ...Object.fromEntries(required.map((key) => [key, 'a'])) };
+    const params = { model_version: 'cnn', learning_rate: 0.1, num_epochs: 1, dataset };
+    if (directory !== undefined) expect(text).to.include(`\`${parseParams(params, 'x').data_dir}\``);
   }
 });
 

@@ -18,10 +18,9 @@ import sharp, { type Sharp } from 'sharp';
 import { randomRegion } from '../../../../model/data/augmentation/random_resized_crop';
 import { resized } from '../../../../model/data/images/resize';
 import { pixelsOf, type Dataset, type FileSplit } from '../../../../model/data/dataset';
-import { loadFolder } from '../../../../model/data/sets/folder';
+import { loadFolder, type FolderParams } from '../../../../model/data/sets/folder';
 import { allOf } from '../../../../model/evaluation/evaluator';
 import { UserError } from '../../../../utils/errors';
-import type { FolderParams } from '../../../../model/experiment/params';
 import { Random } from '../../../../utils/random';
 
 let root: string;

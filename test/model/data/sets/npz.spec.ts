@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadNpz } from '../../../../model/data/sets/npz';
 import { UserError } from '../../../../utils/errors';
-import type { NpzParams } from '../../../../model/experiment/params';
+import type { NpzParams } from '../../../../model/data/sets/npz';
 import { fakePixel } from '../fakeCifar10';
 import { npy, npzArrays, zip } from '../fakes';
 

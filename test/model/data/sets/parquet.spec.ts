@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import type { Dataset, StoredSplit } from '../../../../model/data/dataset';
 import { loadParquet } from '../../../../model/data/sets/parquet';
 import { UserError } from '../../../../utils/errors';
-import type { ParquetParams } from '../../../../model/experiment/params';
+import type { ParquetParams } from '../../../../model/data/sets/parquet';
 
 const fixtures = join(__dirname, '..', '..', '..', 'fixtures', 'data');
 const fixture = (name: string) => join(fixtures, 'parquet_cases', `${name}.parquet`);

@@ -1,0 +1,86 @@
+/** What the keys of params.json must keep to together. */
+import { isObject, show } from '../../../utils/json';
+import { augmentations } from '../../data/augmentation/index';
+import { isUnlabeled, datasets, type DatasetParams } from '../../data/index';
+import type { Distiller } from '../../distillers/index';
+import { teachers } from '../../teachers/index';
+import { entryOf } from './forms';
+import { listOf } from './long_form';
+
+type File = Readonly<Record<string, unknown>>;
+
+/** A line for each condition that a file in its long form does not keep; each key may be anything at all. */
+export function brokenConditions(file: File, methods: Readonly<Record<string, Distiller>>): string[] {
+  const names = listOf(file.method).flatMap((method) => (isObject(method) ? [method.name] : []));
+  const known = names.filter((name): name is string => entryOf(methods, name) !== undefined);
+  const twice = known.find((name, i) => known.indexOf(name) < i);
+  const taught = known.find((name) => methods[name]!.needsTeacher);
+  const lines = [
+    file.teacher === 'none' &&
+      taught !== undefined &&
+      `"teacher" must name a net where "method" is ${show(taught)}, got "none"`,
+    twice !== undefined && `"method" must name each method once, got ${show(twice)} twice`,
+    taught !== undefined &&
+      file.augmentation !== 'no' &&
+      hasCachedTeacher(file) &&
+      `"augmentation" must be "no" where "teacher" has cached logits, which do not follow a crop or a flip, got ${show(file.augmentation)}`,
+    ...ofAugmentation(file),
+    file.precision === 'float16' &&
+      Number(file.accumulate ?? 1) > 1 &&
+      `"accumulate" must be 1 where "precision" is "float16", got ${show(file.accumulate)}`,
+    'freeze_batch_norm' in file &&
+      !('freeze' in file) &&
+      '"freeze_batch_norm" says how frozen layers normalize: "freeze" is missing',
+    ...ofUnlabeled(file, known),
+    ...ofViews(
+      file,
+      known.find((name) => methods[name]!.needsViews),
+    ),
+  ];
+  return lines.filter((line) => line !== false);
+}
+
+function hasCachedTeacher({ teacher }: File): boolean {
+  const isCached = (one: Record<string, unknown>) =>
+    Object.entries(teachers).some(([key, entry]) => entry.isCached && key in one);
+  return listOf(teacher).filter(isObject).some(isCached);
+}
+
+/** Of a list of augmentations as a whole. */
+function ofAugmentation(file: File): string[] {
+  const names = listOf(file.augmentation).map((one) => (isObject(one) ? one.name : one));
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) return [`"augmentation" must name each augmentation once, got ${show(twice)} twice`];
+  const mixed = mixing(file);
+  if (mixed.length < 2) return [];
+  return [`"augmentation" must mix images by one augmentation, got ${mixed.map(show).join(' and ')}`];
+}
+
+/** Names of the augmentations that mix images. */
+function mixing({ augmentation }: File): string[] {
+  const names = listOf(augmentation).flatMap((one) => (isObject(one) ? [one.name] : []));
+  return names.filter((name): name is string => entryOf(augmentations, name)?.mix !== undefined);
+}
+
+/** Of training images whose labels mean nothing. */
+function ofUnlabeled({ dataset, validation }: File, methods: readonly string[]): string[] {
+  const isKnown = isObject(dataset) && entryOf<unknown>(datasets, dataset.name) !== undefined;
+  if (!isKnown || !isUnlabeled(dataset as unknown as DatasetParams)) return [];
+  const labeled = methods.find((name) => name !== 'unlabeled');
+  return [
+    ...(labeled === undefined ? [] : [`"method" must be "unlabeled" where "dataset.train" is, got ${show(labeled)}`]),
+    ...(typeof validation === 'string'
+      ? []
+      : ['"validation" must be "val" or "test" where "dataset.train" is "unlabeled"']),
+  ];
+}
+
+/** Of the method `viewing`, which shows student and teacher further views of the images, if there is one. */
+function ofViews(file: File, viewing: string | undefined): string[] {
+  if (viewing === undefined) return [];
+  const is = `where "method" is ${show(viewing)}`;
+  return [
+    ...(mixing(file).length > 0 ? [`"augmentation" must not mix images ${is}, whose views show one image each`] : []),
+    ...(hasCachedTeacher(file) ? [`"teacher" must not have cached logits ${is}, which shows it further views`] : []),
+  ];
+}

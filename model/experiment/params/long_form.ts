@@ -1,0 +1,41 @@
+/** The long form of params.json: an object for what may be given by its name alone. */
+import { isObject } from '../../../utils/json';
+import { augmentations } from '../../data/augmentation/index';
+import { datasets } from '../../data/index';
+import type { Distiller } from '../../distillers/index';
+import { nets } from '../../nets/index';
+import { entryOf } from './forms';
+
+type File = Readonly<Record<string, unknown>>;
+
+export function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+/** The file with those keys in their long form, and the method where none is given. Objects are copies, to be filled. */
+export function longForm(file: File, methods: Readonly<Record<string, Distiller>>): Record<string, unknown> {
+  const { dataset, teacher, augmentation, method = isDistilled(file) ? 'kd' : 'nokd' } = file;
+  return {
+    ...file,
+    ...(dataset !== undefined && { dataset: lengthened('name', datasets)(dataset) }),
+    ...(teacher !== undefined && { teacher: each(teacher, lengthened('model', nets)) }),
+    ...(Array.isArray(augmentation) && { augmentation: augmentation.map(lengthened('name', augmentations)) }),
+    method: each(method, lengthened('name', methods)),
+  };
+}
+
+function isDistilled({ model_version: version }: File): boolean {
+  return typeof version === 'string' && version.includes('distill');
+}
+
+function each(value: unknown, change: (one: unknown) => unknown): unknown {
+  return Array.isArray(value) ? value.map(change) : change(value);
+}
+
+/** A known name becomes an object that has it under `key`. */
+function lengthened(key: string, entries: Readonly<Record<string, unknown>>): (value: unknown) => unknown {
+  return (value) => {
+    if (isObject(value)) return { ...value };
+    return entryOf(entries, value) === undefined ? value : { [key]: value };
+  };
+}

@@ -1,0 +1,78 @@
+/** What params.json says of a teacher that is an ONNX file. */
+import { UserError } from '../../../utils/errors';
+import { isObject } from '../../../utils/json';
+import { mistakes } from '../../../utils/schema';
+import { object, oneOf, text, type Options } from '../../../utils/schema_forms';
+import { normalizeSchema, type NormalizeParams } from '../../data/normalize';
+import { imageSide } from '../../nets/net_params';
+
+/** Any classifier in an ONNX file. */
+export interface OnnxTeacherParams {
+  /** Path of the file. */
+  readonly onnx: string;
+  /** The order of its input's axes; those of an image that are one axis in brackets. */
+  readonly layout: (typeof layouts)[number];
+  /** The order of its channels where it is not that of the images. */
+  readonly channels?: 'RGB' | 'BGR' | 'gray';
+  /** Side of its images in pixels; where absent the size that the model fixes, or else that of the data set. */
+  readonly size?: number;
+  /** What white is before it is normalized; 1 where absent, and 255 for a model of bytes. */
+  readonly range?: 1 | 255;
+  /** The student's where absent. */
+  readonly normalize?: NormalizeParams;
+  readonly output: 'logits' | 'probabilities';
+  /** Which of its outputs; the only one that fits where absent. */
+  readonly output_name?: string;
+  /** The column of each class of the data set, or a file with the names of all columns. */
+  readonly classes?: number[] | string;
+}
+
+const layouts = ['NCHW', 'NHWC', 'NHW', 'N(CHW)', 'N(HWC)'] as const;
+/** Columns of a teacher's output. */
+const MAX_COLUMNS = 2 ** 20;
+
+/** The options of such a teacher; `classes` has the form that is given. */
+export const onnxOptions = ({ classes }: Readonly<Record<string, unknown>>): Options => ({
+  onnx: text({ title: 'The file.' }),
+  layout: oneOf(layouts, {
+    default: 'NCHW',
+    title: 'Axes of the input.',
+  }),
+  channels: oneOf(['RGB', 'BGR', 'gray'], {
+    title: 'Channels of the input; by default those of the file, or of the images.',
+  }),
+  size: imageSide('Side of its images in pixels; by default that of the model, or of the images.'),
+  range: oneOf([1, 255], {
+    title: 'The value of white before normalization; 1 by default, 255 for a uint8 model.',
+  }),
+  normalize: normalizeSchema('Mean and standard deviation of its channels; by default those of the student.'),
+  output: oneOf(['logits', 'probabilities'], { default: 'logits', title: 'What the output is.' }),
+  output_name: text({
+    minLength: 1,
+    description: 'the name of an output',
+    title: 'The output; by default the only one that fits.',
+  }),
+  classes: {
+    ...(Array.isArray(classes)
+      ? {
+          type: 'array',
+          items: {
+            type: 'integer',
+            minimum: 0,
+            maximum: MAX_COLUMNS - 1,
+            description: 'a column, an integer from 0',
+          },
+        }
+      : text()),
+    description: 'an array with a column for each class, from 0, or a file with the names of all columns',
+    title: 'The column of the output for each class of the data set.',
+  },
+});
+
+/** Checks a teacher that is an ONNX file, as `teacher` in params.json; `source` names it in the lines of the UserError. */
+export function parseOnnxTeacher(content: unknown, source: string): OnnxTeacherParams {
+  const teacher = isObject(content) ? { ...content } : content;
+  const lines = mistakes(object(onnxOptions(isObject(teacher) ? teacher : {}), ['onnx']), teacher);
+  if (lines.length > 0) throw new UserError(lines.map((line) => `${source}: ${line}`).join('\n'), 2);
+  return teacher as OnnxTeacherParams;
+}
