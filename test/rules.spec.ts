@@ -25,17 +25,31 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   report: ['runs', 'formats', 'utils'],
 };
 
+/** What each room of model/ may import of the others at run time: types make no circle, and go either way. */
+const within: Readonly<Record<string, readonly string[]>> = {
+  data: [],
+  nets: ['data'],
+  distillers: ['data', 'nets'],
+  evaluation: ['data', 'nets'],
+  teachers: ['data', 'nets', 'distillers', 'evaluation'],
+  training: ['data', 'nets', 'distillers', 'evaluation', 'teachers'],
+  experiment: ['data', 'nets', 'distillers', 'evaluation', 'teachers', 'training'],
+};
+
+/** Specifiers of a file that are there when it runs. */
+function specifiersOf(text: string, isRunning: boolean): string[] {
+  const seen = isRunning ? text.replace(/^import type [^;]*;/gm, '') : text;
+  return preProcessFile(seen, true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
 /** The TypeScript files of a room, with the files that each imports from this project. */
-function importsOf(room: string): { file: string; imported: string[] }[] {
+function importsOf(room: string, isRunning = false): { file: string; imported: string[] }[] {
   const directory = join(root, room);
   if (!existsSync(directory)) return [];
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   return files.map((name) => {
     const path = join(directory, name);
-    const specifiers = preProcessFile(readFileSync(path, 'utf8'), true, true).importedFiles.map(
-      ({ fileName }) => fileName,
-    );
-    const own = specifiers.filter((specifier) => specifier.startsWith('.'));
+    const own = specifiersOf(readFileSync(path, 'utf8'), isRunning).filter((specifier) => specifier.startsWith('.'));
     return { file: join(room, name), imported: own.map((target) => relative(root, join(dirname(path), target))) };
   });
 }
@@ -129,6 +143,24 @@ describe('the rules of the house', () => {
     });
   }
 
+  it('are about every room of model/', () => {
+    expect(readdirSync(join(root, 'model')).sort()).to.deep.equal(Object.keys(within).sort());
+  });
+
+  for (const [room, others] of Object.entries(within)) {
+    it(`model/${room} imports of model/ nothing but ${[room, ...others].join(', ')}${room === 'experiment' ? '' : ', and no types of model/experiment'}`, () => {
+      const placeOf = (target: string) => target.split(sep).slice(0, 2);
+      for (const { file, imported } of importsOf(join('model', room), true)) {
+        for (const [top, place] of imported.map(placeOf)) {
+          if (top === 'model') expect([room, ...others], `${file}: ${place}`).to.include(place);
+        }
+      }
+      for (const { file, imported } of room === 'experiment' ? [] : importsOf(join('model', room))) {
+        for (const target of imported) expect(target, file).not.to.match(/^model.experiment/);
+      }
+    });
+  }
+
   it('let only one file, which turns its telemetry off, load ONNX Runtime', () => {
     const isLoaded = /(from|import|require)\W*onnxruntime-node['"]/;
     const files = [
@@ -144,7 +176,7 @@ describe('the rules of the house', () => {
   });
 
   it('are about the files that there are', () => {
-    const imported = ['utils', 'engine', 'model'].flatMap(importsOf).flatMap((entry) => entry.imported);
+    const imported = ['utils', 'engine', 'model'].flatMap((room) => importsOf(room)).flatMap((entry) => entry.imported);
     for (const target of ['utils/errors', 'engine/graph', 'model/nets']) expect(imported).to.include(join(target));
   });
 });

@@ -7,10 +7,11 @@ import { sizeOf } from '../../formats/ndarray';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
 import { distillers, type Distiller } from '../distillers/index';
+import { DISTILLER_PREFIX } from '../distillers/states';
 import { nets } from '../nets/index';
 import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
-import { DISTILLER_PREFIX, phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
+import { phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
 
 /** Lines for a terminal about the method `name`, or, for "all", one about each. An unknown name is a UserError. */
 export function inWords(name: string): string {

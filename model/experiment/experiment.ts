@@ -13,11 +13,12 @@ import { runFiles, weightFiles } from '../../runs/files';
 import { RunDirectory } from '../../runs/run_directory';
 import { checkNormalize, type Dataset } from '../data/dataset';
 import { distillers } from '../distillers/index';
+import { DISTILLER_PREFIX, ofStudent } from '../distillers/states';
 import { nets } from '../nets/index';
 import { isPath, loadMethod } from './own_methods';
 import { located } from './own_paths';
 import { evaluationGraph, specsOf, type Model } from '../nets/model';
-import { DISTILLER_PREFIX, ofStudent, type Method } from '../training/step_graph';
+import type { Method } from '../training/step_graph';
 
 /** The student of an experiment on the images of its data set. A normalization of other channels is a UserError. */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {

@@ -12,11 +12,11 @@ import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../formats/
 import { checkNormalize } from '../data/dataset';
 import type { Batch } from '../data/loader';
 import { normalizeSchema, type NormalizeParams } from '../data/normalize';
+import { ofStudent } from '../distillers/states';
 import { nets } from '../nets';
 import { imageSide, netOptions } from '../nets/net_params';
 import { weightsOptions, type WeightsParams } from '../nets/weights_params';
 import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
-import { ofStudent } from '../training/step_graph';
 import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
 
 /** A net with a checkpoint. */

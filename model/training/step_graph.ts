@@ -6,7 +6,6 @@ import {
   leaveOutNonFinite,
   lossScale,
   minimize,
-  OPTIMIZER_PREFIX,
   trainable,
   type MinimizeOptions,
   type Optimizer,
@@ -14,9 +13,9 @@ import {
 import { add, mul, oneHot, reshape, sub } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
-import type { NamedArrays } from '../../formats/ndarray';
 import type { Distiller, DistillContext, KlReduction, Losses, Phase } from '../distillers/index';
 import { weightedCrossEntropy } from '../distillers/nokd';
+import { DISTILLER_PREFIX, isOfStudent } from '../distillers/states';
 import { studentHead, teacherHead, type Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
 import { MethodContext } from './method_context';
@@ -25,8 +24,6 @@ import { FeatureMaps } from '../nets/feature_maps';
 import type { Teacher } from '../teachers/teacher';
 import type { ParameterRules } from './parameter_groups';
 
-/** Where layers that are trained beside the student live among the states of a graph. */
-export const DISTILLER_PREFIX = 'distiller.';
 /** In front of the names of fed teacher outputs. */
 export const TEACHER_PREFIX = 'teacher/';
 /** Between the name of an input and the view that it belongs to. */
@@ -107,16 +104,6 @@ export function trainingGraph(
   for (const [name, value] of Object.entries(losses)) graph.output(`loss/${name}`, value);
   if (step.seesImages) graph.output('correct', correct(step.student.logits, step.labels));
   return graph;
-}
-
-/** Is a state the student's own, and not the optimizer's or of layers beside it? */
-export function isOfStudent(name: string): boolean {
-  return !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(DISTILLER_PREFIX);
-}
-
-/** The weights of the student alone. */
-export function ofStudent(weights: NamedArrays): NamedArrays {
-  return new Map([...weights].filter(([name]) => isOfStudent(name)));
 }
 
 /** What the methods of a step share; everything is built when it is first asked for. */

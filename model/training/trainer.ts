@@ -11,12 +11,13 @@ import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import { availableBytes, isOutOfMemory } from '../../utils/memory';
+import { isOfStudent } from '../distillers/states';
 import type { Batch } from '../data/loader';
 import type { Phase } from '../distillers/index';
 import type { Model } from '../nets/model';
 import { memoryAdvice } from './memory_advice';
 import type { Teacher } from '../teachers/index';
-import { isOfStudent, phasesOf, TEACHER_PREFIX, trainingGraph, VIEW, type TrainingOptions } from './step_graph';
+import { phasesOf, TEACHER_PREFIX, trainingGraph, VIEW, type TrainingOptions } from './step_graph';
 
 export interface TrainerOptions extends Omit<TrainingOptions, 'batchSize' | 'teacher'> {
   readonly teacher?: Teacher | undefined;
