@@ -1,7 +1,8 @@
 /**
- * Runs and searches that an earlier version began resume here, to the results it would have come to. The fixtures are of
- * version 0.1.0 at the commit 03c9333: a run that was interrupted in its second epoch, a search after the first of its four
- * trials, and what both end with there when nobody interrupts them. Their params have names that have changed since.
+ * Tests train.ts and search_hyperparams.ts. Runs and searches that an earlier version began resume here, to the results it
+ * would have come to. The fixtures are of version 0.1.0 at the commit 03c9333: a run that was interrupted in its second epoch,
+ * a search after the first of its four trials, and what both end with there when nobody interrupts them. Their params have
+ * names that have changed since.
  */
 import { expect } from 'chai';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
