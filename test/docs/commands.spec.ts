@@ -1,6 +1,6 @@
 /**
- * Every command that a page shows in a block of bash is run by a test, or marked with a line `<!-- not run: why -->` before the
- * block. Here: that commands are well-formed, and which spec runs them.
+ * Tests the pages of docs/ and README.md. Every command that a page shows in a block of bash is run by a test, or marked with
+ * a line `<!-- not run: why -->` before the block. Here: that commands are well-formed, and which spec runs them.
  */
 import { expect } from 'chai';
 import { existsSync, readFileSync } from 'node:fs';

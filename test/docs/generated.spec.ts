@@ -1,6 +1,6 @@
 /**
- * The pages and pictures that are made from the code are as it says. The reference in docs/api, which takes longer, is checked by
- * `npm run docs -- --check` in .ci/run.
+ * Tests tools/docs.ts. The pages and pictures that are made from the code are as it says. The reference in docs/api, which
+ * takes longer, is checked by `npm run docs -- --check` in .ci/run.
  */
 import { expect } from 'chai';
 import { paramsSchema } from '../../model/experiment/params';

@@ -1,4 +1,7 @@
-/** What pages show of params.json and search.json is accepted; blocks may have a few keys only, or a key in several forms. */
+/**
+ * Tests docs/. What pages show of params.json and search.json is accepted; blocks may have a few keys only, or a key in
+ * several forms.
+ */
 import { expect } from 'chai';
 import { parseParams } from '../../model/experiment/params';
 import { parseSettings } from '../../search/settings/settings';

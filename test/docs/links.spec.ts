@@ -1,4 +1,4 @@
-/** Every relative link of the pages leads to a file, and every anchor to a heading. */
+/** Tests docs/. Every relative link of the pages leads to a file, and every anchor to a heading. */
 import { expect } from 'chai';
 import { globSync } from 'fast-glob';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Messages that pages quote are those of the code: each run of words between numbers, names and paths is in a source. */
+/**
+ * Tests docs/. Messages that pages quote are those of the code: each run of words between numbers, names and paths is in a
+ * source.
+ */
 import { expect } from 'chai';
 import { globSync } from 'fast-glob';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** The pages list every method under the family that its file is in. */
+/** Tests docs/. The pages list every method under the family that its file is in. */
 import { expect } from 'chai';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
