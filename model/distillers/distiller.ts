@@ -85,7 +85,7 @@ export interface Stage {
 }
 
 /** What the stages of a method are made from: the run's own methods, and what a student of another stage has in common with it. */
-export interface StagedRun {
+interface StagedRun {
   readonly method: readonly MethodParams[];
   readonly num_channels: number;
   readonly hidden_sizes: readonly number[];

@@ -19,7 +19,7 @@ import { wideResnet, type WideResnetNames } from './wide_resnet';
 export type { Net, NetOptions, NetOutputs } from './net';
 
 /** What a network is trained with where params.json does not say. */
-export interface Recipe {
+interface Recipe {
   readonly optimizer: string;
   readonly weight_decay: number;
   readonly schedule: { readonly type: string; readonly [option: string]: unknown };

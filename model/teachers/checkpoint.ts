@@ -34,7 +34,7 @@ export interface CheckpointTeacherParams extends WeightsParams {
 }
 
 /** Loads the weights for the classes and images of `student`; the normalization is the teacher's own where given. */
-export async function checkpointTeacher(
+async function checkpointTeacher(
   teacher: CheckpointTeacherParams,
   student: Model,
   context: Pick<TeacherContext, 'threads' | 'backend' | 'profile' | 'log'>,
