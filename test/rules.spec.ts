@@ -23,6 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   model: ['engine', 'runs', 'formats', 'utils'],
   search: ['runs', 'formats', 'utils'],
   report: ['runs', 'formats', 'utils'],
+  commands: ['model', 'engine', 'report', 'runs', 'formats', 'utils'],
 };
 
 /** What each room of model/ may import of the others at run time: types make no circle, and go either way. */

@@ -1,0 +1,124 @@
+/** One table over all runs below a directory: on the terminal, as a file, or as a page with charts. */
+import { existsSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { collectRuns, wouldBeRuns } from '../report/collect/collect';
+import type { Run } from '../report/collect/run';
+import { baselineIn, type Baseline } from '../report/comparison';
+import { toCsv } from '../report/writers/csv';
+import { toJson } from '../report/writers/json';
+import { toMarkdown } from '../report/writers/markdown';
+import { pageData, type PageData } from '../report/page/data';
+import { toHtml } from '../report/page/html';
+import { writeFigures } from '../report/page/figures';
+import { servePage } from '../report/page/server';
+import { rowsOf } from '../report/table/rows';
+import { makeTable, type Table } from '../report/table/table';
+import { terminalOf, toTerminal } from '../report/writers/terminal';
+import { oneOf, parseArguments, warning } from '../utils/cli';
+import { UserError } from '../utils/errors';
+import { removeDrafts, writeFileAtomic } from '../utils/files';
+import { onEnding } from '../utils/interrupt';
+import { printable } from '../utils/printable';
+import { counted } from '../utils/words';
+
+const command = {
+  name: 'synthesize_results.ts',
+  summary: 'Makes one table of all runs below a directory.',
+  flags: {
+    parent_dir: { type: 'string', default: 'experiments', help: 'where runs are sought, at any depth' },
+    sort: { type: 'string', help: 'columns to sort by, with commas; -name puts the largest first' },
+    columns: { type: 'string', help: 'columns to show, with commas' },
+    format: { type: 'string', default: 'md', help: 'of the file: md, csv, json or html' },
+    out: {
+      type: 'string',
+      help: 'the file (default: results.<format>, or report.html, in --parent_dir); exit code 1 where --out or --format asks for it and it cannot be written',
+    },
+    group_by: { type: 'string', help: 'a column; the rows of each of its values get a table of their own' },
+    baseline: { type: 'string', help: 'directory of a run that all others are compared with' },
+    watch: { type: 'boolean', default: false, help: 'with html: serve the page on this machine until Ctrl-C' },
+    port: { type: 'number', default: 0, help: 'of --watch; 0 is any that is free' },
+  },
+} as const;
+
+/** The file of a table of the runs below `parent`, by format. */
+type Writer = (table: Table, baseline: Baseline | undefined, parent: string) => string;
+const formats = { md: toMarkdown, csv: toCsv, json: toJson, html: toHtml } satisfies Record<string, Writer>;
+
+export async function synthesizeResults(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2), command);
+  const format = oneOf('format', args.format, ['md', 'csv', 'json', 'html'] as const);
+  if (args.watch && format !== 'html') throw new UserError('--watch goes with --format html', 2);
+  const { parent_dir: parent, port } = args;
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new UserError(`--port must be an integer from 0 to 65535, got ${port}`, 2);
+  }
+  const { table, baseline, runs } = tabulate(args);
+  if (runs === 0 && !args.watch) throw new UserError(`${parent}: holds no run with results: ${wouldBeRuns}`);
+
+  if (runs > 0) process.stdout.write(toTerminal(table, terminalOf(process.stdout)));
+  const path = args.out ?? join(parent, format === 'html' ? 'report.html' : `results.${format}`);
+  const writer: Writer = formats[format];
+  try {
+    removeDrafts(dirname(path));
+    writeFileAtomic(path, writer(table, baseline, parent));
+    process.stdout.write(`${counted(runs, 'run')}; the table is kept in ${path}\n`);
+    if (format === 'html') await keepFigures(join(dirname(path), 'report'), pageData(table, parent));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    warning(`${printable(error.message)}; --out names another file`);
+    // The content of results.md has been printed, that of other files has not.
+    if (args.out !== undefined || format !== 'md') process.exitCode = 1;
+  }
+  if (!args.watch) return;
+
+  const server = await servePage(() => pageData(tabulate(args).table, parent), port);
+  const interrupted = interruption();
+  process.stdout.write(`${server.address} shows the runs as they go on; Ctrl-C ends it\n`);
+  process.exitCode = await interrupted;
+  await server.close();
+}
+
+interface TableArguments {
+  readonly parent_dir: string;
+  readonly sort: string | undefined;
+  readonly columns: string | undefined;
+  readonly group_by: string | undefined;
+  readonly baseline: string | undefined;
+}
+
+/** The table of the runs that there are now. */
+function tabulate({ parent_dir: parent, ...args }: TableArguments): {
+  table: Table;
+  baseline?: Baseline;
+  runs: number;
+} {
+  const names = (list: string | undefined) => list?.split(',').map((name) => name.trim());
+  const found = collectRuns(parent);
+  if (found.length === 0) return { table: makeTable([]), runs: 0 };
+  const { directory, runs } =
+    args.baseline === undefined ? { runs: found } : withBaseline(found, parent, args.baseline);
+  const rows = rowsOf(runs);
+  const baseline = directory === undefined ? undefined : baselineIn(rows, directory);
+  const options = { columns: names(args.columns), sort: names(args.sort), groupBy: args.group_by, baseline };
+  return { table: makeTable(rows, options), baseline, runs: runs.length };
+}
+
+/** Waits for Ctrl-C, SIGTERM or a closed terminal; the exit code that shells report for it. */
+function interruption(): Promise<number> {
+  return new Promise((resolve) => onEnding((_, exitCode) => resolve(exitCode)));
+}
+
+/** All runs, with those of the baseline where it lies elsewhere, and its directory as they name it. */
+function withBaseline(found: readonly Run[], parent: string, given: string): { directory: string; runs: Run[] } {
+  const path = [given, join(parent, given)].find(existsSync);
+  if (path === undefined) throw new UserError(`--baseline: ${given}: no such directory`);
+  const known = new Set(found.map(({ directory }) => directory));
+  const others = collectRuns(path, parent).filter(({ directory }) => !known.has(directory));
+  return { directory: relative(parent, path).split(sep).join('/') || '.', runs: [...found, ...others] };
+}
+
+async function keepFigures(folder: string, data: PageData): Promise<void> {
+  removeDrafts(folder);
+  const count = await writeFigures(folder, data);
+  if (count > 0) process.stdout.write(`${count} figures are kept in ${folder}\n`);
+}
