@@ -25,9 +25,11 @@ export interface OptimizerSettings {
   readonly weightDecay: number;
 }
 
+/** An optimizer of params.json: its own keys, and the function that makes it from all settings. */
 export interface OptimizerEntry<Own extends object = Readonly<Record<string, unknown>>> {
   /** Its further keys of params.json: a JSON schema for each, whose `title` says what it is. */
   readonly options: Options;
+  /** Makes the optimizer from the shared settings and its own keys. */
   make(this: void, settings: OptimizerSettings & Own): Optimizer;
 }
 
@@ -39,7 +41,7 @@ const sgdEntry: OptimizerEntry<Pick<SgdOptions, 'momentum' | 'nesterov'>> = {
   make: ({ momentum, nesterov, weightDecay }) => sgd({ momentum, nesterov, weightDecay }),
 };
 
-/** What makes each optimizer of its settings, by its name. */
+/** The optimizers by their names in params.json. */
 export const optimizers: Readonly<Record<string, OptimizerEntry>> = {
   adam: { options: {}, make: ({ weightDecay }) => adam({ weightDecay }) },
   sgd: sgdEntry,
