@@ -25,7 +25,7 @@ export interface OptimizerSettings {
   readonly weightDecay: number;
 }
 
-/** An optimizer of params.json: its own keys, and the function that makes it from all settings. */
+/** An optimizer as the index lists it. */
 export interface OptimizerEntry<Own extends object = Readonly<Record<string, unknown>>> {
   /** Its further keys of params.json: a JSON schema for each, whose `title` says what it is. */
   readonly options: Options;

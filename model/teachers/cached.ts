@@ -13,7 +13,7 @@ export interface CachedTeacherParams {
 }
 
 /** Reads the logits from a .npy file, float32 or float64. They are those of the images as they are stored. */
-export function cachedTeacher({ logits: path }: CachedTeacherParams, dataset: Dataset): Teacher {
+function cachedTeacher({ logits: path }: CachedTeacherParams, dataset: Dataset): Teacher {
   const array = readNpy(path);
   const { train, classes, name } = dataset;
   const [rows, columns] = [train.size, classes.length];

@@ -16,7 +16,7 @@ export type Cifar100Labels = 'fine' | 'coarse';
 const binary = { title: 'train.bin', mark: /^train\.bin$/, folders: ['cifar-100-binary'] };
 const python = { title: 'train', mark: /^train$/, folders: ['cifar-100-python'] };
 
-export const cifar100Source: Source = {
+const cifar100Source: Source = {
   files: [
     {
       url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',

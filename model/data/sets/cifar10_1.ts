@@ -25,7 +25,7 @@ const digests = [
   'ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448',
 ];
 
-export function cifar101Source(version: Cifar101Version = 'v6'): Source {
+function cifar101Source(version: Cifar101Version = 'v6'): Source {
   const names = filesOf(version);
   return {
     files: version === 'v6' ? names.map((name, i) => ({ url: url + name, sha256: digests[i]! })) : [],

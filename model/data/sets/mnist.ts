@@ -156,7 +156,7 @@ function variantOf(name: MnistName, split: EmnistSplit): Variant {
   };
 }
 
-export function mnistSource(name: MnistName, split: EmnistSplit = 'balanced'): Source {
+function mnistSource(name: MnistName, split: EmnistSplit = 'balanced'): Source {
   const variant = variantOf(name, split);
   const { title, url = '', md5 = [] } = variant;
   return {

@@ -13,7 +13,7 @@ import { foundPlace } from '../files/places';
 import { transposePlanes } from '../files/planes';
 import { filesIn, readClasses, readLarge } from '../files/records';
 
-export const stl10Source: Source = {
+const stl10Source: Source = {
   files: [
     {
       url: 'https://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz',

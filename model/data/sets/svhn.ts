@@ -16,7 +16,7 @@ const [trainFile, testFile, extraFile] = ['train_32x32.mat', 'test_32x32.mat', '
 const url = 'http://ufldl.stanford.edu/housenumbers/';
 const forms: readonly Form[] = [{ title: trainFile, mark: /^train_32x32\.mat$/, folders: ['svhn', 'SVHN'] }];
 
-export function svhnSource(train: 'train' | 'train+extra'): Source {
+function svhnSource(train: 'train' | 'train+extra'): Source {
   return {
     files: [
       { url: url + trainFile, md5: 'e26dedcc434d2e4c54c9b2d4a06d8373' },

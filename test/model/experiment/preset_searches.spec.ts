@@ -8,8 +8,8 @@ import { readSettings } from '../../../search/settings/settings';
 import { makePoint, valueAt, type Point, type Space } from '../../../search/space/space';
 import { UserError } from '../../../utils/errors';
 import { readJson } from '../../../utils/files';
-import type { Params } from '../../../model/experiment/params';
 import { parseParams, searches } from '../../../model/experiment/params/parse';
+import type { Params } from '../../../model/experiment/params/types';
 
 const ROOT = join(__dirname, '../../..');
 
