@@ -42,6 +42,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'learning_rate',
     'schedule',
     'momentum',
+    'dot_delta',
     'nesterov',
     'weight_decay',
     'clip_norm',

@@ -2,8 +2,11 @@
 import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
-/** g ← g · min(1, limit / (‖g‖ + 1e-6)) for each gradient, where ‖g‖ is the L2 norm of all of them together. */
-export function clipGradNorm(grads: readonly Tensor[], limit: number): Tensor[] {
+/**
+ * g ← g · min(1, limit / (‖g‖ + 1e-6)) for each gradient, where ‖g‖ is the L2 norm of all of them together. `parts`, the gradients
+ * themselves by default, are what the factor scales.
+ */
+export function clipGradNorm(grads: readonly Tensor[], limit: number, parts = grads): Tensor[] {
   const [first] = grads;
   if (!first) return [];
   const { graph } = first;
@@ -14,5 +17,5 @@ export function clipGradNorm(grads: readonly Tensor[], limit: number): Tensor[] 
     emitElementwise('Div', graph.scalar(limit), emitElementwise('Add', norm, graph.scalar(1e-6))),
     graph.scalar(1),
   );
-  return grads.map((grad) => emitElementwise('Mul', grad, factor));
+  return parts.map((part) => emitElementwise('Mul', part, factor));
 }

@@ -3,10 +3,18 @@ import { ndarray, sizeOf } from '../../formats/ndarray';
 import { emitElementwise } from '../ops/elementwise';
 import type { Tensor } from '../tensor';
 
+/** What belongs to the labels, and to the rest of what is minimized. */
+export interface Parts<T> {
+  readonly task?: T | undefined;
+  readonly distillation?: T | undefined;
+}
+
 /** An update rule. Its state, such as moments, lives among the states of the graph. */
 export interface Optimizer {
   /** Emits the parameter's next value from its gradient and from `scalars`, by name; both have the parameter's shape. */
   update(parameter: Tensor, grad: Tensor, scalars: Readonly<Record<string, Tensor>>): Tensor;
+  /** The same from the gradients of the two parts of a loss, at least one of them, for optimizers that treat them apart. */
+  updateByParts?(parameter: Tensor, grads: Parts<Tensor>, scalars: Readonly<Record<string, Tensor>>): Tensor;
   /** The values of the scalars at an optimizer step, counted from 1; `learningRate` is after the schedule. */
   scalars(step: number, learningRate: number): Record<string, number>;
 }

@@ -19,6 +19,8 @@ export interface LayersOptions {
   readonly prefix?: string;
   /** Values of parameters and buffers, by name, that become constants: a network that is only asked. */
   readonly frozen?: NamedArrays;
+  /** Makes what stands for a parameter, by its name without the prefix, in place of one that is trained. */
+  readonly stands?: (name: string) => Tensor;
   /** BatchNorms, by the name of their weight, that normalize by their running statistics in training too. */
   readonly fixesNorm?: ((weight: string) => boolean) | undefined;
   /** Takes what each layer puts out, by its name without the prefix. */
@@ -100,6 +102,7 @@ export class Layers {
 
   /** A trained tensor of one's own. */
   parameter(name: string, shape: readonly number[], init: Initializer): Tensor {
+    if (this.options.stands) return this.options.stands(name);
     const full = this.fullName(name);
     return this.known(full, shape) ?? this.graph.parameter(full, shape, () => init(full, shape, this.options.seed));
   }

@@ -9,8 +9,9 @@ import {
   trainable,
   type MinimizeOptions,
   type Optimizer,
+  type Parts,
 } from '../../engine/optimizers/index';
-import { add, mul, oneHot, reshape, sub } from '../../engine/ops/index';
+import { add, detach, mul, oneHot, reshape, sub } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { Distiller, DistillContext, KlReduction, Losses, Phase } from '../distillers/index';
@@ -41,6 +42,8 @@ type TaughtBy = Pick<Teacher, 'shapes' | 'network'> & { readonly members?: reado
 
 export interface TrainingOptions {
   readonly batchSize: number;
+  /** The size of the run's largest batches; `batchSize` where absent. */
+  readonly largestBatch?: number | undefined;
   readonly seed: number;
   readonly methods: readonly Method[];
   readonly teacher?: TaughtBy | undefined;
@@ -97,13 +100,28 @@ export function trainingGraph(
   const parameters = trainable(graph).filter((one) => reached.has(one) && isTrained(one.name));
   const rate = rules && ((name: string) => rules.rate(name));
   const scale = scalesLoss ? lossScale(graph) : undefined;
-  minimize(loss, options.optimizer, parameters, { ...(rate && { rate }), clipNorm, accumulation, scale });
+  minimize(loss, options.optimizer, parameters, {
+    ...(rate && { rate }),
+    clipNorm,
+    accumulation,
+    scale,
+    parts: partsOf(losses),
+  });
   if (averageDecay !== undefined && accumulation !== 'add') averageWeights(graph, averageDecay, isOfStudent);
   if (scalesLoss) leaveOutNonFinite(graph);
   graph.output('loss', loss);
   for (const [name, value] of Object.entries(losses)) graph.output(`loss/${name}`, value);
   if (step.seesImages) graph.output('correct', correct(step.student.logits, step.labels));
   return graph;
+}
+
+/** The cross-entropies with the labels, called `ce` or `<what>_ce`, and all other losses. */
+function partsOf(losses: Losses): Parts<Tensor> {
+  const sumOf = (isWanted: boolean) => {
+    const own = Object.keys(losses).filter((name) => /(^|_)ce$/.test(name) === isWanted);
+    return own.length > 0 ? own.map((name) => losses[name]!).reduce(add) : undefined;
+  };
+  return { task: sumOf(true), distillation: sumOf(false) };
 }
 
 /** What the methods of a step share; everything is built when it is first asked for. */
@@ -209,6 +227,17 @@ export class StepBuilder {
     );
   }
 
+  /**
+   * The student on a view of the images with averages in place of its weights, which are states under `prefix`; each is blended
+   * with the weight before the step, by the share `decay` of the old one.
+   */
+  averaged(decay: Tensor, view: string, prefix: string): FeatureMaps {
+    void this.student;
+    const stands = (name: string) => this.once(`${prefix}${name}`, () => moved(this.graph, name, decay, prefix));
+    const layers = new Layers(this.graph, { mode: 'train', seed: this.options.seed, prefix, stands });
+    return FeatureMaps.of('averaged student', this.model.net(layers, this.imagesAt(view), this.model.options));
+  }
+
   /** The student on images; `pass` tells its passes apart, '' is that on the images of the batch. */
   studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): FeatureMaps {
     const { net, options } = this.model;
@@ -273,6 +302,15 @@ export class StepBuilder {
     if (!this.made.has(name)) this.made.set(name, make());
     return this.made.get(name) as T;
   }
+}
+
+/** a ← d a + (1 − d) w of the state w called `name`, kept under `prefix`. */
+function moved(graph: Graph, name: string, decay: Tensor, prefix: string): Tensor {
+  const { tensor, initial } = graph.states.get(name)!;
+  const old = graph.buffer(`${prefix}${name}`, 'float32', tensor.shape, initial);
+  const next = detach(add(mul(old, decay), mul(tensor, sub(1, decay))));
+  graph.update(old, next);
+  return next;
 }
 
 function saysWhatLabelsCount({ distiller, options }: Method): boolean {

@@ -55,6 +55,8 @@ export interface Params extends NetParams, PartitionParams, TransferParams, Teac
   readonly num_workers: number;
   readonly optimizer: string;
   readonly momentum: number;
+  /** Of "dot"; 0.075 where absent. */
+  readonly dot_delta?: number;
   readonly nesterov: boolean;
   readonly weight_decay: number;
   readonly schedule: Schedule;
