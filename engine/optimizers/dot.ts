@@ -5,6 +5,7 @@ import type { Tensor } from '../tensor';
 import { decay, moment, type Optimizer } from './optimizer';
 import { sgd } from './sgd';
 
+/** Options of `dot`, with the paper's defaults. */
 export interface DotOptions {
   readonly momentum?: number;
   readonly weightDecay?: number;

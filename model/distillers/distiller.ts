@@ -1,4 +1,5 @@
 /** What a distillation method is to the rest of the house: named losses on what student and teacher make of a batch. */
+import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
 import type { Schema } from '../../utils/schema';
 import type { Head } from '../nets/heads';
@@ -42,6 +43,8 @@ export interface DistillContext<Options extends object = object> {
   /** Channels, height and width of the images. */
   readonly input: readonly [channels: number, height: number, width: number];
   readonly batchSize: number;
+  /** The size of the run's largest batches: the last one of an epoch may be smaller. */
+  readonly largestBatch: number;
   /** `alpha`, `temperature` and `kl_reduction` of params.json. */
   readonly alpha: number;
   readonly temperature: number;
@@ -61,6 +64,11 @@ export interface DistillContext<Options extends object = object> {
    * prefix `name`; those before are shared.
    */
   branch(stage: string, name: string): FeatureMaps;
+  /**
+   * The student with the moving averages w̄ of its weights in place of them, training, on the images of the batch seen through
+   * another augmentation. w̄ ← d · w̄ + (1 − d) · w before each step, d = `decay`; no gradient flows into them.
+   */
+  averaged(decay: (context: StepContext) => number, view: string): FeatureMaps;
 }
 
 /** A kind of step; the kinds take turns. */
@@ -85,7 +93,9 @@ export interface Stage {
 }
 
 /** What the stages of a method are made from: the run's own methods, and what a student of another stage has in common with it. */
-interface StagedRun {
+export interface StagedRun {
+  /** The student's net. */
+  readonly net: string;
   readonly method: readonly MethodParams[];
   readonly num_channels: number;
   readonly hidden_sizes: readonly number[];

@@ -1,38 +1,51 @@
 /** The distillation methods by the name that params.json calls them. */
 import type { Distiller } from './distiller';
 import { ab } from './features/ab';
+import { afd } from './features/afd';
 import { at } from './features/at';
+import { bann } from './self/bann';
 import { byot } from './self/byot';
+import { catkd } from './features/catkd';
 import { cc } from './relations/cc';
 import { crd } from './relations/crd';
 import { cskd } from './self/cskd';
 import { ctkd } from './logits/ctkd';
+import { dafl } from './data_free/dafl';
 import { datafree } from './data_free/datafree';
 import { dataset } from './data_free/dataset';
+import { dcd } from './relations/dcd';
+import { dfad } from './data_free/dfad';
 import { dist } from './logits/dist';
 import { dkd } from './logits/dkd';
 import { dml } from './online/dml';
 import { fitnet } from './features/fitnet';
 import { fsp } from './relations/fsp';
 import { ft } from './features/ft';
+import { ickd } from './features/ickd';
 import { kd } from './logits/kd';
 import { logitsMse } from './logits/logits_mse';
+import { meanTeacher } from './online/mean_teacher';
+import { mgd } from './features/mgd';
 import { mlkd } from './logits/mlkd';
 import { multikd } from './logits/multikd';
 import { nkd } from './logits/nkd';
 import { nokd } from './nokd';
 import { nst } from './features/nst';
 import { oh } from './features/oh';
+import { okddip } from './online/okddip';
 import { one } from './online/one';
+import { pefd } from './features/pefd';
 import { pkd } from './features/pkd';
 import { pkt } from './relations/pkt';
 import { reviewkd } from './features/reviewkd';
 import { rld } from './logits/rld';
 import { rkd } from './relations/rkd';
 import { sdd } from './logits/sdd';
+import { semckd } from './features/semckd';
 import { sfd } from './features/sfd';
 import { softmaxHint } from './features/softmax_hint';
 import { sp } from './relations/sp';
+import { srd } from './features/srd';
 import { srrl } from './features/srrl';
 import { takd } from './logits/takd';
 import { tfkd } from './self/tfkd';
@@ -42,7 +55,9 @@ import { uda } from './logits/uda';
 import { unlabeled } from './logits/unlabeled';
 import { uskd } from './self/uskd';
 import { vid } from './features/vid';
+import { vkd } from './features/vkd';
 import { wsld } from './logits/wsld';
+import { zskt } from './data_free/zskt';
 
 export type { Distiller, DistillContext, KlReduction, Losses, MethodParams, Phase, Stage } from './distiller';
 
@@ -69,7 +84,10 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   uskd,
   byot,
   cskd,
+  bann,
+  mean_teacher: meanTeacher,
   one,
+  okddip,
   at,
   cc,
   fsp,
@@ -85,11 +103,23 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   ab,
   oh,
   ft,
+  afd,
+  semckd,
+  ickd,
+  catkd,
+  mgd,
+  pefd,
+  srd,
+  vkd,
   crd,
+  dcd,
   reviewkd,
   uda,
   takd,
   dml,
+  dafl,
+  zskt,
+  dfad,
   datafree,
   dataset,
 };

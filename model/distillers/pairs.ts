@@ -21,10 +21,35 @@ export const layerOptions: Readonly<Record<string, Schema>> = {
   },
 };
 
+export interface SideOptions {
+  /** Names of the student's outputs; its stages where absent. */
+  readonly student_layers?: readonly string[];
+  /** Names of the teacher's outputs; its stages where absent. */
+  readonly teacher_layers?: readonly string[];
+}
+
+export const sideOptions: Readonly<Record<string, Schema>> = {
+  student_layers: {
+    type: 'array',
+    minItems: 1,
+    items: { type: 'string' },
+    description: 'a list such as ["stage1", "stage2"]',
+    title: 'outputs of the student; its stages by default',
+  },
+  teacher_layers: {
+    type: 'array',
+    minItems: 1,
+    items: { type: 'string' },
+    description: 'a list such as ["stage1", "stage2"]',
+    title: 'outputs of the teacher; its stages by default',
+  },
+};
+
 export type Pair = readonly [student: Tensor, teacher: Tensor];
 
 type Suffix = '' | '.preact';
 type Source = Pick<DistillContext<LayerOptions>, 'student' | 'teacher' | 'options'>;
+type Sides = Pick<DistillContext<SideOptions>, 'student' | 'teacher' | 'options'>;
 
 /**
  * The names of the pairs that the options name, or else of the stages of both counted from the last one, `most` of them
@@ -38,13 +63,7 @@ export function layerNames(
   if (options.layers) return options.layers;
   const [mine, theirs] = [stages(student), stages(teacher)];
   const count = Math.min(mine.length, theirs.length, most);
-  if (count === 0) {
-    const empty = mine.length === 0 ? student : teacher;
-    if (empty.hasOnlyLogits) throw new UserError(empty.needOfMaps);
-    throw new UserError(
-      `"layers" is needed: the ${mine.length === 0 ? 'student' : 'teacher'} has no stages, but ${empty.names.join(', ')}`,
-    );
-  }
+  if (count === 0) throw mine.length === 0 ? withoutStages(student, 'student') : withoutStages(teacher, 'teacher');
   const last = (names: string[]) => names.slice(-count);
   return last(mine).map((name, i) => [name + suffixes[0], last(theirs)[i]! + suffixes[1]]);
 }
@@ -53,6 +72,17 @@ export function layerNames(
 export function layerPairs(setting: Source, suffix: Suffix = '', most = Infinity): Pair[] {
   const { student, teacher } = setting;
   return layerNames(setting, [suffix, suffix], most).map(([mine, theirs]) => [student.get(mine), teacher.get(theirs)]);
+}
+
+/** The outputs of student and teacher that the options name, or else those of all their stages, whatever their numbers. */
+export function allMaps({ student, teacher, options }: Sides): readonly [student: Tensor[], teacher: Tensor[]] {
+  const mapsOf = (owner: 'student' | 'teacher', maps: FeatureMaps) => {
+    const key = `${owner}_layers` as const;
+    const names = options[key] ?? stages(maps);
+    if (names.length === 0) throw withoutStages(maps, owner, key);
+    return names.map((name) => maps.get(name));
+  };
+  return [mapsOf('student', student), mapsOf('teacher', teacher)];
 }
 
 /** Two maps (N, C, H, W) at the smaller of their sizes; the larger is averaged over windows. */
@@ -84,6 +114,12 @@ function sideOf(map: Tensor): number {
     throw new UserError(`"layers": a square map (N, C, H, W) is needed, got ${formatShape(map.shape)}`);
   }
   return height!;
+}
+
+/** The error of a network without stages, where `key` does not name its outputs. */
+function withoutStages(maps: FeatureMaps, owner: 'student' | 'teacher', key = 'layers'): UserError {
+  if (maps.hasOnlyLogits) return new UserError(maps.needOfMaps);
+  return new UserError(`"${key}" is needed: the ${owner} has no stages, but ${maps.names.join(', ')}`);
 }
 
 /** The names of a network's stages, in their order. */

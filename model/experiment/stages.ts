@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { runFiles, STAGES, stageFolder } from '../../runs/files';
 import { UserError } from '../../utils/errors';
-import { parseParams, type Params } from './params';
+import { netOf, parseParams, type Params } from './params';
 import { methodsOf, readAsWritten } from './experiment';
 import { ownPath } from './own_paths';
 
@@ -20,8 +20,9 @@ export interface PlannedRun {
 export function plannedRuns(directory: string): PlannedRun[] {
   const path = join(directory, runFiles.params);
   const { given, params } = readAsWritten(path);
+  const run = { ...params, net: netOf(params) };
   const staged = methodsOf(params)
-    .map(({ name, distiller, options }) => ({ name, stages: distiller.stages?.(options, params) ?? [] }))
+    .map(({ name, distiller, options }) => ({ name, stages: distiller.stages?.(options, run) ?? [] }))
     .filter(({ stages }) => stages.length > 0);
   const [first, second] = staged;
   if (!first) return [{ directory, params, given, isStage: false }];

@@ -13,6 +13,8 @@ export interface Head {
   readonly map: Tensor;
   /** (M, C) → (M, classes): logits of other vectors. Gradients flow into them, and into a student's classifier. */
   readonly classify: (vectors: Tensor) => Tensor;
+  /** The same without the classifier's bias. */
+  readonly activations: (vectors: Tensor) => Tensor;
 }
 
 /** The linear layer that logits are from, and the map that the vector before it is the mean of, if it is one. */
@@ -39,6 +41,7 @@ export function studentHead(student: FeatureMaps): Head {
       return map ?? withoutMap('student');
     },
     classify: (vectors) => linear(vectors, weight, bias),
+    activations: (vectors) => linear(vectors, weight),
   };
 }
 
@@ -60,6 +63,7 @@ export function teacherHead(teacher: FeatureMaps, network: TrainedModel | undefi
       return name === undefined ? withoutMap('teacher') : teacher.get(name);
     },
     classify: (vectors) => linear(vectors, weight!, bias),
+    activations: (vectors) => linear(vectors, weight!),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What a method is given of a training step. */
+import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
 import type { DistillContext, KlReduction } from '../distillers/distiller';
 import type { Head } from '../nets/heads';
@@ -13,7 +14,7 @@ export interface Step
     Pick<DistillContext, 'student' | 'teacher' | 'teachers' | 'studentHead' | 'teacherHead' | 'labels'>,
     Pick<DistillContext, 'targets' | 'indices' | 'crossEntropy' | 'teacherOn'> {
   readonly model: Model;
-  readonly options: Pick<DistillContext, 'batchSize' | 'examples'>;
+  readonly options: Pick<DistillContext, 'batchSize' | 'examples'> & { readonly largestBatch?: number | undefined };
   /** Where to find the value of a key of params.json, which is noted as one that matters. */
   param(key: string): Pick<DistillContext, 'alpha' | 'temperature' | 'klReduction'>;
   /** Images, student and teacher seen through an augmentation by its name; undefined: the images of the batch. */
@@ -24,6 +25,8 @@ export interface Step
   studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): FeatureMaps;
   /** The student's layers after its output `stage` once more, with weights of their own. */
   branch(stage: string, beside: LayersOptions): FeatureMaps;
+  /** The student on a view with averages in place of its weights, which are states under `prefix`. */
+  averaged(decay: Tensor, view: string, prefix: string): FeatureMaps;
 }
 
 /** The step as one method sees it. */
@@ -51,6 +54,10 @@ export class MethodContext implements DistillContext {
 
   get examples(): number {
     return this.step.options.examples;
+  }
+
+  get largestBatch(): number {
+    return this.step.options.largestBatch ?? this.batchSize;
   }
 
   get alpha(): number {
@@ -124,6 +131,11 @@ export class MethodContext implements DistillContext {
 
   branch(stage: string, name: string): FeatureMaps {
     return this.step.branch(stage, this.beside(name));
+  }
+
+  averaged(decay: (context: StepContext) => number, view: string): FeatureMaps {
+    const prefix = `${this.layers.options.prefix}average.`;
+    return this.step.averaged(this.layers.graph.hostScalar(`${prefix}decay`, decay), view, prefix);
   }
 
   /** Of layers that are trained as part of `layers`, under the prefix `name`. */

@@ -19,7 +19,7 @@ import { memoryAdvice } from './memory_advice';
 import type { Teacher } from '../teachers/index';
 import { phasesOf, TEACHER_PREFIX, trainingGraph, VIEW, type TrainingOptions } from './step_graph';
 
-export interface TrainerOptions extends Omit<TrainingOptions, 'batchSize' | 'teacher'> {
+export interface TrainerOptions extends Omit<TrainingOptions, 'batchSize' | 'largestBatch' | 'teacher'> {
   readonly teacher?: Teacher | undefined;
   /** Threads of an operator; 0 takes every core. */
   readonly threads: number;
@@ -82,9 +82,10 @@ export class Trainer {
     const { phase: only } = options;
     const phases = all.length === 1 || only === undefined ? all : all.filter((phase) => phase?.name === only);
     const builders = new Map<Graph, () => Graph>();
+    const largestBatch = Math.max(...batchSizes);
     const graphsOf = (batchSize: number) => (phase?: Phase) => {
       const build = (accumulation?: 'add' | 'apply') => {
-        const builder = () => trainingGraph(model, { ...options, batchSize }, phase, accumulation);
+        const builder = () => trainingGraph(model, { ...options, batchSize, largestBatch }, phase, accumulation);
         const graph = withCheck(builder());
         builders.set(graph, builder);
         return graph;

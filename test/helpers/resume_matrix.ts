@@ -31,7 +31,12 @@ export interface Combination {
 /** Of methods that would be slow with their defaults. */
 const small: Readonly<Record<string, object>> = {
   ab: { boundary_epochs: 1 },
+  afd: { dim: 4 },
+  bann: { generations: 1 },
   crd: { negatives: 8, dim: 4 },
+  dcd: { dim: 4 },
+  dafl: { noise_dim: 4 },
+  dfad: { noise_dim: 4, student_steps: 2 },
   datafree: { noise_dim: 4, generator_steps: 2, student_steps: 2 },
   dataset: { images: 4, image_steps: 2, student_steps: 2 },
   dml: { peer: 'mlp' },
@@ -39,8 +44,11 @@ const small: Readonly<Record<string, object>> = {
   fsp: { init_epochs: 1 },
   ft: { paraphraser_epochs: 1 },
   mlkd: { temperatures: [2, 4] },
+  okddip: { peers: 2 },
   one: { branches: 2 },
+  semckd: { student_layers: ['stage2'], teacher_layers: ['stage2'] },
   srrl: { variant: 'pooled' },
+  zskt: { noise_dim: 4, student_steps: 3 },
   takd: { assistants: ['cnn', 'cnn'] },
 };
 
@@ -60,7 +68,7 @@ export function writeWeights(scratch: string): void {
 }
 
 /** Methods that a cnn has no map for, and options that name its layers. */
-const needsResnet = ['sdd'];
+const needsResnet = ['sdd', 'catkd'];
 const ofCnn = ['init', 'learning_rates'];
 
 function resnetIn(scratch: string): object {
@@ -98,7 +106,7 @@ function optionsIn(scratch: string): Readonly<Record<string, Option>> {
     'no workers': { num_workers: 0 },
     'checkpoint at each step': { checkpoint_every: '0s' },
   };
-  const momentum = { momentum: 0.8, nesterov: true, weight_decay: 0.01 };
+  const momentum = { momentum: 0.8, nesterov: true, weight_decay: 0.01, dot_delta: 0.1 };
   for (const optimizer of Object.keys(optimizers)) plain[optimizer] = { optimizer, ...momentum };
   return {
     ...Object.fromEntries(Object.entries(plain).map(([name, params]) => [name, { params }])),

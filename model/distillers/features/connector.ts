@@ -1,5 +1,6 @@
 /** What brings a student's map to the channels of the teacher's (Heo et al. 2019). */
-import { normal } from '../../../engine/initializers';
+import { normal, uniform } from '../../../engine/initializers';
+import { matmulTransposed } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import type { Layers } from '../../nets/layers';
 
@@ -7,4 +8,10 @@ import type { Layers } from '../../nets/layers';
 export function connector(layers: Layers, name: string, x: Tensor, channels: number): Tensor {
   const init = normal(Math.sqrt(2 / channels));
   return layers.batchNorm(`${name}.1`, layers.conv(`${name}.0`, x, channels, { kernel: 1, init }));
+}
+
+/** A linear layer without a bias, `<name>.weight`: before BatchNorm, which would take a bias away again. */
+export function projected(layers: Layers, name: string, x: Tensor, width: number): Tensor {
+  const inputs = x.shape[1]!;
+  return matmulTransposed(x, layers.parameter(`${name}.weight`, [width, inputs], uniform(1 / Math.sqrt(inputs))));
 }

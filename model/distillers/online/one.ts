@@ -13,7 +13,7 @@ export interface OneOptions {
 }
 
 /** e^(−5 (1 − t / epochs)²) after t epochs, and 1 from then on. */
-function rampUp(epochs: number, { epoch }: Pick<StepContext, 'epoch'>): number {
+export function rampUp(epochs: number, { epoch }: Pick<StepContext, 'epoch'>): number {
   const missing = epochs === 0 ? 0 : 1 - Math.min((epoch - 1) / epochs, 1);
   return Math.exp(-5 * missing * missing);
 }

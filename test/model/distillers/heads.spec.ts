@@ -1,7 +1,6 @@
 /** Tests methods that ask a head about other vectors: model/nets/heads.ts and model/distillers/. */
-import { expect } from 'chai';
 import oracle from '../../fixtures/distillers_heads.json';
-import { agreesWithOracle, lossesOf, type Case } from '../../helpers/distillers';
+import { agreesWithOracle, refuses, type Case } from '../../helpers/distillers';
 
 const N = 8;
 const logits = [N, 5];
@@ -66,21 +65,15 @@ describe('methods with heads beside the student, and the heads of both, agree wi
   agreesWithOracle(cases, oracle));
 
 describe('wrong uses of heads', () => {
-  const refused = async (one: Case, message: string) => {
-    const error = await lossesOf(one).catch((caught: Error) => caught);
-    expect(error).to.have.property('name', 'UserError');
-    expect(error).to.have.property('message', message);
-  };
-
   it('sdd of more regions than a map has places', () =>
-    refused({ method: 'sdd', ...maps(3, 8) }, 'sdd: "scales" must be at most 3, the side of the last map, got 4'));
+    refuses({ method: 'sdd', ...maps(3, 8) }, 'sdd: "scales" must be at most 3, the side of the last map, got 4'));
 
   it('byot of a student with one stage', () =>
-    refused(
+    refuses(
       { method: 'byot', student: { stage1: [N, 3, 4, 4], pooled: [N, 9], logits } },
       'byot: the student needs two stages, and has stage1, pooled, logits',
     ));
 
   it('uskd of a student without stages', () =>
-    refused({ method: 'uskd', student: { logits } }, '"layer" is needed: the student has no stages, but logits'));
+    refuses({ method: 'uskd', student: { logits } }, '"layer" is needed: the student has no stages, but logits'));
 });

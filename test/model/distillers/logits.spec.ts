@@ -13,7 +13,7 @@ import { softmaxHintLoss } from '../../../model/distillers/features/softmax_hint
 import { cosineLoss } from '../../../model/distillers/relations/triplet';
 import type { NdArray } from '../../../formats/ndarray';
 import { float32 } from '../../helpers/engine';
-import { agreesWithOracle, lossesOf, type Case } from '../../helpers/distillers';
+import { agreesWithOracle, lossesOf, refuses, type Case } from '../../helpers/distillers';
 
 const logits = { student: { logits: [8, 5] }, teacher: { logits: [8, 5] } };
 const two = [{ logits: [8, 5] }, { logits: [8, 5] }];
@@ -195,20 +195,14 @@ describe('the losses themselves', () => {
 });
 
 describe('wrong uses', () => {
-  const refused = async (one: Case, message: string) => {
-    const error = await lossesOf(one).catch((caught: Error) => caught);
-    expect(error).to.have.property('name', 'UserError');
-    expect(error).to.have.property('message', message);
-  };
-
   it('multikd with weights for another number of teachers', () =>
-    refused(
+    refuses(
       { method: 'multikd', student: { logits: [8, 5] }, teachers: two, options: { weights: [1, 2, 3] } },
       'multikd: "weights" must have one for each of the 2 teachers, got 3',
     ));
 
   it('softmax_hint of layers of different widths', () =>
-    refused(
+    refuses(
       {
         method: 'softmax_hint',
         student: { logits: [8, 5], pooled: [8, 6] },

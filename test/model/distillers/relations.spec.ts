@@ -150,7 +150,10 @@ describe('fsp', () => {
     const filled = params(method);
     const { name, ...options } = filled.method.find(({ name }) => name === 'fsp')!;
     expect(name).to.equal('fsp');
-    return fsp.stages!(options as unknown as Parameters<NonNullable<typeof fsp.stages>>[0], filled);
+    return fsp.stages!(options as unknown as Parameters<NonNullable<typeof fsp.stages>>[0], {
+      ...filled,
+      net: 'resnet8',
+    });
   };
 
   it('matches flows alone first, then trains by the labels from those weights', () => {
