@@ -6,6 +6,7 @@ import { oneOf } from '../../utils/cli';
 import { sizeOf } from '../../formats/ndarray';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
+import { kinds, origins, type Origin } from '../distillers/catalogue';
 import { distillers, type Distiller } from '../distillers/index';
 import { DISTILLER_PREFIX } from '../distillers/states';
 import { nets } from '../nets/index';
@@ -13,17 +14,38 @@ import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
 import { phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
 
-/** Lines for a terminal about the method `name`, or, for "all", one about each. An unknown name is a UserError. */
+/** Lines for a terminal about the method `name`, or, for "all", one about each, by kind. An unknown name is a UserError. */
 export function inWords(name: string): string {
-  if (name === 'all') {
-    const width = Math.max(...Object.keys(distillers).map((key) => key.length));
-    return Object.entries(distillers)
-      .map(([key, { title }]) => `${key.padEnd(width)}  ${title}`)
-      .join('\n');
-  }
+  if (name === 'all') return allByKind();
   if (isPath(name)) return describeMethod(name, loadMethod(name));
   const distiller = distillers[oneOf('describe', name, Object.keys(distillers))]!;
   return describeMethod(name, distiller);
+}
+
+/** A paragraph for each kind of methods, a line for each method: its name, year and venue, and what it does. */
+function allByKind(): string {
+  const rows = Object.entries(distillers).map(([name, { title }]) => {
+    const { kind, year = '', venue = '' } = origins[name]!;
+    return { kind, cells: [name, String(year), venue], title };
+  });
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map(({ cells }) => cells[column]!.length)));
+  const paragraphs = Object.entries(kinds).map(([kind, words]) => {
+    const lines = rows
+      .filter((row) => row.kind === kind)
+      .map(({ cells, title }) => `  ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}  ${title}`);
+    return [`${kind}: ${words}`, ...lines].join('\n');
+  });
+  return paragraphs.join('\n\n');
+}
+
+/** Where a method of the index is from, and what frameworks call it. */
+function originOf(name: string): string[] {
+  const { kind, year, venue, elsewhere = {} } = (origins[name] ?? {}) as Partial<Origin>;
+  const names = Object.entries(elsewhere).map(([framework, own]) => `${own} in ${framework}`);
+  return [
+    ...(kind === undefined ? [] : [`kind: ${[kind, year, venue].filter((part) => part !== undefined).join(', ')}`]),
+    ...(names.length > 0 ? [`elsewhere: ${names.join(', ')}`] : []),
+  ];
 }
 
 /** Lines for a terminal. The layers are those between a ResNet-8 and a ResNet-20 on images of 32 × 32 pixels. */
@@ -44,7 +66,7 @@ function describeMethod(name: string, distiller: Distiller): string {
     ...(rows.length > 0
       ? [table([head, ...rows], { border, drawHorizontalLine: () => false, ...columns })]
       : ['  no options of its own', '']),
-    ...facts(name, distiller).map((line) => `  ${line}`),
+    ...[...originOf(name), ...facts(name, distiller)].map((line) => `  ${line}`),
     `  ${needsTeacher ? 'needs' : 'takes no'} "teacher"`,
     `  labels: ${includesCrossEntropy || 'phases' in distiller ? 'as the losses say' : 'cross-entropy of weight 1 is added'}`,
     ...('stages' in distiller ? ['  trains in stages, each a run of its own in stages/'] : []),
