@@ -37,10 +37,50 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOp
   return graph.vjp(y, inputs, (grad, needs) => [
     needs[0] ? inputGradient(x, weight, grad, geometry) : undefined,
     needs[1] ? gradientToWeight(x, grad, weight.shape, geometry) : undefined,
-    needs[2]
-      ? graph.emit('ReduceSum', [grad, graph.integers([0, 2, 3])], [features], { attributes: { keepdims: 0 } })
-      : undefined,
+    needs[2] ? overPlaces(grad) : undefined,
   ]);
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Rows and columns more at the lower right. */
+  readonly outputPadding?: number | Pair;
+}
+
+/**
+ * Transposed convolution: the gradient of a convolution with these options to its input, as an operator.
+ * x (N, C, H, W), weight (C, K / groups, R, T), bias (K) → (N, K, (H − 1) s − 2 p + d (R − 1) + 1 + output padding, …).
+ */
+export function convTranspose2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvTransposeOptions = {}): Tensor {
+  const { graph } = x;
+  const { outputPadding = 0, groups = 1 } = options;
+  const rest = typeof outputPadding === 'number' ? ([outputPadding, outputPadding] as const) : outputPadding;
+  const [batch = 0, channels = 0, ...size] = x.shape;
+  const features = weight.shape[1]! * groups;
+  if (x.shape.length !== 4 || channels !== weight.shape[0] || channels % groups !== 0) {
+    throw new Error(
+      `convTranspose2d: input ${formatShape(x.shape)} does not fit weight ${formatShape(weight.shape)} in ${groups} group(s)`,
+    );
+  }
+  const { kernel, stride, padding, dilation } = pairsOf(weight, options);
+  const out = size.map(
+    (length, i) => (length - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (kernel[i]! - 1) + 1 + rest[i]!,
+  );
+  const geometry: Geometry = { kernel, stride, padding, dilation, groups };
+  const inputs = bias ? [x, weight, bias] : [x, weight];
+  const y = graph.emit('ConvTranspose', inputs, [batch, features, ...out], {
+    attributes: { ...attributesOf(geometry), output_padding: rest },
+  });
+  return graph.vjp(y, inputs, (grad, needs) => [
+    needs[0] ? graph.emit('Conv', [grad, weight], x.shape, { attributes: attributesOf(geometry) }) : undefined,
+    needs[1] ? gradientToWeight(grad, x, weight.shape, geometry) : undefined,
+    needs[2] ? overPlaces(grad) : undefined,
+  ]);
+}
+
+/** Per-channel sums: the gradient to a bias. */
+function overPlaces(grad: Tensor): Tensor {
+  const { graph } = grad;
+  return graph.emit('ReduceSum', [grad, graph.integers([0, 2, 3])], [grad.shape[1]!], { attributes: { keepdims: 0 } });
 }
 
 function gradientToWeight(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {
@@ -83,8 +123,8 @@ function flipped(weight: Tensor, groups: number): Tensor {
   return turned;
 }
 
-function geometryOf(x: Tensor, weight: Tensor, options: ConvOptions): Geometry {
-  const { groups = 1 } = options;
+/** Of an operator that takes a kernel. */
+function pairsOf(weight: Tensor, options: ConvOptions): Omit<Geometry, 'groups'> {
   const pair = (name: string, value: number | Pair, least: number): Pair => {
     const both = typeof value === 'number' ? ([value, value] as const) : value;
     if (!both.every((n) => Number.isInteger(n) && n >= least)) {
@@ -92,13 +132,17 @@ function geometryOf(x: Tensor, weight: Tensor, options: ConvOptions): Geometry {
     }
     return both;
   };
-  const geometry = {
-    kernel: [weight.shape[2]!, weight.shape[3]!] as const,
+  return {
+    kernel: [weight.shape[2]!, weight.shape[3]!],
     stride: pair('stride', options.stride ?? 1, 1),
     padding: pair('padding', options.padding ?? 0, 0),
     dilation: pair('dilation', options.dilation ?? 1, 1),
-    groups,
   };
+}
+
+function geometryOf(x: Tensor, weight: Tensor, options: ConvOptions): Geometry {
+  const { groups = 1 } = options;
+  const geometry = { ...pairsOf(weight, options), groups };
   if (x.shape.length !== 4 || x.shape[1] !== weight.shape[1]! * groups || weight.shape[0]! % groups !== 0) {
     throw new Error(
       `conv2d: input ${formatShape(x.shape)} does not fit weight ${formatShape(weight.shape)} in ${groups} group(s)`,

@@ -59,6 +59,73 @@ export function square(x: Tensor): Tensor {
   return mul(x, x);
 }
 
+/** aᵇ;  ∂/∂a = b aᵇ⁻¹,  ∂/∂b = aᵇ ln a */
+export function pow(a: Operand, b: Operand): Tensor {
+  return binary('Pow', a, b, (grad, x, y, power) => [
+    () => {
+      const lower = emitElementwise('Pow', x, emitElementwise('Sub', y, y.graph.scalar(1)));
+      return emitElementwise('Mul', grad, emitElementwise('Mul', y, lower));
+    },
+    () => emitElementwise('Mul', grad, emitElementwise('Mul', power, unary('Log', x))),
+  ]);
+}
+
+/** 1 / x;  ∂ = −y² */
+export function reciprocal(x: Tensor): Tensor {
+  const y = unary('Reciprocal', x);
+  return x.graph.vjp(y, [x], (grad) => [unary('Neg', emitElementwise('Mul', grad, emitElementwise('Mul', y, y)))]);
+}
+
+/** sin x */
+export function sin(x: Tensor): Tensor {
+  return x.graph.vjp(unary('Sin', x), [x], (grad) => [emitElementwise('Mul', grad, unary('Cos', x))]);
+}
+
+/** cos x */
+export function cos(x: Tensor): Tensor {
+  return x.graph.vjp(unary('Cos', x), [x], (grad) => [unary('Neg', emitElementwise('Mul', grad, unary('Sin', x)))]);
+}
+
+/** 2/√π ∫₀ˣ e^−t² dt;  ∂ = 2/√π e^−x² */
+export function erf(x: Tensor): Tensor {
+  const { graph } = x;
+  return graph.vjp(unary('Erf', x), [x], (grad) => {
+    const bell = unary('Exp', unary('Neg', emitElementwise('Mul', x, x)));
+    return [emitElementwise('Mul', grad, emitElementwise('Mul', bell, graph.scalar(2 / Math.sqrt(Math.PI))))];
+  });
+}
+
+/** max(a, b); equal values share the gradient evenly, as PyTorch's maximum. */
+export function maximum(a: Operand, b: Operand): Tensor {
+  return binary('Max', a, b, (grad, x, y) => [() => greaterShare(grad, x, y), () => greaterShare(grad, y, x)]);
+}
+
+/** min(a, b); equal values share the gradient evenly, as PyTorch's minimum. */
+export function minimum(a: Operand, b: Operand): Tensor {
+  return binary('Min', a, b, (grad, x, y) => [() => greaterShare(grad, y, x), () => greaterShare(grad, x, y)]);
+}
+
+/** min(max(x, low), high); the gradient passes at the bounds too, as in PyTorch's clamp. */
+export function clip(x: Tensor, low = -Infinity, high = Infinity): Tensor {
+  const { graph } = x;
+  const y = graph.emit('Clip', [x, graph.scalar(low), graph.scalar(high)], x.shape);
+  return graph.vjp(y, [x], (grad) => {
+    const inside = graph.emit('Equal', [x, y], x.shape, { dtype: 'bool' });
+    return [graph.emit('Where', [inside, grad, graph.scalar(0)], x.shape, { dtype: 'float32' })];
+  });
+}
+
+/** a where the condition (bool) holds, b elsewhere. */
+export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor {
+  const { graph } = condition;
+  const shape = broadcastShape('where', broadcastShape('where', condition.shape, a.shape), b.shape);
+  const chosen = (yes: Tensor, no: Tensor) => graph.emit('Where', [condition, yes, no], shape, { dtype: 'float32' });
+  return graph.vjp(chosen(a, b), [a, b], (grad, needs) => [
+    needs[0] ? sumTo(chosen(grad, graph.scalar(0)), a.shape) : undefined,
+    needs[1] ? sumTo(chosen(graph.scalar(0), grad), b.shape) : undefined,
+  ]);
+}
+
 /** |x|;  ∂ = sign x, 0 at 0. Any shape → the same shape. */
 export function abs(x: Tensor): Tensor {
   return x.graph.vjp(unary('Abs', x), [x], (grad) => [emitElementwise('Mul', grad, unary('Sign', x))]);
@@ -80,8 +147,19 @@ export function emitElementwise(opType: string, a: Tensor, b: Tensor): Tensor {
   return a.graph.emit(opType, [a, b], broadcastShape(opType.toLowerCase(), a.shape, b.shape));
 }
 
+/** g where a > b, g/2 where they are equal, 0 elsewhere. */
+function greaterShare(grad: Tensor, a: Tensor, b: Tensor): Tensor {
+  const { graph } = a;
+  const holds = (comparison: string) => {
+    const bools = graph.emit(comparison, [a, b], grad.shape, { dtype: 'bool' });
+    return graph.emit('Cast', [bools], grad.shape, { dtype: 'float32', attributes: { to: 1 } });
+  };
+  const share = emitElementwise('Add', holds('Greater'), emitElementwise('Mul', holds('Equal'), graph.scalar(0.5)));
+  return emitElementwise('Mul', grad, share);
+}
+
 /** Sums a gradient over the axes along which an operand of this shape was broadcast. */
-function sumTo(grad: Tensor, shape: readonly number[]): Tensor {
+export function sumTo(grad: Tensor, shape: readonly number[]): Tensor {
   if (sameShape(grad.shape, shape)) return grad;
   const { graph } = grad;
   const lead = grad.shape.length - shape.length;

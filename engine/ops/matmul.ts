@@ -1,11 +1,35 @@
 /** Matrix products. Shapes that do not fit throw. */
-import { formatShape, sameShape, type Tensor } from '../tensor';
+import { sizeOf } from '../../formats/ndarray';
+import { broadcastShape, formatShape, sameShape, type Tensor } from '../tensor';
+import { sumTo } from './elementwise';
+import { emitReshape } from './shape';
 
-/** y = a b: (m, k) · (k, n) → (m, n);  ∂a = g bᵀ, ∂b = aᵀ g. */
+/** y = a b in the last two axes: (…, m, k) · (…, k, n) → (…, m, n), axes in front broadcast;  ∂a = g bᵀ, ∂b = aᵀ g. */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  if (a.shape.length !== 2 || b.shape.length !== 2 || a.shape[1] !== b.shape[0]) {
-    throw new Error(`matmul: needs (m, k) and (k, n), got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
+  if (a.shape.length < 2 || b.shape.length < 2 || a.shape.at(-1) !== b.shape.at(-2)) {
+    throw new Error(`matmul: needs (…, m, k) and (…, k, n), got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
   }
+  return a.shape.length === 2 && b.shape.length === 2 ? matrixProduct(a, b) : batchedProduct(a, b);
+}
+
+function batchedProduct(a: Tensor, b: Tensor): Tensor {
+  const front = broadcastShape('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const [m, k, n] = [a.shape.at(-2)!, a.shape.at(-1)!, b.shape.at(-1)!];
+  return a.graph.vjp(a.graph.emit('MatMul', [a, b], [...front, m, n]), [a, b], (grad, needs) => {
+    const toB = () => {
+      if (b.shape.length > 2) return sumTo(fused(a, grad, [...front, k, n], 'transA'), b.shape);
+      // One matrix for all: its gradient is one product over all rows.
+      const rows = sizeOf(a.shape) / k;
+      return gemm(emitReshape(a, [rows, k]), emitReshape(grad, [rows, n]), { transA: true });
+    };
+    return [
+      needs[0] ? sumTo(fused(grad, b, [...front, m, k], 'transB'), a.shape) : undefined,
+      needs[1] ? toB() : undefined,
+    ];
+  });
+}
+
+function matrixProduct(a: Tensor, b: Tensor): Tensor {
   const shape = [a.shape[0]!, b.shape[1]!];
   return a.graph.vjp(a.graph.emit('MatMul', [a, b], shape), [a, b], (grad, needs) => [
     needs[0] ? gemm(grad, b, { transB: true }) : undefined,
@@ -39,13 +63,16 @@ export function matmulTransposed(a: Tensor, b: Tensor): Tensor {
       `matmulTransposed: needs (…, m, k) and (…, n, k), got ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
     );
   }
-  const fused = (left: Tensor, right: Tensor, shape: readonly number[], side: 'transA' | 'transB') =>
-    a.graph.emit('FusedMatMul', [left, right], shape, { domain: 'com.microsoft', attributes: { [side]: 1 } });
   const y = fused(a, b, [...batch!, a.shape.at(-2)!, b.shape.at(-2)!], 'transB');
   return a.graph.vjp(y, [a, b], (grad, needs) => [
     needs[0] ? emitMatmul(grad, b) : undefined,
     needs[1] ? fused(grad, a, b.shape, 'transA') : undefined,
   ]);
+}
+
+/** Batched product with the last two axes of one side exchanged, without an entry on the tape. */
+function fused(a: Tensor, b: Tensor, shape: readonly number[], side: 'transA' | 'transB'): Tensor {
+  return a.graph.emit('FusedMatMul', [a, b], shape, { domain: 'com.microsoft', attributes: { [side]: 1 } });
 }
 
 /** a b in the last two axes: (…, m, k) · (…, k, n) → (…, m, n), without an entry on the tape. */

@@ -1,8 +1,9 @@
-/** Batch normalization (Ioffe & Szegedy 2015), with PyTorch's conventions. */
-import { ndarray } from '../../formats/ndarray';
+/** Batch normalization (Ioffe & Szegedy 2015), with PyTorch's conventions, and norms of each image by itself. */
+import { ndarray, sizeOf } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
-import { emitElementwise } from './elementwise';
-import { channelMean, channelMeanSquare, channelSum } from './reduce';
+import { abs, add, div, emitElementwise, maximum, mul, sqrt, square } from './elementwise';
+import { channelMean, channelMeanSquare, channelSum, mean, norm2, sum } from './reduce';
+import { reshape } from './shape';
 
 /** Parameters and running statistics of a BatchNorm layer, (C) each. */
 export interface BatchNormState {
@@ -91,6 +92,73 @@ export function batchNormEval(x: Tensor, state: BatchNormState, { eps = 1e-5 }: 
       channelSum(grad),
     ];
   });
+}
+
+export interface AffineOptions {
+  /** Scale and offset of each element that is normalized together, or of each channel. */
+  readonly weight?: Tensor | undefined;
+  readonly bias?: Tensor | undefined;
+  readonly eps?: number;
+}
+
+/**
+ * Layer normalization (Ba et al. 2016) over the axes from `axis` on: y = γ x̂ + β for γ and β of the shape of these axes.
+ * Deviations are formed before they are squared, as in `batchNorm`.
+ */
+export function layerNorm(x: Tensor, axis: number, { weight, bias, eps = 1e-5 }: AffineOptions = {}): Tensor {
+  const axes = x.shape.map((_, i) => i).slice(axis);
+  if (axes.length === 0) throw new Error(`layerNorm: axis must be below ${x.shape.length}, got ${axis}`);
+  return scaled(standardized(x, axes, eps), weight, bias);
+}
+
+/** Group normalization (Wu & He 2018) of (N, C, …): every image's channels in groups; γ and β (C). */
+export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: AffineOptions = {}): Tensor {
+  const [batch = 0, channels = 0] = x.shape;
+  if (channels % groups !== 0) {
+    throw new Error(`groupNorm: ${groups} groups do not divide the ${channels} channels of ${formatShape(x.shape)}`);
+  }
+  const grouped = reshape(x, [batch, groups, sizeOf(x.shape) / (batch * groups)]);
+  const normalized = reshape(standardized(grouped, [2], eps), x.shape);
+  const perChannel = (values: Tensor | undefined) =>
+    values && reshape(values, [channels, ...x.shape.slice(2).map(() => 1)]);
+  return scaled(normalized, perChannel(weight), perChannel(bias));
+}
+
+/** Root mean square normalization (Zhang & Sennrich 2019): γ x / √(mean(x²) + ε) over the axes from `axis` on. */
+export function rmsNorm(x: Tensor, axis: number, { weight, eps = 1e-5 }: Omit<AffineOptions, 'bias'> = {}): Tensor {
+  const axes = x.shape.map((_, i) => i).slice(axis);
+  return scaled(div(x, sqrt(add(mean(square(x), { axes, keepDims: true }), eps))), weight, undefined);
+}
+
+/** x / max(‖x‖, ε) along an axis, the norm being Σ|x| or √Σx². */
+export function lpNorm(x: Tensor, axis: number, p: 1 | 2 = 2, eps = 1e-12): Tensor {
+  const options = { axes: [axis], keepDims: true };
+  return div(x, maximum(p === 1 ? sum(abs(x), options) : norm2(x, options), eps));
+}
+
+/** x̂ = (x − μ) / √(σ² + ε) over these axes;  ∂x = (g − mean(g) − x̂ mean(g x̂)) / √(σ² + ε) */
+function standardized(x: Tensor, axes: readonly number[], eps: number): Tensor {
+  const { graph } = x;
+  const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
+  const count = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
+  const over = (opType: string, tensor: Tensor) =>
+    graph.emit(opType, [tensor, graph.integers(axes)], kept, { attributes: { keepdims: 1 } });
+  const deviations = emitElementwise('Sub', x, over('ReduceMean', x));
+  const variance = emitElementwise('Mul', over('ReduceSumSquare', deviations), graph.scalar(1 / count));
+  const deviation = graph.emit('Sqrt', [emitElementwise('Add', variance, graph.scalar(eps))], kept);
+  const inverse = graph.emit('Reciprocal', [deviation], kept);
+  const y = emitElementwise('Mul', deviations, inverse);
+  return graph.vjp(y, [x], (grad) => {
+    const correlation = over('ReduceMean', emitElementwise('Mul', grad, y));
+    const centered = emitElementwise('Sub', grad, over('ReduceMean', grad));
+    const residue = emitElementwise('Sub', centered, emitElementwise('Mul', y, correlation));
+    return [emitElementwise('Mul', residue, inverse)];
+  });
+}
+
+function scaled(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefined): Tensor {
+  const product = weight ? mul(x, weight) : x;
+  return bias ? add(product, bias) : product;
 }
 
 /** x · slope + offset per channel, in one pass: the inference operator with mean 0 and variance 1. */

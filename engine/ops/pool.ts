@@ -5,36 +5,53 @@
  */
 import { ndarray, type NdArray } from '../../formats/ndarray';
 import { formatShape, type Tensor } from '../tensor';
+import type { Pair } from './conv_hints';
 import { emitElementwise } from './elementwise';
 import { emitMatmul } from './matmul';
 import { mean } from './reduce';
 import { emitConcat, emitPad, emitReshape, emitSlice, emitTranspose } from './shape';
 
-/** The windows of a pooling layer, in pixels; rows and columns are alike. */
+/** The windows of a pooling layer, in pixels; one number stands for rows and columns. */
 export interface PoolOptions {
-  /** Side of a window. */
-  readonly kernel: number;
+  /** Sides of a window. */
+  readonly kernel: number | Pair;
   /** Distance between windows; `kernel` by default. */
-  readonly stride?: number;
+  readonly stride?: number | Pair;
   /** Pixels on each side, at most half a window; 0 by default. */
-  readonly padding?: number;
+  readonly padding?: number | Pair;
 }
 
-type Windows = Required<PoolOptions>;
+interface Windows {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+}
+
+/** The windows along one axis. */
+interface Row {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+}
 
 /**
  * Maximum over windows: (N, C, H, W) → (N, C, H', W') with H' = ⌊(H + 2 p − k) / s⌋ + 1, W' likewise. Of tied maxima the first in
  * row-major order gets the gradient, as in PyTorch. Throws if the window does not fit.
  */
-export function maxPool(x: Tensor, { kernel, stride = kernel, padding = 0 }: PoolOptions): Tensor {
-  const windows = { kernel, stride, padding };
+export function maxPool(x: Tensor, options: PoolOptions): Tensor {
+  const windows = windowsOf(options);
   const y = pool('MaxPool', x, windows);
   return x.graph.vjp(y, [x], (grad) => {
     // The first maximum in row-major order is the first in the first of those rows whose maximum is the window's.
     const ofRows = x.graph.emit('MaxPool', [x], [...x.shape.slice(0, 3), y.shape[3]!], {
-      attributes: { kernel_shape: [1, kernel], strides: [1, stride], pads: [0, padding, 0, padding] },
+      attributes: attributesOf({
+        kernel: [1, windows.kernel[1]],
+        stride: [1, windows.stride[1]],
+        padding: [0, windows.padding[1]],
+      }),
     });
-    return [toFirstMaximum(x, ofRows, toFirstMaximum(ofRows, y, grad, 2, windows), 3, windows)];
+    const rows = toFirstMaximum(ofRows, y, grad, 2, alongAxis(windows, 2));
+    return [toFirstMaximum(x, ofRows, rows, 3, alongAxis(windows, 3))];
   });
 }
 
@@ -42,18 +59,16 @@ export function maxPool(x: Tensor, { kernel, stride = kernel, padding = 0 }: Poo
  * Mean over windows: (N, C, H, W) → (N, C, H', W') with H' = ⌊(H + 2 p − k) / s⌋ + 1, W' likewise. Padding counts as zeros, as in
  * PyTorch. Throws if the window does not fit.
  */
-export function avgPool(
-  x: Tensor,
-  kernel: number,
-  { stride = kernel, padding = 0 }: Omit<PoolOptions, 'kernel'> = {},
-): Tensor {
-  const windows = { kernel, stride, padding };
+export function avgPool(x: Tensor, kernel: number | Pair, options: Omit<PoolOptions, 'kernel'> = {}): Tensor {
+  const windows = windowsOf({ ...options, kernel });
   const y = pool('AveragePool', x, windows);
   return x.graph.vjp(y, [x], (grad) => {
-    const share = emitElementwise('Mul', grad, x.graph.scalar(1 / (kernel * kernel)));
-    const shares = (part: Tensor) => new Array<Tensor>(kernel).fill(part);
-    const rows = gathered(shares(share), 2, x.shape[2]!, windows);
-    return [gathered(shares(rows), 3, x.shape[3]!, windows)];
+    const share = emitElementwise('Mul', grad, x.graph.scalar(1 / (windows.kernel[0] * windows.kernel[1])));
+    const spread = (part: Tensor, axis: 2 | 3) => {
+      const row = alongAxis(windows, axis);
+      return gathered(new Array<Tensor>(row.kernel).fill(part), axis, x.shape[axis]!, row);
+    };
+    return [spread(spread(share, 2), 3)];
   });
 }
 
@@ -79,21 +94,34 @@ export function globalAvgPool(x: Tensor): Tensor {
   return mean(x, { axes: [2, 3] });
 }
 
-function pool(opType: 'MaxPool' | 'AveragePool', x: Tensor, { kernel, stride, padding }: Windows): Tensor {
-  const out = (length: number) => Math.floor((length + 2 * padding - kernel) / stride) + 1;
-  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
-  const shape = [batch, channels, out(height), out(width)];
-  if (x.shape.length !== 4 || shape[2]! < 1 || shape[3]! < 1 || 2 * padding > kernel) {
+function windowsOf({ kernel, stride = kernel, padding = 0 }: PoolOptions): Windows {
+  const pair = (value: number | Pair): Pair => (typeof value === 'number' ? [value, value] : value);
+  return { kernel: pair(kernel), stride: pair(stride), padding: pair(padding) };
+}
+
+function alongAxis({ kernel, stride, padding }: Windows, axis: 2 | 3): Row {
+  const i = axis === 2 ? 0 : 1;
+  return { kernel: kernel[i], stride: stride[i], padding: padding[i] };
+}
+
+function attributesOf({ kernel, stride, padding }: Windows) {
+  return { kernel_shape: kernel, strides: stride, pads: [...padding, ...padding] };
+}
+
+function pool(opType: 'MaxPool' | 'AveragePool', x: Tensor, windows: Windows): Tensor {
+  const { kernel, stride, padding } = windows;
+  const out = (i: 0 | 1) => Math.floor((x.shape[2 + i]! + 2 * padding[i] - kernel[i]) / stride[i]) + 1;
+  const [batch = 0, channels = 0] = x.shape;
+  const shape = [batch, channels, out(0), out(1)];
+  const isWide = [0, 1].some((i) => 2 * padding[i]! > kernel[i]!);
+  if (x.shape.length !== 4 || !(shape[2]! >= 1 && shape[3]! >= 1) || isWide) {
     const name = opType === 'MaxPool' ? 'maxPool' : 'avgPool';
+    const padded = padding[0] === padding[1] ? padding[0] : padding.join('x');
     throw new Error(
-      `${name}: a ${kernel}x${kernel} window with padding ${padding} does not fit ${formatShape(x.shape)}`,
+      `${name}: a ${kernel.join('x')} window with padding ${padded} does not fit ${formatShape(x.shape)}`,
     );
   }
-  const attributes = {
-    kernel_shape: [kernel, kernel],
-    strides: [stride, stride],
-    pads: [padding, padding, padding, padding],
-  };
+  const attributes = attributesOf(windows);
   // Padding counts in a mean.
   const options = opType === 'MaxPool' ? attributes : { ...attributes, count_include_pad: 1 };
   return x.graph.emit(opType, [x], shape, { attributes: options });
@@ -103,7 +131,7 @@ function pool(opType: 'MaxPool' | 'AveragePool', x: Tensor, { kernel, stride, pa
  * Along one axis: y = max over windows of x; hands each window's gradient g to its first maximum. With a window's
  * elements (a, b, c, …) in order, the k-th's share is g · [eₖ = y] · Πⱼ₍ₖ₎ [eⱼ < y]; the last has what is left of g.
  */
-function toFirstMaximum(x: Tensor, y: Tensor, grad: Tensor, axis: 2 | 3, windows: Windows): Tensor {
+function toFirstMaximum(x: Tensor, y: Tensor, grad: Tensor, axis: 2 | 3, windows: Row): Tensor {
   const { graph } = x;
   let open: Tensor | undefined;
   let rest = grad;
@@ -128,7 +156,7 @@ function toFirstMaximum(x: Tensor, y: Tensor, grad: Tensor, axis: 2 | 3, windows
  * window's share for its element t. The places of one residue modulo the stride are summed by shifted additions, then
  * the residues are interleaved.
  */
-function gathered(shares: readonly Tensor[], axis: 2 | 3, length: number, windows: Windows): Tensor {
+function gathered(shares: readonly Tensor[], axis: 2 | 3, length: number, windows: Row): Tensor {
   const { stride } = windows;
   const { graph, shape } = shares[0]!;
   const count = Math.ceil(length / stride);
@@ -148,7 +176,7 @@ function gathered(shares: readonly Tensor[], axis: 2 | 3, length: number, window
 }
 
 /** Element `tap` of window i lies at the place i · stride + tap − padding = (i + by) · stride + residue. */
-function placeOf(tap: number, { stride, padding }: Windows): { residue: number; by: number } {
+function placeOf(tap: number, { stride, padding }: Row): { residue: number; by: number } {
   const by = Math.floor((tap - padding) / stride);
   return { residue: tap - padding - by * stride, by };
 }

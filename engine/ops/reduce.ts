@@ -1,6 +1,9 @@
 /** Reductions over axes; without axes, over all of them, to a scalar. Axes count from 0; others throw. */
 import type { Tensor } from '../tensor';
-import { emitElementwise } from './elementwise';
+import { emitElementwise, neg } from './elementwise';
+
+/** The smallest normal float32. */
+const TINY = 2 ** -126;
 
 /** What is reduced, and whether the axes stay. */
 export interface ReduceOptions {
@@ -43,6 +46,32 @@ export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
     const chosen = graph.emit('Cast', [equal], x.shape, { dtype: 'float32', attributes: { to: 1 } });
     const ties = reduce('ReduceSum', chosen, { ...options, keepDims: true });
     return [emitElementwise('Mul', emitElementwise('Div', chosen, ties), expand(grad, x, options))];
+  });
+}
+
+/** min x; a tie shares its gradient evenly, as PyTorch's amin. */
+export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return neg(max(neg(x), options));
+}
+
+/** ln Σ eˣ, without overflow;  ∂ = eˣ⁻ʸ */
+export function logSumExp(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const { graph } = x;
+  const y = reduce('ReduceLogSumExp', x, options);
+  return graph.vjp(y, [x], (grad) => {
+    const share = graph.emit('Exp', [emitElementwise('Sub', x, column(y, x, options))], x.shape);
+    return [emitElementwise('Mul', share, column(grad, x, options))];
+  });
+}
+
+/** √Σ x²;  ∂ = x / y, and 0 where y is 0, as PyTorch's norm */
+export function norm2(x: Tensor, options: ReduceOptions = {}): Tensor {
+  const { graph } = x;
+  const squares = reduce('ReduceSumSquare', x, options);
+  const y = graph.emit('Sqrt', [squares], squares.shape);
+  return graph.vjp(y, [x], (grad) => {
+    const length = emitElementwise('Max', column(y, x, options), graph.scalar(TINY));
+    return [emitElementwise('Mul', emitElementwise('Div', x, length), column(grad, x, options))];
   });
 }
 

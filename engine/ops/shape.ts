@@ -1,6 +1,7 @@
 /** Operators that move values without computing: reshape, transpose, slice, concat, pad, shuffle, upsample. */
-import { sizeOf } from '../../formats/ndarray';
-import { formatShape, type Tensor } from '../tensor';
+import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
+import { broadcastShape, formatShape, type Tensor } from '../tensor';
+import { sumTo } from './elementwise';
 
 /**
  * The same values, in row-major order, in another shape of as many elements; other sizes throw. A first axis that keeps its
@@ -66,6 +67,99 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
       return piece;
     });
   });
+}
+
+/** Repeated along axes of length 1, as NumPy broadcasts; `shape` may have more axes in front. */
+export function expand(x: Tensor, shape: readonly number[]): Tensor {
+  const result = broadcastShape('expand', x.shape, shape);
+  const y = x.graph.emit('Expand', [x, x.graph.integers(result)], result);
+  return x.graph.vjp(y, [x], (grad) => [sumTo(grad, x.shape)]);
+}
+
+/** As many copies along each axis as `repeats` says. */
+export function tile(x: Tensor, repeats: readonly number[]): Tensor {
+  return repeats.reduce((y, count, axis) => (count === 1 ? y : concat(new Array<Tensor>(count).fill(y), axis)), x);
+}
+
+/** Slices of x along an axis, at constant places: axis `axis` becomes the axes of `indices` (int64, from 0). */
+export function gather(x: Tensor, axis: number, indices: NdArray<'int64'>): Tensor {
+  const { graph } = x;
+  const places = Array.from(indices.data, Number);
+  const length = x.shape[axis]!;
+  const wrong = places.find((place) => place < 0 || place >= length);
+  if (wrong !== undefined) throw new Error(`gather: ${wrong} is outside axis ${axis} of ${formatShape(x.shape)}`);
+  const [before, after] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)];
+  const shape = [...before, ...indices.shape, ...after];
+  const y = graph.emit('Gather', [x, graph.constant(indices)], shape, { attributes: { axis } });
+  return graph.vjp(y, [x], (grad) => {
+    const flat = emitReshape(grad, [...before, places.length, ...after]);
+    if (new Set(places).size === places.length) return [gatheredBack(flat, axis, places, length)];
+    // Places that are read more than once sum up what comes back: a product with the matrix of who reads what.
+    const matrix = ndarray('float32', [length, places.length]);
+    places.forEach((place, i) => (matrix.data[place * places.length + i] = 1));
+    const blocks = emitReshape(flat, [sizeOf(before), places.length, sizeOf(after)]);
+    const sums = graph.emit('MatMul', [graph.constant(matrix), blocks], [sizeOf(before), length, sizeOf(after)]);
+    return [emitReshape(sums, x.shape)];
+  });
+}
+
+/** The places of an axis from distinct ones of them, zeros elsewhere. */
+function gatheredBack(grad: Tensor, axis: number, places: readonly number[], length: number): Tensor {
+  const { graph } = grad;
+  const from = Array.from({ length }, (_, place) => places.indexOf(place));
+  const isWhole = !from.includes(-1);
+  const zeros = graph.zeros(grad.shape.map((n, i) => (i === axis ? 1 : n)));
+  const source = isWhole ? grad : emitConcat([grad, zeros], axis);
+  const order = graph.integers(from.map((place) => (place < 0 ? places.length : place)));
+  const shape = grad.shape.map((n, i) => (i === axis ? length : n));
+  return graph.emit('Gather', [source, order], shape, { attributes: { axis } });
+}
+
+/** A linear map along one of the last two axes, by a constant matrix (new length, old length). */
+export function resample(x: Tensor, axis: number, matrix: NdArray<'float32'>): Tensor {
+  const { graph } = x;
+  const isLast = axis === x.shape.length - 1;
+  if (!isLast && axis !== x.shape.length - 2) throw new Error(`resample: axis ${axis} is not one of the last two`);
+  const weights = graph.constant(matrix);
+  const turned = emitTranspose(weights, [1, 0]);
+  const along = (tensor: Tensor, left: Tensor, right: Tensor, length: number) => {
+    const shape = tensor.shape.map((n, i) => (i === axis ? length : n));
+    return graph.emit('MatMul', isLast ? [tensor, right] : [left, tensor], shape);
+  };
+  return graph.vjp(along(x, weights, turned, matrix.shape[0]!), [x], (grad) => [
+    along(grad, turned, weights, matrix.shape[1]!),
+  ]);
+}
+
+/** Channels to places: (N, C b², H, W) → (N, C, H b, W b); 'CRD' takes b² neighboring channels, as PyTorch's PixelShuffle. */
+export function depthToSpace(x: Tensor, block: number, mode: 'DCR' | 'CRD' = 'CRD'): Tensor {
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const depth = channels / block ** 2;
+  const split =
+    mode === 'DCR' ? [batch, block, block, depth, height, width] : [batch, depth, block, block, height, width];
+  const order = mode === 'DCR' ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3];
+  return reshape(transpose(reshape(x, split), order), [batch, depth, height * block, width * block]);
+}
+
+/** Places to channels: (N, C, H, W) → (N, b² C, H / b, W / b), as ONNX orders them. */
+export function spaceToDepth(x: Tensor, block: number): Tensor {
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const [rows, columns] = [height / block, width / block];
+  const blocks = reshape(x, [batch, channels, rows, block, columns, block]);
+  return reshape(transpose(blocks, [0, 3, 5, 1, 2, 4]), [batch, channels * block ** 2, rows, columns]);
+}
+
+/** Before and after along one axis: zeros, the mirror image without the edge itself, or the edge repeated. */
+export function padEdges(x: Tensor, axis: number, before: number, after: number, mode: 'reflect' | 'edge'): Tensor {
+  const length = x.shape[axis]!;
+  const place = (i: number) => {
+    if (mode === 'edge') return Math.min(length - 1, Math.max(0, i));
+    const period = Math.max(1, 2 * (length - 1));
+    const inside = ((i % period) + period) % period;
+    return Math.min(inside, period - inside);
+  };
+  const places = Array.from({ length: before + length + after }, (_, i) => BigInt(place(i - before)));
+  return gather(x, axis, ndarray('int64', [places.length], BigInt64Array.from(places)));
 }
 
 /**

@@ -1,89 +1,21 @@
 /** Every differentiable operator at several shapes: inputs, and what is made of them. */
 import * as ops from '../../engine/ops';
-import type { ConvOptions } from '../../engine/ops/conv';
-import type { Tensor } from '../../engine/tensor';
-import { sizeOf, type NdArray } from '../../formats/ndarray';
-import { Random } from '../../utils/random';
-import { float32, type Build } from './engine';
+import { modernOperators } from './modern_operators';
+import {
+  awayFrom,
+  between,
+  binary,
+  convolution,
+  distinct,
+  matrix,
+  normalization,
+  reduction,
+  unary,
+  x4,
+  type OperatorCase,
+} from './operator_inputs';
 
-export interface OperatorCase {
-  readonly inputs: readonly NdArray[];
-  readonly build: Build;
-}
-
-/** What values are multiples of. */
-const GRID = 2 ** -11;
-/** Between values that a small step must not bring together. */
-const APART = 2 ** -4;
-
-/** Values of [low, high) on the grid. */
-function between(low: number, high: number, shape: readonly number[]): NdArray {
-  const values = new Float32Array(sizeOf(shape));
-  new Random(3, `between ${low} ${high} ${shape.join()}`).fillUniform(values, low, high);
-  return float32(
-    shape,
-    values.map((value) => Math.floor(value / GRID) * GRID),
-  );
-}
-
-/** Values of [-2, 2) that are distinct and at least 2^-4 apart; at most 64. */
-function distinct(shape: readonly number[]): NdArray {
-  const order = new Random(4, `distinct ${shape.join()}`).permutation(sizeOf(shape));
-  return float32(
-    shape,
-    Array.from(order, (place) => place * APART - 2),
-  );
-}
-
-/** Values from -2 to 8, at least 2^-4 away from each of the kinks. */
-function awayFrom(kinks: readonly number[], shape: readonly number[]): NdArray {
-  const values = between(-2, 8, shape).data as Float32Array;
-  return float32(
-    shape,
-    values.map((value) => (kinks.some((kink) => Math.abs(value - kink) < APART) ? value + 2 * APART : value)),
-  );
-}
-
-const x4 = between(-2, 2, [2, 3, 4, 5]);
-const matrix = between(-2, 2, [3, 5]);
-
-const unary = (build: (x: Tensor) => Tensor, x = matrix): OperatorCase => ({ inputs: [x], build });
-
-/** Both operands alike, broadcast in both directions, and beside a number. */
-const binary = (build: (a: Tensor | number, b: Tensor | number) => Tensor): Record<string, OperatorCase> => {
-  const positive = (shape: readonly number[]) => between(0.5, 2, shape);
-  return {
-    alike: { inputs: [matrix, positive([3, 5])], build },
-    broadcast: { inputs: [between(-2, 2, [4, 1, 5]), positive([3, 1])], build },
-    'per channel': { inputs: [x4, positive([1, 3, 1, 1])], build },
-    'with a number': unary((x) => build(x, 1.5)),
-    'of a number': unary((x) => build(1.5, x), positive([3, 5])),
-    'with its own square': unary((x) => build(x, ops.square(x)), positive([3, 5])),
-  };
-};
-
-const reduction = (build: typeof ops.sum, x: NdArray): Record<string, OperatorCase> => ({
-  all: unary((x) => build(x), x),
-  'middle axes': unary((x) => build(x, { axes: [1, 2] }), x),
-  'middle axes, kept': unary((x) => build(x, { axes: [1, 2], keepDims: true }), x),
-});
-
-function convolution(x: number[], weight: number[], options: ConvOptions, bias = false): OperatorCase {
-  const arrays = [between(-1, 1, x), between(-1, 1, weight), between(-1, 1, [weight[0]!])];
-  return { inputs: arrays.slice(0, bias ? 3 : 2), build: (x, weight, bias) => ops.conv2d(x, weight, bias, options) };
-}
-
-const normalization = (build: typeof ops.batchNorm, shape: readonly number[]): OperatorCase => {
-  const channels = [shape[1]!];
-  return {
-    inputs: [between(-2, 2, shape), between(0.5, 2, channels), between(-2, 2, channels)],
-    build: (x, weight, bias) => {
-      const buffer = (name: string, low: number, high: number) =>
-        x.graph.buffer(name, 'float32', channels, () => between(low, high, channels));
-      return build(x, { weight, bias, runningMean: buffer('mean', -1, 1), runningVar: buffer('variance', 0.5, 2) });
-    },
-  };
-};
+export type { OperatorCase } from './operator_inputs';
 
 /** The cases of each operator, by a name that tells them apart; none for what has no gradient. */
 export const operators: Record<keyof typeof ops, Record<string, OperatorCase>> = {
@@ -130,7 +62,13 @@ export const operators: Record<keyof typeof ops, Record<string, OperatorCase>> =
   pad: { '': unary((x) => ops.pad(x, 1, 1, 2), x4) },
   channelShuffle: { '': unary((x) => ops.channelShuffle(x, 3), between(-2, 2, [2, 6, 2, 3])) },
   upsample: { '': unary((x) => ops.upsample(x, 3), x4) },
-  matmul: { '': { inputs: [matrix, between(-2, 2, [5, 4])], build: ops.matmul } },
+  matmul: {
+    matrices: { inputs: [matrix, between(-2, 2, [5, 4])], build: ops.matmul },
+    'one matrix for all': { inputs: [between(-2, 2, [2, 3, 5]), between(-2, 2, [5, 4])], build: ops.matmul },
+    batched: { inputs: [x4, between(-2, 2, [2, 3, 5, 2])], build: ops.matmul },
+    broadcast: { inputs: [between(-2, 2, [3, 1, 2, 5]), between(-2, 2, [4, 5, 2])], build: ops.matmul },
+    'one matrix on the left': { inputs: [matrix, between(-2, 2, [2, 5, 4])], build: ops.matmul },
+  },
   matmulTransposed: {
     matrices: { inputs: [matrix, between(-2, 2, [4, 5])], build: ops.matmulTransposed },
     batched: { inputs: [between(-2, 2, [2, 3, 5]), between(-2, 2, [2, 4, 5])], build: ops.matmulTransposed },
@@ -161,11 +99,19 @@ export const operators: Record<keyof typeof ops, Record<string, OperatorCase>> =
     '2x2': unary((x) => ops.maxPool(x, { kernel: 2 }), distinct([2, 2, 4, 4])),
     '2x2 with a border left out': unary((x) => ops.maxPool(x, { kernel: 2 }), distinct([2, 2, 5, 3])),
     '3x3, overlapping': unary((x) => ops.maxPool(x, { kernel: 3, stride: 2, padding: 1 }), distinct([2, 1, 5, 6])),
+    '2x3 with strides 1 and 2': unary(
+      (x) => ops.maxPool(x, { kernel: [2, 3], stride: [1, 2], padding: [0, 1] }),
+      distinct([2, 1, 4, 6]),
+    ),
   },
   avgPool: {
     '2x2': unary((x) => ops.avgPool(x, 2), between(-2, 2, [2, 3, 4, 6])),
     '2x2 with a border left out': unary((x) => ops.avgPool(x, 2), between(-2, 2, [2, 3, 5, 3])),
     '3x3, overlapping': unary((x) => ops.avgPool(x, 3, { stride: 2, padding: 1 }), between(-2, 2, [2, 2, 5, 6])),
+    '2x3 with strides 1 and 2': unary(
+      (x) => ops.avgPool(x, [2, 3], { stride: [1, 2], padding: [0, 1] }),
+      between(-2, 2, [2, 2, 4, 6]),
+    ),
   },
   adaptiveAvgPool: {
     even: unary((x) => ops.adaptiveAvgPool(x, 2), between(-2, 2, [2, 2, 4, 4])),
@@ -189,6 +135,7 @@ export const operators: Record<keyof typeof ops, Record<string, OperatorCase>> =
     channels: unary((x) => ops.logSoftmax(x, 1), x4),
   },
   oneHot: {},
+  ...modernOperators,
   detach: {},
   reverseGradient: {},
 };

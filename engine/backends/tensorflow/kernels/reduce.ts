@@ -43,5 +43,6 @@ export const reduceKernels: Kernels = {
   ReduceMean: reduction((tf, x, axes, keepDims) =>
     tf.div(tf.sum(x, axes, keepDims), sizeOf(axes.map((axis) => x.shape[axis]!))),
   ),
+  ReduceLogSumExp: reduction((tf, x, axes, keepDims) => tf.logSumExp(x, axes, keepDims)),
   ArgMax: argMax,
 };
