@@ -1,8 +1,10 @@
 /** Which nodes of a model depend on which. */
-import type { OnnxModel, OnnxNode } from './read';
+import type { OnnxNode } from './read';
+
+type Reader = Pick<OnnxNode, 'inputs' | 'outputs' | 'bodies'>;
 
 /** The numbers of all nodes that the values with these names depend on. */
-export function ancestors({ nodes }: Pick<OnnxModel, 'nodes'>, names: readonly string[]): Set<number> {
+export function ancestors({ nodes }: { readonly nodes: readonly Reader[] }, names: readonly string[]): Set<number> {
   const makers = new Map(nodes.flatMap(({ outputs }, number) => outputs.map((name) => [name, number] as const)));
   const found = new Set<number>();
   const waiting = [...names];
@@ -21,6 +23,6 @@ export function everyNode(nodes: readonly OnnxNode[]): OnnxNode[] {
 }
 
 /** The names that a node and the graphs inside it read; the latter may refer to values outside of them. */
-function readBy({ inputs, bodies = [] }: OnnxNode): string[] {
+function readBy({ inputs, bodies = [] }: Reader): string[] {
   return [...inputs, ...bodies.flatMap(({ nodes, outputs }) => [...outputs, ...nodes.flatMap(readBy)])];
 }

@@ -43,7 +43,10 @@ const messages = {
       valueInfo: [13, 'ValueInfoProto'],
     },
   ),
-  FunctionProto: message({ name: [1, 'string'] }, { node: [7, 'NodeProto'] }),
+  FunctionProto: message(
+    { name: [1, 'string'], domain: [10, 'string'] },
+    { input: [4, 'string'], output: [5, 'string'], node: [7, 'NodeProto'], attributeProto: [11, 'AttributeProto'] },
+  ),
   NodeProto: message(
     { name: [3, 'string'], opType: [4, 'string'], domain: [7, 'string'] },
     { input: [1, 'string'], output: [2, 'string'], attribute: [5, 'AttributeProto'] },
@@ -57,6 +60,7 @@ const messages = {
       t: [5, 'TensorProto'],
       g: [6, 'GraphProto'],
       type: [20, 'int32'],
+      refAttrName: [21, 'string'],
     },
     { floats: [7, 'float'], ints: [8, 'int64'], strings: [9, 'bytes'], graphs: [11, 'GraphProto'] },
   ),
@@ -69,6 +73,7 @@ const messages = {
       int64Data: [7, 'int64'],
       doubleData: [10, 'double'],
       externalData: [13, 'StringStringEntryProto'],
+      metadataProps: [16, 'StringStringEntryProto'],
     },
   ),
   ValueInfoProto: message({ name: [1, 'string'], type: [2, 'TypeProto'] }),

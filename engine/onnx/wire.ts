@@ -4,7 +4,7 @@
  */
 import { Reader, type Type } from 'protobufjs';
 import { FormatError } from '../../formats/binary';
-import { messageOf } from '../../utils/errors';
+import { messageOf, UserError } from '../../utils/errors';
 import { ModelProto } from './proto';
 
 /** A field on the wire. */
@@ -43,7 +43,7 @@ export function read<F extends Record<string, Decode<unknown>>>(
       }
     }
   } catch (error) {
-    if (error instanceof FormatError) throw error;
+    if (error instanceof FormatError || error instanceof UserError) throw error;
     throw new FormatError(`${typeName}: ${messageOf(error)}`);
   }
   return lists as { [K in keyof F]: ReturnType<F[K]>[] };
@@ -66,7 +66,7 @@ export function* piecesOf(bytes: Uint8Array): Generator<{ id: number; whole: Uin
   }
 }
 
-const VARINT = 0;
+const [VARINT, FIXED64, FIXED32] = [0, 1, 5];
 /** The wire type of strings, bytes, messages and packed lists. */
 const LENGTH_DELIMITED = 2;
 
@@ -101,6 +101,20 @@ export function integers(field: Field, most: number, what: string): number[] {
     if (values.push(int64(reader)) > most) throw new FormatError(`more than ${most} ${what}`);
   }
   return values;
+}
+
+/** Floating-point numbers of `bytes` bytes each: one, or several packed ones. */
+export function floats(field: Field, bytes: 4 | 8): number[] {
+  const [one, packed] = [bytes === 4 ? FIXED32 : FIXED64, field.wireType === LENGTH_DELIMITED];
+  if (!packed) {
+    expectWireType(field, one);
+    return [bytes === 4 ? field.reader.float() : field.reader.double()];
+  }
+  const content = field.reader.bytes();
+  if (content.length % bytes !== 0) throw new FormatError(`${content.length} bytes of numbers of ${bytes} bytes`);
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  const at = (i: number) => (bytes === 4 ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true));
+  return Array.from({ length: content.length / bytes }, (_, i) => at(i));
 }
 
 function int64(reader: Reader): number {

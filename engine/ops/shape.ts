@@ -163,11 +163,12 @@ export function padEdges(x: Tensor, axis: number, before: number, after: number,
 }
 
 /**
- * Pads one axis with `before` zeros at its start and `after` at its end: length L → before + L + after. The gradient is that
- * of the elements of x.
+ * Pads one axis with `before` zeros at its start and `after` at its end, or with another value: length L → before + L + after.
+ * The gradient is that of the elements of x.
  */
-export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
-  return x.graph.vjp(emitPad(x, axis, before, after), [x], (grad) => [
+export function pad(x: Tensor, axis: number, before: number, after: number, value = 0): Tensor {
+  const filling = value === 0 ? undefined : x.graph.scalar(value);
+  return x.graph.vjp(emitPad(x, axis, before, after, filling), [x], (grad) => [
     emitSlice(grad, axis, before, before + x.shape[axis]!, 1),
   ]);
 }

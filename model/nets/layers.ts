@@ -4,6 +4,7 @@ import { constant, fanIn, uniform, type Initializer } from '../../engine/initial
 import { batchNorm, batchNormEval, conv2d, linear, mul } from '../../engine/ops/index';
 import { emitElementwise } from '../../engine/ops/elementwise';
 import type { ConvOptions } from '../../engine/ops/conv';
+import type { BatchNormOptions, BatchNormState } from '../../engine/ops/normalization';
 import { formatShape, type Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
@@ -119,14 +120,33 @@ export class Layers {
     const bias = this.parameter(`${name}.bias`, shape, constant(0));
     const buffer = (key: string, value: number) =>
       this.buffer(`${name}.${key}`, 'float32', shape, () => constant(value)(key, shape, 0));
-    const state = { weight, bias, runningMean: buffer('running_mean', 0), runningVar: buffer('running_var', 1) };
-    const tracked = this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
+    return this.normalized(name, x, {
+      weight,
+      bias,
+      runningMean: buffer('running_mean', 0),
+      runningVar: buffer('running_var', 1),
+      tracked: this.tracked(name),
+    });
+  }
+
+  /** How many batches a BatchNorm has seen. */
+  tracked(name: string): Tensor {
+    return this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
+  }
+
+  /** BatchNorm with states of one's own, as the mode of these layers has it. */
+  normalized(
+    name: string,
+    x: Tensor,
+    { tracked, ...state }: BatchNormState & { readonly tracked?: Tensor | undefined },
+    options?: BatchNormOptions,
+  ): Tensor {
     const { mode, fixesNorm } = this.options;
-    if (mode === 'eval' || fixesNorm?.(this.fullName(`${name}.weight`))) return batchNormEval(x, state);
+    if (mode === 'eval' || fixesNorm?.(state.weight.name)) return batchNormEval(x, state, options);
     if (sizeOf(x.shape) === x.shape[1]) throw new UserError(oneValue(this.fullName(name)));
     const one = this.graph.constant(ndarray('int64', [], BigInt64Array.of(1n)));
-    this.graph.update(tracked, emitElementwise('Add', this.graph.current(tracked), one));
-    return batchNorm(x, state);
+    if (tracked) this.graph.update(tracked, emitElementwise('Add', this.graph.current(tracked), one));
+    return batchNorm(x, state, options);
   }
 
   /** What a layer puts out, computed under its name. */

@@ -1,0 +1,18 @@
+/** A node of a model with all that it says. */
+import type { Literal } from './literal';
+
+export type AttributeValue = number | string | readonly number[] | readonly string[] | Literal;
+
+export interface ProgramNode {
+  readonly opType: string;
+  readonly domain: string;
+  readonly name: string;
+  /** An omitted optional input is ''. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** Attributes that are those of the call of the function around it: here by name, there by name. */
+  readonly references: ReadonlyMap<string, string>;
+  /** Has it graphs as attributes? */
+  readonly isControlFlow: boolean;
+}

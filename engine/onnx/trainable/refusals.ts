@@ -1,0 +1,35 @@
+/** Why a node cannot be trained through, and what to do. */
+import { quoted } from '../../../formats/binary';
+import { operatorOf } from './operators/index';
+import type { ProgramNode } from './node';
+
+/** What is said of operators by their names. */
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [
+    /Quantize|Integer$|^QLinear|^QGemm|^QAttention|^DynamicQuant/,
+    'is quantised: train the float32 file that it was made from',
+  ],
+  [/^(If|Loop|Scan)$/, 'is control flow: export it with fixed sizes, so that the exporter traces one path'],
+  [/Sequence|^Optional/, 'makes a sequence: export a network that gives tensors'],
+  [
+    /^Random|^Bernoulli|^Multinomial/,
+    'draws random numbers: export it with model.eval() and training=TrainingMode.PRESERVE',
+  ],
+  [/^(LSTM|GRU|RNN)$/, 'is recurrent: choose a network without it'],
+];
+
+/** Why no gradient flows through a node; undefined where one does. */
+export function refusalOf(node: ProgramNode): string | undefined {
+  const known = reasons.find(([names]) => names.test(node.opType))?.[1];
+  if (known) return known;
+  if (node.isControlFlow) return reasons[1]![1];
+  if (operatorOf(node.domain, node.opType)) return undefined;
+  const domain = node.domain === '' ? '' : ` of the domain ${quoted(node.domain)}`;
+  return `has no gradient here${domain}: replace this layer of the network before it is exported`;
+}
+
+/** A node in a message. */
+export function named({ opType, name, outputs }: ProgramNode): string {
+  const title = name === '' ? `that makes ${quoted(outputs[0] ?? '')}` : `of the name ${quoted(name)}`;
+  return `${quoted(opType)} ${title}`;
+}
