@@ -1,5 +1,5 @@
 /**
- * Writes the student of an experiment as an ONNX file that needs nothing else, in float32 or quantized to 8 bits, tries it
+ * Exports the student of an experiment as a self-contained ONNX file, in float32 or quantized to 8 bits, evaluates it
  * on the test images and times it:
  *
  *   npx ts-node export.ts --model_dir experiments/cnn_distill --precision int8
@@ -7,4 +7,176 @@
 import { exportStudent } from './commands/export';
 import { runMain } from './utils/cli';
 
-void runMain(exportStudent);
+const command = {
+  name: 'export.ts',
+  summary: 'Exports the student of an experiment as an ONNX file and evaluates it on the test images.',
+  flags: {
+    model_dir: {
+      type: 'string',
+      required: 'name the directory of an experiment',
+      help: 'directory of a trained experiment',
+    },
+    restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
+    precision: { type: 'string', default: 'float32', help: '"float32" or "int8"' },
+    reduce_range: {
+      type: 'boolean',
+      help: 'with --precision int8, use 7-bit weights: the same results on every processor',
+    },
+    out: { type: 'string', help: 'output file (default: student.onnx or student.int8.onnx in --model_dir)' },
+  },
+} as const;
+
+/**
+ * Number of training images for calibration, evenly spread over the data set: their activations set the quantization
+ * scales.
+ */
+const CALIBRATION_IMAGES = 512;
+const SATURATION =
+  'On x86 processors without VNNI (before Intel Cascade Lake, AMD Zen 4) 8-bit products saturate and accuracies differ\n' +
+  'from those above: --reduce_range exports 7-bit weights, which avoid this\n';
+/** A folded float32 graph rounds differently; a difference above this share of the largest logit is an error. */
+const TOLERANCE = 1e-3;
+
+/** Measurements of a file on the test images, compared to the original network. */
+interface Measurement {
+  readonly bytes: number;
+  readonly accuracy: number;
+  /** Share of images with the same predicted class. */
+  readonly agreement: number;
+  /** Largest difference of its logits from the network's. */
+  readonly largest_difference: number;
+  /** Duration of a run in milliseconds. */
+  readonly latency: Readonly<Record<'batch_1' | 'batch_128', number>>;
+}
+
+async function main(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2), command);
+  const { model_dir: directory, restore_file } = args;
+  const precision = oneOf('precision', args.precision, ['float32', 'int8'] as const);
+  const reduceRange = args.reduce_range;
+  if (reduceRange && precision !== 'int8') throw new UserError('--reduce_range requires --precision int8', 2);
+  const out = args.out ?? join(directory, runFiles[precision]);
+  const experiment = await openTrained(directory, restore_file, () => {
+    if (isDirectory(out)) throw new UserError(`${out}: is a directory; --out must name a file`);
+    refuseUnwritable(out);
+    return undefined;
+  });
+
+  // The student, and what it says of the test images.
+  const { run, params, dataset, model, file: checkpoint, threads } = experiment;
+  const weights = await trainedWeights(experiment);
+  const evaluator = await Evaluator.create(model, weights, threads);
+  const reference = await predictLogits(evaluator, dataset.test, allOf(dataset.test), dataset);
+  await evaluator.release();
+
+  // The same as a graph of its own, and on 8 bits.
+  const graphs: Record<string, Graph> = { float32: deploymentGraph(model, weights) };
+  if (precision === 'int8') {
+    const { indices } = imagesOf('train', params, dataset);
+    const ranges = await activationRanges(graphs.float32!, calibrationFeeds(dataset, indices), threads);
+    graphs.int8 = quantize(graphs.float32!, ranges, { reduceRange });
+  }
+  const properties = {
+    model_version: params.model_version,
+    classes: JSON.stringify(dataset.classes),
+    input_size: JSON.stringify(dataset.shape),
+    normalization: JSON.stringify(model.normalize),
+    distillery_version: packageVersion,
+  };
+  const measurements: Record<string, Measurement> = {};
+  for (const [name, graph] of Object.entries(graphs)) {
+    measurements[name] = await measured(
+      deployedModel(graph, { ...properties, precision: name }),
+      dataset,
+      reference,
+      threads,
+    );
+  }
+  const largest = reference.reduce((most, z) => Math.max(most, Math.abs(z)), 0);
+  if (!(measurements.float32!.largest_difference <= TOLERANCE * largest)) {
+    throw new Error(
+      `export: the exported graph differs from the network by ${measurements.float32!.largest_difference}`,
+    );
+  }
+
+  const { accuracy } = measurements[precision]!;
+  writeFileAtomic(
+    out,
+    deployedModel(graphs[precision]!, { ...properties, precision, test_accuracy: String(accuracy) }),
+  );
+  const description = {
+    ...describeRun([command.name, ...process.argv.slice(2)]),
+    file: out,
+    precision,
+    ...(reduceRange && { reduce_range: true }),
+    checkpoint,
+    test_images: dataset.test.size,
+    threads,
+    ...measurements,
+  };
+  try {
+    writeJson(run.file(runFiles.exported), description);
+  } catch (error) {
+    // With --out the directory of the run may be one that is only read.
+    if (args.out === undefined || !(error instanceof UserError)) throw error;
+    warning(`${printable(error.message)}; the measurements are printed below`);
+  }
+  process.stdout.write(`${comparison(measurements, dataset)}\nWritten to ${out}\n`);
+  if (precision === 'int8' && !reduceRange) process.stdout.write(SATURATION);
+}
+
+/** Training images as inputs of the graph, a few at a time. */
+async function* calibrationFeeds(dataset: Dataset, indices: Uint32Array) {
+  const count = Math.min(CALIBRATION_IMAGES, indices.length);
+  const chosen = Uint32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
+  const pass = { shape: dataset.shape, batchSize: 32, seed: 0, epoch: 0, shuffle: false, augment: false };
+  for await (const { images } of loadBatches(dataset.train, chosen, pass)) yield pixelFeeds(images, dataset.shape);
+}
+
+/** Loads a file as its users would, runs it on the test images and times it. */
+async function measured(
+  bytes: Uint8Array,
+  dataset: Dataset,
+  reference: Float32Array,
+  threads: number,
+): Promise<Measurement> {
+  const folder = mkdtempSync(join(tmpdir(), 'export-'));
+  try {
+    const path = join(folder, runFiles.float32);
+    writeFileSync(path, bytes);
+    const deployed = await DeployedModel.open(path, dataset.shape, threads);
+    const logits = await predictLogits(deployed, dataset.test, allOf(dataset.test), dataset);
+    const latency = { batch_1: await deployed.latency(1, 50), batch_128: await deployed.latency(128, 10) };
+    await deployed.release();
+    const [classes, labels] = [dataset.classes.length, dataset.test.labels];
+    return {
+      bytes: bytes.length,
+      accuracy: topAccuracy({ logits, labels, classes }, 1),
+      agreement: topAccuracy({ logits, labels: predictedClasses({ logits: reference, labels, classes }), classes }, 1),
+      largest_difference: logits.reduce((most, z, i) => Math.max(most, Math.abs(z - reference[i]!)), 0),
+      latency,
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function comparison(measurements: Readonly<Record<string, Measurement>>, { test }: Dataset): string {
+  const row = (title: string, show: (of: Measurement) => string) => [title, ...Object.values(measurements).map(show)];
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  const rows = [
+    [`${test.size} test images`, ...Object.keys(measurements)],
+    row('accuracy', ({ accuracy }) => percent(accuracy)),
+    row('agreement with the network', ({ agreement }) => percent(agreement)),
+    row('largest logit difference', ({ largest_difference: difference }) => difference.toPrecision(3)),
+    row('bytes', ({ bytes }) => bytes.toLocaleString('en')),
+    row('batch of 1', ({ latency }) => `${latency.batch_1.toFixed(2)} ms`),
+    row('batch of 128', ({ latency }) => `${latency.batch_128.toFixed(2)} ms`),
+  ];
+  return table(rows, {
+    border: getBorderCharacters('norc'),
+    drawHorizontalLine: (line, count) => line < 2 || line === count,
+  });
+}
+
+void runMain(main);

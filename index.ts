@@ -1,4 +1,4 @@
-/** What can be used from code, under the name `distillery`: in a method of one's own, or in a loop of one's own. */
+/** The public API, imported as `distillery`: for your own methods and training loops. */
 export * from './engine/ops';
 export type { Tensor } from './engine/tensor';
 export * from './engine/optimizers';
@@ -33,8 +33,8 @@ export {
 export type { EpochReport, StepReport } from './model/training/loop';
 
 /**
- * Builds a student, its teacher and the step that trains it; nothing is trained yet. Throws a UserError where a name, an option or
- * a file is wrong.
+ * Builds a student, its teacher and the training step; does not train yet. Throws a UserError for an invalid name,
+ * option or file.
  *
  *     const run = await distill({ student: 'cnn', dataset, teacher, method: 'kd', epochs: 30 });
  *     await run.fit({ onEpoch: ({ record }) => console.log(record.val) });

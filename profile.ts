@@ -1,5 +1,5 @@
 /**
- * Shows where the time of an experiment's training step goes, by operator and by layer; the run itself is left alone:
+ * Shows where the time of an experiment's training step goes, by operator and by layer, without changing its run:
  *
  *   npm run profile -- --model_dir experiments/cnn_distill
  */

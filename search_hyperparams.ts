@@ -1,5 +1,6 @@
 /**
- * Trains the experiment of a directory with other parameters, each in a directory of its own, and goes on where it was:
+ * Hyperparameter search: trains the experiment of a directory with other parameters, each trial in its own directory.
+ * Run it again to resume:
  *
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/cnn_distill_alpha_temp
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --trials 40 --sampler tpe --parallel 4

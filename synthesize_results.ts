@@ -1,5 +1,5 @@
 /**
- * One table over all runs below a directory, kept there as results.md, results.csv or results.json, or as a page with
+ * One table of all runs below a directory, written there as results.md, results.csv or results.json, or as a page with
  * charts, report.html:
  *
  *   npx ts-node synthesize_results.ts --parent_dir experiments/cnn_distill_alpha_temp --sort -val_accuracy
@@ -9,4 +9,106 @@
 import { synthesizeResults } from './commands/synthesize_results';
 import { runMain } from './utils/cli';
 
-void runMain(synthesizeResults);
+const command = {
+  name: 'synthesize_results.ts',
+  summary: 'Makes one table of all runs below a directory.',
+  flags: {
+    parent_dir: { type: 'string', default: 'experiments', help: 'directory to search for runs, at any depth' },
+    sort: { type: 'string', help: 'columns to sort by, separated by commas; -name sorts in descending order' },
+    columns: { type: 'string', help: 'columns to show, separated by commas' },
+    format: { type: 'string', default: 'md', help: 'file format: md, csv, json or html' },
+    out: {
+      type: 'string',
+      help: 'output file (default: results.<format>, or report.html, in --parent_dir); with --out or --format, a file that cannot be written is an error',
+    },
+    group_by: { type: 'string', help: 'column to group by; each of its values gets its own table' },
+    baseline: { type: 'string', help: 'directory of a run to compare all others with' },
+    watch: { type: 'boolean', default: false, help: 'with --format html: serve the page on this machine until Ctrl-C' },
+    port: { type: 'number', default: 0, help: 'port for --watch; 0 picks a free one' },
+  },
+} as const;
+
+/** The file for the table of the runs below `parent`, by format. */
+type Writer = (table: Table, baseline: Baseline | undefined, parent: string) => string;
+const formats = { md: toMarkdown, csv: toCsv, json: toJson, html: toHtml } satisfies Record<string, Writer>;
+
+async function main(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2), command);
+  const format = oneOf('format', args.format, ['md', 'csv', 'json', 'html'] as const);
+  if (args.watch && format !== 'html') throw new UserError('--watch requires --format html', 2);
+  const { parent_dir: parent, port } = args;
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new UserError(`--port must be an integer from 0 to 65535, got ${port}`, 2);
+  }
+  const { table, baseline, runs } = tabulate(args);
+  if (runs === 0 && !args.watch) throw new UserError(`${parent}: contains no run with results: ${wouldBeRuns}`);
+
+  if (runs > 0) process.stdout.write(toTerminal(table, terminalOf(process.stdout)));
+  const path = args.out ?? join(parent, format === 'html' ? 'report.html' : `results.${format}`);
+  const writer: Writer = formats[format];
+  try {
+    removeDrafts(dirname(path));
+    writeFileAtomic(path, writer(table, baseline, parent));
+    process.stdout.write(`${counted(runs, 'run')}; table written to ${path}\n`);
+    if (format === 'html') await keepFigures(join(dirname(path), 'report'), pageData(table, parent));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    warning(`${printable(error.message)}; use --out to write another file`);
+    // The content of results.md has been printed, that of other files has not.
+    if (args.out !== undefined || format !== 'md') process.exitCode = 1;
+  }
+  if (!args.watch) return;
+
+  const server = await servePage(() => pageData(tabulate(args).table, parent), port);
+  const interrupted = interruption();
+  process.stdout.write(`${server.address} shows the runs live; press Ctrl-C to stop\n`);
+  process.exitCode = await interrupted;
+  await server.close();
+}
+
+interface TableArguments {
+  readonly parent_dir: string;
+  readonly sort: string | undefined;
+  readonly columns: string | undefined;
+  readonly group_by: string | undefined;
+  readonly baseline: string | undefined;
+}
+
+/** The table of the current runs. */
+function tabulate({ parent_dir: parent, ...args }: TableArguments): {
+  table: Table;
+  baseline?: Baseline;
+  runs: number;
+} {
+  const names = (list: string | undefined) => list?.split(',').map((name) => name.trim());
+  const found = collectRuns(parent);
+  if (found.length === 0) return { table: makeTable([]), runs: 0 };
+  const { directory, runs } =
+    args.baseline === undefined ? { runs: found } : withBaseline(found, parent, args.baseline);
+  const rows = rowsOf(runs);
+  const baseline = directory === undefined ? undefined : baselineIn(rows, directory);
+  const options = { columns: names(args.columns), sort: names(args.sort), groupBy: args.group_by, baseline };
+  return { table: makeTable(rows, options), baseline, runs: runs.length };
+}
+
+/** Waits for Ctrl-C, SIGTERM or a closed terminal; returns the exit code that shells report for it. */
+function interruption(): Promise<number> {
+  return new Promise((resolve) => onEnding((_, exitCode) => resolve(exitCode)));
+}
+
+/** All runs, with those of a baseline that lies elsewhere, and the directory of the baseline as the runs name it. */
+function withBaseline(found: readonly Run[], parent: string, given: string): { directory: string; runs: Run[] } {
+  const path = [given, join(parent, given)].find(existsSync);
+  if (path === undefined) throw new UserError(`--baseline: ${given}: no such directory`);
+  const known = new Set(found.map(({ directory }) => directory));
+  const others = collectRuns(path, parent).filter(({ directory }) => !known.has(directory));
+  return { directory: relative(parent, path).split(sep).join('/') || '.', runs: [...found, ...others] };
+}
+
+async function keepFigures(folder: string, data: PageData): Promise<void> {
+  removeDrafts(folder);
+  const count = await writeFigures(folder, data);
+  if (count > 0) process.stdout.write(`${count} figures written to ${folder}\n`);
+}
+
+void runMain(main);

@@ -1,5 +1,5 @@
 /**
- * Trains the experiment of a directory, alone or from a teacher, and resumes it where it stopped:
+ * Trains the experiment in a directory, with or without a teacher, and resumes it where it stopped:
  *
  *   npx ts-node train.ts --model_dir experiments/cnn_distill
  *   npx ts-node train.ts --model_dir experiments/cnn_distill --restore_file last
@@ -43,8 +43,11 @@ const command = {
     restore_file: { type: 'string', help: '"last" resumes; "best" or a file starts a new run from those weights' },
     device: deviceFlag,
     fresh: { type: 'boolean', default: false, help: 'start over; earlier results move to a folder before_<n>' },
-    teacher_cache: { type: 'string', help: 'directory of teacher outputs that several runs share' },
-    repeat: { type: 'string', help: 'train the run in this directory again, in another directory, and compare' },
+    teacher_cache: { type: 'string', help: 'directory where several runs share teacher outputs' },
+    repeat: {
+      type: 'string',
+      help: 'repeat the run in this directory, in --model_dir or its folder again_<n>, and compare results',
+    },
     debug_nan: { type: 'boolean', default: false, help: 'stop at the first NaN or infinity and name its operator' },
     describe: { type: 'string', help: 'print what a method does and its options; "all" lists every method' },
   },
@@ -69,7 +72,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Trains the stages of an experiment to their end and returns true, or returns false where it was interrupted. */
+/** Trains all stages of an experiment; returns false if interrupted. */
 async function trainAll(directory: string, args: Arguments, plans?: readonly Plan[]): Promise<boolean> {
   const device = flaggedDevice(args.device);
   const runs = plannedRuns(directory);
@@ -96,7 +99,7 @@ interface TrainOptions extends Omit<Arguments, 'device'> {
   readonly lock: Lock;
 }
 
-/** Trains a run to its end and returns true, or returns false where it was interrupted. */
+/** Trains a run to its end; returns false if interrupted. */
 async function train(run: RunDirectory, { given, params }: Experiment, options: TrainOptions): Promise<boolean> {
   const began = performance.now();
   const { lock } = options;
@@ -184,7 +187,7 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   }
   if (history.length < epochs) {
     const { patience } = params.early_stopping!;
-    log.info(`Stopped after epoch ${history.length}: no better accuracy for ${counted(patience, 'epoch')}`);
+    log.info(`Stopped early after epoch ${history.length}: no better accuracy for ${counted(patience, 'epoch')}`);
     record.write(history, guard);
   }
 

@@ -1,4 +1,4 @@
-/** Where the time of a training step goes, by operator and by layer. */
+/** Profiles a training step by operator and by layer. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,19 +21,22 @@ const command = {
   name: 'profile.ts',
   summary: 'Shows where the time of a training step goes, by operator and by layer.',
   flags: {
-    model_dir: { type: 'string', help: 'directory of an experiment; nothing is written there' },
-    steps: { type: 'number', default: 10, help: 'steps that are timed' },
-    phase: { type: 'string', help: 'which kind of step, of a method that alternates several (default: the last)' },
+    model_dir: { type: 'string', help: 'directory of an experiment; it is not changed' },
+    steps: { type: 'number', default: 10, help: 'number of steps to time' },
+    phase: {
+      type: 'string',
+      help: 'the kind of step to profile, for methods that alternate several (default: the last)',
+    },
   },
 } as const;
 
-/** Steps before those that are timed: the first ones allocate. */
+/** Warm-up steps: the first ones allocate memory. */
 const WARM_UP = 2;
 
-/** Milliseconds of a step. */
+/** Duration of a step in milliseconds. */
 interface StepTime {
   readonly batch: number;
-  /** The teacher, and what else the step is fed. */
+  /** The teacher and the other inputs of the step. */
   readonly feeds: number;
   readonly session: number;
 }
@@ -54,7 +57,7 @@ export async function profile(): Promise<void> {
     const threads = params.threads || availableParallelism();
     const [runs = []] = runsOf('step');
     const title = `A step of ${params.model_version}, batch ${batchSize}, ${counted(threads, 'thread')}`;
-    process.stdout.write(`${title}: medians of ${steps}, in ms, with ONNX Runtime's profiler at work\n`);
+    process.stdout.write(`${title}: medians of ${steps} steps in ms, with ONNX Runtime's profiler on\n`);
     process.stdout.write(stepTable(times, runs));
     process.stdout.write(`By operator\n${operatorTable(runs)}`);
     process.stdout.write(`By layer\n${layerTable(runs)}`);
@@ -66,7 +69,7 @@ export async function profile(): Promise<void> {
   }
 }
 
-/** Trains on the first full batches of an experiment from new weights, while profiles are written into `scratch`. */
+/** Trains on the first full batches of an experiment from new weights and writes profiles into `scratch`. */
 async function profiledSteps(
   params: Params,
   {
@@ -113,12 +116,12 @@ async function profiledSteps(
   return { times: times.slice(WARM_UP), batchSize };
 }
 
-/** The batches that have the full size: times of others cannot be compared. */
+/** The batches of full size: times of smaller ones are not comparable. */
 async function* fullBatches(pass: AsyncGenerator<Batch>, batchSize: number): AsyncGenerator<Batch> {
   for await (const batch of pass) if (batch.size === batchSize) yield batch;
 }
 
-/** The batches of a pass; notes in `waits` how many milliseconds each was waited for. */
+/** The batches of a pass; records in `waits` the milliseconds spent waiting for each. */
 async function* timed(pass: AsyncGenerator<Batch>, waits: number[]): AsyncGenerator<Batch> {
   for (;;) {
     const asked = performance.now();
@@ -129,14 +132,14 @@ async function* timed(pass: AsyncGenerator<Batch>, waits: number[]): AsyncGenera
   }
 }
 
-/** Where a step spends its time inside and outside of ONNX Runtime. */
+/** The time of a step inside and outside of ONNX Runtime. */
 function stepTable(times: readonly StepTime[], runs: readonly Run[]): string {
   const of = (part: (time: StepTime) => number) => median(times.map(part));
   const [session, inside, operators] = [of((time) => time.session), runTime(runs), operatorTime(runs)];
   const total = of(({ batch, feeds, session }) => batch + feeds + session);
   return withShares(total, [
-    ['the batch: read, augmented', of((time) => time.batch)],
-    ['what is fed, and the teacher', of((time) => time.feeds)],
+    ['the batch: reading, augmentation', of((time) => time.batch)],
+    ['inputs and the teacher', of((time) => time.feeds)],
     ['operators', operators],
     ['ONNX Runtime between operators', inside - operators],
     ['session.run outside of ONNX Runtime', session - inside],

@@ -1,19 +1,21 @@
-/** What the readers of checkpoint files share: a file's bytes, how numbers are encoded, the error of a broken format. */
+/**
+ * Shared by the readers of checkpoint files: the bytes of a file, number encodings, and the error for invalid files.
+ */
 import { readFileSync } from 'node:fs';
 import { reading } from '../utils/files';
 import { arrayFromBytes, ndarray, type NdArray } from './ndarray';
 
-/** The bytes do not follow their format; the message says why, and the reader that knows the path puts it in front. */
+/** The bytes do not follow their format. The message says why; the caller that knows the path puts it in front. */
 export class FormatError extends Error {}
 
-/** How a file holds numbers: little-endian, row-major. */
+/** An encoding of numbers in a file: little-endian, row-major. */
 export interface Encoding {
   readonly bytesPerElement: number;
-  /** The elements as an array; `bytes` must have exactly as many as the shape asks for. */
+  /** The elements as an array; `bytes` must have exactly the length that the shape requires. */
   decode(shape: readonly number[], bytes: Uint8Array): NdArray;
 }
 
-/** The encodings that can be read, by their names in safetensors; half precision becomes float32, int16 int32. */
+/** The supported encodings by their names in safetensors; half precision becomes float32, int16 becomes int32. */
 export const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding>([
   ['F64', { bytesPerElement: 8, decode: (shape, bytes) => arrayFromBytes('float64', shape, bytes) }],
   ['F32', { bytesPerElement: 4, decode: (shape, bytes) => arrayFromBytes('float32', shape, bytes) }],
@@ -27,7 +29,7 @@ export const encodings: ReadonlyMap<string, Encoding> = new Map<string, Encoding
   ['BOOL', { bytesPerElement: 1, decode: (shape, bytes) => arrayFromBytes('bool', shape, bytes) }],
 ]);
 
-/** The bytes of a file. A UserError names the file where it is missing or cannot be read. */
+/** The bytes of a file. Throws a UserError that names the file if it is missing or unreadable. */
 export function readBytes(path: string): Uint8Array {
   const { buffer, byteOffset, byteLength } = reading(path, () => readFileSync(path));
   return new Uint8Array(buffer, byteOffset, byteLength);
@@ -48,7 +50,7 @@ function int16ToInt32(bytes: Uint8Array): Int32Array {
   return Int32Array.from(wordsOf(bytes), (word) => (word << 16) >> 16);
 }
 
-/** The number of each of the 65,536 words of binary16, made when the first is asked for. */
+/** The value of each of the 65,536 words of binary16, computed on first use. */
 let halves: Float32Array | undefined;
 
 /** Little-endian IEEE 754 binary16 to float32; exact, as every half-precision number is a single-precision one. */

@@ -1,4 +1,4 @@
-/** Weights from a checkpoint file of either kind, and whether they are those of a network. */
+/** Reads weights from a checkpoint file of either format and matches them to a network. */
 import { quoted, readBytes } from './binary';
 import { UserError } from '../utils/errors';
 import { foreignKind, isOnnx } from './file_kinds';
@@ -10,15 +10,14 @@ import { isSafetensors, parseSafetensors } from './safetensors';
 import { fittingNames, isCounter, type NameOptions } from './weight_names';
 
 /**
- * Reads a safetensors file or a PyTorch checkpoint; the content tells which, not the name. What an optimizer keeps in a
- * run's own `last.safetensors` is left out, but for averages of weights, which are given in their place. Errors are
- * UserErrors.
+ * Reads a safetensors file or a PyTorch checkpoint; the format is detected from the content. Optimizer state in a run's
+ * own `last.safetensors` is omitted, except averages of weights, which replace the weights. Throws UserErrors.
  */
 export async function readWeights(path: string, options: StateDictOptions = {}): Promise<NamedArrays> {
   return parseWeights(readBytes(path), path, options);
 }
 
-/** As `readWeights`, from bytes at hand. `path` is for messages. */
+/** As `readWeights`, from bytes in memory. `path` is for messages. */
 export async function parseWeights(
   bytes: Uint8Array,
   path: string,
@@ -28,7 +27,7 @@ export async function parseWeights(
   if (isTorchCheckpoint(bytes)) return parseTorchCheckpoint(bytes, path, options);
   const neither = 'neither a safetensors file nor a PyTorch checkpoint';
   if (isOnnx(bytes)) {
-    throw new UserError(`${path}: ${neither}: it is an ONNX model, which is named as "teacher": { "onnx": FILE }`);
+    throw new UserError(`${path}: ${neither}: it is an ONNX model: use "teacher": { "onnx": FILE }`);
   }
   const kind = foreignKind(bytes);
   throw new UserError(`${path}: ${neither}${kind === undefined ? '' : `: ${kind}`}`);
@@ -41,7 +40,7 @@ function safetensorsWeights(bytes: Uint8Array, path: string, { key }: StateDictO
   for (const [name, array] of own) {
     const plainName = name.startsWith('distiller.') ? name : unwrapped(name);
     if (weights.has(plainName))
-      throw new UserError(`${path}: ${quoted(plainName)} is in it with and without "module."`);
+      throw new UserError(`${path}: it contains ${quoted(plainName)} with and without "module."`);
     weights.set(plainName, tensors.get(`optimizer.average.${name}`) ?? array);
   }
   if (key === undefined) return weights;
@@ -53,16 +52,16 @@ function safetensorsWeights(bytes: Uint8Array, path: string, { key }: StateDictO
 }
 
 export interface FitOptions extends NameOptions {
-  /** Globs of what is neither expected nor taken from the file, and the key of params.json that has them. */
+  /** Globs of tensors that are skipped, and the key of params.json that lists them. */
   readonly skip?: readonly string[] | undefined;
   readonly skipKey?: string;
 }
 
 /**
- * The tensors that a network expects, in its order; names are brought to those of the network first (weight_names.ts).
- * BatchNorm's counters `num_batches_tracked` may be of any type and missing (files older than PyTorch 0.4.1 lack them; they
- * are then 0) or surplus; where float32 is expected, float64 is rounded to it. Anything else that is missing, unexpected or
- * of another shape or type is a UserError that names up to three of each.
+ * The tensors that a network expects, in its order; names are first mapped to those of the network (weight_names.ts).
+ * BatchNorm's counters `num_batches_tracked` may have any type, and may be missing (files older than PyTorch 0.4.1 lack
+ * them; they are then 0) or superfluous; float64 is rounded to float32 if that is expected. For anything else that is
+ * missing, unexpected or of another shape or type, throws a UserError that names up to three of each.
  */
 export function matchStateDict(
   path: string,
@@ -97,21 +96,21 @@ export function matchStateDict(
   const problems = [
     describe('missing', missing),
     describe('unexpected', unexpected.map(plain)),
-    describe('of another shape', reshaped),
-    describe('of another type', retyped),
+    describe('with another shape', reshaped),
+    describe('with another type', retyped),
   ].filter((problem) => problem !== '');
   if (problems.length > 0) throw new UserError(`${path}: does not fit the network: ${problems.join(', ')}`);
   return fitting;
 }
 
-/** Float64 is rounded to float32; all else is taken as it is, or not. */
+/** Converts float64 to float32; any other difference of types is an error. */
 function asType(array: NdArray, dtype: DType): NdArray | undefined {
   if (array.dtype === dtype) return array;
   if (array.dtype !== 'float64' || dtype !== 'float32') return undefined;
   return ndarray('float32', array.shape, Float32Array.from(array.data as Float64Array));
 }
 
-/** A counter of any type of numbers, if it holds one whole number. */
+/** A counter of any number type, if it holds one integer. */
 function asCounter(array: NdArray, shape: readonly number[]): NdArray | undefined {
   const { dtype, data } = array;
   if (dtype === 'int64' && array.shape.length === shape.length) return array;
@@ -127,7 +126,7 @@ function describe(problem: string, items: readonly string[]): string {
   return `${items.length} ${problem} (${examples})`;
 }
 
-/** A name from a file without quotes where it is one of the usual kind. */
+/** A name from a file, without quotes if it has only the usual characters. */
 function plain(name: string): string {
   return /^[\w.:/-]{1,80}$/.test(name) ? name : quoted(name);
 }

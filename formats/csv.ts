@@ -1,6 +1,8 @@
-/** Reads tables in text files: a row a line, cells apart by one character, and in double quotes where they hold it. */
+/**
+ * Reads tables in text files: one row per line, cells separated by one character, in double quotes if they contain it.
+ */
 
-/** The rows; blanks around cells, empty lines and a mark of the byte order do not count. */
+/** The rows; ignores blanks around cells, empty lines and a byte order mark. */
 export function parseCsv(text: string, delimiter: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
@@ -32,7 +34,7 @@ export function parseCsv(text: string, delimiter: string): string[][] {
   return rows;
 }
 
-/** What stands between the cells of a table whose first line this is: a tab, a comma, a semicolon, or a blank. */
+/** The separator of a table, detected from its first line: a tab, a comma, a semicolon, or a blank. */
 export function delimiterOf(line: string): string {
   return ['\t', ',', ';'].find((delimiter) => line.includes(delimiter)) ?? ' ';
 }

@@ -1,7 +1,7 @@
 /**
- * Arrays of numbers from MATLAB's files of version 5 ("MAT-File Format", The MathWorks): a header of 128 bytes, then elements,
- * each a type and a length in bytes with what they are of. An array is an element of flags, lengths of axes, name and
- * numbers; most are compressed by zlib one by one, and are taken apart as they are inflated.
+ * Arrays of numbers from MATLAB's files of version 5 ("MAT-File Format", The MathWorks): a header of 128 bytes, then
+ * elements, each a type, a length in bytes and the data. An array is an element with flags, shape, name and numbers;
+ * most are compressed by zlib one by one, and are parsed while they are inflated.
  */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -21,7 +21,7 @@ export interface MatArray {
 
 const HEADER = 128;
 const [MATRIX, COMPRESSED] = [14, 15];
-/** How numbers are stored, whatever type they are of in MATLAB. */
+/** The storage types of numbers, which may differ from their types in MATLAB. */
 const kinds = {
   1: Int8Array,
   2: Uint8Array,
@@ -36,11 +36,14 @@ const kinds = {
 const [FIRST_NUMERIC, LAST_NUMERIC] = [6, 13];
 const MAX_NAME = 64;
 const MAX_AXES = 32;
-/** The most that zlib makes of a byte. */
+/** The maximum compression ratio of zlib. */
 const MAX_EXPANSION = 1032;
 const MAX_BYTES = 2 ** 32;
 
-/** Reads the arrays that are called so. A UserError of one line names the file where it is damaged, or lacks one. */
+/**
+ * Reads the arrays with these names. Throws a UserError of one line that names the file if it is damaged or lacks one
+ * of them.
+ */
 export async function readMat<N extends string>(path: string, names: readonly N[]): Promise<Record<N, MatArray>> {
   const elements = await reading(path, () => elementsOf(path));
   const found = new Map<string, MatArray>();
@@ -65,7 +68,7 @@ interface Element {
   readonly isCompressed: boolean;
 }
 
-/** Where the arrays of a file lie. */
+/** The positions of the arrays in a file. */
 async function elementsOf(path: string): Promise<Element[]> {
   const file = await open(path);
   try {
@@ -79,7 +82,7 @@ async function elementsOf(path: string): Promise<Element[]> {
     for (let begin = HEADER; begin + 8 <= size;) {
       const tag = await at(begin, 8);
       const [type, bytes] = [tag.readUInt32LE(0), tag.readUInt32LE(4)];
-      if (bytes > size - begin - 8) throw new UserError(`${path}: not a valid MATLAB file: it is cut off`);
+      if (bytes > size - begin - 8) throw new UserError(`${path}: not a valid MATLAB file: it is truncated`);
       if (type === MATRIX) elements.push({ begin, bytes: 8 + bytes, isCompressed: false });
       else if (type === COMPRESSED) elements.push({ begin: begin + 8, bytes, isCompressed: true });
       begin += 8 + (type === COMPRESSED ? bytes : 8 * Math.ceil(bytes / 8));
@@ -101,7 +104,7 @@ function refuseOthers(path: string, header: Buffer): void {
   }
 }
 
-/** The name of an array, and the array if it is among those that are wanted. */
+/** The name of an array, and the array if it is wanted. */
 async function readElement(
   path: string,
   { begin, bytes, isCompressed }: Element,
@@ -116,11 +119,12 @@ async function readElement(
     const { data: flags } = await input.element(8);
     const { type, data: axes } = await input.element(4 * MAX_AXES);
     const name = (await input.element(MAX_NAME)).data.toString('latin1');
-    if (flags.length < 8 || type !== 5 || axes.length % 4 !== 0) throw new FormatError('an array is not described');
+    if (flags.length < 8 || type !== 5 || axes.length % 4 !== 0)
+      throw new FormatError('the description of an array is missing');
     if (!wanted.includes(name)) return [name];
     const shape = Array.from({ length: axes.length / 4 }, (_, i) => axes.readInt32LE(4 * i));
     if (flags[0]! < FIRST_NUMERIC || flags[0]! > LAST_NUMERIC || (flags[1]! & 0x08) !== 0) {
-      throw new FormatError(`${quoted(name)} is no array of real numbers`);
+      throw new FormatError(`${quoted(name)} is not an array of real numbers`);
     }
     const array = await numbers(input, name, shape);
     await input.end();
@@ -149,7 +153,7 @@ async function numbers(input: Pieces, name: string, shape: readonly number[]): P
   return { shape, data };
 }
 
-/** Bytes that come piece by piece. */
+/** A reader of bytes that arrive in pieces. */
 class Pieces {
   private readonly pieces: AsyncIterator<Buffer>;
   private piece: Uint8Array = new Uint8Array();
@@ -157,15 +161,15 @@ class Pieces {
 
   constructor(
     content: AsyncIterable<Buffer>,
-    /** No more can come. */
+    /** Upper bound of the number of bytes. */
     private readonly most: number,
   ) {
     this.pieces = content[Symbol.asyncIterator]();
   }
 
-  /** A length that is told, if as much may be there. */
+  /** Checks that a given number of bytes can exist. */
   claimed(bytes: number): number {
-    if (bytes > this.most - this.taken) throw new FormatError('it is cut off');
+    if (bytes > this.most - this.taken) throw new FormatError('it is truncated');
     return bytes;
   }
 
@@ -173,7 +177,7 @@ class Pieces {
     for (let at = 0; at < target.length;) {
       if (this.piece.length === 0) {
         const next = await this.pieces.next();
-        if (next.done) throw new FormatError('it is cut off');
+        if (next.done) throw new FormatError('it is truncated');
         this.piece = next.value;
       }
       const count = Math.min(target.length - at, this.piece.length);
@@ -184,10 +188,10 @@ class Pieces {
     this.taken += target.length;
   }
 
-  /** Goes on to the end, where a checksum is; an array may be filled up to a multiple of 8 bytes. */
+  /** Reads to the end, where the checksum is; an array may be padded to a multiple of 8 bytes. */
   async end(): Promise<void> {
     for (let rest = this.piece.length; ;) {
-      if (rest > 8) throw new FormatError('an array is followed by something else');
+      if (rest > 8) throw new FormatError('an array is followed by unexpected data');
       const next = await this.pieces.next();
       if (next.done) return;
       rest += next.value.length;
@@ -200,19 +204,19 @@ class Pieces {
     return target;
   }
 
-  /** Type and length; what has up to four bytes stands in their place. */
+  /** Type and length; data of up to four bytes is stored in the same 8 bytes. */
   async tag(): Promise<{ type: number; bytes: number; inline?: Buffer }> {
     const tag = await this.read(8);
     const [type, short] = [tag.readUInt16LE(0), tag.readUInt16LE(2)];
-    if (short > 4) throw new FormatError('an element is not described');
+    if (short > 4) throw new FormatError('the description of an element is missing');
     return short > 0 ? { type, bytes: short, inline: tag.subarray(4) } : { type, bytes: tag.readUInt32LE(4) };
   }
 
-  /** A whole element of up to so many bytes. */
+  /** A whole element of at most `most` bytes. */
   async element(most: number): Promise<{ type: number; data: Buffer }> {
     const { type, bytes, inline } = await this.tag();
     if (inline) return { type, data: inline.subarray(0, bytes) };
-    if (bytes > most) throw new FormatError(`an element of ${bytes} bytes where there are up to ${most}`);
+    if (bytes > most) throw new FormatError(`an element has ${bytes} bytes, accepted are up to ${most}`);
     const data = await this.read(8 * Math.ceil(bytes / 8));
     return { type, data: data.subarray(0, bytes) };
   }

@@ -18,7 +18,7 @@ export interface NdArray<D extends DType = DType> {
   readonly data: TypedArrays[D];
 }
 
-/** What an array is, but for its elements. */
+/** The metadata of an array: everything but its elements. */
 export type TensorSpec = Pick<NdArray, 'dtype' | 'shape'>;
 
 /** Tensors by name, in the order in which they were declared. */
@@ -44,7 +44,7 @@ export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }
 
-/** Wraps `data`, or makes zeros. Throws if the length does not fit the shape. */
+/** Wraps `data`, or creates zeros. Throws if the length does not match the shape. */
 export function ndarray<D extends DType>(dtype: D, shape: readonly number[], data?: TypedArrays[D]): NdArray<D> {
   const values = data ?? (new constructors[dtype](sizeOf(shape)) as TypedArrays[D]);
   if (values.length !== sizeOf(shape)) {
@@ -55,7 +55,7 @@ export function ndarray<D extends DType>(dtype: D, shape: readonly number[], dat
   return { dtype, shape, data: values };
 }
 
-/** A view of `bytes` as elements of `dtype`; copies only where the bytes are not aligned. */
+/** A view of `bytes` as elements of `dtype`; copies only if the bytes are not aligned. */
 export function arrayFromBytes<D extends DType>(dtype: D, shape: readonly number[], bytes: Uint8Array): NdArray<D> {
   const size = bytesPerElement(dtype);
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);

@@ -9,7 +9,7 @@ import { bytesOf, ndarray, sizeOf, type NdArray } from './ndarray';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 
-/** The element types that are read, by NumPy's name, and their encoding. */
+/** The supported element types by their NumPy names, and their encodings. */
 const dtypes = new Map(
   Object.entries({
     '<f4': 'F32',
@@ -27,14 +27,14 @@ const MAX_RANK = 64;
 const MAX_HEADER_LENGTH = 10_000;
 
 /**
- * Reads an array, in C order whatever the order of the file. A UserError of one line names the file where it is
- * missing or damaged, or holds elements of another kind.
+ * Reads an array and returns it in C order. Throws a UserError of one line that names the file if it is missing,
+ * damaged, or has an unsupported dtype.
  */
 export function readNpy(path: string): NdArray {
   return parseNpy(readBytes(path), path);
 }
 
-/** The same of what is in a file; `source` names it in messages. */
+/** The same from the bytes of a file; `source` names it in messages. */
 export function parseNpy(bytes: Uint8Array, source: string): NdArray {
   try {
     return parse(bytes);
@@ -44,7 +44,7 @@ export function parseNpy(bytes: Uint8Array, source: string): NdArray {
   }
 }
 
-/** Writes an array, atomically: byte for byte what numpy.save writes. */
+/** Writes an array atomically, byte for byte as numpy.save does. */
 export function writeNpy(path: string, array: NdArray<'float32'>): void {
   const { shape } = array;
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
@@ -62,10 +62,11 @@ function parse(bytes: Uint8Array): NdArray {
   const version = file[magic.length] ?? 0;
   if (version < 1 || version > 3) throw new FormatError(`it is of version ${version}, accepted are 1, 2 and 3`);
   const start = magic.length + 2 + (version === 1 ? 2 : 4);
-  if (file.length < start) throw new FormatError('it ends before its header');
+  if (file.length < start) throw new FormatError('it ends inside its header');
   const length = version === 1 ? file.readUInt16LE(start - 2) : file.readUInt32LE(start - 4);
-  if (length > MAX_HEADER_LENGTH) throw new FormatError(`its header has ${length} bytes, at most ${MAX_HEADER_LENGTH}`);
-  if (file.length < start + length) throw new FormatError(`its header should have ${length} bytes, it ends before`);
+  if (length > MAX_HEADER_LENGTH)
+    throw new FormatError(`its header has ${length} bytes, accepted are up to ${MAX_HEADER_LENGTH}`);
+  if (file.length < start + length) throw new FormatError(`it ends inside its header of ${length} bytes`);
   const { descr, fortran, shape } = parseHeader(file.toString('latin1', start, start + length));
 
   const encoding = dtypes.get(descr);
@@ -76,13 +77,13 @@ function parse(bytes: Uint8Array): NdArray {
   const expected = sizeOf(shape) * encoding.bytesPerElement;
   if (data.length !== expected) {
     throw new FormatError(
-      `shape [${shape.slice(0, 8).join(', ')}] and dtype ${descr} take ${expected} bytes, it has ${data.length}`,
+      `shape [${shape.slice(0, 8).join(', ')}] and dtype ${descr} take ${expected} bytes, but it has ${data.length}`,
     );
   }
   return fortran ? fromFortranOrder(encoding.decode(shape, data)) : encoding.decode(shape, data);
 }
 
-/** Reads the dict literal by way of JSON, which has other words for the same things. */
+/** Parses the dict literal by converting it to JSON. */
 function parseHeader(text: string): { descr: string; fortran: boolean; shape: number[] } {
   const json = text
     .replaceAll("'", '"')
@@ -100,7 +101,7 @@ function parseHeader(text: string): { descr: string; fortran: boolean; shape: nu
   }
   const { descr, fortran_order: fortran, shape, ...others } = Object(header) as Record<string, unknown>;
   if (Object.keys(others).length > 0 || typeof descr !== 'string' || typeof fortran !== 'boolean' || !isShape(shape)) {
-    throw new FormatError(`its header is not made of descr, fortran_order and shape: ${quoted(text.trimEnd())}`);
+    throw new FormatError(`its header is not a dict of descr, fortran_order and shape: ${quoted(text.trimEnd())}`);
   }
   return { descr, fortran, shape };
 }

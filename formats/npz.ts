@@ -8,7 +8,7 @@ import type { NdArray } from './ndarray';
 import { parseNpy } from './npy';
 
 const MAX_ENTRIES = 10_000;
-/** Of an array; what deflate makes of a byte is at most so many. */
+/** Maximum bytes of an array, and the maximum compression ratio of deflate. */
 const MAX_BYTES = 2 ** 32 - 1;
 const MAX_EXPANSION = 1032;
 
@@ -20,7 +20,7 @@ export class Npz {
     private readonly entries: ReadonlyMap<string, Entry>,
   ) {}
 
-  /** A UserError of one line names the file where it is missing or damaged. */
+  /** Throws a UserError of one line that names the file if it is missing or damaged. */
   static async open(path: string): Promise<Npz> {
     const zip = await refusing(path, () =>
       reading(path, () => openPromise(path, { lazyEntries: true, autoClose: false })),
@@ -31,7 +31,7 @@ export class Npz {
         for await (const entry of zip.eachEntry()) {
           const name = /^(.*)\.npy$/s.exec(entry.fileName)?.[1];
           if (name === undefined) continue;
-          if (found.has(name)) throw new FormatError(`${quoted(name)} is in it twice`);
+          if (found.has(name)) throw new FormatError(`it contains ${quoted(name)} twice`);
           if (found.size === MAX_ENTRIES) throw new FormatError(`it has more than ${MAX_ENTRIES} arrays`);
           found.set(name, entry);
         }

@@ -1,6 +1,6 @@
 /**
- * Arrays of NumPy in Python pickles, of Python 2 and 3 and all protocols: an array is rebuilt of its type, shape, order and
- * bytes, which are a string, or bytes that are encoded as text, or a buffer.
+ * NumPy arrays in pickles of Python 2 and 3 and all protocols: an array is rebuilt from its dtype, shape, order and
+ * bytes, which are a string, bytes encoded as text, or a buffer.
  */
 import { encodings, FormatError, readBytes } from './binary';
 import { UserError } from '../utils/errors';
@@ -8,23 +8,26 @@ import { sizeOf, type NdArray } from './ndarray';
 import { fromFortranOrder } from './npy';
 import { Inert, Refusal, unpickle } from './pytorch/pickle';
 
-/** What a pickle holds; nothing in it is executed. A UserError of one line names the file where it is damaged. */
+/**
+ * The content of a pickle; nothing in it is executed. Throws a UserError of one line that names the file if it is
+ * damaged.
+ */
 export function readPickle(path: string): unknown {
   const bytes = readBytes(path);
   return refusing(path, () => {
-    if (bytes[0] !== 0x80) throw new FormatError('it does not begin as one of protocol 2 or later');
+    if (bytes[0] !== 0x80) throw new FormatError('it does not begin like a pickle of protocol 2 or later');
     return unpickle(bytes, 0, new Map(), () => {
-      throw new FormatError('it refers to what is not in it');
+      throw new FormatError('it refers to an object that it does not contain');
     }).value;
   });
 }
 
-/** The array that a value of a pickle stands for, if it is one; `path` names the file in messages. */
+/** The array in a value of a pickle, if it is one; `path` names the file in messages. */
 export function arrayIn(value: unknown, path: string): NdArray | undefined {
   return refusing(path, () => arrayOf(value));
 }
 
-/** A text, which in pickles of Python 2, or of dicts that were read as bytes, is a string of bytes. */
+/** A text, which is a byte string in pickles of Python 2 and in dicts read with encoding="bytes". */
 export function textIn(value: unknown): string | undefined {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('latin1');
   return typeof value === 'string' ? value : undefined;
@@ -53,19 +56,19 @@ function arrayOf(value: unknown): NdArray | undefined {
   return undefined;
 }
 
-/** The types that are read, without their byte order. */
+/** The supported dtypes, without byte order. */
 const types = new Map(Object.entries({ u1: 'U8', i1: 'I8', i4: 'I32', i8: 'I64' }));
 
 function made(shape: unknown, type: unknown, isFortran: boolean, data: unknown): NdArray {
   const name = type instanceof Inert && type.global === 'numpy.dtype' ? textIn(type.args?.[0]) : undefined;
   const encoding = encodings.get(types.get(name?.replace(/^[|<]/, '') ?? '') ?? '');
   if (!encoding)
-    throw new FormatError(`an array of ${name ?? 'no type'}, accepted are ${[...types.keys()].join(', ')}`);
+    throw new FormatError(`an array has the dtype ${name ?? 'none'}, accepted are ${[...types.keys()].join(', ')}`);
   const isShape =
     Array.isArray(shape) && shape.every((length) => Number.isSafeInteger(length) && (length as number) >= 0);
   const bytes = bytesIn(data);
   if (!isShape || bytes?.length !== sizeOf(shape as number[]) * encoding.bytesPerElement) {
-    throw new FormatError('an array is not described as NumPy does');
+    throw new FormatError('an array does not have the form that NumPy writes');
   }
   const array = encoding.decode(shape as number[], bytes);
   return isFortran ? fromFortranOrder(array) : array;

@@ -1,6 +1,6 @@
-/** Numbers as NumPy and Python print them. */
+/** Formats numbers as NumPy and Python do. */
 
-/** A matrix with `columns` columns as `numpy.savetxt` writes it: `%.18e`, a space between columns, a line a row. */
+/** A matrix with `columns` columns as `numpy.savetxt` writes it: `%.18e`, a space between columns, one line per row. */
 export function formatSavetxt(values: ArrayLike<number>, columns: number): string {
   const cells = Array.from(values, formatExponential);
   const rows = Array.from({ length: cells.length / columns }, (_, i) => cells.slice(i * columns, (i + 1) * columns));
@@ -8,8 +8,8 @@ export function formatSavetxt(values: ArrayLike<number>, columns: number): strin
 }
 
 /**
- * A number in C's format `%.18e`: of two decimals at the same distance the even one, where JavaScript takes the larger;
- * an exponent of at least two digits.
+ * A number in C's format `%.18e`: ties round to even, where JavaScript rounds up, and the exponent has at least two
+ * digits.
  */
 export function formatExponential(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';

@@ -1,4 +1,4 @@
-/** Small images as PNG (ISO/IEC 15948) for use within a page: 8 bits a channel, gray or RGB, no filter. */
+/** Encodes small images as PNG (ISO/IEC 15948) for embedding in a page: 8 bits per channel, gray or RGB, no filter. */
 import { crc32, deflateSync } from 'node:zlib';
 
 const GREY = 0;
@@ -6,7 +6,7 @@ const RGB = 2;
 
 /** A data URI of an image of `channels` (1 or 3) planes, each row by row, 0 … 255. */
 export function pngDataUri(planes: Uint8Array, [channels, height, width]: readonly [number, number, number]): string {
-  if (channels !== 1 && channels !== 3) throw new Error(`png: an image has 1 or 3 channels, got ${channels}`);
+  if (channels !== 1 && channels !== 3) throw new Error(`png: channels must be 1 or 3, got ${channels}`);
   const stride = 1 + channels * width;
   const rows = Buffer.alloc(height * stride);
   for (let channel = 0; channel < channels; channel++) {

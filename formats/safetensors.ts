@@ -1,9 +1,8 @@
 /**
- * Checkpoint files in the safetensors format (https://github.com/huggingface/safetensors#format):
- * the length of the header as 8 bytes little-endian, the header in JSON, then the tensors' bytes without gaps.
+ * Checkpoint files in the safetensors format (https://github.com/huggingface/safetensors#format): the length of the
+ * header as 8 bytes little-endian, the header in JSON, then the tensors' bytes without gaps.
  *
- * Ours tell whether they are as they were written: their metadata has the SHA-256 of header and data, of which the header
- * counts with zeros in place of the hash.
+ * Files written here detect damage: their metadata has the SHA-256 of header and data, with zeros in place of the hash.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -31,20 +30,20 @@ const names: Record<DType, string> = {
 const HASH = 'distillery.sha256';
 const zeros = '0'.repeat(64);
 
-/** Whether the bytes open as a safetensors file does: a JSON object behind the 8 bytes of its length. */
+/** Whether the bytes begin like a safetensors file: a JSON object after the 8 bytes of its length. */
 export function isSafetensors(bytes: Uint8Array): boolean {
   return bytes[8] === 0x7b;
 }
 
 /**
- * Reads a file: its tensors in the order of their bytes, F16 and BF16 as float32, and the metadata but for our hash.
- * A UserError of one line names the file where it is missing or damaged.
+ * Reads a file: its tensors in the order of their bytes, F16 and BF16 as float32, and the metadata without our hash.
+ * Throws a UserError of one line that names the file if it is missing or damaged.
  */
 export function readSafetensors(path: string): Safetensors {
   return parseSafetensors(readBytes(path), path);
 }
 
-/** As `readSafetensors`, from bytes at hand; the tensors are views of them. `path` is for messages. */
+/** As `readSafetensors`, from bytes in memory; the tensors are views of them. `path` is for messages. */
 export function parseSafetensors(bytes: Uint8Array, path: string): Safetensors {
   try {
     return parse(bytes);
@@ -54,7 +53,7 @@ export function parseSafetensors(bytes: Uint8Array, path: string): Safetensors {
   }
 }
 
-/** The metadata of a file, but for our hash: only its header is read, and whether the data is as it was written is not checked. */
+/** The metadata of a file without our hash: reads only its header and does not check the data. */
 export function readMetadata(path: string): Record<string, string> {
   return reading(path, () => {
     const file = openSync(path, 'r');
@@ -73,8 +72,8 @@ export function readMetadata(path: string): Record<string, string> {
 }
 
 /**
- * Writes a file, atomically; the same tensors in the same order give the same bytes. Where `keep` names a file, it becomes
- * what was there before.
+ * Writes a file atomically; equal tensors in equal order give equal bytes. If `keep` names a file, the old content
+ * moves there.
  */
 export function writeSafetensors(
   path: string,
@@ -122,23 +121,25 @@ function parse(bytes: Uint8Array): Safetensors {
   for (const { name, encoding, shape, begin, end } of entries) {
     if (begin !== position)
       throw new FormatError(`${quoted(name)} starts at byte ${begin} of the data, not at ${position}`);
-    if (end > data.length) throw new FormatError(`${quoted(name)} ends at byte ${end} of ${data.length} bytes of data`);
+    if (end > data.length)
+      throw new FormatError(`${quoted(name)} ends at byte ${end}, but there are ${data.length} bytes of data`);
     tensors.set(name, encoding.decode(shape, data.subarray(begin, end)));
     position = end;
   }
   if (position !== data.length) {
-    throw new FormatError(`its tensors take ${position} bytes, but ${data.length} bytes of data are there`);
+    throw new FormatError(`its tensors take ${position} bytes, but there are ${data.length} bytes of data`);
   }
   const { [HASH]: hash, ...rest } = metadata;
   if (hash !== undefined && hash !== hashOf(withHash(text, zeros), data)) {
-    throw new FormatError('it is damaged: its content is not what its hash was made of');
+    throw new FormatError('it is damaged: its content does not match its hash');
   }
   return { tensors, metadata: rest };
 }
 
-/** The length of a header, as the first bytes of a file of that size say. */
+/** The length of a header, from the first bytes of a file of the given size. */
 function headerLength(bytes: Uint8Array, size: number): number {
-  if (bytes.length < 8) throw new FormatError(`it has ${bytes.length} bytes, the length of its header alone takes 8`);
+  if (bytes.length < 8)
+    throw new FormatError(`it has ${bytes.length} bytes, but the length of the header alone takes 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > BigInt(size - 8)) {
     throw new FormatError(`its header should have ${length} bytes, but only ${size - 8} follow`);
@@ -154,7 +155,7 @@ function metadataOf(header: ReadonlyMap<string, unknown>): Record<string, string
   return metadata as Record<string, string>;
 }
 
-/** A header with another hash in the place of its own. */
+/** A header with its hash replaced. */
 function withHash(header: Uint8Array, hash: string): Uint8Array {
   const copy = Buffer.from(header);
   copy.write(hash, copy.indexOf(`"${HASH}":"`) + HASH.length + 4, 'latin1');
@@ -179,7 +180,7 @@ function parseHeader(bytes: Uint8Array): Map<string, unknown> {
 }
 
 function parseEntry(name: string, value: unknown): Entry {
-  if (!isObject(value)) throw new FormatError(`${quoted(name)} is not described by an object`);
+  if (!isObject(value)) throw new FormatError(`the description of ${quoted(name)} is not an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string') throw new FormatError(`the dtype of ${quoted(name)} is not a string`);
   const encoding = encodings.get(dtype);

@@ -1,4 +1,6 @@
-/** The files in a tar archive and where they lie in it, without reading them; names may be long (GNU, PAX, USTAR). */
+/**
+ * Lists the files of a tar archive and their positions, without reading them; supports long names (GNU, PAX, USTAR).
+ */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Header, Pax } from 'tar';
 import { UserError } from '../utils/errors';
@@ -6,19 +8,19 @@ import { reading } from '../utils/files';
 
 export interface TarEntry {
   readonly name: string;
-  /** Of its first byte. */
+  /** Offset of its first byte. */
   readonly position: number;
   readonly size: number;
 }
 
 const BLOCK = 512;
-/** A header and what follows it: a small file mostly. */
+/** Bytes to read at once: a header and what follows it, mostly a small file. */
 const WINDOW = 4096;
 const MAX_NAME = 2 ** 16;
 
 /**
- * The files of an archive in their order; `text` reads a short one, of up to a megabyte. A UserError of one line names the
- * archive where it is damaged.
+ * The files of an archive in order; `text` reads a short one, of up to a megabyte. Throws a UserError of one line that
+ * names the archive if it is damaged.
  */
 export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: () => string }> {
   const file = reading(path, () => openSync(path, 'r'));
@@ -32,7 +34,7 @@ export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: ()
       if (position < start || position + length > start + bytes.length) {
         const fresh = Buffer.alloc(Math.min(Math.max(length, WINDOW), size - position));
         window = { start: position, bytes: fresh.subarray(0, readSync(file, fresh, 0, fresh.length, position)) };
-        if (window.bytes.length < length) throw fail(position, 'it is cut off');
+        if (window.bytes.length < length) throw fail(position, 'it is truncated');
       }
       return window.bytes.subarray(position - window.start, position - window.start + length);
     };
@@ -43,11 +45,12 @@ export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: ()
     for (let position = 0; position + BLOCK <= size;) {
       const header = new Header(Buffer.from(at(position, BLOCK)), 0, extended, everywhere);
       if (header.nullBlock) return;
-      if (!header.cksumValid) throw fail(position, 'no header of a file');
+      if (!header.cksumValid) throw fail(position, 'no file header');
       const [begin, bytes] = [position + BLOCK, header.size ?? 0];
-      if (bytes > size - begin) throw fail(position, 'a file that is cut off');
+      if (bytes > size - begin) throw fail(position, 'a truncated file');
       const content = (most: number) => {
-        if (bytes > most) throw fail(position, `${bytes} bytes where there are up to ${most}`);
+        if (bytes > most)
+          throw fail(position, `a name or extended header of ${bytes} bytes, accepted are up to ${most}`);
         return at(begin, bytes).toString('utf8');
       };
       const own = position;
@@ -60,7 +63,7 @@ export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: ()
         [extended, longName] = [undefined, undefined];
         if (!['File', 'OldFile', 'ContiguousFile'].includes(header.type)) continue;
         const text = () => {
-          if (bytes > 2 ** 20) throw fail(own, `${name} of ${bytes} bytes where a short text should be`);
+          if (bytes > 2 ** 20) throw fail(own, `${name} has ${bytes} bytes, expected is a short text`);
           return at(begin, bytes).toString('utf8');
         };
         yield { entry: { name, position: begin, size: bytes }, text };

@@ -1,7 +1,7 @@
 /**
- * TensorBoard event files: Event messages (tensorflow/core/util/event.proto) in TFRecord frames. Params go into the
- * records of the HParams plugin (tensorboard/plugins/hparams/plugin_data.proto); with those of several runs TensorBoard
- * finds by itself which params there are, and which metrics.
+ * TensorBoard event files: Event messages (tensorflow/core/util/event.proto) in TFRecord frames. Params go into records
+ * of the HParams plugin (tensorboard/plugins/hparams/plugin_data.proto), from which TensorBoard collects the params and
+ * metrics of several runs by itself.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, closeSync, openSync, readdirSync } from 'node:fs';
@@ -69,17 +69,17 @@ const eventType = Root.fromJSON({
 
 const sessionStart = 1;
 const sessionSucceeded = 1;
-/** A record of the HParams plugin is all metadata; its value is a tensor of no floats. */
+/** A record of the HParams plugin consists of metadata; its value is an empty float tensor. */
 const noFloats = { dtype: 1, shape: { dim: [{}] } };
 
-/** Writes one event file, each event at once. A UserError names a file that cannot be written. */
+/** Writes one event file, each event immediately. Throws a UserError that names the file if it cannot be written. */
 export class EventWriter {
   private readonly path: string;
   private readonly file: number;
 
   /**
-   * Opens a new event file in `directory`, which is made where it is missing. `startStep` is the first step that will
-   * be written: TensorBoard drops what earlier files of the directory hold from there on.
+   * Opens a new event file in `directory`, which is created if missing. `startStep` is the first step that will be
+   * written: TensorBoard discards later steps in earlier files of the directory.
    */
   constructor(directory: string, startStep: number) {
     makeDirectory(directory);
@@ -96,8 +96,8 @@ export class EventWriter {
   }
 
   /**
-   * Says with which params the run begins, or goes on. Runs that differ in the seed alone form a group, over which
-   * TensorBoard can average. Of several such records in a directory it takes the first.
+   * Records the params with which the run starts or resumes. Runs that differ only in the seed form a group, over which
+   * TensorBoard can average. If a directory has several such records, TensorBoard uses the first.
    */
   hparams(step: number, params: Flat): void {
     const hparams = [...params].map(([key, value]) => ({ key, value: paramValue(value) }));
@@ -106,7 +106,7 @@ export class EventWriter {
     this.writeHParams(step, '_hparams_/session_start_info', { sessionStartInfo });
   }
 
-  /** Says that the run has finished. Nothing is said of one that stops before, as it may go on. */
+  /** Records that the run has finished. For a run that stops earlier nothing is recorded, since it may be resumed. */
   finished(step: number): void {
     const sessionEndInfo = { status: sessionSucceeded, endTimeSecs: Date.now() / 1000 };
     this.writeHParams(step, '_hparams_/session_end_info', { sessionEndInfo });
@@ -128,8 +128,8 @@ export class EventWriter {
 }
 
 /**
- * `events.out.tfevents.<seconds>.<host>.<process>`: TensorBoard reads files in the order of their names, so the seconds are
- * later than those of the files that are there, even where the clock was set back.
+ * `events.out.tfevents.<seconds>.<host>.<process>`: TensorBoard reads files in the order of their names, so the seconds
+ * are later than those of the existing files, even if the clock was set back.
  */
 function nameOfNext(directory: string): string {
   const taken = readdirSync(directory).map((name) => Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0));
@@ -153,7 +153,7 @@ function record(data: Uint8Array): Buffer {
   return bytes;
 }
 
-/** mask(crc) = rotateRight(crc, 15) + 0xa282ead8 mod 2³²: the checksum of data that hold checksums themselves. */
+/** mask(crc) = rotateRight(crc, 15) + 0xa282ead8 mod 2³²: the checksum for data that contains checksums itself. */
 function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

@@ -1,6 +1,6 @@
 /**
- * The scalars in TensorBoard's event files, whoever wrote them: `simple_value` as PyTorch and Lightning write it, tensors of
- * one number as Keras does. What lies behind a damaged record of a file is left out, as TensorBoard does.
+ * Reads the scalars in TensorBoard event files of any writer: `simple_value` as PyTorch and Lightning write it,
+ * one-element tensors as Keras does. Everything after a damaged record of a file is skipped, as in TensorBoard.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { Root } from 'protobufjs';
@@ -50,12 +50,12 @@ interface Value {
   };
 }
 
-/** Longer records hold pictures and the like. */
+/** Longer records hold images and the like, and are skipped. */
 const MAX_RECORD = 2 ** 16;
 const MAX_VALUES = 1_000_000;
 const [FLOAT, DOUBLE] = [1, 2];
 
-/** Reads files in this order. A UserError names one that cannot be read. */
+/** Reads files in this order. Throws a UserError that names a file that cannot be read. */
 export function readScalars(paths: readonly string[]): Scalars {
   const scalars = new Map<string, [number, number][]>();
   let count = 0;

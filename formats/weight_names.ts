@@ -1,24 +1,24 @@
-/** Names in a checkpoint brought to those of a network: renamed, without what stands in front of all of them. */
+/** Maps names in a checkpoint to those of a network: renames them and removes common prefixes. */
 import { quoted } from './binary';
 import { UserError } from '../utils/errors';
 import type { NamedArrays, NdArray } from './ndarray';
 import { counted } from '../utils/words';
 
 export interface NameOptions {
-  /** Parts of names in the file, one or more components, and what the network calls them; '' takes them off. */
+  /** Parts of names in the file, one or more components, and their names in the network; '' removes them. */
   readonly rename?: Readonly<Record<string, string>> | undefined;
-  /** The same of files that are known to name them so; used where the file does. */
+  /** The same for known naming schemes; used if the file follows one. */
   readonly aliases?: Readonly<Record<string, string>> | undefined;
   readonly log?: ((line: string) => void) | undefined;
 }
 
-/** What tools leave in a state dict beside the weights: averages of weights count, and so do counters of operations. */
+/** What tools add to a state dict besides the weights: counters of weight averages and of operations. */
 const leftovers = /(^|\.)(n_averaged|total_ops|total_params)$/;
 
 /**
- * The weights under the names of the network, `expected`. Counters that tools leave are dropped. Where names do not fit as
- * they are, but all that the network expects is there behind one beginning such as `model.`, it is taken off, and what
- * stands beside is left out. A UserError names a part to rename that is in no name, and two beginnings that both fit.
+ * The weights under the names of the network, `expected`. Drops counters that tools add. If names do not match
+ * directly, but all expected names exist with a common prefix such as `model.`, the prefix is removed and other tensors
+ * are omitted. Throws a UserError for a part to rename that occurs in no name, and for two prefixes that both match.
  */
 export function fittingNames(
   path: string,
@@ -37,22 +37,22 @@ export function fittingNames(
   if (other !== undefined) {
     const [one, two] = [prefix, other].map((beginning) => quoted(beginning.slice(0, -1)));
     throw new UserError(
-      `${path}: the network's weights are in it under ${one} and ${two}: "key": ${one} takes the former`,
+      `${path}: it contains the network's weights under ${one} and ${two}: set "key": ${one} for the former`,
     );
   }
   const inside = [...named].filter(([name]) => name.startsWith(prefix));
   const beside = named.size - inside.length;
-  const rest = beside === 0 ? '' : `; ${counted(beside, 'other tensor')} left out`;
-  log?.(`${path}: names are taken without ${quoted(prefix)} in front${rest}`);
+  const rest = beside === 0 ? '' : `; ignores ${counted(beside, 'other tensor')}`;
+  log?.(`${path}: removes the prefix ${quoted(prefix)} from names${rest}`);
   return new Map(inside.map(([name, array]) => [name.slice(prefix.length), array]));
 }
 
-/** Counters of BatchNorm, which older files lack and nothing depends on. */
+/** BatchNorm's counters, which older files lack and which affect no result. */
 export function isCounter(name: string): boolean {
   return name.endsWith('num_batches_tracked');
 }
 
-/** What stands in front of the first name that the network expects, wherever the file has it. */
+/** The prefixes in front of the first name that the network expects, wherever it occurs in the file. */
 function beginningsOf(names: Iterable<string>, [first = '']: readonly string[]): string[] {
   return [...names].filter((name) => name.endsWith(`.${first}`)).map((name) => name.slice(0, -first.length));
 }
@@ -77,10 +77,10 @@ function renamed(
   if (lost === undefined) return result;
   const parts = [...new Set(weights.flatMap(([name]) => name.split('.')))].filter((part) => !/^\d+$/.test(part));
   const known = parts.slice(0, 12).map(quoted).join(', ') + (parts.length > 12 ? ', …' : '');
-  throw new UserError(`${path}: "rename": ${quoted(lost)} is in no name; their parts are ${known}`);
+  throw new UserError(`${path}: "rename": ${quoted(lost)} occurs in no name; parts of names are ${known}`);
 }
 
-/** A name with each run of components that a rule has replaced; the longest rule that fits a place counts. */
+/** A name with each run of components that matches a rule replaced; the longest matching rule applies. */
 function withRules(
   name: string,
   rules: readonly { readonly from: readonly string[]; readonly to: string }[],

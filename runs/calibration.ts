@@ -1,9 +1,9 @@
-/** How far the confidence of a classifier is from how often it is right. */
+/** How well the confidence of a classifier matches its accuracy. */
 
 /**
- * Expected calibration error (Guo et al. 2017, "On calibration of modern neural networks"): confidences in (0, 1] fall into
- * bins of equal width, ((b − 1) / B, b / B], and  ECE = Σ_b |B_b| / n · |accuracy(B_b) − mean confidence(B_b)|. NaN where
- * a confidence is.
+ * Expected calibration error (Guo et al. 2017, "On calibration of modern neural networks"): confidences in (0, 1] fall
+ * into bins of equal width, ((b − 1) / B, b / B], and ECE = Σ_b |B_b| / n · |accuracy(B_b) − mean confidence(B_b)|. NaN
+ * if a confidence is NaN.
  */
 export function calibrationError(confidences: ArrayLike<number>, correct: ArrayLike<boolean>, bins = 15): number {
   const gaps = new Float64Array(bins);

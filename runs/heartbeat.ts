@@ -1,10 +1,10 @@
-/** Signs of life: the time stamps of this process's lock files are renewed for as long as it runs. */
+/** Heartbeats: renews the timestamps of this process's lock files as long as it runs. */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 let worker: Worker | undefined;
 
-/** Begins to write `content`, which the file at `path` has, into it every so many seconds. */
+/** Starts to rewrite the file at `path` with its own `content` at an interval in seconds. */
 export function startHeartbeat(path: string, content: string, seconds: number): void {
   if (worker === undefined) {
     worker = new Worker(join(__dirname, 'heartbeat_worker.cjs'), {

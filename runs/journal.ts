@@ -3,8 +3,8 @@ import { isThere, readText } from '../utils/files';
 import { parseJson } from '../utils/json';
 
 /**
- * What the lines of a journal hold, undefined for one that is no JSON; nothing where there is no file. A last line without an
- * end is left out: its writer was killed before anything followed from it, or is about to end it.
+ * The parsed lines of a journal, undefined for a line that is not JSON; empty if there is no file. A last line without
+ * a line feed is skipped: its writer was killed before it acted on it, or is still writing it.
  */
 export function readJournalLines(path: string): unknown[] {
   if (!isThere(path)) return [];

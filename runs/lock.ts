@@ -1,11 +1,12 @@
 /**
- * The lock of a directory: a file `.lock` that names the process that works there.
+ * The lock of a directory: a file `.lock` that names the process working there.
  *
- * Whether a lock still counts is decided as follows; "this machine" is one boot of one kernel with one numbering of processes.
+ * Whether a lock is still valid is decided as follows; "this machine" means one boot of one kernel with one PID
+ * namespace.
  *
- * | the owner's process | the lock counts |
+ * | the owner's process | the lock is valid |
  * | --- | --- |
- * | of this machine | while the process lives |
+ * | of this machine | while the process is alive |
  * | of this machine before its last boot (same host name and machine id) | no longer |
  * | an earlier start of this Slurm job | no longer: Slurm restarts a job only once it is gone |
  * | of any other machine or container | while the file's time stamp is renewed, which its owner does every 10 seconds; after 120 seconds without, by the clock of the file system, no longer |
@@ -22,11 +23,11 @@ import { isAlive } from '../utils/processes';
 
 export interface Lock {
   /**
-   * Throws a UserError where another process has taken the lock over, as it may when this one was suspended for minutes, and
-   * where the directory was removed; call it before writing. A lock file that alone was deleted is made again.
+   * Throws a UserError if another process has taken over the lock, as it may when this one was suspended for minutes,
+   * or if the directory was removed; call it before writing. If only the lock file was deleted, it is created again.
    */
   assertHeld(): void;
-  /** Frees the directory. Where the file cannot be removed, it no longer counts once this process is gone. */
+  /** Releases the directory. If the file cannot be removed, it becomes invalid when this process ends. */
   release(): void;
 }
 
@@ -34,31 +35,34 @@ export interface Lock {
 export interface LockOwner {
   pid: number;
   host: string;
-  /** Start of the process in clock ticks since boot, which tells it from a later one of the same number; null: unknown. */
+  /**
+   * Start of the process in clock ticks since boot, which distinguishes it from a later process with the same ID; null
+   * if unknown.
+   */
   started: string | null;
   /** When the lock was taken, in ISO 8601. */
   since: string;
-  /** Machine id, boot id and PID namespace; absent where the system has none, and in locks of earlier versions. */
+  /** Machine id, boot id and PID namespace; absent if the system has none, and in locks of earlier versions. */
   machine?: string;
   boot?: string;
   pids?: string;
   /** The Slurm job and how often Slurm had restarted it. */
   job?: string;
   restarts?: number;
-  /** Seconds between two signs of life; absent in locks of earlier versions, which give none. */
+  /** Seconds between two heartbeats; absent in locks of earlier versions, which have none. */
   heartbeat?: number;
 }
 
-/** Seconds between two signs of life, and without one until a lock of another machine no longer counts. */
+/** Seconds between two heartbeats, and seconds without one after which a lock of another machine is invalid. */
 const HEARTBEAT_SECONDS = 10;
 export const SILENCE_SECONDS = 120;
 
 /**
- * Takes the lock of `directory`, and removes what killed processes left half done in it. Throws a UserError that names
- * the owner where its lock still counts.
+ * Takes the lock of `directory` and removes drafts that killed processes left in it. Throws a UserError that names the
+ * owner if its lock is still valid.
  *
- * `witness`: a file that is there from first to last. Where the lock file was deleted and the witness is gone or another one, the
- * whole directory was removed, and perhaps made anew by others.
+ * `witness`: a file that exists all the time. If the lock file was deleted and the witness is missing or a different
+ * file, the whole directory was removed, and perhaps created again by someone else.
  */
 export function acquireLock(directory: string, witness?: string): Lock {
   const path = lockPath(directory);
@@ -67,7 +71,7 @@ export function acquireLock(directory: string, witness?: string): Lock {
   let wasDeleted = false;
   const refuseAnother = () => {
     if (!wasDeleted || before === undefined || identityOf(join(directory, witness!)) === before) return;
-    throw new UserError(`${directory}: was removed, in whole or in part, while this process worked there`);
+    throw new UserError(`${directory}: was removed, completely or in part, while this process was working there`);
   };
   const take = () => {
     const draft = draftOf(path);
@@ -93,7 +97,7 @@ export function acquireLock(directory: string, witness?: string): Lock {
       const now = readLock(path);
       if (now === content) return refuseAnother();
       if (now !== undefined) {
-        throw new UserError(`${inUse(directory, now)}; it took the lock over while this process stood still`);
+        throw new UserError(`${inUse(directory, now)}; it took over the lock while this process was suspended`);
       }
       wasDeleted = true;
       refuseAnother();
@@ -110,27 +114,29 @@ export function acquireLock(directory: string, witness?: string): Lock {
   };
 }
 
-/** 'held': by a process that lives, as far as can be told; 'stale': its process is gone. `now` is in milliseconds. */
+/** 'held': its process is alive, as far as is known; 'stale': its process is gone. `now` is in milliseconds. */
 export function lockState(directory: string, now = () => fileClock(directory)): 'free' | 'held' | 'stale' {
   const content = readLock(lockPath(directory));
   if (content === undefined) return 'free';
   return holderOf(lockPath(directory), content, now) === undefined ? 'stale' : 'held';
 }
 
-/** Who holds the lock of a directory; undefined where nobody does. */
+/** The owner of the lock of a directory; undefined if there is none. */
 export function lockOwner(directory: string): LockOwner | undefined {
   const path = lockPath(directory);
   const content = readLock(path);
   return content === undefined ? undefined : holderOf(path, content, () => fileClock(directory));
 }
 
-/** The process of this machine that holds the lock; undefined where there is none, or one of another machine. */
+/** The process of this machine that holds the lock; undefined if there is none or the owner is on another machine. */
 export function lockHolder(directory: string): number | undefined {
   const owner = lockOwner(directory);
   return owner && isOfThisMachine(owner) ? owner.pid : undefined;
 }
 
-/** Who holds a lock, since when and, where it is of another machine, until when it counts: for a line to the user. */
+/**
+ * Who holds a lock, since when and, for an owner on another machine, how long it stays valid: for a line to the user.
+ */
 export function describeHolder(directory: string, owner: LockOwner): string {
   const { pid, host, since, heartbeat } = owner;
   const line = `process ${pid} on ${host} (started ${since})`;
@@ -138,12 +144,12 @@ export function describeHolder(directory: string, owner: LockOwner): string {
   if (heartbeat === undefined) return `${line}; if that process is gone, delete ${lockPath(directory)}`;
   const silence = Math.max(0, Math.round(silenceOf(lockPath(directory), fileClock(directory)) / 1000));
   return (
-    `${line}; its last sign of life was ${silence} s ago, after ${SILENCE_SECONDS} s without one the lock no longer ` +
-    `counts; if that process is gone, you can delete ${lockPath(directory)} now`
+    `${line}; its last heartbeat was ${silence} s ago, after ${SILENCE_SECONDS} s without one the lock is no longer ` +
+    `valid; if that process is gone, you can delete ${lockPath(directory)} now`
   );
 }
 
-/** Removes the lock that a Slurm job left behind; that the job is over is for the caller to know. */
+/** Removes the lock that a Slurm job left behind; the caller must know that the job has ended. */
 export function removeLockOf(directory: string, job: string): void {
   const content = readLock(lockPath(directory));
   if (content !== undefined && parseOwner(content)?.job === job) rmSync(lockPath(directory), { force: true });
@@ -152,10 +158,11 @@ export function removeLockOf(directory: string, job: string): void {
 const lockPath = (directory: string) => join(directory, runFiles.lock);
 
 /**
- * Makes `path` a lock with the content of `draft`. A link appears whole or not at all, and only where nothing was.
+ * Creates the lock `path` with the content of `draft`. A link appears complete or not at all, and only if nothing
+ * exists there.
  *
- * To replace a stale lock one must hold a second lock, whose name is derived from the stale one's content: so one
- * contender replaces it, and one that comes late, with the old content still in mind, finds that it has changed.
+ * To replace a stale lock, a process must hold a second lock, whose name is derived from the content of the stale one:
+ * so only one contender replaces it, and a late one that has read the old content finds that it has changed.
  */
 function acquire(path: string, draft: string, directory: string): void {
   for (;;) {
@@ -182,7 +189,7 @@ function acquire(path: string, draft: string, directory: string): void {
   }
 }
 
-/** Removes second locks of processes that were killed while they sought the lock, which is ours now. */
+/** Removes second locks of processes that were killed while they tried to take the lock, which is ours now. */
 function removeLeftovers(directory: string): void {
   for (const name of readdirSync(directory).filter((name) => /^\.lock\.[0-9a-f]{16}$/.test(name))) {
     const content = readLock(join(directory, name));
@@ -192,7 +199,7 @@ function removeLeftovers(directory: string): void {
   }
 }
 
-/** What tells a file from another one of its name; undefined where there is none. */
+/** Distinguishes a file from a later one with the same name; undefined if there is none. */
 function identityOf(path: string): string | undefined {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats && `${stats.ino} ${stats.mtimeNs}`;
@@ -204,7 +211,7 @@ function inUse(directory: string, content: string): string {
   return `${directory}: already in use by ${who}`;
 }
 
-/** The content of a lock file; undefined where there is none. A UserError names what is no regular file. */
+/** The content of a lock file; undefined if there is none. Throws a UserError if it is not a regular file. */
 function readLock(path: string): string | undefined {
   try {
     if (!lstatSync(path).isFile()) throw new UserError(`${path}: cannot be read: not a regular file`);
@@ -215,7 +222,7 @@ function readLock(path: string): string | undefined {
   }
 }
 
-/** What this process writes into its locks. */
+/** The content of this process's locks. */
 function ownerHere(): LockOwner {
   const { SLURM_JOB_ID: job, SLURM_RESTART_COUNT: restarts = '0' } = process.env;
   return {
@@ -243,14 +250,17 @@ function machineHere(): Pick<LockOwner, 'machine' | 'boot' | 'pids'> {
   return { ...(machine && { machine }), ...(boot && { boot }), ...(pids && { pids }) };
 }
 
-/** Whether process numbers of the owner mean here what they meant to it; by the host's name where nothing else is known. */
+/** Whether the owner's process IDs are valid on this machine; decided by host name if nothing else is known. */
 function isOfThisMachine({ host, boot, pids }: LockOwner): boolean {
   const here = machineHere();
   if (boot === undefined || here.boot === undefined) return host === hostname();
   return boot === here.boot && pids === here.pids;
 }
 
-/** The owner, where its lock counts at the time `now`; undefined for a process that is gone and for what is no lock of ours. */
+/**
+ * The owner, if its lock is valid at the time `now`; undefined if its process is gone or the file is not one of our
+ * locks.
+ */
 function holderOf(path: string, content: string, now: () => number): LockOwner | undefined {
   const owner = parseOwner(content);
   return owner && counts(owner, path, now) ? owner : undefined;
@@ -265,12 +275,12 @@ function counts(owner: LockOwner, path: string, now: () => number): boolean {
   return owner.heartbeat === undefined || silenceOf(path, now()) <= 1000 * SILENCE_SECONDS;
 }
 
-/** Milliseconds since the last sign of life in a lock; endless where it is gone. */
+/** Milliseconds since the last heartbeat in a lock; Infinity if it is gone. */
 function silenceOf(path: string, now: number): number {
   return now - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity);
 }
 
-/** The time by the clock of the file system that a directory is on; that of this machine where it cannot be written to. */
+/** The time by the clock of the file system of a directory; by the clock of this machine if it is not writable. */
 function fileClock(directory: string): number {
   const probe = draftOf(lockPath(directory));
   try {
@@ -300,7 +310,7 @@ function isRunning({ pid, started }: LockOwner): boolean {
   return stat === undefined || (stat.state !== 'Z' && (started === null || started === stat.started));
 }
 
-/** State (Z: ended, not yet collected by its parent) and start of a process; undefined where there is no /proc. */
+/** State (Z: zombie) and start of a process; undefined if there is no /proc. */
 function processStat(pid: number): { state: string; started: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -1,9 +1,9 @@
-/** The metrics that a run keeps: a line for each epoch, and a score file for each of the weights that are told of. */
+/** The metrics of a run: one line per epoch, and score files for the best and the last weights. */
 import { messageOf, UserError } from '../utils/errors';
 import { readText } from '../utils/files';
 import { objectIn, parsePythonJson, show } from '../utils/json';
 
-/** Of some weights on some images. */
+/** The metrics of some weights on some images. */
 export interface Score {
   readonly accuracy: number;
   readonly loss: number;
@@ -16,20 +16,20 @@ export interface EpochRecord {
   readonly learning_rate: number;
   readonly train: Readonly<Record<string, number>>;
   readonly val: Score;
-  /** Optimizer steps that were left out as they were not finite, where there were some. */
+  /** Optimizer steps that were skipped because they were not finite, if any. */
   readonly skipped?: number;
 }
 
-/** A metrics_*_weights.json, be it of an earlier version or of another tool. */
+/** A metrics_*_weights.json, possibly of an earlier version or another tool. */
 export interface SavedScore {
-  /** accuracy, loss and whatever else is a number; NaN where JSON has null. */
+  /** accuracy, loss and all other numbers; NaN for null. */
   readonly metrics: ReadonlyMap<string, number>;
   readonly epoch: number | undefined;
   /** The images on which the epoch was chosen: `validation`, `test`, or unknown. */
   readonly selectedOn: string | undefined;
 }
 
-/** The epoch with the highest validation accuracy; the later one of a tie. */
+/** The epoch with the highest validation accuracy; the later one in a tie. */
 export function bestRecord(history: readonly EpochRecord[]): EpochRecord | undefined {
   return history.reduce<EpochRecord | undefined>(
     (best, record) => (best && record.val.accuracy < best.val.accuracy ? best : record),
@@ -38,8 +38,9 @@ export function bestRecord(history: readonly EpochRecord[]): EpochRecord | undef
 }
 
 /**
- * The lines of a metrics.jsonl, in which a file may say anything, numbers as Python writes them among it. A UserError names
- * the line that is no JSON object. With `isGrowing` a last line without an end is left out: it is being written.
+ * The lines of a metrics.jsonl, unvalidated; numbers may be written as Python does. Throws a UserError that names a
+ * line that is not a JSON object. With `isGrowing`, a last line without a line feed is skipped: it is still being
+ * written.
  */
 export function readEpochs(path: string, { isGrowing = false } = {}): Record<string, unknown>[] {
   const lines = readText(path).split('\n');
@@ -53,7 +54,9 @@ export function readEpochs(path: string, { isGrowing = false } = {}): Record<str
   });
 }
 
-/** Reads a score file, numbers as Python writes them. A UserError names it where it holds something else. */
+/**
+ * Reads a score file; numbers may be written as Python does. Throws a UserError that names the file if it is invalid.
+ */
 export function readScore(path: string): SavedScore {
   const text = readText(path);
   try {
@@ -68,7 +71,7 @@ export function readScore(path: string): SavedScore {
   }
 }
 
-/** A number; null stands for one that JSON cannot hold, such as the loss of a run that diverged. */
+/** A number; null stands for one that JSON cannot express, such as the loss of a diverged run. */
 export function numberIn(value: unknown, name: string): number {
   if (typeof value === 'number') return value;
   if (value === null) return NaN;

@@ -1,43 +1,46 @@
-/** Where the training of a run stands, as its last checkpoint says. */
+/** The position of a run in its training, as stored in its last checkpoint. */
 import { isObject } from '../utils/json';
 import type { EpochRecord } from './metrics';
 
-/** Sums over examples, and over how many of them, by the name of what is summed. */
+/** Sums over examples and the number of examples, by metric. */
 export type Sums = Readonly<Record<string, { readonly sum: number; readonly examples: number }>>;
 
-/** What became of steps that were not finite. */
+/** Counts of steps that were not finite. */
 export interface Trouble {
-  /** Optimizer steps that were left out. */
+  /** Optimizer steps that were skipped. */
   readonly skipped: number;
-  /** How many of the last ones, over epochs. */
+  /** How many of the last ones in a row, across epochs. */
   readonly inARow: number;
-  /** Number of the last optimizer step that was left out, where micro-batches make one: the rest of it is left out too. */
+  /**
+   * Number of the last optimizer step that was skipped, with gradient accumulation: its other micro-batches are skipped
+   * too.
+   */
   readonly update?: number;
-  /** How often the run went back to the beginning of an epoch. */
+  /** How often the run returned to the beginning of an epoch. */
   readonly restored: number;
 }
 
-/** Where training stands. With the state of the last step it is all that the next step depends on. */
+/** The position in the training. Together with the state after the last step it determines the next step. */
 export interface Position {
-  /** Epochs that are finished. */
+  /** Finished epochs. */
   readonly epoch: number;
-  /** Steps that are done in the epoch under way. */
+  /** Finished steps of the current epoch. */
   readonly step: number;
-  /** Sums over the examples of the epoch under way. */
+  /** Sums over the examples of the current epoch. */
   readonly sums: Sums;
   readonly history: readonly EpochRecord[];
-  /** Absent where there was none. */
+  /** Absent if there was none. */
   readonly trouble?: Trouble;
 }
 
 export const START: Position = { epoch: 0, step: 0, sums: {}, history: [] };
 
-/** The text of a position in the metadata of a checkpoint. */
+/** The text of a position for the metadata of a checkpoint. */
 export function positionText(position: Position): string {
   return JSON.stringify(position, namingNonFinite);
 }
 
-/** The position that a checkpoint's metadata has, which may say anything; undefined where it is none. */
+/** Parses the position in the metadata of a checkpoint; undefined if it is invalid. */
 export function parsePosition(text: string | undefined): Position | undefined {
   try {
     const position: unknown = JSON.parse(text ?? '', withNonFinite);
@@ -49,7 +52,7 @@ export function parsePosition(text: string | undefined): Position | undefined {
 
 const nonFinite = ['NaN', 'Infinity', '-Infinity'];
 
-/** JSON has no numbers that are not finite: in a position they are written as texts, of which it has no such others. */
+/** JSON has no NaN or infinity: a position stores them as strings, and has no other strings of this kind. */
 function namingNonFinite(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
@@ -79,7 +82,7 @@ function isRecord(record: unknown): boolean {
   );
 }
 
-/** An object of numbers, these among them. */
+/** An object whose values are numbers, possibly not finite. */
 function isOfNumbers(value: unknown, names: readonly string[]): boolean {
   if (!isObject(value) || !Object.values(value).every((one) => typeof one === 'number')) return false;
   return names.every((name) => Object.hasOwn(value, name));

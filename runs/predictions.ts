@@ -1,12 +1,12 @@
 /**
- * What a network predicted for every image of a part, as a run keeps it: 16 bytes an image, whatever the number of classes,
- * in predictions_val.safetensors and predictions_test.safetensors.
+ * The predictions of a network for all images of a split, as a run stores them: 16 bytes per image for any number of
+ * classes, in predictions_val.safetensors and predictions_test.safetensors.
  */
 import { UserError } from '../utils/errors';
 import { ndarray, type DType, type NdArray, type TypedArrays } from '../formats/ndarray';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 
-/** One element for each image, in the order in which they were seen. */
+/** One element per image, in the order in which they were evaluated. */
 export interface Predictions {
   /** Example numbers within their split. */
   readonly indices: Int32Array;
@@ -17,7 +17,7 @@ export interface Predictions {
   readonly confidences: Float32Array;
 }
 
-/** Where predictions come from. */
+/** The origin of predictions. */
 export interface PredictionsOrigin {
   /** Epoch of the weights. */
   readonly epoch: number;
@@ -25,7 +25,7 @@ export interface PredictionsOrigin {
   readonly classes: readonly string[];
 }
 
-/** Writes a file, atomically; the same predictions give the same bytes. */
+/** Writes a file atomically; equal predictions give equal bytes. */
 export function writePredictions(path: string, predictions: Predictions, { epoch, classes }: PredictionsOrigin): void {
   const { indices, labels, predicted, confidences } = predictions;
   const tensors = new Map<string, NdArray>([
@@ -37,7 +37,7 @@ export function writePredictions(path: string, predictions: Predictions, { epoch
   writeSafetensors(path, tensors, { epoch: String(epoch), classes: JSON.stringify(classes) });
 }
 
-/** Reads a file. A UserError names it where it is missing, damaged or holds something else. */
+/** Reads a file. Throws a UserError that names the file if it is missing, damaged or something else. */
 export function readPredictions(path: string): Predictions & PredictionsOrigin {
   const { tensors, metadata } = readSafetensors(path);
   const refuse = (reason: string) => new UserError(`${path}: not the predictions of a run: ${reason}`);
@@ -61,7 +61,7 @@ export function readPredictions(path: string): Predictions & PredictionsOrigin {
   if (!Number.isInteger(epoch)) throw refuse('its metadata has no "epoch"');
   const isClass = (k: number) => k >= 0 && k < classes.length;
   if (!labels.every(isClass) || !predicted.every(isClass))
-    throw refuse(`a class is not one of the ${classes.length} that it names`);
+    throw refuse(`it has a class number outside of its ${classes.length} class names`);
   return { ...file, classes };
 }
 

@@ -1,4 +1,4 @@
-/** Where a result comes from: the command, the code, the versions and the machine. */
+/** The provenance of a result: command, code, versions and machine. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, realpathSync } from 'node:fs';
@@ -12,9 +12,9 @@ export interface RunDescription {
   command: readonly string[];
   /** Version of this package. */
   version: string;
-  /** Commit of its repository; null outside of one, or where git is not installed. */
+  /** Commit of its repository; null outside of a repository or without git. */
   commit: string | null;
-  /** Whether a tracked file differs from the commit; null where there is none. */
+  /** Whether a tracked file differs from the commit; null without a commit. */
   dirty: boolean | null;
   node: string;
   onnxruntime: string;
@@ -24,13 +24,13 @@ export interface RunDescription {
   /** Bytes. */
   memory: number;
   host: string;
-  /** The Slurm job that it runs in; absent outside of one. */
+  /** The Slurm job that this process runs in; absent outside of Slurm. */
   slurm_job?: string;
   /** ISO 8601. */
   started: string;
 }
 
-/** Describes this process and its machine. The rest of the environment is left out, as it may hold secrets. */
+/** Describes this process and its machine. The rest of the environment is omitted, as it may hold secrets. */
 export function describeRun(argv: readonly string[]): RunDescription {
   const { SLURM_JOB_ID: slurmJob } = process.env;
   return {
@@ -49,7 +49,7 @@ export function describeRun(argv: readonly string[]): RunDescription {
   };
 }
 
-/** The SHA-256 of a file, in hexadecimal digits; a UserError names it where it cannot be read. */
+/** The SHA-256 of a file, in hexadecimal digits; throws a UserError that names the file if it cannot be read. */
 export function digestOfFile(path: string): string {
   return reading(path, () => {
     const hash = createHash('sha256');
@@ -64,7 +64,7 @@ export function digestOfFile(path: string): string {
   });
 }
 
-/** The commit that is checked out at `root`, where that is the top of a repository. */
+/** The checked-out commit at `root`, if that is the top of a repository. */
 export function codeState(root: string): Pick<RunDescription, 'commit' | 'dirty'> {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();

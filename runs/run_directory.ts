@@ -1,4 +1,4 @@
-/** The directory of a run: what it writes there, and reads to go on. */
+/** The directory of a run: what a run writes there, and reads to resume. */
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../utils/errors';
@@ -12,13 +12,13 @@ import { writePredictions, type Predictions } from './predictions';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 
 export interface Checkpoint {
-  /** What the run was trained with, as it was checked. */
+  /** The params of the run, validated. */
   readonly params: object;
   readonly position: Position;
   readonly tensors: NamedArrays;
 }
 
-/** A checkpoint as it was found in `path`, with a warning where that is not the last one. */
+/** A checkpoint found at `path`, with a warning if it is not the last one. */
 export interface FoundCheckpoint extends Checkpoint {
   readonly path: string;
   readonly warning?: string;
@@ -32,8 +32,8 @@ export class RunDirectory {
   }
 
   /**
-   * The checkpoint to go on from: `last`, or the one before where `last` is damaged or gone; undefined where the run has not
-   * saved any. A UserError of one line where none can be read.
+   * The checkpoint to resume from: `last`, or the previous one if `last` is damaged or missing; undefined if the run
+   * has not saved any. Throws a UserError of one line if none can be read.
    */
   readLast(): FoundCheckpoint | undefined {
     const [last, previous] = [this.file(runFiles.last), this.file(runFiles.previous)];
@@ -43,19 +43,19 @@ export class RunDirectory {
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       try {
-        return { ...readCheckpoint(previous), warning: `${error.message}; going on from ${runFiles.previous}` };
+        return { ...readCheckpoint(previous), warning: `${error.message}; resuming from ${runFiles.previous}` };
       } catch (another) {
-        throw new UserError(`${error.message}; and ${messageOf(another)}; --fresh starts over and keeps both aside`);
+        throw new UserError(`${error.message}; and ${messageOf(another)}; --fresh starts over and keeps both files`);
       }
     }
   }
 
-  /** Saves all that is needed to go on, and keeps the checkpoint before. */
+  /** Saves all that is needed to resume, and keeps the previous checkpoint. */
   saveLast({ params, position, tensors }: Checkpoint): void {
     writeCheckpoint(this.file(runFiles.last), { params, position, tensors }, this.file(runFiles.previous));
   }
 
-  /** Gives a damaged `last` another name, so that it does not become the checkpoint before. */
+  /** Renames a damaged `last`, so that it does not become the previous checkpoint. */
   putDamagedAside(): void {
     const path = this.file(runFiles.last);
     if (isThere(path)) writing(this.file(runFiles.damaged), () => renameSync(path, this.file(runFiles.damaged)));
@@ -66,17 +66,17 @@ export class RunDirectory {
     writeSafetensors(this.file(runFiles.best), weights, { epoch: String(record.epoch) });
   }
 
-  /** The weights of the best epoch; a UserError where the file is missing, damaged, or of another epoch. */
+  /** The weights of the best epoch; throws a UserError if the file is missing, damaged, or from another epoch. */
   readBest({ epoch }: EpochRecord): NamedArrays {
     const path = this.file(runFiles.best);
     const { tensors, metadata } = readSafetensors(path);
     if (metadata.epoch !== String(epoch)) {
-      throw new UserError(`${path}: has the weights of epoch ${metadata.epoch}, the best is epoch ${epoch}`);
+      throw new UserError(`${path}: holds the weights of epoch ${metadata.epoch}, but the best epoch is ${epoch}`);
     }
     return tensors;
   }
 
-  /** Saves what the weights of an epoch predict for each image of a part. */
+  /** Saves the predictions of the weights of an epoch for each image of a split. */
   savePredictions(part: 'val' | 'test', predictions: Predictions, epoch: number, classes: readonly string[]): void {
     writePredictions(this.file(part === 'val' ? runFiles.valPredictions : runFiles.testPredictions), predictions, {
       epoch,
@@ -84,7 +84,7 @@ export class RunDirectory {
     });
   }
 
-  /** Writes the metrics files from the history; `selectedOn` says on which images the best epoch is chosen. */
+  /** Writes the metrics files from the history; `selectedOn` is the split on which the best epoch is chosen. */
   writeMetrics(history: readonly EpochRecord[], selectedOn: string): void {
     const best = bestRecord(history);
     const last = history.at(-1);
@@ -95,49 +95,49 @@ export class RunDirectory {
     writeJson(this.file(runFiles.lastValidation), summary(last));
   }
 
-  /** Saves the score of the best epoch on the test images: it tells that the run has ended. */
+  /** Saves the score of the best epoch on the test images, which marks the run as finished. */
   saveTestScore(score: Score, { epoch }: EpochRecord, selectedOn: string): void {
     writeJson(this.file(runFiles.test), { ...score, epoch, selected_on: selectedOn });
   }
 
-  /** Whether the run is over: a test score is the last thing that it writes. */
+  /** Whether the run is finished: the test score is the last file that it writes. */
   isFinished(): boolean {
     return isFile(this.file(runFiles.test));
   }
 
-  /** Whether it is over and no epoch came after: the test score is that of the best one. */
+  /** Whether it is finished and no epoch followed: the test score is that of the best epoch. */
   hasTestScore(history: readonly EpochRecord[]): boolean {
     const path = this.file(runFiles.test);
     return isThere(path) && readScore(path).epoch === bestRecord(history)?.epoch;
   }
 
-  /** Seconds that training took so far, as run.json has it; what a killed process took is not in it. */
+  /** Seconds of training so far, from run.json; the time of killed processes is missing. */
   secondsSpent(): number {
     const { seconds } = this.facts();
     return typeof seconds === 'number' ? seconds : 0;
   }
 
-  /** What the run ran on last. */
+  /** The device that the run used last. */
   device(): string | undefined {
     const { device } = this.facts();
     return typeof device === 'string' ? device : undefined;
   }
 
-  /** Why the run was given up, its numbers no longer finite; undefined where it was not. */
+  /** Why the run was given up because of numbers that are not finite; undefined if it was not. */
   diverged(): string | undefined {
     const { diverged } = this.facts();
     return typeof diverged === 'string' ? diverged : undefined;
   }
 
-  /** What run.json says. */
+  /** The content of run.json. */
   facts(): Record<string, unknown> {
     const path = this.file(runFiles.record);
     return isThere(path) ? readObject(path) : {};
   }
 
   /**
-   * Moves all that a run wrote into a folder `before_<n>`, which has that name once all is in it, and returns its path.
-   * params.json stays.
+   * Moves all results of a run into a folder and returns its path. The folder gets its name `before_<n>` when
+   * everything is in it. params.json stays.
    */
   putAside(): string | undefined {
     const names = readdirSync(this.path);
@@ -159,18 +159,18 @@ export class RunDirectory {
   }
 }
 
-/** Writes a checkpoint; the one that is there is kept as `previous`, where that is given. */
+/** Writes a checkpoint; keeps the existing one as `previous`, if given. */
 export function writeCheckpoint(path: string, { params, position, tensors }: Checkpoint, previous?: string): void {
   const metadata = { params: JSON.stringify(params), position: positionText(position) };
   writeSafetensors(path, tensors, metadata, previous);
 }
 
-/** Reads what `writeCheckpoint` wrote. A UserError of one line where it is damaged or has no position. */
+/** Reads a file of `writeCheckpoint`. Throws a UserError of one line if it is damaged or has no position. */
 export function readCheckpoint(path: string): FoundCheckpoint {
   const { tensors, metadata } = readSafetensors(path);
   const [params, position] = [paramsIn(metadata.params), parsePosition(metadata.position)];
   if (params && position) return { params, position, tensors, path };
-  throw new UserError(`${path}: has no position to go on from; --fresh starts over and keeps it aside`);
+  throw new UserError(`${path}: has no position to resume from; --fresh starts over and keeps the file`);
 }
 
 function paramsIn(text: string | undefined): object | undefined {

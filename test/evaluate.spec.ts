@@ -185,7 +185,7 @@ describe('evaluate.ts', function () {
     const alone = experiment(join(scratch, 'alone'), { ...changes, model_version: 'cnn_distill', teacher });
     copyFileSync(join(run, 'best.safetensors'), join(alone, 'best.safetensors'));
     const { stderr, exitCode } = await evaluate('--model_dir', alone, '--split', 'test');
-    expect(stderr).to.equal('warning: gone.pth: no such file; what compares with the teacher is left out\n');
+    expect(stderr).to.equal('warning: gone.pth: no such file; the comparison with the teacher is skipped\n');
     expect(exitCode).to.equal(0);
     const found = readJsonIn<Evaluation>(join(alone, 'evaluation'), 'evaluation_test_best.json');
     expect(found).not.to.have.property('teacher');

@@ -252,7 +252,7 @@ for path in sys.argv[1:]:
         `${join(scratch, 'none', 'student.onnx')}: cannot be written: `,
         1,
       ],
-      ['for a directory in place of a file', ['--model_dir', run, '--out', scratch], `${scratch}: a directory;`, 1],
+      ['for a directory in place of a file', ['--model_dir', run, '--out', scratch], `${scratch}: is a directory;`, 1],
       ['for a missing checkpoint', ['--model_dir', run, '--restore_file', 'first.pth'], 'first.pth: no such file', 1],
     ];
     for (const [name, args, message, code] of cases) {

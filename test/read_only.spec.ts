@@ -61,7 +61,7 @@ describe('a directory that is only read', function () {
 
   it('has its table printed, with a warning that no file of it could be kept', async () => {
     const { exitCode, stdout, stderr } = await start('synthesize_results.ts', '--parent_dir', shared);
-    const reason = 'cannot be written: EROFS: read-only file system; --out names another file';
+    const reason = 'cannot be written: EROFS: read-only file system; use --out to write another file';
     expect(stderr).to.equal(`warning: ${join(shared, 'results.md')}: ${reason}\n`);
     expect(stdout).to.match(/│ run +│/);
     expect(exitCode).to.equal(0);
@@ -79,7 +79,7 @@ describe('a directory that is only read', function () {
       const path = join(out, name);
       const ended = await start('synthesize_results.ts', '--parent_dir', shared, '--format', format, '--out', path);
       expect([ended.exitCode, ended.stderr]).to.deep.equal([0, '']);
-      expect(ended.stdout).to.include(`2 runs; the table is kept in ${path}\n`);
+      expect(ended.stdout).to.include(`2 runs; table written to ${path}\n`);
     }
     expect(readFileSync(join(out, 'table.md'), 'utf8')).to.match(/\n\| run /);
     expect(readdirSync(join(out, 'report'))).to.include('loss.svg');
@@ -101,7 +101,7 @@ describe('a directory that is only read', function () {
     const path = join(run, 'export.json');
     expect([exported.exitCode, exported.stderr]).to.deep.equal([
       0,
-      `warning: ${path}: cannot be written: EROFS: read-only file system; the figures are those below\n`,
+      `warning: ${path}: cannot be written: EROFS: read-only file system; the measurements are printed below\n`,
     ]);
     expect(exported.stdout).to.match(/20 test images.*\nWritten to [^\n]*student\.onnx\n$/s);
     expect(existsSync(student)).to.equal(true);

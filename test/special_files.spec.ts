@@ -116,7 +116,7 @@ describe('special files', function () {
       rmSync(last);
       symlinkSync(join(scratch, 'away', 'last.safetensors'), last);
       const { error } = await trainHere(['--model_dir', directory]);
-      expect((error as Error).message).to.equal(`${last}: a link that leads nowhere`);
+      expect((error as Error).message).to.equal(`${last}: broken link`);
       expect(lstatSync(last).isSymbolicLink()).to.equal(true);
       expect(existsSync(join(directory, 'before_1'))).to.equal(false);
       for (const name of ['params.json', 'best.safetensors', 'metrics_test_best_weights.json']) {
@@ -124,8 +124,8 @@ describe('special files', function () {
         symlinkSync('nowhere', join(directory, name));
       }
       const run = new RunDirectory(directory);
-      expect(await complaint(() => readExperiment(run.file('params.json')))).to.match(/a link that leads nowhere$/);
-      expect(await complaint(() => readWeights(checkpointPath(run, 'best')))).to.match(/a link that leads nowhere$/);
+      expect(await complaint(() => readExperiment(run.file('params.json')))).to.match(/broken link$/);
+      expect(await complaint(() => readWeights(checkpointPath(run, 'best')))).to.match(/broken link$/);
       expect(await complaint(() => planRepetition(directory, undefined))).to.match(/: not finished/);
     });
 
@@ -211,7 +211,7 @@ describe('special files', function () {
     const settings = join(directory, 'search.json');
     rmSync(settings);
     symlinkSync('nowhere', settings);
-    expect(await complaint(() => readSettings(settings))).to.equal(`${settings}: a link that leads nowhere`);
+    expect(await complaint(() => readSettings(settings))).to.equal(`${settings}: broken link`);
   });
 
   describe('among images', () => {
@@ -261,7 +261,7 @@ describe('special files', function () {
       rmSync(image);
       const link = join(dir, readdirSync(dir).includes('train') ? 'train' : '', 'elsewhere');
       symlinkSync('nowhere', link);
-      expect(await complaint(load)).to.equal(`${link}: a link that leads nowhere`);
+      expect(await complaint(load)).to.equal(`${link}: broken link`);
     });
   });
 
@@ -292,7 +292,7 @@ describe('special files', function () {
     const { exitCode, stdout, stderr } = await runScript('synthesize_results.ts', scratch, args);
     expect([exitCode, stderr]).to.deep.equal([
       1,
-      `warning: ${out}: cannot be written: not a regular file; --out names another file\n`,
+      `warning: ${out}: cannot be written: not a regular file; use --out to write another file\n`,
     ]);
     expect(stdout).to.include('│ run');
     expect(lstatSync(out).isFIFO()).to.equal(true);

@@ -28,7 +28,7 @@ describe('synthesize_results.ts', function () {
     expect(rows).to.have.lengthOf(125);
     expect(rows[1]).to.match(/^│ resnet18_distill\/resnext_teacher .* 0\.9479† │ {3}0\.0000 │ finished │$/);
     expect(stdout).not.to.include('\u001b');
-    expect(stdout).to.match(/\n† Its epoch was chosen .*\n124 runs; the table is kept in experiments\/results\.md\n$/);
+    expect(stdout).to.match(/\n† Its epoch was chosen .*\n124 runs; table written to experiments\/results\.md\n$/);
     const kept = read('experiments/results.md').split('\n');
     expect(kept.filter((line) => line.startsWith('|'))).to.have.lengthOf(126);
     expect(kept[2]).to.match(/^\| resnet18_distill\/resnext_teacher /);
@@ -42,7 +42,7 @@ describe('synthesize_results.ts', function () {
     const json = await synthesize('--parent_dir', 'p/', '--format=json', '--group_by', 'method');
     expect(json.stdout)
       .to.match(/^method: nokd\n/)
-      .and.include('2 runs; the table is kept in p/results.json');
+      .and.include('2 runs; table written to p/results.json');
     expect((JSON.parse(read('p/results.json')) as { runs: unknown[] }).runs).to.have.lengthOf(2);
     expect(readdirSync(join(cwd, 'p')).sort()).to.deep.equal(['results.csv', 'results.json', 'seed_1', 'seed_2']);
   });
@@ -51,7 +51,7 @@ describe('synthesize_results.ts', function () {
     for (const alpha of [1, 2]) writeRun(join(cwd, `p/alpha_${alpha}`), finished({ alpha }, 0.5));
     const { exitCode, stdout, stderr } = await synthesize('--parent_dir', 'p', '--format', 'html', '--sort', '-alpha');
     expect({ exitCode, stderr }).to.deep.equal({ exitCode: 0, stderr: '' });
-    expect(stdout).to.match(/\n2 runs; the table is kept in p\/report\.html\n\d figures are kept in p\/report\n$/);
+    expect(stdout).to.match(/\n2 runs; table written to p\/report\.html\n\d figures written to p\/report\n$/);
     const [, data] = /id="data">(.*?)<\/script>/s.exec(read('p/report.html'))!;
     const { title, rows } = JSON.parse(data!) as { title: string; rows: { id: string }[] };
     expect([title, ...rows.map(({ id }) => id)]).to.deep.equal(['p', 'alpha_2', 'alpha_1']);
@@ -63,10 +63,10 @@ describe('synthesize_results.ts', function () {
   it('serves the page until Ctrl-C, also while there is no run yet', async () => {
     mkdirSync(join(cwd, 'p'));
     const args = ['--parent_dir', 'p', '--format', 'html', '--watch'];
-    const kill = { after: 'Ctrl-C ends it\n', signal: 'SIGINT' } as const;
+    const kill = { after: 'press Ctrl-C to stop\n', signal: 'SIGINT' } as const;
     const { exitCode, signal, stdout, stderr } = await runScript('synthesize_results.ts', cwd, args, kill);
     expect({ exitCode, signal, stderr }).to.deep.equal({ exitCode: 130, signal: null, stderr: '' });
-    expect(stdout).to.match(/\nhttp:\/\/127\.0\.0\.1:\d+\/ shows the runs as they go on; Ctrl-C ends it\n$/);
+    expect(stdout).to.match(/\nhttp:\/\/127\.0\.0\.1:\d+\/ shows the runs live; press Ctrl-C to stop\n$/);
   });
 
   it('takes a baseline by its path from here or from the parent, and from elsewhere', async () => {
@@ -119,10 +119,10 @@ describe('synthesize_results.ts', function () {
     const none =
       'a run is a folder with metrics.jsonl or metrics_*_weights.json of train.ts, metrics.csv of Lightning, a CSV log of Keras ' +
       '(training.log, training.csv, training_log.csv, history.csv, log.csv) or events of TensorBoard with an accuracy or a loss';
-    await fails(1, `empty: holds no run with results: ${none}`, '--parent_dir', 'empty');
-    await fails(1, `plan: holds no run with results: ${none}`, '--parent_dir', 'plan');
+    await fails(1, `empty: contains no run with results: ${none}`, '--parent_dir', 'empty');
+    await fails(1, `plan: contains no run with results: ${none}`, '--parent_dir', 'plan');
     await fails(2, '--format must be one of md, csv, json, html, got "xml"', '--parent_dir', 'p', '--format', 'xml');
-    await fails(2, '--watch goes with --format html', '--parent_dir', 'p', '--watch');
+    await fails(2, '--watch requires --format html', '--parent_dir', 'p', '--watch');
     const unknown = (flag: string) => `${flag}: there is no column "test_acuracy"; did you mean "test_accuracy"?`;
     await fails(2, unknown('--sort'), '--parent_dir', 'p', '--sort', '-test_acuracy');
     await fails(2, unknown('--columns'), '--parent_dir', 'p', '--columns', 'alpha,test_acuracy');
@@ -131,7 +131,9 @@ describe('synthesize_results.ts', function () {
     expect(readdirSync(join(cwd, 'p'))).to.deep.equal(['a']);
     mkdirSync(join(cwd, 'p', 'results.md'));
     const { exitCode, stdout, stderr } = await synthesize('--parent_dir', 'p');
-    expect(stderr).to.equal('warning: p/results.md: cannot be written: not a regular file; --out names another file\n');
+    expect(stderr).to.equal(
+      'warning: p/results.md: cannot be written: not a regular file; use --out to write another file\n',
+    );
     expect(stdout).to.match(/│ a +│/);
     expect(exitCode).to.equal(0);
     const asked = await synthesize('--parent_dir', 'p', '--out', 'none/table.md');

@@ -56,7 +56,7 @@ describe('the checkpoints of train.ts', function () {
     const damaged = readFileSync(join(path, 'last.safetensors'));
     const stderr = await finish(path);
     expect(stderr).to.match(
-      /^warning: [^\n]*damaged[\\/]last\.safetensors: [^\n]*; going on from previous\.safetensors\n$/,
+      /^warning: [^\n]*damaged[\\/]last\.safetensors: [^\n]*; resuming from previous\.safetensors\n$/,
     );
     expect(readFileSync(join(path, 'train.log'), 'utf8')).to.contain(`:WARNING: ${stderr.slice('warning: '.length)}`);
     expect(readFileSync(join(path, 'last.damaged.safetensors')).equals(damaged)).to.equal(true);

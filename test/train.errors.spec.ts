@@ -118,7 +118,7 @@ const settings: Mistake[] = [
     title: 'far more threads than cores',
     params: { threads: 1000 },
     args: fresh,
-    says: [join('DIR', 'params.json: "threads" must be at most '), ', 4 for each core, got 1000'],
+    says: [join('DIR', 'params.json: "threads" must be at most '), ' (4 per core), got 1000'],
   },
   {
     title: 'distillation without a teacher',
@@ -149,7 +149,7 @@ const data: Mistake[] = [
     params: { dataset: 'cifar10', data_dir: 'empty' },
     prepare: (_, cwd) => mkdirSync(join(cwd, 'empty')),
     args: fresh,
-    says: ['empty: no data_batch_*.bin or data_batch_1 of CIFAR-10 in it'],
+    says: ['empty: contains no data_batch_*.bin or data_batch_1 of CIFAR-10'],
   },
   {
     title: 'a truncated data file',
@@ -165,13 +165,13 @@ const data: Mistake[] = [
     title: 'a subset in which no image is left',
     params: { subset_percent: 0.002 },
     args: fresh,
-    says: ['no training image is left: a subset of 0.002 of 400 images'],
+    says: ['no training images are left: a subset of 0.002 of 400 images'],
   },
   {
     title: 'a validation part in which no image is',
     params: { validation: 0.001 },
     args: fresh,
-    says: ['no image is left to validate on: "validation" is 0.001 of 400 images'],
+    says: ['"validation": 0.001 of 400 images leaves no validation images'],
   },
 ];
 
@@ -226,7 +226,7 @@ const teachers: Mistake[] = [
       writeSafetensors(path, tensors);
     },
     args: fresh,
-    says: ['int32.safetensors: does not fit the network: 1 of another type (fc2.bias: file int32, network float32)'],
+    says: ['int32.safetensors: does not fit the network: 1 with another type (fc2.bias: file int32, network float32)'],
   },
   {
     title: 'an ONNX teacher that is no ONNX file',
@@ -282,13 +282,13 @@ const checkpoints: Mistake[] = [
     title: 'a checkpoint of its own without a position',
     params: { num_epochs: 2 },
     prepare: (directory) => cpSync(join(directory, 'best.safetensors'), join(directory, 'last.safetensors')),
-    says: [join('DIR', 'last.safetensors: has no position to go on from'), '--fresh'],
+    says: [join('DIR', 'last.safetensors: has no position to resume from'), '--fresh'],
   },
   {
     title: 'a checkpoint of its own with a broken position',
     params: { num_epochs: 2 },
     prepare: (directory) => rewriteLast(directory, ({ metadata }) => (metadata.position = '{"epoch": 1')),
-    says: [join('DIR', 'last.safetensors: has no position to go on from')],
+    says: [join('DIR', 'last.safetensors: has no position to resume from')],
   },
   {
     title: 'a checkpoint of its own without one of the tensors',

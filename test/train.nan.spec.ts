@@ -71,7 +71,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
       await finish(before);
       const path = troubled('stopped', [9]);
       const { message, stdout } = await fail(path);
-      expect(message).to.equal(`${path}: ${line}; the checkpoints are untouched`);
+      expect(message).to.equal(`${path}: ${line}; the checkpoints are unchanged`);
       expect(facts(path).diverged).to.equal(line);
       expect(stdout).to.match(/\n layer +largest weight +largest activation\n/);
       for (const layer of ['fc1', 'fc2', 'head']) expect(stdout).to.match(new RegExp(`\\n ${layer} +`));
@@ -110,7 +110,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
       const path = experiment(join(scratch, 'huge'), { ...quick, optimizer: 'sgd', learning_rate: 1e30 });
       const { message } = await fail(path);
       expect(message).to.match(
-        /huge: epoch 1, step \d of 6, learning rate 1e\+30: the loss .*; the checkpoints are untouched$/,
+        /huge: epoch 1, step \d of 6, learning rate 1e\+30: the loss .*; the checkpoints are unchanged$/,
       );
       expect(existsSync(join(path, 'last.safetensors'))).to.equal(false);
     });
@@ -125,7 +125,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
       const path = experiment(join(scratch, 'validated'), own);
       const { message, stdout } = await fail(path);
       expect(message).to.equal(
-        `${path}: epoch 1: the loss on the validation images is Infinity; the checkpoints are untouched`,
+        `${path}: epoch 1: the loss on the validation images is Infinity; the checkpoints are unchanged`,
       );
       expect(stdout).to.match(/\n layer +largest weight\n conv1 +[\d.]+\n/);
       expect(existsSync(join(path, 'last.safetensors'))).to.equal(false);
@@ -144,7 +144,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
       const { message, stdout } = await fail(path, '--debug_nan');
       expect(message).to.match(/: epoch 1, step 1 of 6, learning rate 0\.01: the loss "\w+" is NaN;/);
       expect(stdout).to.match(
-        /\n"teacher\/logits", which the step is given, has \d+ of 160 values that are not finite\n$/,
+        /\n"teacher\/logits", an input of the step, has \d+ of 160 values that are not finite\n$/,
       );
     });
   });
@@ -153,7 +153,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
     it('counts them, and ends where ten in a row, or all of an epoch, are to be left out', async () => {
       const path = troubled('skipping', [2, 9, 10], { on_nan: 'skip' });
       const stdout = await finish(path);
-      expect(stdout.match(/; it is left out\n/g)).to.have.length(3);
+      expect(stdout.match(/; step skipped\n/g)).to.have.length(3);
       expect(records(path).map(({ skipped }) => skipped)).to.deep.equal([1, 2, undefined]);
       expect(facts(path)).to.include({ skipped_steps: 3 });
 
@@ -183,7 +183,9 @@ describe('a run of train.ts with numbers that are not finite', function () {
     it('begins the epoch again with half the learning rate, which stays', async () => {
       const path = troubled('restored', [10, 15], { on_nan: 'restore' }, 0.003);
       const stdout = await finish(path);
-      expect(stdout).to.contain('back to the beginning of the epoch with half the learning rate (2 of 5)\nEpoch 2/3\n');
+      expect(stdout).to.contain(
+        'restoring the beginning of the epoch with half the learning rate (2 of 5)\nEpoch 2/3\n',
+      );
       expect(records(path).map(({ learning_rate }) => learning_rate)).to.deep.equal([0.01, 0.0025, 0.0025]);
       expect(facts(path)).to.include({ restored: 2 });
     });
@@ -202,7 +204,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
       const { message } = await fail(path);
       expect(message)
         .to.contain('epoch 2, step 2 of 6, learning rate 0.0003125: ')
-        .and.contain(', after going back 5 times;');
+        .and.contain(', after restoring 5 times;');
       expect(new RunDirectory(path).readLast()!.position.epoch).to.equal(1);
     });
   });

@@ -69,7 +69,9 @@ describe('train.ts', function () {
       early_stopping: { patience: 2 },
     });
     const said = await finish(path);
-    expect(said).to.contain('\nStopped after epoch 3: no better accuracy for 2 epochs\n').and.contain('- Test metrics');
+    expect(said)
+      .to.contain('\nStopped early after epoch 3: no better accuracy for 2 epochs\n')
+      .and.contain('- Test metrics');
     expect(readFileSync(join(path, 'metrics.jsonl'), 'utf8').trim().split('\n')).to.have.length(3);
     expect(readJsonIn<object>(path, 'run.json')).to.include({ stopped_after: 3 });
     expect(collectRuns(path).map(({ status }) => status)).to.deep.equal(['finished']);
@@ -87,7 +89,7 @@ describe('train.ts', function () {
     const known = 'conv1, bn1, conv2, bn2, conv3, bn3, fc1, fcbn1, fc2';
     const file = join(path, 'params.json');
     expect(stderr).to.equal(
-      `error: ${file}: "freeze": "layer*" matches no parameter of the network; they begin with ${known}\n`,
+      `error: ${file}: "freeze": "layer*" matches no parameter of the network; parameter names begin with ${known}\n`,
     );
     expect(collectRuns(path)).to.deep.equal([]);
   });

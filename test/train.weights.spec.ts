@@ -40,7 +40,7 @@ describe('train.ts with weights of others', function () {
 
   it('says what names lose and by what the images are normalized, unless params.json does', async () => {
     const plain = await trained('plain', { init: { checkpoint: ema } });
-    expect(plain.log).to.include(`:INFO: ${ema}: names are taken without "ema." in front\n`);
+    expect(plain.log).to.include(`:INFO: ${ema}: removes the prefix "ema." from names\n`);
     expect(plain.log).to.include(`:INFO: ${ema} is not of this run, and is fed images with the mean [`);
     const { normalize } = makeShapes({ train: 1, test: 1, seed: 0 });
     const same = await trained('same', { init: { checkpoint: ema }, normalize });
@@ -92,7 +92,7 @@ describe('train.ts with weights of others', function () {
     const run = experiment(join(scratch, 'gray'), { ...changes, normalize: { mean: [0.5], std: [0.5] } });
     const { error } = await trainHere(['--model_dir', run]);
     expect((error as UserError).message).to.equal(
-      'params.json: "normalize.mean" is [0.5], accepted is an array of 3, a number for each channel of the images of shapes',
+      'params.json: "normalize.mean" is [0.5], accepted is an array of 3, one number for each channel of the images of shapes',
     );
   });
 });

@@ -1,4 +1,4 @@
-/** The command line of a script: flags in, exit code out. */
+/** The command line of a script: parses its flags and sets its exit code. */
 import { parseArgs } from 'node:util';
 import { isSystemError, messageOf, UserError } from './errors';
 import { leaveTerminal } from './interrupt';
@@ -13,35 +13,36 @@ interface FlagTypes {
   boolean: boolean;
 }
 
-/** `required`: what to do about it where it is missing, as in "name the directory of an experiment". */
+/** `required`: advice if the flag is missing, such as "name the directory of an experiment". */
 export type Flag = {
   [T in keyof FlagTypes]: { type: T; default?: FlagTypes[T]; required?: string; help: string };
 }[keyof FlagTypes];
 
 export interface CommandSpec {
-  /** How the script is called, such as `train.ts`. */
+  /** Name of the script, such as `train.ts`. */
   name: string;
   /** One sentence. */
   summary: string;
   flags: Record<string, Flag>;
 }
 
-/** The flags' values; undefined for one that is not required, has no default and was not given. */
+/** The flags' values; undefined for an optional flag without a default that is not given. */
 export type Arguments<S extends CommandSpec> = {
   [K in keyof S['flags']]: S['flags'][K] extends { default: FlagTypes[keyof FlagTypes] } | { required: string }
     ? FlagTypes[S['flags'][K]['type']]
     : FlagTypes[S['flags'][K]['type']] | undefined;
 };
 
-/** What `--help` and `--version` ask for: a text on stdout in place of the work. */
+/** Thrown for `--help` and `--version`: the script prints the text on stdout and does nothing else. */
 class Answer extends Error {}
 
-/** Exit code of an error that is ours to mend (EX_SOFTWARE of sysexits.h). */
+/** Exit code of a bug in this program (EX_SOFTWARE of sysexits.h). */
 const internalError = 70;
 
 /**
- * Runs a script. A UserError is printed on stderr, each line after `error: `, and sets its exit code; so are a lack of
- * memory and what the system refused, in a line. Any other error is printed with its stack and sets exit code 70.
+ * Runs a script. A UserError is printed on stderr, each line with the prefix `error: `, and sets its exit code. Running
+ * out of memory and errors of the operating system are printed in one line. Any other error is printed with its stack
+ * and sets exit code 70.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   process.stdout.on('error', endUnlessClosed);
@@ -68,30 +69,30 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Says on stderr what is worth knowing and no warning; nothing where there is no line. */
+/** Prints a notice on stderr, if there is one. */
 export function notice(line: string | undefined): void {
   if (line !== undefined) process.stderr.write(`notice: ${line}\n`);
 }
 
-/** Says on stderr what may be wrong; nothing where there is no line. */
+/** Prints a warning on stderr, if there is one. */
 export function warning(line: string | undefined): void {
   if (line !== undefined) process.stderr.write(`warning: ${line}\n`);
 }
 
-/** A reader that stops reading, such as `head`, is no error, nor is a terminal that was closed; a file on a full disk is. */
+/** A closed pipe (as by `head`) or a closed terminal is not an error; a full disk is. */
 function endUnlessClosed(this: NodeJS.WriteStream, { code, message }: NodeJS.ErrnoException): void {
   if (code === 'EPIPE') return;
   if (code === 'EIO' && this.isTTY) {
     leaveTerminal();
     return;
   }
-  process.stderr.write(`error: the output cannot be written: ${message}\n`);
+  process.stderr.write(`error: cannot write the output: ${message}\n`);
   process.exit(1);
 }
 
 /**
- * The values of a command's flags, written `--flag value` or `--flag=value`. Throws a UserError with exit code 2 for
- * an unknown flag, a missing or wrong value, and a word that belongs to no flag.
+ * The values of a command's flags, written `--flag value` or `--flag=value`. Throws a UserError with exit code 2 for an
+ * unknown flag, a missing or invalid value, or a word that belongs to no flag.
  */
 export function parseArguments<const S extends CommandSpec>(argv: readonly string[], spec: S): Arguments<S> {
   const { flags } = spec;
@@ -126,7 +127,9 @@ export function parseArguments<const S extends CommandSpec>(argv: readonly strin
   return Object.fromEntries(values) as Arguments<S>;
 }
 
-/** The value of a flag that accepts a few words only; a UserError with exit code 2 names them. */
+/**
+ * The value of a flag that accepts one of a few words; otherwise throws a UserError with exit code 2 that lists them.
+ */
 export function oneOf<T extends string>(flag: string, value: string, accepted: readonly T[]): T {
   const found = accepted.find((word) => word === value);
   if (found === undefined) {
@@ -135,7 +138,7 @@ export function oneOf<T extends string>(flag: string, value: string, accepted: r
   return found;
 }
 
-/** `--flag -x` as `--flag=-x` where the flag takes a value: there are no short options that -x could be. */
+/** Joins `--flag -x` to `--flag=-x` if the flag takes a value: no script has short options, so -x must be the value. */
 function withDashedValues(argv: readonly string[], { flags }: CommandSpec): string[] {
   const args: string[] = [];
   for (const word of argv) {
@@ -158,7 +161,7 @@ function usage({ name, summary, flags }: CommandSpec): string {
     type === 'boolean' ? `--${flag}` : `--${flag} <${type}>`,
     value === undefined || value === false ? help : `${help} (default: ${value})`,
   ]);
-  rows.push(['--help', 'print this text'], ['--version', 'print the version']);
+  rows.push(['--help', 'print this help and exit'], ['--version', 'print the version and exit']);
   const width = Math.max(...rows.map(([flag]) => flag!.length));
   const lines = rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`);
   return [`usage: ${name} [options]`, '', summary, '', ...lines].join('\n');

@@ -1,4 +1,4 @@
-/** Lengths of time as a user writes them: `90s`, `30m`, `2h`, `1h30m`. */
+/** Durations as a user writes them: `90s`, `30m`, `2h`, `1h30m`. */
 
 /** What a schema accepts. */
 export const DURATION = '^(?=.)([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$';

@@ -1,6 +1,6 @@
 /**
- * Files that are whole or absent: written beside, flushed, read back, renamed. Only regular files are opened: a pipe would have
- * the process wait for ever, and a device may have no end.
+ * Atomic files, either complete or absent: written to a draft next to the target, flushed, read back, renamed. Only
+ * regular files are opened: reading a pipe could block forever, and a device may have no end.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -28,18 +28,18 @@ import { isSystemError, messageOf, reasonOf, UserError } from './errors';
 import { objectIn, parseEditedJson } from './json';
 import { isAlive } from './processes';
 
-/** Milliseconds after which a draft is nobody's, whatever process made it: no file takes so long to write. */
+/** Age in milliseconds after which a draft is considered abandoned: no file takes this long to write. */
 const DAY = 24 * 60 * 60_000;
-/** Tells the drafts of this host from those of others that share the directory. */
+/** Distinguishes drafts of this host from those of other hosts that share the directory. */
 const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
 let draftsMade = 0;
 
 /**
- * Writes a file so that a reader, or the next start after a power cut, sees the old content or the new, never a part.
- * Content may come in parts, which are written one after another. Where `keep` names a file, it becomes what was there
- * before. A link is replaced, not followed. A UserError names the file where it cannot be written, or where something else than
- * a file has its name; what was there is then as it was.
+ * Writes a file atomically: a reader, or the next start after a power failure, sees either the old content or the new.
+ * Content may come in parts, which are written one after another. If `keep` names a file, the old content moves there.
+ * A link is replaced, not followed. Throws a UserError that names the file if it cannot be written or is not a regular
+ * file; the old content is then unchanged.
  */
 export function writeFileAtomic(
   path: string,
@@ -52,7 +52,7 @@ export function writeFileAtomic(
     const { draft, file } = openDraft(path);
     try {
       writeFlushed(file, parts);
-      if (!holds(draft, parts)) throw new Error('what is read back is not what was written');
+      if (!holds(draft, parts)) throw new Error('the content read back differs from what was written');
       if (keep !== undefined && existsSync(path)) {
         rmSync(keep, { force: true });
         linkSync(path, keep);
@@ -66,7 +66,7 @@ export function writeFileAtomic(
   });
 }
 
-/** A new file for what is to become `path`; its name is nobody else's: on a shared disk processes may have the same number. */
+/** A new draft of `path` under a unique name: on a shared disk, processes of two hosts may have the same ID. */
 export function openDraft(path: string): { draft: string; file: number } {
   for (;;) {
     const draft = draftOf(path);
@@ -78,14 +78,14 @@ export function openDraft(path: string): { draft: string; file: number } {
   }
 }
 
-/** A name for what is about to become `path`: `<path>.<host>.<process>-<number>.draft`. */
+/** The name of a draft of `path`: `<path>.<host>.<process>-<number>.draft`. */
 export function draftOf(path: string): string {
   return `${path}.${HOST}.${process.pid}-${draftsMade++}.draft`;
 }
 
 /**
- * Removes what killed processes were about to write in a directory, where there is one and it can be written: drafts of
- * processes of this host that are gone, and all that are older than a day, as nothing is known of the processes of others.
+ * Removes drafts that killed processes left in a directory, if it exists and is writable: those of dead processes of
+ * this host, and all that are older than a day, since the processes of other hosts are unknown.
  */
 export function removeDrafts(directory: string): void {
   const attempt = <T>(action: () => T): T | undefined => {
@@ -107,14 +107,17 @@ export function removeDrafts(directory: string): void {
   }
 }
 
-/** Makes a folder for results, and removes drafts from it. A UserError names it where nothing can be written there. */
+/**
+ * Creates a folder for results and removes drafts from it. Throws a UserError that names the folder if it is not
+ * writable.
+ */
 export function makeWritable(directory: string): void {
   makeDirectory(directory);
   writing(directory, () => accessSync(directory, constants.W_OK));
   removeDrafts(directory);
 }
 
-/** Makes a folder where there is none, and those above it. A UserError names it where that cannot be done. */
+/** Creates a folder and its parents if missing. Throws a UserError that names the folder if this fails. */
 export function makeDirectory(path: string): void {
   writing(path, () => {
     try {
@@ -132,7 +135,10 @@ function topmostMissing(path: string): string {
   return above === path || isThere(above) ? path : topmostMissing(above);
 }
 
-/** Throws a UserError where `writeFileAtomic` could not write a file, before work is done for it; removes drafts from its folder. */
+/**
+ * Checks, before any work is done, that `writeFileAtomic` can write a file, or throws a UserError; removes drafts from
+ * its folder.
+ */
 export function refuseUnwritable(path: string): void {
   writing(path, () => {
     refuseSpecial(path);
@@ -141,7 +147,7 @@ export function refuseUnwritable(path: string): void {
   removeDrafts(dirname(path));
 }
 
-/** Does what writes a file, or into it; what goes wrong becomes a UserError that names the file. */
+/** Runs a function that writes a file; errors become a UserError that names the file. */
 export function writing<T>(path: string, write: () => T): T {
   try {
     return write();
@@ -152,8 +158,8 @@ export function writing<T>(path: string, write: () => T): T {
 }
 
 /**
- * Opens a file to add to its end, and makes it where there is none. Throws where it is a link: what that leads to may lie
- * anywhere; and where it is no regular file: a pipe would be waited for until somebody reads it.
+ * Opens a file for appending and creates it if missing. Throws for a link, whose target could be anywhere, and for
+ * anything but a regular file: opening a pipe blocks until somebody reads from it.
  */
 export function openToAppend(path: string): number {
   const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_WRONLY } = constants;
@@ -162,7 +168,10 @@ export function openToAppend(path: string): number {
   return openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o666);
 }
 
-/** Does what reads a file; a UserError names it where it is missing, a folder, a pipe or a device, or cannot be read. */
+/**
+ * Runs a function that reads a file. Throws a UserError that names the file if it is missing, unreadable, or a folder,
+ * pipe or device.
+ */
 export function reading<T>(path: string, read: () => T): T {
   try {
     if (!statSync(path).isFile()) throw new Error(SPECIAL);
@@ -172,13 +181,13 @@ export function reading<T>(path: string, read: () => T): T {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       throw new UserError(`${path}: cannot be read: ${reasonOf(error, path)}`);
     }
-    throw new UserError(isThere(path) ? `${path}: a link that leads nowhere` : `${path}: no such file`);
+    throw new UserError(isThere(path) ? `${path}: broken link` : `${path}: no such file`);
   }
 }
 
 /**
- * Whether anything has this name, also a link that leads nowhere. A file that may be missing is asked for in this way: such
- * a link, say to a disk that is not mounted, must not count as none.
+ * Whether anything has this name, including a broken link. Used for optional files: a link to, say, a disk that is not
+ * mounted must not count as a missing file.
  */
 export function isThere(path: string): boolean {
   try {
@@ -189,7 +198,7 @@ export function isThere(path: string): boolean {
   }
 }
 
-/** Whether it is a regular file, or a link that leads to one. */
+/** Whether it is a regular file or a link to one. */
 export function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
@@ -198,7 +207,7 @@ export function isFile(path: string): boolean {
   }
 }
 
-/** Whether it is a folder, or a link that leads to one. */
+/** Whether it is a folder or a link to one. */
 export function isDirectory(path: string): boolean {
   try {
     return statSync(path).isDirectory();
@@ -207,13 +216,13 @@ export function isDirectory(path: string): boolean {
   }
 }
 
-/** Fills `target` with what a file has from a position on. Throws an Error where it ends before. */
+/** Fills `target` with the bytes of a file from a position. Throws an Error if the file ends too early. */
 export async function readRange(path: string, from: number, target: Uint8Array): Promise<void> {
   const file = await open(path);
   try {
     for (let at = 0; at < target.length;) {
       const { bytesRead } = await file.read(target, at, target.length - at, from + at);
-      if (bytesRead === 0) throw new Error('it is cut off');
+      if (bytesRead === 0) throw new Error('it is truncated');
       at += bytesRead;
     }
   } finally {
@@ -221,12 +230,15 @@ export async function readRange(path: string, from: number, target: Uint8Array):
   }
 }
 
-/** The text of a file; errors as those of `reading`. */
+/** The text of a file; throws as `reading` does. */
 export function readText(path: string): string {
   return reading(path, () => readFileSync(path, 'utf8'));
 }
 
-/** Reads and parses a JSON file; a UserError names the file where it is missing or broken, or has a key twice. */
+/**
+ * Reads and parses a JSON file; throws a UserError that names the file if it is missing, is not valid JSON or has a
+ * duplicate key.
+ */
 export function readJson(path: string): unknown {
   const text = readText(path);
   try {
@@ -236,7 +248,7 @@ export function readJson(path: string): unknown {
   }
 }
 
-/** Reads a JSON file that holds an object; errors as those of `readJson`. */
+/** Reads a JSON file that holds an object; throws as `readJson` does. */
 export function readObject(path: string): Record<string, unknown> {
   const value = readJson(path);
   try {
@@ -246,14 +258,14 @@ export function readObject(path: string): Record<string, unknown> {
   }
 }
 
-/** Writes JSON with four spaces to a level. */
+/** Writes JSON indented by four spaces. */
 export function writeJson(path: string, value: unknown): void {
   writeFileAtomic(path, JSON.stringify(value, null, 4));
 }
 
 const SPECIAL = 'not a regular file';
 
-/** Throws where a folder, a pipe or a device has this name, or a link that leads to one. */
+/** Throws if the path is a folder, a pipe or a device, or a link to one. */
 function refuseSpecial(path: string): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats && !stats.isFile()) throw new Error(SPECIAL);
@@ -269,7 +281,7 @@ function writeFlushed(file: number, parts: readonly Uint8Array[]): void {
   }
 }
 
-/** Whether a file consists of these parts, and nothing else. */
+/** Whether the content of a file is exactly these parts. */
 function holds(path: string, parts: readonly Uint8Array[]): boolean {
   const file = openSync(path, 'r');
   const chunk = Buffer.alloc(1 << 20);
@@ -288,7 +300,9 @@ function holds(path: string, parts: readonly Uint8Array[]): boolean {
   }
 }
 
-/** A new name is on the disk once its directory is. Where directories cannot be flushed, the system sees to that itself. */
+/**
+ * Flushes a directory, which makes new names in it durable. Systems that cannot flush directories do so by themselves.
+ */
 function flushDirectory(path: string): void {
   try {
     const directory = openSync(path, 'r');

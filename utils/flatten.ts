@@ -1,11 +1,11 @@
-/** Nested JSON as one level of names and plain values, the form that tables and TensorBoard have room for. */
+/** Flattens nested JSON to one level of names and plain values, for tables and TensorBoard. */
 
 export type Scalar = string | number | boolean | null;
 
 /** Values by name; a key inside an object is `schedule.gamma`. */
 export type Flat = ReadonlyMap<string, Scalar>;
 
-/** The plain values in `object`, in their order. A list, and an object without keys, counts as one value: its JSON. */
+/** The plain values in `object`, in order. A list or an empty object counts as one value: its JSON. */
 export function flatten(object: object, separator = '.'): Map<string, Scalar> {
   const flat = new Map<string, Scalar>();
   const visit = (node: object, prefix: string) => {
@@ -19,7 +19,10 @@ export function flatten(object: object, separator = '.'): Map<string, Scalar> {
   return flat;
 }
 
-/** A text that two sets of params share exactly where nothing differs but the seed: their runs are repeats. */
+/**
+ * A text that is equal for two sets of params if and only if they differ in nothing but the seed: their runs are
+ * repeats.
+ */
 export function settingOf(params: Flat): string {
   const entries = [...params].filter(([key]) => key !== 'seed');
   return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)));

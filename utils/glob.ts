@@ -1,15 +1,15 @@
-/** Patterns over names whose parts are joined by dots, as those of parameters: `conv1`, `layer*`, `*.bias`. */
+/** Glob patterns for dotted names, such as those of parameters: `conv1`, `layer*`, `*.bias`. */
 import { UserError } from './errors';
 
 /**
- * Does a pattern match a name, or its beginning up to a dot? `*` stands for any characters, dots too, `?` for any one.
- * At most pattern × name comparisons, whatever the pattern.
+ * Whether a pattern matches a name or its beginning up to a dot. `*` matches any characters, including dots, `?`
+ * matches one character. Takes at most pattern × name comparisons, for every pattern.
  */
 export function matches(pattern: string, name: string): boolean {
   return matchesWhole(pattern, name) || matchesWhole(`${pattern}.*`, name);
 }
 
-/** Patterns that match none of the names. */
+/** The patterns that match none of the names. */
 export function unmatched(patterns: readonly string[], names: readonly string[]): string[] {
   return patterns.filter((pattern) => !names.some((name) => matches(pattern, name)));
 }
@@ -37,13 +37,13 @@ function matchesWhole(pattern: string, name: string): boolean {
   return at === pattern.length;
 }
 
-/** A UserError that names the globs of a key that match no parameter, and what there is to match. */
+/** Throws a UserError that names a glob of a key that matches no parameter, and what parameter names begin with. */
 export function refuseUnmatched(key: string, patterns: readonly string[], parameters: readonly string[]): void {
   const lost = unmatched(patterns, parameters);
   if (lost.length === 0) return;
   const layers = [...new Set(parameters.map((name) => name.split('.')[0]!))];
   const known = layers.slice(0, 12).join(', ') + (layers.length > 12 ? ', …' : '');
   throw new UserError(
-    `"${key}": ${JSON.stringify(lost[0])} matches no parameter of the network; they begin with ${known}`,
+    `"${key}": ${JSON.stringify(lost[0])} matches no parameter of the network; parameter names begin with ${known}`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first asks for an orderly end. A second Ctrl-C or SIGTERM ends the
- * process at once; a SIGHUP never does, as shell and system both send one.
+ * Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first signal requests an orderly end. A second Ctrl-C or SIGTERM
+ * ends the process at once; a second SIGHUP does not, since shell and system both send one.
  */
 import { closeSync } from 'node:fs';
 
@@ -12,7 +12,7 @@ export interface Interrupt {
 
 const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Starts to listen. `announce` shows a line, on stderr unless it is given. */
+/** Starts to listen. `announce` shows a line; by default on stderr. */
 export function onInterrupt(
   announce: (line: string) => void = (line) => void process.stderr.write(`\n${line}\n`),
 ): Interrupt {
@@ -29,7 +29,7 @@ export function onInterrupt(
   return interrupt;
 }
 
-/** Calls `handle` with each signal that asks for an end, and the exit code that shells report for it. */
+/** Calls `handle` with each termination signal and the exit code that shells report for it. */
 export function onEnding(handle: (signal: keyof typeof numbers, exitCode: number) => void): void {
   process.once('SIGHUP', leaveTerminal);
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
@@ -39,7 +39,7 @@ export function onEnding(handle: (signal: keyof typeof numbers, exitCode: number
 
 let hasLeft = false;
 
-/** Is told that the terminal may be gone: Node aborts at its end where there is one that it cannot reset. */
+/** Closes the standard streams if the terminal may be gone: at exit, Node aborts if it cannot reset a terminal. */
 export function leaveTerminal(): void {
   if (!hasLeft) process.once('exit', closeTerminal);
   hasLeft = true;

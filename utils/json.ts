@@ -1,11 +1,11 @@
-/** JSON from files of others: parsed only where what walks through it cannot run out of stack. */
+/** Untrusted JSON: parsed only if it is not nested so deeply that walking through it overflows the stack. */
 
-/** Levels of lists and objects; no file of ours has more than ten. */
+/** Maximum nesting of lists and objects; our own files have at most ten levels. */
 const MAX_LEVELS = 100;
 
 /**
- * The value of a JSON text, which may begin with a byte order mark, as editors on Windows write one. Throws an Error of one
- * line where it is none, or is nested too deeply.
+ * Parses a JSON text, which may begin with a byte order mark, as editors on Windows write it. Throws an Error of one
+ * line if it is not valid JSON or is nested too deeply.
  */
 export function parseJson(text: string): unknown {
   if (text.includes('\0')) throw new Error('it is not UTF-8 text');
@@ -14,8 +14,8 @@ export function parseJson(text: string): unknown {
 }
 
 /**
- * The value of a JSON text that a person may have edited. Throws an Error as `parseJson` does, and where an object has a key
- * twice, of which `JSON.parse` silently takes the last.
+ * Parses a JSON text that a person may have edited. Throws as `parseJson` does, and for a duplicate key, of which
+ * `JSON.parse` silently takes the last.
  */
 export function parseEditedJson(text: string): unknown {
   const value = parseJson(text);
@@ -23,10 +23,10 @@ export function parseEditedJson(text: string): unknown {
   return value;
 }
 
-/** The words of JavaScript and Python for numbers that JSON has none for, outside of strings. */
+/** The literals of JavaScript and Python for numbers that JSON cannot express, outside of strings. */
 const notFinite = /"(?:[^"\\]|\\.)*"|NaN|-?Infinity/gs;
 
-/** As `parseJson`, of a text as Python's json writes one: NaN becomes null, an infinity the number. */
+/** As `parseJson`, for a text written by Python's json: NaN becomes null, Infinity the number. */
 export function parsePythonJson(text: string): unknown {
   const words: Readonly<Record<string, string>> = { NaN: 'null', Infinity: '1e999', '-Infinity': '-1e999' };
   return parseJson(text.replace(notFinite, (found) => words[found] ?? found));
@@ -37,7 +37,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A value in an error message: in JSON, cut to a readable length, and by its kind where it is no single value. */
+/** A value for an error message: as JSON, shortened; arrays and objects by their kind only. */
 export function show(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
@@ -45,13 +45,13 @@ export function show(value: unknown): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
-/** The value, which must be an object. */
+/** Returns the value; throws if it is not an object. */
 export function objectIn(value: unknown): Record<string, unknown> {
   if (isObject(value)) return value;
   throw new Error(`must be an object, got ${show(value)}`);
 }
 
-/** Counts brackets outside of strings, before anything is made of them. */
+/** Checks the nesting by counting brackets outside of strings, before the text is parsed. */
 function refuseDepth(text: string): void {
   let levels = 0;
   let isInString = false;
@@ -67,12 +67,12 @@ function refuseDepth(text: string): void {
   }
 }
 
-/** What follows a string that is a key. */
+/** Matches what follows a string that is a key. */
 const afterString = /\s*:/y;
 
-/** Looks for a key that an object of a valid JSON text has twice. */
+/** Finds a duplicate key in an object of a valid JSON text. */
 function refuseRepeatedKeys(text: string): void {
-  /** The keys so far, and where they stand, of each object that is open; undefined for a list. */
+  /** For each open object, its keys so far and their positions; undefined for a list. */
   const open: (Map<string, number> | undefined)[] = [];
   const line = (index: number) => text.slice(0, index).split('\n').length;
   for (let i = 0; i < text.length; i++) {
@@ -90,7 +90,7 @@ function refuseRepeatedKeys(text: string): void {
       const before = keys.get(key);
       if (before !== undefined) {
         const name = JSON.stringify(key.slice(0, 60));
-        throw new Error(`it has ${name} twice, in lines ${line(before)} and ${line(index)}`);
+        throw new Error(`it has the key ${name} twice, in lines ${line(before)} and ${line(index)}`);
       }
       keys.set(key, index);
     }

@@ -1,4 +1,4 @@
-/** The log of a run: what the console says, kept in a file with time and level. */
+/** The log of a run: console messages, also written to a file with time and level. */
 import { appendFileSync, closeSync, readFileSync } from 'node:fs';
 import { openToAppend, writing } from './files';
 import { printable } from './printable';
@@ -11,8 +11,8 @@ export interface Log {
 
 /**
  * Opens a log at the end of `path`. A message, made printable, goes to stdout (or to `print`), and to the file as
- * `YYYY-MM-DD HH:MM:SS,mmm:LEVEL: <message>` in local time, each line in one append. A UserError names a file that cannot be
- * written.
+ * `YYYY-MM-DD HH:MM:SS,mmm:LEVEL: <message>` in local time, each line in one append. Throws a UserError that names the
+ * file if it cannot be written.
  */
 export function openLog(
   path: string,
@@ -38,7 +38,7 @@ export function openLog(
   return { info: write('INFO'), warn: write('WARNING'), error: write('ERROR') };
 }
 
-/** A moment as `YYYY-MM-DD HH:MM:SS,mmm` in local time. */
+/** A time as `YYYY-MM-DD HH:MM:SS,mmm` in local time. */
 export function timestamp(date: Date): string {
   const digits = (value: number, length = 2) => String(value).padStart(length, '0');
   const day = [digits(date.getFullYear(), 4), digits(date.getMonth() + 1), digits(date.getDate())].join('-');
@@ -46,14 +46,14 @@ export function timestamp(date: Date): string {
   return `${day} ${time},${digits(date.getMilliseconds(), 3)}`;
 }
 
-/** Metrics on one line, in their order: `accuracy: 0.453 ; loss: 1.503`. */
+/** Metrics on one line, in order: `accuracy: 0.453 ; loss: 1.503`. */
 export function formatMetrics(metrics: Record<string, number>): string {
   return Object.entries(metrics)
     .map(([name, value]) => `${name}: ${value.toFixed(3).padStart(5)}`)
     .join(' ; ');
 }
 
-/** Keeps lines back until there is a log that takes them: `open` hands them over, and later ones go straight through. */
+/** Buffers lines until there is a log: `open` flushes them to it, and later lines pass straight through. */
 export function deferredLog(): {
   readonly lines: readonly (readonly [level: 'info' | 'warn', line: string])[];
   readonly say: (level: 'info' | 'warn', line: string) => void;

@@ -1,14 +1,14 @@
-/** Memory: whether it is what was missing, and how much there is. */
+/** Memory: whether an error is an out-of-memory error, and how much memory is available. */
 import { messageOf } from './errors';
 
-/** Whether an allocation failed: one of ONNX Runtime, of C++, of a GPU, or of an array. */
+/** Whether an error is a failed allocation: by ONNX Runtime, C++, a GPU driver, or of a JavaScript array. */
 export function isOutOfMemory(error: unknown): boolean {
   return /failed to allocate memory|bad_alloc|bad allocation|out of memory|array buffer allocation failed/i.test(
     messageOf(error),
   );
 }
 
-/** Bytes that a process may still take here. */
+/** Bytes of memory still available to a process on this machine. */
 export function availableBytes(): number {
   return process.availableMemory();
 }

@@ -1,4 +1,4 @@
-/** The known name that a mistyped one probably stands for, by edit distance (Damerau 1964, Levenshtein 1966). */
+/** The known name nearest to a mistyped one, by edit distance (Damerau 1964, Levenshtein 1966). */
 
 /** Fewest insertions, deletions, substitutions and swaps of neighbors (none edited twice) that turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
@@ -17,7 +17,7 @@ export function editDistance(a: string, b: string): number {
   return rows[a.length]![b.length]!;
 }
 
-/** The name with the smallest edit distance to `word`; undefined where more than a third of each name would change. */
+/** The name with the smallest edit distance to `word`; undefined if more than a third of either name would change. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
   let smallest = Infinity;

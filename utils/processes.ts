@@ -1,6 +1,6 @@
 /** Other processes of this machine. */
 
-/** Whether a process of this number lives, ours or another user's. */
+/** Whether a process with this ID is alive, ours or another user's. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

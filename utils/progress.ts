@@ -1,14 +1,14 @@
-/** A progress bar on stderr (cli-progress), in the form that tqdm made familiar. */
+/** A progress bar on stderr (cli-progress), in the format of tqdm. */
 import { SingleBar } from 'cli-progress';
 
 export interface ProgressBar {
-  /** Shows that `done` units are done, and the latest values of what is worth watching, such as the loss. */
+  /** Shows that `done` units are done, and the latest values, such as the loss. */
   update(done: number, values?: Record<string, number>): void;
-  /** Leaves the bar where it stands and goes to the next line. */
+  /** Leaves the bar as it is and moves to the next line. */
   stop(): void;
 }
 
-/** Where the bar is drawn, and a clock in milliseconds, which nobody sets back. */
+/** Where the bar is drawn, and a monotonic clock in milliseconds. */
 export interface ProgressOutput {
   stream?: NodeJS.WriteStream;
   now?: () => number;
@@ -16,7 +16,7 @@ export interface ProgressOutput {
 
 const secondsBetweenPlainLines = 30;
 
-/** Draws at once where an update is due, as a training step leaves timers no chance to run. */
+/** Draws synchronously when an update is due, since timers do not run during a training step. */
 class SynchronousBar extends SingleBar {
   override render(): void {
     super.render();
@@ -26,8 +26,8 @@ class SynchronousBar extends SingleBar {
 }
 
 /**
- * A bar for `total` units (images, bytes; bytes are shown in MB). On a terminal it draws the line anew, at most five
- * times a second; elsewhere it prints the line, without the bar, every 30 seconds.
+ * A bar for `total` units (images, bytes; bytes are shown in MB). On a terminal it redraws the line at most five times
+ * a second; elsewhere it prints the line, without the bar, every 30 seconds.
  */
 export function progressBar(total: number, unit: string, output: ProgressOutput = {}): ProgressBar {
   const { stream = process.stderr, now = () => performance.now() } = output;
@@ -60,7 +60,7 @@ interface Progress {
   unit: string;
   seconds: number;
   values: Record<string, number>;
-  /** Columns that the line may fill; no bar is drawn where absent. */
+  /** Maximum columns of the line; without it no bar is drawn. */
   width?: number;
 }
 
@@ -91,7 +91,7 @@ export function formatDuration(seconds: number): string {
   return whole < 3600 ? minutes : `${Math.floor(whole / 3600)}:${minutes}`;
 }
 
-/** A bar whose total is known with its first update, and drawn from then on. */
+/** A bar whose total is known from its first update, when it is first drawn. */
 export function lazyProgressBar(): (done: number, total: number | undefined, unit: string) => void {
   let bar: ProgressBar | undefined;
   return (done, total = 0, unit) => {

@@ -1,11 +1,11 @@
 /**
- * Counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror and Shaw,
- * "Parallel random numbers: as easy as 1, 2, 3" (2011). A value depends on (seed, stream, index, a, b), never on the
- * order of calls, so any part of a sequence can be drawn alone, again, or elsewhere.
+ * Counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1,
+ * 2, 3" (2011). A value depends on (seed, stream, index, a, b), never on the order of calls, so any part of a sequence
+ * can be drawn alone, again, or elsewhere.
  *
  * Reimplementing it: word i of (seed, stream, a, b) is word i mod 4 of philox(counter, key) with
  *   counter = (floor(i / 4), 0, a, b) and key = (seed, FNV-1a hash of the UTF-8 bytes of the stream's name),
- * all unsigned 32 bit. Every method below says how it turns words into values; arithmetic is in float64.
+ * all unsigned 32 bit. Each method below states how it turns words into values; arithmetic is in float64.
  */
 
 /** One Philox4x32-10 block: four uint32 words into `out` from a counter of four words and a key of two. */
@@ -55,9 +55,9 @@ function float32Below(x: number): number {
 }
 
 /**
- * A named stream of random values. Coordinates `a` and `b` (uint32, for instance epoch and example) open independent
- * sequences in the same stream. All methods read the same words: give different purposes different streams or
- * coordinates.
+ * A named stream of random values. Coordinates `a` and `b` (uint32, for instance epoch and example) select independent
+ * sequences of the same stream. All methods read the same words: use different streams or coordinates for different
+ * purposes.
  */
 export class Random {
   private readonly k0: number;
@@ -73,7 +73,7 @@ export class Random {
     this.k1 = fnv1a(stream) | 0;
   }
 
-  /** The four words of block `block`; the array is the same at every call. */
+  /** The four words of block `block`, in an array that every call reuses. */
   private block(block: number, a: number, b: number): Uint32Array {
     philox(this.words, block | 0, 0, a | 0, b | 0, this.k0, this.k1);
     return this.words;
@@ -81,7 +81,7 @@ export class Random {
 
   /**
    * Fills with uniform values of [low, high): element i is float32(low + (high − low) · (word i >>> 8) · 2^−24), or the
-   * largest float32 below `high` where that rounds to `high`.
+   * largest float32 below `high` if that rounds to `high`.
    */
   fillUniform(out: Float32Array, low: number, high: number, a = 0, b = 0): void {
     const scale = high - low;
@@ -109,7 +109,7 @@ export class Random {
     }
   }
 
-  /** Value `index` of the uniform distribution on [0, 1), of 32 bits: word · 2^−32. */
+  /** Value `index` of the uniform distribution on [0, 1), with 32 bits: word · 2^−32. */
   uniform(index: number, a = 0, b = 0): number {
     return this.block(Math.floor(index / 4), a, b)[index % 4]! * 2 ** -32;
   }

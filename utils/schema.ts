@@ -1,20 +1,20 @@
-/** A JSON value against a JSON schema (ajv), with one line of plain words for every mistake. */
+/** Validates a JSON value against a JSON schema (ajv), with one line of plain English per mistake. */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { show } from './json';
 import { nearest } from './nearest';
 
-/** A JSON schema. `description` says in words what is accepted and replaces the wording that is derived otherwise. */
+/** A JSON schema. `description` states in words what is accepted and replaces the generated wording. */
 export type Schema = Record<string, unknown>;
 
 const ajv = new Ajv({ useDefaults: true, allErrors: true, strict: true, verbose: true });
 const compiled = new Map<string, ValidateFunction>();
 
-/** Mistakes that are told one by one. */
+/** Maximum number of mistakes that are listed. */
 const MOST_LINES = 20;
 
 /**
- * Fills the schema's defaults into `value`, in place, and returns what is wrong with it: a line for each mistake, or for the
- * first of very many and how many more there are.
+ * Fills the schema's defaults into `value`, in place, and returns its mistakes: one line each, or the first ones and
+ * the number of the others.
  */
 export function mistakes(schema: Schema, value: unknown): string[] {
   const text = JSON.stringify(schema);
@@ -28,7 +28,7 @@ export function mistakes(schema: Schema, value: unknown): string[] {
   return more > 0 ? [...lines, `and ${more} more`] : lines;
 }
 
-/** `; did you mean "…"?` where a known name is near, nothing otherwise. */
+/** `; did you mean "…"?` if a known name is similar, otherwise ''. */
 function suggestion(word: unknown, names: readonly string[], prefix = ''): string {
   const name = typeof word === 'string' ? nearest(word, names) : undefined;
   return name === undefined ? '' : `; did you mean ${show(prefix + name)}?`;

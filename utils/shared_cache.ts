@@ -1,7 +1,7 @@
 /**
- * A folder of bounded size, where processes leave for each other what took long to compute. A file is whole or absent, and
- * what is missing can be computed again: so nobody waits for anybody, nothing is locked, and anything in it may be deleted
- * at any time. What goes wrong with it costs time, and never a run.
+ * A cache folder of bounded size that processes share. A file is complete or absent, and missing files can be computed
+ * again: so no process waits for another, nothing is locked, and any file may be deleted at any time. An error in the
+ * cache costs time, but never fails a run.
  */
 import {
   closeSync,
@@ -20,31 +20,31 @@ import { dirname, join } from 'node:path';
 import { reasonOf } from './errors';
 import { isFile, openDraft } from './files';
 
-/** Of the room that is left, the share that a process takes before it looks again what others have taken. */
+/** Share of the free space that a process uses before it checks again how much others have used. */
 const SHARE = 1 / 8;
-/** Milliseconds until a full folder is looked through again, and until a claim or a draft is taken for forgotten. */
+/** Milliseconds until a full folder is scanned again, and until a claim or a draft counts as abandoned. */
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
 export class SharedCache {
-  /** A second early: the clocks of file systems are coarse. */
+  /** A second early, since file system clocks are coarse. */
   private readonly began = Date.now() - 1000;
-  /** Files that are known to count as used since this process began. */
+  /** Files marked as used since this process started. */
   private readonly used = new Set<string>();
-  /** Bytes that may be written before the folder is looked through again. */
+  /** Bytes that may be written before the folder is scanned again. */
   private allowance = 0;
   private fullUntil = 0;
   private isBroken = false;
   private hasWarned = false;
 
-  /** The folder is made with its first file. `warn` is told what goes wrong, once for each kind of trouble. */
+  /** The folder is created with its first file. `warn` receives errors, once for each kind. */
   constructor(
     readonly directory: string,
     private readonly maxBytes: number,
     private readonly warn: (line: string) => void,
   ) {}
 
-  /** The content of a file, of which `length` bytes from `offset` on may be asked for; undefined where there is none. */
+  /** The content of a file, or `length` bytes of it from `offset`; undefined if it does not exist. */
   read(name: string, offset = 0, length?: number): Uint8Array | undefined {
     const path = join(this.directory, name);
     try {
@@ -62,7 +62,7 @@ export class SharedCache {
     return isFile(join(this.directory, name));
   }
 
-  /** Names of the files in a folder of it, with their lengths in bytes. */
+  /** Names of the files in one of its folders, with their sizes in bytes. */
   list(folder: string): { name: string; bytes: number }[] {
     const names = attempt(() => readdirSync(join(this.directory, folder))) ?? [];
     return names.filter(isContent).flatMap((file) => {
@@ -72,7 +72,7 @@ export class SharedCache {
     });
   }
 
-  /** Writes a file where there is room for it, and ends the claim to it; tells whether it was written. */
+  /** Writes a file if there is space for it, and ends the claim to it; returns whether it was written. */
   write(name: string, content: Uint8Array): boolean {
     const path = join(this.directory, name);
     const hasRoom = this.hasRoom(content.length);
@@ -89,8 +89,8 @@ export class SharedCache {
   }
 
   /**
-   * Says that one is about to compute a file; false where another process has said so. That is a hint on what to do first
-   * and no promise: it may be dead.
+   * Claims a file that this process is about to compute; false if another process has claimed it. A claim is only a
+   * hint: its process may be dead.
    */
   claim(name: string): boolean {
     if (this.isBroken || performance.now() < this.fullUntil) return true;
@@ -108,15 +108,15 @@ export class SharedCache {
     return isFree;
   }
 
-  /** Removes a file that does not hold what it should. */
+  /** Removes a damaged file. */
   discard(name: string): void {
     const path = join(this.directory, name);
-    if (!this.hasWarned) this.warn(`${path}: damaged, what it held is computed again`);
+    if (!this.hasWarned) this.warn(`${path}: damaged; its content is computed again`);
     this.hasWarned = true;
     attempt(() => rmSync(path, { force: true }));
   }
 
-  /** Removes all of it. */
+  /** Removes the whole cache. */
   remove(): void {
     attempt(() => rmSync(this.directory, { recursive: true, force: true }));
   }
@@ -130,8 +130,9 @@ export class SharedCache {
   }
 
   /**
-   * Looks how much is there, and makes room: what was used the longest ago goes first, and nothing goes that was used since
-   * this process began. Runs read the same again in the same order, and would lose just what they need next.
+   * Measures the folder and frees space: removes the least recently used files first, but none that were used since
+   * this process started. Runs read the same files again in the same order, and would lose exactly those that they need
+   * next.
    */
   private survey(): void {
     let total = 0;
@@ -159,7 +160,7 @@ export class SharedCache {
     this.allowance = Math.max(0, SHARE * (this.maxBytes - total));
   }
 
-  /** The time of change of a file is that of its last use; once in a process is enough. */
+  /** The modification time of a file records its last use, once per process. */
   private touch(name: string): void {
     if (this.used.has(name)) return;
     this.used.add(name);
@@ -172,7 +173,9 @@ export class SharedCache {
       write();
     } catch (error) {
       this.isBroken = true;
-      this.warn(`${this.directory}: cannot be written: ${reasonOf(error, this.directory)}; going on without`);
+      this.warn(
+        `${this.directory}: cannot be written: ${reasonOf(error, this.directory)}; continuing without this cache`,
+      );
     }
   }
 }
@@ -199,7 +202,7 @@ function writeWhole(path: string, content: Uint8Array): void {
   }
 }
 
-/** A part of a file; what is beyond its end is missing. */
+/** A part of a file; shorter if the file ends earlier. */
 function readPart(path: string, offset: number, length: number): Uint8Array {
   const file = openSync(path, 'r');
   try {
@@ -210,7 +213,7 @@ function readPart(path: string, offset: number, length: number): Uint8Array {
   }
 }
 
-/** What is done, or undefined where it cannot be: another process may have been faster. */
+/** The result of a function, or undefined if it fails: another process may have been faster. */
 function attempt<T>(action: () => T): T | undefined {
   try {
     return action();

@@ -1,7 +1,9 @@
 /** A curve in one line of text. */
 const LEVELS = '▁▂▃▄▅▆▇█';
 
-/** A block for each value, of a height between the smallest and the largest; at most `width` blocks, evenly chosen. */
+/**
+ * One block per value, its height scaled between the smallest and the largest; at most `width` values, evenly chosen.
+ */
 export function sparkline(values: readonly number[], width = 60): string {
   const count = Math.min(values.length, width);
   const shown = Array.from(

@@ -1,4 +1,4 @@
-/** A position in the bytes of a pickle, from which numbers and texts are read; never beyond the end. */
+/** A position in the bytes of a pickle, from which numbers and texts are read, with bounds checks. */
 import { FormatError } from '../binary';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -6,7 +6,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Bytes of the longest integer. */
 const MAX_LONG = 2 ** 16;
 
-/** Numbers are little-endian but for float64, as in Python's pickles. Reading beyond the end throws a FormatError. */
+/** Numbers are little-endian except float64, as in Python's pickles. Reading beyond the end throws a FormatError. */
 export class Cursor {
   private readonly view: DataView;
 
@@ -20,7 +20,7 @@ export class Cursor {
   /** Moves on by `length` bytes and returns where they start. */
   skip(length: number): number {
     const from = this.position;
-    if (length > this.bytes.length - from) throw new FormatError('it is truncated: a pickle goes beyond its end');
+    if (length > this.bytes.length - from) throw new FormatError('it is truncated: a pickle extends beyond its end');
     this.position += length;
     return from;
   }
@@ -46,7 +46,7 @@ export class Cursor {
     return this.view.getInt32(this.skip(4), true);
   }
 
-  /** A length of 8 bytes; one beyond 2^53 is beyond any end. */
+  /** A length of 8 bytes; one above 2^53 exceeds any file. */
   length64(): number {
     return Number(this.view.getBigUint64(this.skip(8), true));
   }
@@ -55,7 +55,7 @@ export class Cursor {
     return this.view.getFloat64(this.skip(8));
   }
 
-  /** A two's complement integer; a bigint where a number would not hold it. */
+  /** A two's complement integer; a bigint if it exceeds a number's precision. */
   long(length: number): number | bigint {
     if (length > MAX_LONG) throw new FormatError(`the pickle has an integer of ${length} bytes`);
     const digits = Buffer.from(this.slice(length)).reverse().toString('hex');
@@ -71,7 +71,7 @@ export class Cursor {
     return text;
   }
 
-  /** `length` bytes of a string of Python 2, which has no encoding: each byte is a character. */
+  /** `length` bytes of a Python 2 string, which has no encoding: each byte is a character. */
   latin1(length: number): string {
     return Buffer.from(this.slice(length)).toString('latin1');
   }

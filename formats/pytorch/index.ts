@@ -1,5 +1,5 @@
 /**
- * Checkpoints of PyTorch: the state dict in a file of torch.save, read without running anything of it.
+ * Checkpoints of PyTorch: reads the state dict in a file of torch.save without executing any of it.
  *
  *   pickle.ts      the pickle machine with its opcodes in opcodes.ts
  *   tensors.ts     what a state dict may name, and tensors as strided views of storages
@@ -16,26 +16,26 @@ import { findStateDict } from './state_dict';
 import { byteLengthOf, toArray, type TensorView, type TorchArchive } from './tensors';
 import { openZip } from './zip';
 
-/** Tensors may share storages, but a file whose tensors need more memory than this many times its size is refused. */
+/** Tensors may share storages, but a file is refused if its tensors need more memory than this many times its size. */
 const maxExpansion = 8;
 
-/** Whether the bytes open as a file of torch.save does: a zip file, or a pickle. */
+/** Whether the bytes begin like a file of torch.save: a zip file or a pickle. */
 export function isTorchCheckpoint(bytes: Uint8Array): boolean {
   return isZip(bytes) || bytes[0] === 0x80;
 }
 
-/** Which state dict is read, and who is told where more than one might be meant. */
+/** Which state dict to read, and who is told if there is more than one candidate. */
 export interface StateDictOptions {
-  /** Its path in the file, such as `model_ema`; the usual places where absent. */
+  /** Its path in the file, such as `model_ema`; the usual places by default. */
   readonly key?: string | undefined;
   readonly log?: ((line: string) => void) | undefined;
 }
 
 /**
- * The state dict in the bytes of a file in either format of torch.save: the file's object itself, or what it holds under a
- * usual key or the given one. Components of names that wrappers such as DataParallel add are taken off, half precision becomes
- * float32, values that are not tensors are left out; every array has memory of its own. A UserError of one line names `path`
- * where the file is damaged, refused, or without state dict.
+ * The state dict in the bytes of a file in either format of torch.save: the object of the file, or its value under a
+ * usual key or the given one. Removes components of names that wrappers such as DataParallel add; half precision
+ * becomes float32; values that are not tensors are omitted; each array has its own memory. Throws a UserError of one
+ * line that names `path` if the file is damaged, refused, or has no state dict.
  */
 export async function parseTorchCheckpoint(
   bytes: Uint8Array,
@@ -48,7 +48,7 @@ export async function parseTorchCheckpoint(
     const found = findStateDict(archive.root, key);
     if (found.others.length > 0) {
       const others = found.others.map(quoted).join(', ');
-      log?.(`${path}: takes the weights under ${quoted(found.path)}, not ${others}; "key" names others`);
+      log?.(`${path}: uses the weights under ${quoted(found.path)}, not ${others}; set "key" to choose others`);
     }
     return readTensors(found.tensors, archive.storages, maxExpansion * bytes.length);
   } catch (error) {

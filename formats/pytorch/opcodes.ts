@@ -1,6 +1,6 @@
 /** Opcodes of Python's pickle machine, by their names in Lib/pickletools.py. */
 
-/** The allow-list: what makes plain data, names something, or says how an object is made of it. */
+/** The allow-list: opcodes that build plain data, name a global, or describe how an object is built. */
 export const op = {
   PROTO: 0x80,
   FRAME: 0x95,

@@ -1,26 +1,26 @@
 /**
- * A reader of Python pickles that runs nothing (https://docs.python.org/3/library/pickle.html, Lib/pickletools.py).
- * It knows the opcodes of plain data, and the globals that its caller allows; whatever else a pickle names becomes an
- * `Inert`, which stands in its place and does nothing.
+ * A reader of Python pickles that executes nothing (https://docs.python.org/3/library/pickle.html, Lib/pickletools.py).
+ * It supports the opcodes of plain data and the globals that its caller allows; any other global becomes an `Inert`
+ * placeholder, which does nothing.
  */
 import { FormatError } from '../binary';
 import { Cursor } from './cursor';
 import { op } from './opcodes';
 
-/** The file is whole, but asks for something that is not read. */
+/** The file is valid, but contains something that is not supported. */
 export class Refusal extends Error {}
 
 /** A function that a pickle may call; it must be free of side effects. */
 type PickleFunction = (args: readonly unknown[]) => unknown;
 
-/** What pickles may name: "module.name" to a `PickleFunction`, or to any value that is only passed along. */
+/** The globals that pickles may name: "module.name" to a `PickleFunction`, or to any value that is only passed on. */
 export type AllowedGlobals = ReadonlyMap<string, unknown>;
 
-/** What a pickle names beyond that, or an object that it would make by calling it: nothing is imported or called. */
+/** A placeholder for any other global, or for an object that calling it would create: nothing is imported or called. */
 export class Inert {
-  /** What is set on it by keys, as on an object of a class derived from dict. */
+  /** Items set by key, as on an object of a class derived from dict. */
   items?: Map<unknown, unknown>;
-  /** Its attributes, where the pickle sets some. */
+  /** Its attributes, if the pickle sets any. */
   state: unknown;
 
   /** `global` is "module.name"; `args` are absent for the name itself. */
@@ -30,12 +30,12 @@ export class Inert {
   ) {}
 }
 
-/** Enough for 25,000 tensors; keeps the memory that a hostile file of a few MB can claim below some 400 MB. */
+/** Enough for 25,000 tensors; limits the memory that a malicious file of a few MB can claim to about 400 MB. */
 const maxOpcodes = 1_000_000;
 
 /**
- * Reads the pickle that starts at byte `start`. Dicts become Maps, lists and tuples become arrays, integers beyond
- * 2^53 become bigints; `persistent` turns a persistent id into a value. `end` is the position behind the pickle.
+ * Reads the pickle that starts at byte `start`. Dicts become Maps, lists and tuples become arrays, integers beyond 2^53
+ * become bigints; `persistent` turns a persistent id into a value. `end` is the position after the pickle.
  */
 export function unpickle(
   bytes: Uint8Array,
@@ -251,59 +251,61 @@ class Unpickler {
   }
 
   private top(): unknown {
-    if (this.stack.length === 0) throw new FormatError('the pickle takes a value that is not there');
+    if (this.stack.length === 0) throw new FormatError('the pickle takes a value from an empty stack');
     return this.stack.at(-1);
   }
 
   private popToMark(): unknown[] {
     const items = this.stack;
     const outer = this.suspended.pop();
-    if (!outer) throw new FormatError('the pickle goes back to a mark that is not there');
+    if (!outer) throw new FormatError('the pickle returns to a mark that does not exist');
     this.stack = outer;
     return items;
   }
 
   private recall(index: number): void {
-    if (!this.memo.has(index)) throw new FormatError('the pickle recalls a value that is not there');
+    if (!this.memo.has(index)) throw new FormatError('the pickle recalls a value that it has not stored');
     this.stack.push(this.memo.get(index));
   }
 
   private tuple(length: number): void {
-    if (this.stack.length < length) throw new FormatError('the pickle takes a value that is not there');
+    if (this.stack.length < length) throw new FormatError('the pickle takes a value from an empty stack');
     this.stack.push(this.stack.splice(-length));
   }
 
   private append(items: readonly unknown[]): void {
     const list = this.top();
     if (list instanceof Inert) return;
-    if (!Array.isArray(list)) throw new FormatError('the pickle appends to what is not a list');
+    if (!Array.isArray(list)) throw new FormatError('the pickle appends to something that is not a list');
     for (const item of items) list.push(item);
   }
 
   private addItems(items: readonly unknown[]): void {
     const set = this.top();
     if (set instanceof Inert) return;
-    if (!(set instanceof Set)) throw new FormatError('the pickle adds to what is not a set');
+    if (!(set instanceof Set)) throw new FormatError('the pickle adds to something that is not a set');
     for (const item of items) set.add(item);
   }
 
   private setItems(items: readonly unknown[]): void {
     const object = this.top();
     const dict = object instanceof Inert ? (object.items ??= new Map()) : object;
-    if (!(dict instanceof Map) || items.length % 2 !== 0) throw new FormatError('the pickle sets items of no dict');
+    if (!(dict instanceof Map) || items.length % 2 !== 0)
+      throw new FormatError('the pickle sets items of something that is not a dict');
     for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
   }
 
   private global(module: unknown, name: unknown): void {
-    if (typeof module !== 'string' || typeof name !== 'string') throw new FormatError('the pickle asks for no name');
+    if (typeof module !== 'string' || typeof name !== 'string')
+      throw new FormatError('the pickle requests a global without a name');
     const qualified = `${module}.${name}`;
     this.stack.push(this.allowed.has(qualified) ? this.allowed.get(qualified) : new Inert(qualified));
   }
 
   private call(callee: unknown, args: unknown): void {
-    if (!Array.isArray(args)) throw new FormatError('the pickle calls no function');
+    if (!Array.isArray(args)) throw new FormatError('the pickle calls something that is not a function');
     if (callee instanceof Inert) this.stack.push(new Inert(callee.global, args as unknown[]));
     else if (typeof callee === 'function') this.stack.push((callee as PickleFunction)(args as unknown[]));
-    else throw new FormatError('the pickle calls no function');
+    else throw new FormatError('the pickle calls something that is not a function');
   }
 }

@@ -1,11 +1,11 @@
-/** Which of the objects in a checkpoint is the state dict: the weights of a network by their names. */
+/** Finds the state dict in a checkpoint: the weights of a network by name. */
 import { FormatError, quoted } from '../binary';
 import { Inert, Refusal } from './pickle';
 import { TensorView } from './tensors';
 
 /**
- * Where checkpoints keep a state dict. The first of these that is there and holds tensors is taken: averages of weights
- * before the weights themselves, as timm does.
+ * The usual keys of state dicts in checkpoints. The first one that exists and holds tensors is used: averages of
+ * weights before the weights themselves, as timm does.
  */
 const usualKeys = [
   'state_dict_ema',
@@ -20,7 +20,7 @@ const usualKeys = [
   'teacher',
 ] as const;
 
-/** What wraps a module gives each of its names another component: DataParallel, torch.compile, Opacus, FSDP. */
+/** Name components that wrappers of modules add: DataParallel, torch.compile, Opacus, FSDP. */
 const wrappers: ReadonlySet<string> = new Set([
   'module',
   '_orig_mod',
@@ -29,7 +29,7 @@ const wrappers: ReadonlySet<string> = new Set([
   '_checkpoint_wrapped_module',
 ]);
 
-/** How deep in an object state dicts are looked for, and at how many values. */
+/** Maximum depth and number of values searched for state dicts. */
 const MAX_DEPTH = 4;
 const MAX_VALUES = 10_000;
 const LISTED = 10;
@@ -43,8 +43,8 @@ export interface StateDict {
 }
 
 /**
- * The state dict at the path `key`, such as `model_ema` or `models.0`, or else under the usual keys. `key` may also be what
- * names in it begin with, up to a dot. A Refusal says what there is.
+ * The state dict at the path `key`, such as `model_ema` or `models.0`, or else under the usual keys. `key` may also be
+ * a prefix of tensor names, up to a dot. Throws a Refusal that lists the tensors of the file.
  */
 export function findStateDict(root: unknown, key?: string): StateDict {
   if (key !== undefined) return stateDictAt(root, key);
@@ -59,7 +59,7 @@ export function findStateDict(root: unknown, key?: string): StateDict {
   throw new Refusal(nothingUsual(root, elsewhere));
 }
 
-/** A name without the components that wrappers give it. */
+/** A name without the components that wrappers add. */
 export function unwrapped(name: string): string {
   return name
     .split('.')
@@ -67,7 +67,7 @@ export function unwrapped(name: string): string {
     .join('.');
 }
 
-/** A value and how it is reached from the root. */
+/** A value and its path from the root. */
 interface Place {
   readonly path: string;
   readonly value: unknown;
@@ -88,7 +88,7 @@ function stateDictAt(root: unknown, key: string): StateDict {
   throw new Refusal(`it has no tensors under the key ${quoted(key)}, but ${listed(places) || 'none at all'}`);
 }
 
-/** What is at a path, whose keys may have dots themselves. */
+/** The value at a path, whose keys may contain dots themselves. */
 function valuesAt(value: unknown, path: string): unknown[] {
   const dict = entriesOf(value);
   if (!dict) return [];
@@ -99,13 +99,13 @@ function valuesAt(value: unknown, path: string): unknown[] {
   return found;
 }
 
-/** The tensors whose names begin with `prefix` and a dot, without these. */
+/** The tensors whose names begin with `prefix` and a dot, with this prefix removed. */
 export function namesUnder<T>(prefix: string, tensors: ReadonlyMap<string, T>): Map<string, T> {
   const inside = [...tensors].filter(([name]) => name.startsWith(`${prefix}.`));
   return new Map(inside.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
 }
 
-/** Dicts of tensors under the usual keys, in their order; a dict without tensors may have such keys itself. */
+/** Dicts of tensors under the usual keys, in order; a dict without tensors may have such keys itself. */
 function usualPaths(root: unknown, depth = 0): Place[] {
   const dict = isDict(root) ? entriesOf(root) : undefined;
   if (!dict || depth === MAX_DEPTH) return [];
@@ -117,7 +117,7 @@ function usualPaths(root: unknown, depth = 0): Place[] {
   });
 }
 
-/** All dicts of tensors, but for what optimizers keep. */
+/** All dicts of tensors except optimizer state. */
 function dictsOfTensors(root: unknown): Place[] {
   const found: Place[] = [];
   let looked = 0;
@@ -133,7 +133,7 @@ function dictsOfTensors(root: unknown): Place[] {
   return found;
 }
 
-/** Whole modules: the object itself, or those under the usual keys. */
+/** Pickled modules: the object itself, or those under the usual keys. */
 function modulesIn(root: unknown): Place[] {
   if (isModule(root)) return [{ path: '', value: root }];
   const dict = isDict(root) ? entriesOf(root) : undefined;
@@ -149,7 +149,7 @@ function tensorsOf(dict: unknown): Map<string, TensorView> {
       continue;
     }
     const name = unwrapped(key);
-    if (tensors.has(name)) throw new FormatError(`${quoted(name)} is in it with and without "module."`);
+    if (tensors.has(name)) throw new FormatError(`it contains ${quoted(name)} with and without "module."`);
     tensors.set(name, value);
   }
   return tensors;
@@ -167,7 +167,7 @@ function isDict(value: unknown): boolean {
   return value instanceof Map || (value instanceof Inert && value.items !== undefined);
 }
 
-/** What a dict has by keys, or a list by its indices as text; undefined for what has neither. */
+/** The items of a dict by key, or of a list by index as text; undefined for anything else. */
 function entriesOf(value: unknown): ReadonlyMap<unknown, unknown> | undefined {
   if (Array.isArray(value)) return new Map(value.slice(0, 1000).map((item, i) => [String(i), item as unknown]));
   if (value instanceof Inert) return value.items;
@@ -178,7 +178,7 @@ function isModule(value: unknown): value is Inert {
   return value instanceof Inert && value.state instanceof Map && value.state.has('_modules');
 }
 
-/** Does it stand for a tensor of a kind that is not read? */
+/** Whether it is a placeholder for an unsupported kind of tensor. */
 function isUnreadTensor(value: unknown): value is Inert {
   return value instanceof Inert && /\._rebuild_\w*(tensor|type|parameter|subclass)/.test(value.global);
 }
@@ -189,7 +189,7 @@ function unreadTensor(key: string, value: unknown): string {
     return `${quoted(key)} is quantized: save the state dict of the model before it is quantized`;
   }
   if (global.includes('sparse')) return `${quoted(key)} is a sparse tensor: save tensor.to_dense() instead`;
-  if (global.includes('meta')) return `${quoted(key)} has no data, as it was on the meta device`;
+  if (global.includes('meta')) return `${quoted(key)} has no data, since it was on the meta device`;
   const dtype = args.findLast((arg) => arg instanceof Inert && /^torch\.[a-z]+\d/.test(arg.global)) as
     Inert | undefined;
   const kind = dtype ? `has the type ${quoted(dtype.global)}` : `is made by ${quoted(global)}`;
@@ -200,7 +200,7 @@ function wholeModule({ path, value }: Place): string {
   const what = path === '' ? 'it' : quoted(path);
   const { global } = value as Inert;
   return (
-    `${what} is a whole module of the class ${quoted(global)}, which only its own code can load: ` +
+    `${what} is a pickled module of the class ${quoted(global)}, which only its own code can load: ` +
     'in Python, save model.state_dict() instead'
   );
 }
@@ -215,7 +215,7 @@ function nothingUsual(root: unknown, elsewhere: readonly Place[]): string {
   if (root instanceof Inert && !root.items)
     return `it holds an object of ${quoted(root.global)}, accepted is a state dict`;
   const dict = isDict(root) ? entriesOf(root)! : undefined;
-  if (!dict) return 'it holds no dict, accepted is a state dict';
+  if (!dict) return 'it does not hold a dict, accepted is a state dict';
   const keys = [...dict].filter((entry): entry is [string, unknown] => typeof entry[0] === 'string');
   const shown = keys
     .slice(0, LISTED)

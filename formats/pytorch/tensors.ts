@@ -3,7 +3,7 @@ import { encodings, FormatError, quoted, type Encoding } from '../binary';
 import { sizeOf, type NdArray } from '../ndarray';
 import { Inert, Refusal, type AllowedGlobals } from './pickle';
 
-/** Flat memory that tensors share; its bytes lie elsewhere in the file, under `key`. */
+/** Flat memory that tensors share; its bytes are elsewhere in the file, under `key`. */
 export interface Storage {
   readonly key: string;
   readonly encoding: StorageEncoding;
@@ -21,17 +21,17 @@ export class TensorView {
   ) {}
 }
 
-/** What a file holds: the pickled object, in which tensors are `TensorView`s, and the bytes of the storages. */
+/** The content of a file: the pickled object, in which tensors are `TensorView`s, and the bytes of the storages. */
 export interface TorchArchive {
   readonly root: unknown;
   readonly storages: ReadonlyMap<string, Uint8Array>;
 }
 
-/** How a storage holds its elements; those of some kinds are not read. */
+/** The encoding of the elements of a storage; some are not supported. */
 interface StorageEncoding {
   readonly bytesPerElement: number;
   readonly decode: Encoding['decode'];
-  /** What the elements are, where they are not read. */
+  /** What the elements are, if they are not supported. */
   readonly unread?: string;
 }
 
@@ -48,7 +48,7 @@ const storageEncodings = {
   BoolStorage: 'BOOL',
 };
 
-/** Bytes of an element of the storages whose tensors are not read, and what they hold. */
+/** Bytes per element of unsupported storages, and what they hold. */
 const notRead: Readonly<Record<string, readonly [bytesPerElement: number, what: string]>> = {
   ComplexFloatStorage: [8, 'complex numbers'],
   ComplexDoubleStorage: [16, 'complex numbers'],
@@ -73,10 +73,10 @@ const encodingsByGlobal: ReadonlyMap<string, StorageEncoding> = new Map([
 ]);
 const storageTypes: ReadonlySet<unknown> = new Set(encodingsByGlobal.values());
 
-/** Classes whose tensors are plain ones with attributes of their own. */
+/** Subclasses of Tensor that are plain tensors with extra attributes. */
 const plainClasses = ['torch.Tensor', 'torch.nn.parameter.Parameter', 'torch.nn.parameter.Buffer'];
 
-/** All that the pickle of a state dict needs to name; anything else that a pickle names is not looked at. */
+/** All globals that the pickle of a state dict needs; any other global is ignored. */
 export const stateDictGlobals: AllowedGlobals = new Map<string, unknown>([
   ['collections.OrderedDict', orderedDict],
   ['collections.defaultdict', () => new Map()],
@@ -89,23 +89,23 @@ export const stateDictGlobals: AllowedGlobals = new Map<string, unknown>([
 ]);
 
 /**
- * A reader of the persistent ids by which pickles name storages: ("storage", type, key, device, number of elements),
- * to which the legacy format adds a None. It keeps what it has seen in `storages`, by key. The legacy format announces
- * classes of modules as ("module", class, file, source) too.
+ * A reader of the persistent ids that identify storages: ("storage", type, key, device, number of elements), to which
+ * the legacy format adds a None. It collects the storages in `storages`, by key. The legacy format announces classes of
+ * modules as ("module", class, file, source) too.
  */
 export function storageReader(storages: Map<string, Storage>): (id: unknown) => unknown {
   return (id) => {
     const [kind, encoding, key, , length, view = null] = Array.isArray(id) ? (id as unknown[]) : [];
     if (kind === 'module') return encoding;
     if (kind === 'storage' && encoding instanceof Inert) {
-      throw new Refusal(`it has tensors of the type ${quoted(encoding.global)}, which is not known`);
+      throw new Refusal(`it has tensors of the unknown type ${quoted(encoding.global)}`);
     }
     const valid =
       kind === 'storage' && isEncoding(encoding) && typeof key === 'string' && isSize(length) && view === null;
-    if (!valid) throw new FormatError('a storage is not described as torch.save does');
+    if (!valid) throw new FormatError('a storage does not have the form that torch.save writes');
     const known = storages.get(key);
     if (known && (known.encoding !== encoding || known.length !== length)) {
-      throw new FormatError(`storage ${quoted(key)} is described in two ways`);
+      throw new FormatError(`it describes the storage ${quoted(key)} in two different ways`);
     }
     const storage = known ?? { key, encoding, length };
     storages.set(key, storage);
@@ -125,7 +125,7 @@ export function toArray(name: string, view: TensorView, storages: TorchArchive['
   if (unread) throw new Refusal(`${quoted(name)} holds ${unread}, accepted are real ones: save tensor.float() instead`);
   const bytes = storages.get(storage.key);
   if (bytes?.length !== storage.length * bytesPerElement) {
-    throw new FormatError(`the data of ${quoted(name)} is not there or has another length`);
+    throw new FormatError(`the data of ${quoted(name)} is missing or has another length`);
   }
   const last = shape.reduce((index, length, axis) => index + (length - 1) * (strides[axis] ?? 0), offset);
   if (!shape.includes(0) && last >= storage.length) {
@@ -138,7 +138,7 @@ export function toArray(name: string, view: TensorView, storages: TorchArchive['
   return storage.encoding.decode(shape, copy);
 }
 
-/** Whether the elements of the view follow each other in row-major order. */
+/** Whether the elements of the view are contiguous in row-major order. */
 function isContiguous({ shape, strides }: TensorView): boolean {
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -148,7 +148,7 @@ function isContiguous({ shape, strides }: TensorView): boolean {
   return true;
 }
 
-/** The bytes of the view's elements in row-major order, copied in the largest words that make up an element. */
+/** The bytes of the view's elements in row-major order, copied in the largest possible words. */
 function gather(bytes: Uint8Array, view: TensorView): Uint8Array {
   const { bytesPerElement } = view.storage.encoding;
   const gathered = new Uint8Array(byteLengthOf(view));
@@ -162,7 +162,7 @@ function gather(bytes: Uint8Array, view: TensorView): Uint8Array {
 
 type Words = Uint32Array | Uint16Array | Uint8Array;
 
-/** `count` words make an element. */
+/** An element consists of `count` words. */
 function gatherWords(words: Words, gathered: Words, { offset, shape, strides }: TensorView, count: number): void {
   const index = shape.map(() => 0);
   const steps = strides.map((stride) => stride * count);
@@ -184,7 +184,7 @@ function orderedDict(args: readonly unknown[]): Map<unknown, unknown> {
   const [items = []] = args;
   const isPair = (item: unknown): item is [unknown, unknown] => Array.isArray(item) && item.length === 2;
   if (args.length > 1 || !Array.isArray(items) || !items.every(isPair)) {
-    throw new FormatError('an OrderedDict is not described as torch.save does');
+    throw new FormatError('an OrderedDict does not have the form that torch.save writes');
   }
   return new Map(items);
 }
@@ -193,14 +193,14 @@ function orderedDict(args: readonly unknown[]): Map<unknown, unknown> {
 function rebuildTensor([storage, offset, shape, strides]: readonly unknown[]): TensorView {
   const valid = isStorage(storage) && isSize(offset) && isSizes(shape) && isSizes(strides);
   if (!valid || shape.length !== strides.length || !Number.isSafeInteger(sizeOf(shape))) {
-    throw new FormatError('a tensor is not described as torch.save does');
+    throw new FormatError('a tensor does not have the form that torch.save writes');
   }
   return new TensorView(storage, offset, [...shape], [...strides]);
 }
 
 /** `_rebuild_parameter(data, requires_grad, backward_hooks)`. */
 function rebuildParameter([data]: readonly unknown[]): TensorView {
-  if (!(data instanceof TensorView)) throw new FormatError('a parameter is not described as torch.save does');
+  if (!(data instanceof TensorView)) throw new FormatError('a parameter does not have the form that torch.save writes');
   return data;
 }
 
@@ -219,7 +219,7 @@ function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** Lengths or strides of at most 64 axes, as many as PyTorch's own loops take. */
+/** Lengths or strides of at most 64 axes, the limit of PyTorch's own loops. */
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.length <= 64 && value.every(isSize);
 }

@@ -8,7 +8,7 @@ import { FormatError, quoted } from '../binary';
 import { Refusal, unpickle } from './pickle';
 import { stateDictGlobals, storageReader, type Storage, type TorchArchive } from './tensors';
 
-/** Takes a zip file apart; the storages are views of `bytes`. Throws FormatError and Refusal. */
+/** Parses a zip file; the storages are views of `bytes`. Throws FormatError and Refusal. */
 export async function openZip(bytes: Uint8Array): Promise<TorchArchive> {
   const entries = await listEntries(bytes);
   const program = programIn(entries.map(({ name }) => name));
@@ -16,7 +16,7 @@ export async function openZip(bytes: Uint8Array): Promise<TorchArchive> {
   const files = readEntries(bytes, entries);
   const folder = [...files.keys()].flatMap((name) => /^([^/]+\/)data\.pkl$/.exec(name)?.[1] ?? []);
   const pickle = files.get(`${folder[0]}data.pkl`);
-  if (!pickle) throw new FormatError('it is a zip file, but torch.save did not make it: it has no data.pkl');
+  if (!pickle) throw new FormatError('it is a zip file, but not one of torch.save: it has no data.pkl');
   const byteOrder = files.get(`${folder[0]}byteorder`);
   if (byteOrder && Buffer.from(byteOrder).toString() !== 'little') throw new FormatError('it is not little-endian');
 
@@ -30,7 +30,7 @@ export async function openZip(bytes: Uint8Array): Promise<TorchArchive> {
   return { root, storages };
 }
 
-/** What other programs keep in zip files, in words with advice; undefined for what torch.save makes. */
+/** What the zip file of another program contains, in words with advice; undefined for a file of torch.save. */
 function programIn(names: readonly string[]): string | undefined {
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/(^|\/)constants\.pkl$/)) {
@@ -40,20 +40,20 @@ function programIn(names: readonly string[]): string | undefined {
     return 'it is a program of torch.export: in Python, save torch.export.load(FILE).state_dict instead';
   }
   if (has(/\.npy$/))
-    return 'it holds arrays of NumPy: save torch tensors, or name logits as "teacher": { "logits": FILE }';
+    return 'it holds NumPy arrays: save torch tensors, or use "teacher": { "logits": FILE } for logits';
   if (has(/^model\.weights\.h5$/))
-    return 'it is a model of Keras: convert it to ONNX (tf2onnx), which a teacher may be';
-  if (has(/\.(pth?|th|tar|safetensors|onnx)$/)) return 'it is an archive with a model in it: unzip it first';
+    return 'it is a Keras model: convert it to ONNX (tf2onnx) and use it as "teacher": { "onnx": FILE }';
+  if (has(/\.(pth?|th|tar|safetensors|onnx)$/)) return 'it is an archive that contains a model: unzip it first';
   return undefined;
 }
 
-/** The entries by name, checked; they are views of `bytes`, and together not larger. */
+/** The entries by name, validated; they are non-overlapping views of `bytes`. */
 function readEntries(bytes: Uint8Array, entries: readonly Entry[]): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   let total = 0;
   for (const { name, begin, length, checksum, stored } of entries) {
-    if (!stored) throw new FormatError(`${quoted(name)} in it is compressed, which torch.save never does`);
-    if (files.has(name)) throw new FormatError(`${quoted(name)} is in it twice`);
+    if (!stored) throw new FormatError(`its entry ${quoted(name)} is compressed, which torch.save never does`);
+    if (files.has(name)) throw new FormatError(`it contains ${quoted(name)} twice`);
     total += length;
     if (total > bytes.length) throw new FormatError('its entries overlap');
     const content = bytes.subarray(begin, begin + length);

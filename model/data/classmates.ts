@@ -1,12 +1,12 @@
-/** Other images of the same class, as methods that compare such pairs see them. */
+/** Other images of the same class, for methods that compare such pairs. */
 import { Random } from '../../utils/random';
 
-/** In front of the name of a view that shows, in place of each image, another one of its class: `classmate+crop+flip`. */
+/** Prefix of views that replace each image by another one of its class: `classmate+crop+flip`. */
 export const CLASSMATE = 'classmate+';
 
 /**
- * For each of the examples `indices` of a pass another one of them of the same label; itself where there is no other. Which,
- * follows from (seed, epoch, example).
+ * For each of the examples `indices` of a pass, another one of them with the same label, or itself if there is none. A
+ * function of (seed, epoch, example).
  */
 export function classmates(
   labels: ArrayLike<number>,

@@ -1,11 +1,11 @@
-/** What a dataset is: labeled images of one size, in a training and a test part. */
+/** A dataset: labeled images of one size, split into training and test images. */
 
 import { UserError } from '../../utils/errors';
 
 /** Channels, height, width. */
 export type ImageShape = readonly [channels: number, height: number, width: number];
 
-/** A part of an image: where it begins, and its sides, in pixels. */
+/** A region of an image: its position and size in pixels. */
 export interface Region {
   readonly left: number;
   readonly top: number;
@@ -14,7 +14,7 @@ export interface Region {
 }
 
 interface Labelled {
-  /** size class numbers, from 0. */
+  /** Class numbers from 0, one per image. */
   readonly labels: Uint8Array | Int32Array;
   readonly size: number;
 }
@@ -25,11 +25,11 @@ export interface StoredSplit extends Labelled {
   readonly images: Uint8Array;
 }
 
-/** Images of many sizes that are read from their files when they are wanted. */
+/** Images of various sizes that are read from files on demand. */
 export interface FileSplit extends Labelled {
-  /** Height and width of an image as it lies ready. */
+  /** Height and width of a decoded image. */
   sizeOf(example: number): readonly [height: number, width: number];
-  /** A region of it, by default the square in its middle, as pixels of the data set's shape. */
+  /** A region of an image, by default the center square, resized to the data set's shape. */
   read(example: number, region?: Region): Promise<Uint8Array>;
 }
 
@@ -42,19 +42,19 @@ export interface Dataset<S extends Split = Split> {
   readonly shape: ImageShape;
   /** Mean and standard deviation of each channel's values in [0, 1]: a network sees (value / 255 − mean) / std. */
   readonly normalize: { readonly mean: readonly number[]; readonly std: readonly number[] };
-  /** What `"augmentation": "yes"` means, names joined by `+`; `crop+flip` where absent. */
+  /** The meaning of `"augmentation": "yes"`, names joined by `+`; `crop+flip` by default. */
   readonly augmentation?: string;
   readonly train: S;
-  /** What its authors hold out to validate on, for `"validation": "val"`. */
+  /** The authors' own validation images, for `"validation": "val"`. */
   readonly validation?: S;
   readonly test: S;
-  /** What is worth a line in the log, such as images that were skipped. */
+  /** Notes for the log, such as skipped images. */
   readonly remarks?: readonly string[];
 }
 
 export type StoredDataset = Dataset<StoredSplit>;
 
-/** Refuses a normalization that has no value for each channel of the images; `owner` says in a message whose it is. */
+/** Throws unless a normalization has one value per channel of the images; `owner` names it in the message. */
 export function checkNormalize(
   owner: string,
   normalize: Dataset['normalize'] | undefined,
@@ -65,13 +65,13 @@ export function checkNormalize(
     if (values.length !== channels) {
       throw new UserError(
         `${owner}: "normalize.${key}" is [${values.join(', ')}], accepted is an array of ${channels}, ` +
-          `a number for each channel of the ${images}`,
+          `one number for each channel of the ${images}`,
       );
     }
   }
 }
 
-/** Pixels of the examples as they are seen in evaluation. */
+/** Pixels of the examples as used for evaluation. */
 export async function pixelsOf(split: Split, examples: Uint32Array, shape: ImageShape): Promise<Uint8Array> {
   const imageSize = shape[0] * shape[1] * shape[2];
   const pixels = new Uint8Array(examples.length * imageSize);

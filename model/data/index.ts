@@ -1,4 +1,4 @@
-/** The data sets by the name that params.json calls them. */
+/** The data sets by their names in params.json. */
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
 import type { Dataset } from './dataset';
@@ -41,17 +41,17 @@ export type DatasetName = keyof Entries;
 type ParamsOf<Entry> = Entry extends DatasetEntry<infer Params, Dataset> ? Params : never;
 type LoadedFrom<Entry> = Entry extends DatasetEntry<never, infer Loaded> ? Loaded : never;
 
-/** `dataset` in params.json, filled: a name and its options. */
+/** `dataset` in params.json with defaults filled in: a name and its options. */
 export type DatasetParams = { [Name in DatasetName]: { readonly name: Name } & ParamsOf<Entries[Name]> }[DatasetName];
 
-/** The same, with the folder of its files where it has any. */
+/** The same, with the folder of its files, if it has any. */
 export type DatasetSpec = DatasetParams & { readonly dir: string };
 
 export const datasets: Readonly<Record<DatasetName, DatasetEntry<never, Dataset>>> = entries;
 
 export const datasetNames = Object.keys(entries) as readonly DatasetName[];
 
-/** Loads or draws a data set. An absent folder of a known one is downloaded. */
+/** Loads or generates a data set. Downloads a known one if its folder is missing. */
 export async function loadDataset<Spec extends DatasetSpec>(
   spec: Spec,
   onProgress?: LoadProgress,
@@ -65,13 +65,13 @@ export async function loadDataset<Spec extends DatasetSpec>(
   }
 }
 
-/** What to write instead where a folder of images holds the files of a set that is known. */
+/** Advice if a supposed folder of images contains a known data set. */
 function otherSet(dir: string): string {
   const name = datasetNames.find((one) => isThere(dir) && placeOf(dir, datasets[one].forms ?? []));
-  return name === undefined ? '' : `; this is ${name}: set "dataset" to "${name}" and "data_dir" to the folder`;
+  return name === undefined ? '' : `; it contains ${name}: set "dataset" to "${name}" and "data_dir" to the folder`;
 }
 
-/** Whether the labels of the training images mean nothing. */
+/** Whether the training images have no meaningful labels. */
 export function isUnlabeled(params: DatasetParams): boolean {
   return (datasets[params.name] as DatasetEntry).isUnlabeled?.(params) ?? false;
 }

@@ -1,9 +1,9 @@
-/** Wrong labels on purpose, for studies: symmetric noise, as in Zhang et al. 2017 and Patrini et al. 2017. */
+/** Symmetric label noise for studies, as in Zhang et al. 2017 and Patrini et al. 2017. */
 import { Random } from '../../utils/random';
 
 /**
- * The labels of a training set, of which each is replaced with the probability `share` by one of the other classes, all
- * equally likely. What becomes of a label is a function of (seed, example). A copy.
+ * A copy of the labels of a training set, each replaced with probability `share` by a uniformly drawn other class. The
+ * noise is a function of (seed, example).
  */
 export function noisyLabels(
   labels: Uint8Array | Int32Array,

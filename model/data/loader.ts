@@ -1,4 +1,4 @@
-/** From a dataset to batches: which examples train and which validate, in which order, and how they are augmented. */
+/** From a dataset to batches: the split into training and validation examples, their order and augmentation. */
 import { Random } from '../../utils/random';
 import { UserError } from '../../utils/errors';
 import { augmentationSteps, mixesLabels, Pipeline, viewSteps, type Seen, type Step } from './augmentation';
@@ -12,8 +12,9 @@ export interface Partition {
 }
 
 /**
- * Splits the `size` examples of a training set. round(validation · size) of them are held out, the same ones for every
- * `subset`; of the others floor(subset · size) train, or all where that is more. A smaller subset is part of a larger one.
+ * Splits the `size` examples of a training set. Holds out round(validation · size) of them, the same ones for every
+ * `subset`; trains on floor(subset · size) of the others, or on all if there are fewer. A smaller subset is contained
+ * in a larger one.
  */
 export function partition(
   size: number,
@@ -23,11 +24,11 @@ export function partition(
   const heldOut = Math.round(validation * size);
   const train = order.slice(heldOut, heldOut + Math.floor(subset * size));
   if (validation > 0 && heldOut === 0) {
-    throw new UserError(`no image is left to validate on: "validation" is ${validation} of ${size} images`);
+    throw new UserError(`"validation": ${validation} of ${size} images leaves no validation images`);
   }
   if (train.length === 0) {
     throw new UserError(
-      `no training image is left: a subset of ${subset} of ${size} images with ${heldOut} held out for validation`,
+      `no training images are left: a subset of ${subset} of ${size} images with ${heldOut} held out for validation`,
     );
   }
   return { train, validation: order.slice(0, heldOut) };
@@ -39,7 +40,7 @@ export interface Batch {
   /** The same images seen through other augmentations, by name. */
   readonly views?: Readonly<Record<string, Uint8Array>>;
   readonly labels: Int32Array;
-  /** Where images are mixed: the label of the other one of each, and how much it counts, from 0 to 1. */
+  /** If images are mixed: the label of the other image of each, and its weight from 0 to 1. */
   readonly mixed?: { readonly labels: Int32Array; readonly share: Float32Array };
   /** Example numbers within the split. */
   readonly indices: Uint32Array;
@@ -53,27 +54,27 @@ export interface BatchOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly epoch: number;
-  /** The epoch in which the examples looked as they do now; this one by default. */
+  /** The epoch whose augmentation is used; this epoch by default. */
   readonly looksOf?: number;
-  /** In the order of `indices`, or in one that depends on (seed, epoch). */
+  /** Whether to shuffle, as a function of (seed, epoch), or to keep the order of `indices`. */
   readonly shuffle: boolean;
-  /** Crop and flip, nothing, or other steps; what becomes of an example depends on (seed, epoch, example) alone. */
+  /** Crop and flip, nothing, or other steps; the result depends only on (seed, epoch, example). */
   readonly augment: boolean | readonly Step[];
   /**
-   * Views of the same examples beside the images, such as `autoaugment` or `crop+flip`, or of others of the same classes, such as
-   * `classmate+crop+flip`; none by default.
+   * Additional views of the same examples, such as `autoaugment` or `crop+flip`, or of others of the same classes, such
+   * as `classmate+crop+flip`; none by default.
    */
   readonly views?: readonly string[];
-  /** Batches at the beginning of the pass that are left out; 0 by default. */
+  /** Number of batches to skip at the beginning of the pass; 0 by default. */
   readonly start?: number;
-  /** Batches of images from files that are made ready ahead of the one that is worked on; 4 by default. */
+  /** Number of batches of images from files to prefetch; 4 by default. */
   readonly ahead?: number;
 }
 
-/** The most pixels of a plane in a batch that is only evaluated: 250 images of 64 × 64. */
+/** Maximum pixels per channel in an evaluation batch: 250 images of 64 × 64. */
 const EVALUATED_PIXELS = 250 * 64 * 64;
 
-/** A pass over images as they are stored, in their order, in batches that suit their size. */
+/** A pass over unaugmented images in order, with a batch size that suits their size. */
 export function plainPass(shape: ImageShape): BatchOptions {
   const batchSize = Math.min(250, Math.max(1, Math.floor(EVALUATED_PIXELS / (shape[1] * shape[2]))));
   return { shape, batchSize, seed: 0, epoch: 0, shuffle: false, augment: false };
@@ -96,7 +97,7 @@ export function* batches(split: StoredSplit, indices: Uint32Array, options: Batc
   }
 }
 
-/** The same over any split: images that lie in files are read ahead of the batch that is worked on. */
+/** The same for any split: batches of images from files are prefetched. */
 export async function* loadBatches(split: Split, indices: Uint32Array, options: BatchOptions): AsyncGenerator<Batch> {
   if ('images' in split) {
     yield* batches(split, indices, options);
@@ -124,7 +125,7 @@ export async function* loadBatches(split: Split, indices: Uint32Array, options: 
 
 const AHEAD = 4;
 
-/** The batches of a pass, from each of which one may look at those after it; they are made ready when that is done. */
+/** The batches of a pass, each of which gives access to later ones, which are prepared on demand. */
 export async function* lookingAhead(pass: AsyncGenerator<Batch>): AsyncGenerator<Batch> {
   const ready: Batch[] = [];
   const after = async (n: number): Promise<Batch | undefined> => {
@@ -147,16 +148,16 @@ export async function* lookingAhead(pass: AsyncGenerator<Batch>): AsyncGenerator
   }
 }
 
-/** How the images of a batch are seen: as they are trained on first, then through each view. */
+/** The views of the images of a batch: the training images first, then each additional view. */
 interface Way {
   readonly steps: readonly Step[];
-  /** In front of the names of its random streams. */
+  /** Prefix of the names of its random streams. */
   readonly prefix: string;
-  /** The example whose image stands for an example's. */
+  /** The example whose image replaces an example's. */
   readonly shown: (example: number) => number;
 }
 
-/** The examples of each batch of a pass, and the ways in which they are seen. */
+/** The examples of each batch of a pass, and their views. */
 function planned(
   { labels }: Pick<Split, 'labels'>,
   indices: Uint32Array,
@@ -180,7 +181,7 @@ function planned(
   return { chosen, ways: [{ steps, prefix: '', shown: itself }, ...others] };
 }
 
-/** Reads the images that a batch needs, each in the region that its first augmentation asks for. */
+/** Reads the images of a batch, each in the region that its first augmentation selects. */
 async function readBatch(
   split: FileSplit,
   chosen: Uint32Array,
@@ -205,7 +206,7 @@ async function readBatch(
   return batchOf(split, chosen, await Promise.all(seen), options, ways[0]!.steps);
 }
 
-/** Examples as they are seen, those to train on first, in the form that a step takes. */
+/** Renders examples in all views, training images first, as inputs of a step. */
 function batchOf(
   split: Split,
   chosen: Uint32Array,

@@ -1,10 +1,10 @@
-/** Class-balanced sampling: an epoch in which every class is as frequent as the others. */
+/** Class-balanced sampling: all classes are equally frequent in an epoch. */
 import { Random } from '../../utils/random';
 
 /**
- * As many examples as `indices` has, the classes among them equally often (but for a rest of one each, whose turn moves on
- * by epoch). A class runs through a permutation of its examples, then through another, so that none comes twice before
- * all have come. A function of (seed, epoch) and `indices`.
+ * Draws as many examples as `indices` has, with all classes equally often (a remainder of one each rotates by epoch).
+ * Each class cycles through permutations of its examples, so that none repeats before all have occurred. A function of
+ * (seed, epoch) and `indices`.
  */
 export function balanced(
   indices: Uint32Array,

@@ -1,4 +1,4 @@
-/** Evaluating a network: its weights as constants of a graph of its own, its metrics averaged over examples. */
+/** Evaluates a network: its weights are constants of a separate graph, its metrics are averaged over examples. */
 import type { Backend } from '../../engine/backends/index';
 import { Session } from '../../engine/session';
 import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
@@ -9,11 +9,11 @@ import type { Split } from '../data/dataset';
 import { evaluationGraph, type Model } from '../nets/model';
 
 export interface Metrics {
-  /** Share of examples whose largest logit is the label's, in [0, 1]. */
+  /** Fraction of examples whose largest logit is that of the label, in [0, 1]. */
   readonly accuracy: number;
   /** Mean cross-entropy. */
   readonly loss: number;
-  /** Mean |z_t − z_s| over examples and classes, where a teacher's logits z_t are known. */
+  /** Mean |z_t − z_s| over examples and classes, if a teacher's logits z_t are given. */
   readonly logit_difference?: number;
 }
 
@@ -23,7 +23,7 @@ export class Evaluator {
     private readonly session: Session,
   ) {}
 
-  /** Compiles the network in evaluation mode with these weights, for the CPU where no backend is given. */
+  /** Compiles the network in evaluation mode with these weights, on the CPU by default. */
   static async create(model: Model, weights: NamedArrays, threads: number, backend?: Backend): Promise<Evaluator> {
     const graph = evaluationGraph(model);
     const options = { threads, backend, frozen: weights, dynamicBatch: true };
@@ -37,13 +37,13 @@ export class Evaluator {
 
   /**
    * Accuracy and loss over the examples `indices` of a split, without augmentation, and their distance from a teacher's
-   * logits, (examples, classes) in the order of `indices`, where these are given.
+   * logits, (examples, classes) in the order of `indices`, if given.
    */
   async evaluate(split: Split, indices: Uint32Array, teacherLogits?: Float32Array): Promise<Metrics> {
     return (await this.assess(split, indices, teacherLogits)).metrics;
   }
 
-  /** As `evaluate`, with what is predicted for each of the examples. */
+  /** As `evaluate`, with the prediction for each example. */
   async assess(
     split: Split,
     indices: Uint32Array,

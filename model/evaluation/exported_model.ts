@@ -1,4 +1,4 @@
-/** A trained network as others run it: an ONNX file from pixels to logits, with nothing of training left. */
+/** An exported network: an ONNX file from pixels to logits without the training parts. */
 import { Graph } from '../../engine/graph';
 import { fold } from '../../engine/onnx/fold';
 import { ForeignModel } from '../../engine/onnx/foreign';
@@ -13,12 +13,12 @@ import type { Batch } from '../data/loader';
 import { Layers } from '../nets/layers';
 import type { Model } from '../nets/model';
 
-/** A property of the file that says that it takes pixels in [0, 1] as they are, and normalizes them itself. */
+/** A property of the file that declares that it takes pixels in [0, 1] and normalizes them itself. */
 export const INPUT_RANGE = { key: 'input_range', value: '[0, 1]' } as const;
 
 /**
- * The network in evaluation mode with these weights, BatchNorm folded: `images`, float32 (N, C, H, W) in [0, 1], which it
- * normalizes itself, to `logits`, float32 (N, classes). In version 17 of ONNX's operator set.
+ * The network in evaluation mode with these weights, BatchNorm folded: `images`, float32 (N, C, H, W) in [0, 1], which
+ * it normalizes itself, to `logits`, float32 (N, classes). Uses ONNX opset 17.
  */
 export function deploymentGraph(model: Model, weights: NamedArrays): Graph {
   const graph = new Graph();
@@ -32,13 +32,13 @@ export function deploymentGraph(model: Model, weights: NamedArrays): Graph {
   return toOpset17(fold(graph, weights));
 }
 
-/** The bytes of an ONNX file: the graph with its weights, for any batch size, and what it says of itself. */
+/** The bytes of an ONNX file: the graph with its weights, for any batch size, and its metadata. */
 export function deployedModel(graph: Graph, properties: Readonly<Record<string, string>>): Uint8Array {
   const metadata = { [INPUT_RANGE.key]: INPUT_RANGE.value, ...properties };
   return writeModel(graph, { frozen: valuesOf(graph), dynamicBatch: true, opset: 17, metadata });
 }
 
-/** Stored pixels, 0 … 255, as such a graph takes them. */
+/** Converts stored pixels, 0 … 255, to the input of such a graph. */
 export function pixelFeeds(images: Uint8Array, shape: ImageShape): { images: NdArray<'float32'> } {
   const size = images.length / (shape[0] * shape[1] * shape[2]);
   return {
@@ -50,14 +50,14 @@ export function pixelFeeds(images: Uint8Array, shape: ImageShape): { images: NdA
   };
 }
 
-/** Such a file, loaded. */
+/** A loaded file of this kind. */
 export class DeployedModel {
   private constructor(
     private readonly model: ForeignModel,
     private readonly shape: ImageShape,
   ) {}
 
-  /** 0 threads take every core. */
+  /** With 0 threads, every core is used. */
   static async open(path: string, shape: ImageShape, threads: number): Promise<DeployedModel> {
     return new DeployedModel(await ForeignModel.open(path, threads), shape);
   }
@@ -66,7 +66,7 @@ export class DeployedModel {
     return this.model.run(pixelFeeds(images, this.shape), 'logits');
   }
 
-  /** Milliseconds of a run on `batchSize` images: the median of `runs`, after three that do not count. */
+  /** Milliseconds of a run on `batchSize` images: the median of `runs`, after three warm-up runs. */
   async latency(batchSize: number, runs: number): Promise<number> {
     const [channels, height, width] = this.shape;
     const feeds = pixelFeeds(new Uint8Array(batchSize * channels * height * width).fill(128), this.shape);

@@ -1,4 +1,4 @@
-/** What the logits of a classifier say: predictions, calibration, losses, and how near they are to a teacher's. */
+/** Metrics from the logits of a classifier: predictions, calibration, losses, and the distance to a teacher. */
 import { calibrationError } from '../../runs/calibration';
 
 /** Logits (N, classes) in row-major order and the N true classes. */
@@ -25,7 +25,7 @@ export function softmaxRows(logits: Float32Array, classes: number, temperature =
   return logSoftmaxRows(logits, classes, temperature).map(Math.exp);
 }
 
-/** The class with the largest logit of each row; the first one of a tie. */
+/** The class with the largest logit of each row; the first one in a tie. */
 export function predictedClasses({ logits, labels, classes }: Predictions): Int32Array {
   return Int32Array.from({ length: labels.length }, (_, i) => {
     const row = logits.subarray(i * classes, (i + 1) * classes);
@@ -33,7 +33,7 @@ export function predictedClasses({ logits, labels, classes }: Predictions): Int3
   });
 }
 
-/** Share of rows whose true class is among the k largest logits; of equal ones the first classes count. */
+/** Fraction of rows whose true class is among the k largest logits; ties favor lower class numbers. */
 export function topAccuracy({ logits, labels, classes }: Predictions, k: number): number {
   let hits = 0;
   for (let i = 0; i < labels.length; i++) {
@@ -58,7 +58,7 @@ export function confusionMatrix(labels: ArrayLike<number>, predicted: ArrayLike<
   return counts;
 }
 
-/** Share of each true class that is predicted right; undefined for a class without examples. */
+/** Fraction of each true class that is predicted correctly; undefined for a class without examples. */
 export function classAccuracies(confusion: readonly (readonly number[])[]): (number | undefined)[] {
   return confusion.map((row, k) => {
     const total = row.reduce((sum, count) => sum + count, 0);
@@ -68,12 +68,12 @@ export function classAccuracies(confusion: readonly (readonly number[])[]): (num
 
 export interface LossGroup {
   readonly count: number;
-  /** null where the group is empty. */
+  /** null if the group is empty. */
   readonly mean: number | null;
   readonly total: number;
 }
 
-/** The loss of the examples that are predicted right, and of those that are not. */
+/** The loss of correctly and of wrongly predicted examples. */
 export function splitLoss(
   losses: ArrayLike<number>,
   correct: ArrayLike<boolean>,
@@ -105,7 +105,7 @@ export function meanByClass(scores: Float64Array, labels: ArrayLike<number>, cla
   return sums.map((sum, k) => sum.map((total) => total / Math.max(1, counts[k]!)));
 }
 
-/** Up to four examples to look at, by confidence: the surest and the least sure that are right, and that are wrong. */
+/** Up to four examples to look at: the most and least confident correct and wrong predictions. */
 export function tellingExamples(confidences: ArrayLike<number>, correct: ArrayLike<boolean>): number[] {
   const order = Array.from(confidences, (_, i) => i).sort((a, b) => confidences[b]! - confidences[a]! || a - b);
   const ends = [true, false].flatMap((wanted) => {
@@ -115,7 +115,7 @@ export function tellingExamples(confidences: ArrayLike<number>, correct: ArrayLi
   return [...new Set(ends.filter((i) => i !== undefined))];
 }
 
-/** All that is known of the predictions of one part of the images. */
+/** All results for the predictions on one split. */
 export interface Analysis extends Predictions {
   readonly temperature: number;
   readonly predicted: Int32Array;
@@ -132,14 +132,14 @@ export interface Analysis extends Predictions {
   readonly figures: Figures;
 }
 
-/** Shares are in [0, 1]; losses in nats. */
+/** Fractions are in [0, 1], losses in nats. */
 export interface Figures {
   readonly accuracy: number;
   readonly top5_accuracy: number;
   readonly loss: number;
   readonly calibration_error: number;
   readonly loss_split: Record<'correct' | 'wrong', LossGroup>;
-  /** How near the student is to its teacher: the same class, and KL(teacher ‖ student) at the temperature. */
+  /** How close the student is to its teacher: agreement, and KL(teacher ‖ student) at the temperature. */
   readonly teacher?: {
     readonly accuracy: number;
     readonly agreement: number;
@@ -148,7 +148,7 @@ export interface Figures {
   };
 }
 
-/** Analyses predictions, beside those of a teacher where there is one. */
+/** Analyzes predictions, and compares them to a teacher's if given. */
 export function analyze(predictions: Predictions, temperature: number, teacherLogits?: Float32Array): Analysis {
   const { logits, labels, classes } = predictions;
   const predicted = predictedClasses(predictions);

@@ -1,4 +1,4 @@
-/** What a network, or anything that stands for one, makes of the images of an experiment as they are stored. */
+/** Logits of a network, or of anything with the same interface, on the unaugmented images of an experiment. */
 import { UserError } from '../../utils/errors';
 import type { Dataset, Split } from '../data/dataset';
 import { loadBatches, lookingAhead, partition, plainPass, type Partition } from '../data/loader';
@@ -20,7 +20,7 @@ export interface PartitionParams {
   readonly seed: number;
 }
 
-/** The images of a part, in the order of the data set. */
+/** The images of a split, in the order of the data set. */
 export function imagesOf(
   part: Part,
   params: PartitionParams,
@@ -33,7 +33,7 @@ export function imagesOf(
   return { split, indices: indices.slice().sort() };
 }
 
-/** Which training images an experiment trains on, and which of them it holds out. */
+/** The training images that an experiment trains on, and those that it holds out. */
 export function partitionOf(
   { validation, subset_percent: subset, seed }: PartitionParams,
   dataset: Dataset,
@@ -41,7 +41,7 @@ export function partitionOf(
   return partition(dataset.train.size, { validation: typeof validation === 'number' ? validation : 0, subset, seed });
 }
 
-/** The images that the best epoch is chosen on. A UserError where the data set brings none. */
+/** The images on which the best epoch is chosen. Throws a UserError if the data set has none. */
 export function validationImages(
   { validation }: Pick<PartitionParams, 'validation'>,
   dataset: Dataset,
@@ -51,14 +51,14 @@ export function validationImages(
   const split = validation === 'val' ? dataset.validation : dataset.test;
   if (!split) {
     throw new UserError(
-      `"validation": ${dataset.name} has no validation images of its own beside those for testing; ` +
-        'give the share of the training images to hold out, or "test"',
+      `"validation": ${dataset.name} has no separate validation images; ` +
+        'set it to the fraction of training images to hold out, or to "test"',
     );
   }
   return { split, indices: allOf(split) };
 }
 
-/** Logits (N, classes) for the examples `indices` of a split, in their order; `onProgress` is told how many are done. */
+/** Logits (N, classes) for the examples `indices` of a split, in their order; `onProgress` receives the number done. */
 export async function predictLogits(
   network: Pick<Teacher, 'logits'>,
   split: Split,

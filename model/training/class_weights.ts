@@ -1,9 +1,9 @@
-/** How much each class counts in the cross-entropy. */
+/** The weight of each class in the cross-entropy. */
 import { UserError } from '../../utils/errors';
 
 /**
- * The weights of params.json, one for each class; "balanced" is n / (C · n_c) for n examples of which n_c are of class c
- * (King & Zeng 2001), and 0 for a class without examples. A UserError where their number is not that of the classes.
+ * The weights of params.json, one per class; "balanced" is n / (C · n_c) for n examples, n_c of them of class c (King &
+ * Zeng 2001), and 0 for a class without examples. Throws a UserError if there is not one weight per class.
  */
 export function classWeights(
   given: 'balanced' | readonly number[],
@@ -14,7 +14,7 @@ export function classWeights(
   if (given !== 'balanced') {
     if (given.length === classes.length) return [...given];
     throw new UserError(
-      `"class_weights" must have ${classes.length} numbers, one for each class, or be "balanced", got ${given.length}`,
+      `"class_weights" must be "balanced" or have ${classes.length} numbers, one per class, got ${given.length}`,
     );
   }
   const counts = Array<number>(classes.length).fill(0);

@@ -1,4 +1,4 @@
-/** Distillation from code: what train.ts does, for people who write their own programs. */
+/** Distillation from code: the API for programs that do what train.ts does. */
 import { openDevice, type Backend, type Device } from '../../engine/backends/index';
 import { adam, type Optimizer } from '../../engine/optimizers/index';
 import { matchStateDict } from '../../formats/checkpoints';
@@ -28,43 +28,43 @@ import { learningRate, type Schedule } from './schedules';
 import type { Method } from './step_graph';
 import { Trainer } from './trainer';
 
-/** A method by its name or as an object, alone or with options. */
+/** A method by its name, or as an object, with or without options. */
 export type MethodChoice = string | Distiller | { readonly method: string | Distiller; readonly options: object };
 
 /** Names and meanings are those of params.json, in camel case. */
 export interface DistillationOptions {
-  /** A network by its name, or one of your own. */
+  /** A network by its name, or your own. */
   readonly student: string | Net;
   readonly dataset: Dataset;
   readonly method: MethodChoice | readonly MethodChoice[];
-  /** As in params.json, or a teacher that is loaded already. */
+  /** As in params.json, or a loaded teacher. */
   readonly teacher?: TeacherParams | Teacher;
   /** Adam by default. */
   readonly optimizer?: Optimizer;
   /** 0.001 by default. */
   readonly learningRate?: number;
-  /** How the learning rate changes by epoch; constant by default. */
+  /** The learning rate schedule; constant by default. */
   readonly schedule?: Schedule;
   /** 128 by default. */
   readonly batchSize?: number;
-  /** Batches of an optimizer step; 1 by default. */
+  /** Gradient accumulation steps: batches per optimizer step; 1 by default. */
   readonly accumulate?: number;
-  /** Epochs that `fit` trains; schedules depend on them. 1 by default. */
+  /** Number of epochs; schedules depend on it. 1 by default. */
   readonly epochs?: number;
-  /** `fit` ends where the validation accuracy has not improved for so long. */
+  /** `fit` stops when the validation accuracy has not improved for this many epochs. */
   readonly earlyStopping?: EarlyStopping;
-  /** What happens at a loss or gradient that is NaN or infinite; `stop` by default. */
+  /** What to do if a loss or gradient is NaN or infinite; `stop` by default. */
   readonly onNan?: OnNan;
   /** Maximum global gradient norm. */
   readonly clipNorm?: number;
-  /** Decay of a moving average of the weights, which is then what is evaluated. */
+  /** Decay of a moving average of the weights (EMA), which replaces the weights in evaluation. */
   readonly ema?: number;
-  /** Globs of parameters that are not trained, and learning rates of those that globs match. */
+  /** Globs of parameters to freeze, and learning rate factors by glob. */
   readonly freeze?: string[];
   readonly learningRates?: Record<string, number>;
   readonly classWeights?: 'balanced' | number[];
   readonly labelSmoothing?: number;
-  /** Share of the training set that is held out; 0.1 by default. */
+  /** Fraction of the training set held out for validation; 0.1 by default. */
   readonly validation?: number;
   /** The data set's usual augmentation, such as random crop and flip; true by default. */
   readonly augment?: boolean;
@@ -73,13 +73,13 @@ export interface DistillationOptions {
   /** 4 by default. */
   readonly temperature?: number;
   readonly seed?: number;
-  /** Threads of an operator; 0, the default, takes every core. */
+  /** Threads per operator; 0, the default, uses every core. */
   readonly threads?: number;
-  /** Where it runs, as in params.json; `auto` by default. */
+  /** The device, as in params.json; `auto` by default. */
   readonly device?: Device;
-  /** Of a network by its name: channels, dropout, hidden layers. */
+  /** Options of a named network: channels, dropout, hidden layers. */
   readonly net?: Partial<Omit<NetOptions, 'classes'>>;
-  /** Takes warnings, such as that of a step that was skipped. */
+  /** Receives warnings, for example about skipped steps. */
   readonly onWarning?: (line: string) => void;
 }
 
@@ -88,11 +88,11 @@ export interface FitCallbacks {
   readonly onStep?: (report: StepReport) => void | Promise<void>;
   /** After each epoch and its validation. */
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
-  /** Ends training after the step under way; `save` then keeps where it stands, and `fit` resumes there. */
+  /** Stops training after the current step; `save` then stores the position, and `fit` resumes there. */
   readonly signal?: AbortSignal;
 }
 
-/** Everything that a run from code is made of. */
+/** All parts of a run from code. */
 interface Parts {
   readonly options: DistillationOptions;
   readonly model: Model;
@@ -104,7 +104,7 @@ interface Parts {
 
 export class Distillation {
   private position: Position = START;
-  /** The state at the beginning of the epoch under way, where `onNan` is `restore`. */
+  /** The state at the beginning of the current epoch, if `onNan` is `restore`. */
   private epochStart: NamedArrays | undefined;
   private guard: NanGuard | undefined;
 
@@ -152,20 +152,21 @@ export class Distillation {
     return new Distillation({ options, model, images, batchSize, trainer, backend });
   }
 
-  /** Epochs that are done. */
+  /** Number of finished epochs. */
   get epoch(): number {
     return this.position.epoch;
   }
 
-  /** The metrics of the epochs that `fit` has trained. */
+  /** The metrics of the epochs trained by `fit`. */
   get history(): readonly EpochRecord[] {
     return this.position.history;
   }
 
   /**
-   * Trains until `epochs` are done, `earlyStopping` ends it or `signal` is aborted, and validates after each epoch. Called
-   * again, also after `restore`, it resumes where it stands, in the middle of an epoch too, to the same bits. Returns the
-   * metrics of all epochs. Throws a UserError where a number is not finite and `onNan` does not go on.
+   * Trains until all `epochs` are done, `earlyStopping` stops it or `signal` is aborted, and validates after each
+   * epoch. Another call, also after `restore`, resumes at the current position, even inside an epoch, with
+   * bit-identical results. Returns the metrics of all epochs. Throws a UserError for a loss or gradient that is not
+   * finite unless `onNan` handles it.
    */
   async fit({ onStep, onEpoch, signal }: FitCallbacks = {}): Promise<readonly EpochRecord[]> {
     const {
@@ -195,7 +196,10 @@ export class Distillation {
     return this.history;
   }
 
-  /** One epoch at this learning rate, for a loop of your own. Means over examples: accuracy, loss, and its parts. */
+  /**
+   * Trains one epoch at this learning rate, for your own loop. Returns means over examples: accuracy, loss, and the
+   * parts of the loss.
+   */
   async trainEpoch({ learningRate: rate }: { learningRate: number }): Promise<Readonly<Record<string, number>>> {
     const { history } = this.position;
     let metrics: Readonly<Record<string, number>> = {};
@@ -210,7 +214,7 @@ export class Distillation {
     return metrics;
   }
 
-  /** Accuracy and loss of the student on the images that are held out, or on those of the test set. */
+  /** Accuracy and loss of the student on the validation or test images. */
   async validate(part: 'validation' | 'test' = 'validation'): Promise<Metrics> {
     const { options, images, model, backend } = this.parts;
     const { dataset, threads = 0 } = options;
@@ -224,12 +228,12 @@ export class Distillation {
     }
   }
 
-  /** The student's parameters and buffers under PyTorch's names, as views that are good until the next step. */
+  /** The student's parameters and buffers under PyTorch's names, as views that are valid until the next step. */
   student(): NamedArrays {
     return this.parts.trainer.weights();
   }
 
-  /** Writes all that the next step depends on, as safetensors; between steps too. */
+  /** Writes the complete training state as safetensors; possible between any two steps. */
   async save(path: string): Promise<void> {
     const { state } = this.parts.trainer;
     await state.toHost();
@@ -239,8 +243,8 @@ export class Distillation {
   }
 
   /**
-   * Resumes from a file that `save` wrote; or takes from any safetensors file only the tensors that `which` names. A UserError
-   * names the file and what does not fit.
+   * Resumes from a file of `save`; or loads from any safetensors file only the tensors that `which` names. Throws a
+   * UserError that names the file and the mismatch.
    */
   restore(path: string, which?: (name: string) => boolean): void {
     const { state } = this.parts.trainer;

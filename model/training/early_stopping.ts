@@ -1,4 +1,4 @@
-/** Early stopping (Prechelt 1998), a function of the epochs so far. */
+/** Early stopping (Prechelt 1998), as a function of the epochs so far. */
 import type { EpochRecord } from '../../runs/metrics';
 
 /** Ends a run after `patience` epochs in a row without a validation accuracy better by `min_delta`. */
@@ -8,8 +8,8 @@ export interface EarlyStopping {
 }
 
 /**
- * Has the validation accuracy not become better than its best by more than `min_delta` for `patience` epochs in a row?
- * Once it has not, the answer stays.
+ * Whether the validation accuracy has not exceeded its best by more than `min_delta` for `patience` epochs in a row.
+ * Once true, it stays true.
  */
 export function isStopped(
   history: readonly Pick<EpochRecord, 'val'>[],
@@ -28,7 +28,7 @@ export function isStopped(
   return false;
 }
 
-/** Whether training ends after these epochs: all that are planned are done, or it is stopped early. */
+/** Whether training ends after these epochs: all planned epochs are done, or it stops early. */
 export function isOver(
   history: readonly Pick<EpochRecord, 'val'>[],
   {

@@ -1,15 +1,17 @@
-/** Micro-batches: which of them make an optimizer step together, a function of their place in the training. */
+/**
+ * Gradient accumulation: which micro-batches form an optimizer step, as a function of their position in the training.
+ */
 import type { MicroBatch } from '../../engine/step_context';
 
 export interface Accumulation {
-  /** Examples of an epoch, and of a micro-batch but the last of an epoch. */
+  /** Examples per epoch, and per micro-batch except the last of an epoch. */
   readonly examples: number;
   readonly batchSize: number;
-  /** Micro-batches of an optimizer step; the last one of an epoch has what is left. */
+  /** Micro-batches per optimizer step; the last step of an epoch may have fewer. */
   readonly accumulate: number;
 }
 
-/** Micro-batch number `step` of an epoch, from 0, in epoch number `epoch`, from 1; undefined where each is a step. */
+/** Micro-batch number `step` of an epoch, from 0, in epoch number `epoch`, from 1; undefined if each is a step. */
 export function microBatch(epoch: number, step: number, options: Accumulation): MicroBatch | undefined {
   const { examples, batchSize, accumulate } = options;
   if (accumulate === 1) return undefined;

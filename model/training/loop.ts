@@ -1,6 +1,6 @@
 /**
- * The training loop: epochs of steps with a validation after each. What is kept, shown or decided along the way is up to
- * hooks, so that train.ts, the code API and the profiler train by the same loop.
+ * The training loop: epochs of steps with a validation after each. Hooks save, show and decide, so that train.ts, the
+ * code API and the profiler share this loop.
  */
 import type { Predictions } from '../../runs/predictions';
 import { bestRecord, type EpochRecord } from '../../runs/metrics';
@@ -13,21 +13,21 @@ import type { NanGuard } from './nan_guard';
 import type { Progress } from './schedules';
 import type { Trainer } from './trainer';
 
-/** A training step that has just been done. */
+/** A finished training step. */
 export interface StepReport {
   /** Epoch, and step within it; both count from 1. */
   readonly epoch: number;
   readonly step: number;
-  /** Steps since the training began. */
+  /** Steps since the start of training. */
   readonly globalStep: number;
   readonly learningRate: number;
   /** Means over the examples of the epoch so far: accuracy, loss, and the parts of the loss. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** What a checkpoint needs besides tensors. */
+  /** The part of a checkpoint that is not tensors. */
   readonly position: Position;
 }
 
-/** An epoch that has just been validated. */
+/** A finished and validated epoch. */
 export interface EpochReport {
   readonly record: EpochRecord;
   /** Whether its validation accuracy is the best so far. */
@@ -36,7 +36,7 @@ export interface EpochReport {
   readonly position: Position;
 }
 
-/** What an epoch comes to on the validation images. */
+/** The validation result of an epoch. */
 interface Validation {
   readonly metrics: Metrics;
   readonly predictions?: Predictions | undefined;
@@ -46,7 +46,7 @@ export interface FitHooks {
   onEpochStart?(epoch: number): void;
   /** `'stop'` leaves the loop after this step. */
   onStep?(report: StepReport): void | 'stop' | Promise<void | 'stop'>;
-  /** The steps of an epoch are over, before it is validated; also where the loop is left, or an epoch cannot go on. */
+  /** Called after the steps of an epoch, before validation; also if the loop is left or an epoch cannot continue. */
   onStepsEnd?(): void;
   onEpochEnd?(report: EpochReport): void | Promise<void>;
 }
@@ -54,30 +54,30 @@ export interface FitHooks {
 export interface FitOptions {
   readonly trainer: Trainer;
   readonly guard: NanGuard;
-  /** The batches of an epoch, which counts from 1, without the first `start` ones. */
+  /** The batches of an epoch (counted from 1), without the first `start` ones. */
   readonly batches: (epoch: number, start: number) => AsyncGenerator<Batch>;
   /** Examples of an epoch, and of a batch; the last batch of an epoch may be smaller. */
   readonly examples: number;
   readonly batchSize: number;
-  /** Batches of an optimizer step. */
+  /** Batches per optimizer step. */
   readonly accumulate: number;
   /** The learning rate of an epoch. */
   learningRate(progress: Progress): number;
-  /** Epochs that are planned; where that has changed along the way, at each step, which counts from 1. */
+  /** Number of planned epochs; if it changed during training, by step (counted from 1). */
   readonly epochs: number;
   readonly plannedEpochs?: (globalStep: number) => number;
   /** Whether training ends after these epochs. */
   isOver(history: readonly EpochRecord[]): boolean;
-  /** The metrics of the epoch on the validation images; without it they are NaN. */
+  /** Computes the validation metrics of an epoch; without it they are NaN. */
   validate?(): Promise<Validation>;
-  /** Where training goes on from; its beginning by default. */
+  /** Where training resumes; the beginning by default. */
   readonly position?: Position;
   readonly hooks?: FitHooks;
 }
 
 const UNKNOWN: Metrics = { accuracy: NaN, loss: NaN };
 
-/** Trains until `isOver`, or until a hook stops it. Returns where training stands, and whether it is over. */
+/** Trains until `isOver`, or until a hook stops it. Returns the position, and whether training is over. */
 export async function fit(options: FitOptions): Promise<{ position: Position; isOver: boolean }> {
   const { trainer, guard, examples, batchSize, epochs, plannedEpochs = () => epochs } = options;
   const { hooks = {} } = options;

@@ -1,5 +1,4 @@
-/** What a method is given of a training step. */
-import type { StepContext } from '../../engine/step_context';
+/** The view of a training step that a method receives. */
 import type { Tensor } from '../../engine/tensor';
 import type { DistillContext, KlReduction } from '../distillers/distiller';
 import type { Head } from '../nets/heads';
@@ -8,14 +7,14 @@ import { nets } from '../nets/index';
 import type { Model } from '../nets/model';
 import { FeatureMaps } from '../nets/feature_maps';
 
-/** The step that several methods share; what it has is built when it is first asked for. */
+/** The step that several methods share; its parts are built on first use. */
 export interface Step
   extends
     Pick<DistillContext, 'student' | 'teacher' | 'teachers' | 'studentHead' | 'teacherHead' | 'labels'>,
     Pick<DistillContext, 'targets' | 'indices' | 'crossEntropy' | 'teacherOn'> {
   readonly model: Model;
-  readonly options: Pick<DistillContext, 'batchSize' | 'examples'> & { readonly largestBatch?: number | undefined };
-  /** Where to find the value of a key of params.json, which is noted as one that matters. */
+  readonly options: Pick<DistillContext, 'batchSize' | 'examples'>;
+  /** Reads the value of a key of params.json and records that the method uses it. */
   param(key: string): Pick<DistillContext, 'alpha' | 'temperature' | 'klReduction'>;
   /** Images, student and teacher seen through an augmentation by its name; undefined: the images of the batch. */
   imagesAt(view: string | undefined): Tensor;
@@ -23,13 +22,13 @@ export interface Step
   teacherAt(view: string | undefined): FeatureMaps;
   /** The student on other images; `pass` tells its passes apart. */
   studentOn(images: Tensor, mode: 'train' | 'eval', pass: string): FeatureMaps;
-  /** The student's layers after its output `stage` once more, with weights of their own. */
+  /** A copy of the student's layers after its output `stage`, with its own weights. */
   branch(stage: string, beside: LayersOptions): FeatureMaps;
   /** The student on a view with averages in place of its weights, which are states under `prefix`. */
   averaged(decay: Tensor, view: string, prefix: string): FeatureMaps;
 }
 
-/** The step as one method sees it. */
+/** The step as seen by one method. */
 export class MethodContext implements DistillContext {
   readonly crossEntropy = (logits: Tensor): Tensor => this.step.crossEntropy(logits);
   private passes = 0;
@@ -133,12 +132,7 @@ export class MethodContext implements DistillContext {
     return this.step.branch(stage, this.beside(name));
   }
 
-  averaged(decay: (context: StepContext) => number, view: string): FeatureMaps {
-    const prefix = `${this.layers.options.prefix}average.`;
-    return this.step.averaged(this.layers.graph.hostScalar(`${prefix}decay`, decay), view, prefix);
-  }
-
-  /** Of layers that are trained as part of `layers`, under the prefix `name`. */
+  /** Layers that are trained as part of `layers`, under the prefix `name`. */
   private beside(name: string): LayersOptions {
     const { options } = this.layers;
     return { ...options, prefix: `${options.prefix}${name}.` };

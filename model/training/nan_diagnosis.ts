@@ -1,4 +1,4 @@
-/** Where a step that is not finite comes from, in words: how large each layer is, and which operator was the first. */
+/** Diagnoses a step that is not finite: the magnitude of each layer, and the first operator with a NaN or infinity. */
 import { getBorderCharacters, table } from 'table';
 import { extremesOf, type Extremes } from '../../engine/analysis/extremes';
 import type { Graph, Node } from '../../engine/graph';
@@ -8,10 +8,10 @@ import type { Tensor } from '../../engine/tensor';
 import type { NamedArrays } from '../../formats/ndarray';
 import type { Inspection } from './trainer';
 
-/** Layers that a table has at most. */
+/** Maximum layers in a table. */
 const MOST_LAYERS = 24;
 
-/** What each layer of a graph hands on: in the forward pass the last that it makes for each image, or else the last. */
+/** The output of each layer of a graph: in the forward pass its last value per image, or else its last value. */
 export function layerOutputs(graph: Graph): Tensor[] {
   const batchSize = graph.inputs.get('images')?.shape[0];
   const isOfImages = ({ shape }: Tensor) => shape.length > 1 && shape[0] === batchSize;
@@ -26,14 +26,14 @@ export function layerOutputs(graph: Graph): Tensor[] {
   return [...outputs.values()];
 }
 
-/** What every node of a graph makes. */
+/** The outputs of all nodes of a graph. */
 export function allOutputs(graph: Graph): Tensor[] {
   return graph.nodes.flatMap(({ outputs }) => outputs);
 }
 
 /**
- * A table of the largest weight and the largest activation of each layer, in their order: of the largest layers where
- * there are many. Activations are left out without an inspection.
+ * A table of the largest weight and the largest activation of each layer, in order; only the largest layers if there
+ * are many. Activations require an inspection.
  */
 export function layerTable(weights: NamedArrays, inspection?: Inspection): string {
   const layers = new Map<string, { weight?: Extremes; activation?: Extremes }>();
@@ -60,21 +60,21 @@ export function layerTable(weights: NamedArrays, inspection?: Inspection): strin
 }
 
 /**
- * The first operator that made values that are not finite of values that are, in the order of a graph whose every output
- * was observed; or the input or state that had such values to begin with.
+ * The first operator whose inputs are finite but whose outputs are not, in a graph whose outputs were all observed; or
+ * the input or state that was not finite to begin with.
  */
 export function firstNonFinite({ graph, extremes }: Inspection): string {
   const isSound = (x: Tensor) => (extremes.get(x)?.nonFinite ?? 0) === 0;
   const fed = [...graph.inputs, ...[...graph.states].map(([name, { tensor }]) => [name, tensor] as const)];
   const given = fed.find(([, tensor]) => !isSound(tensor));
-  if (given) return `"${given[0]}", which the step is given, has ${share(extremes.get(given[1])!)} that are not finite`;
+  if (given) return `"${given[0]}", an input of the step, has ${share(extremes.get(given[1])!)} that are not finite`;
   const node = graph.nodes.find(
     ({ inputs, outputs }) => !outputs.every(isSound) && inputs.every((x) => x === undefined || isSound(x)),
   );
-  if (!node) return 'every operator made finite values when it was looked at';
+  if (!node) return 'all operators gave finite values in the inspection';
   const made = extremes.get(node.outputs.find((x) => !isSound(x))!)!;
   const inputs = inputsOf(node, extremes);
-  return `${node.opType} ${whereabouts(node)} made ${share(made)} that are not finite; its inputs: ${inputs}`;
+  return `${node.opType} ${whereabouts(node)} gave ${share(made)} that are not finite; its inputs: ${inputs}`;
 }
 
 function whereabouts({ name }: Node): string {
@@ -91,7 +91,7 @@ function inputsOf({ inputs }: Node, extremes: ReadonlyMap<Tensor, Extremes>): st
   return parts.join(', ');
 }
 
-/** How far values reach; those that are not finite reach farthest. */
+/** The magnitude of values; Infinity if any is not finite. */
 function rank({ low, high, nonFinite }: Extremes): number {
   return nonFinite > 0 ? Infinity : Math.max(-low, high);
 }

@@ -1,8 +1,8 @@
 /**
- * What is done about numbers that are not finite. A step whose loss, gradients or new weights are NaN or infinite leaves
- * the state as it was; then the run ends (`stop`), goes on with the next batch (`skip`), or goes back to the beginning of
- * the epoch and has half the learning rate from there on (`restore`). All of it follows from the steps and from what a
- * checkpoint holds, so that a run that is interrupted ends with the same bits.
+ * Handles numbers that are not finite. A step whose loss, gradients or new weights are NaN or infinite leaves the state
+ * unchanged; then the run stops (`stop`), continues with the next batch (`skip`), or returns to the beginning of the
+ * epoch with half the learning rate (`restore`). All of it is a function of the steps and of the checkpoint, so that an
+ * interrupted run gives bit-identical results.
  */
 import type { StepContext } from '../../engine/step_context';
 import { OPTIMIZER_PREFIX } from '../../engine/optimizers/index';
@@ -17,35 +17,35 @@ import type { Batch } from '../data/loader';
 import { allOutputs, firstNonFinite, layerOutputs, layerTable } from './nan_diagnosis';
 import { NonFiniteStep, type Trainer } from './trainer';
 
-/** What is done where a loss, a gradient or a new weight is NaN or infinite. */
+/** What to do if a loss, a gradient or a new weight is NaN or infinite. */
 export const onNanPolicies = ['stop', 'skip', 'restore'] as const;
 export type OnNan = (typeof onNanPolicies)[number];
 
-/** So many optimizer steps in a row that are not finite end a run, or as many as an epoch has. */
+/** A run ends after this many optimizer steps in a row that are not finite, or after a whole epoch of them. */
 const MOST_SKIPPED = 10;
-/** How often a run goes back at most. */
+/** Maximum number of returns to the beginning of an epoch. */
 const MOST_RESTORED = 5;
 
-/** In front of the names of states as they were at the beginning of the epoch, in a checkpoint amid it. */
+/** Prefix of the states at the beginning of the epoch, in a checkpoint inside it. */
 const START_PREFIX = `${OPTIMIZER_PREFIX}epoch_start.`;
 
 export interface NanGuardOptions {
   readonly policy: OnNan;
-  /** Finds the first operator that was not finite, and ends the run. */
+  /** Finds the first operator that is not finite, and ends the run. */
   readonly debug: boolean;
-  /** Batches of an epoch, and of an optimizer step. */
+  /** Batches per epoch, and per optimizer step. */
   readonly batches: number;
   readonly accumulate: number;
   readonly log: Pick<Log, 'warn' | 'error'>;
-  /** In front of the message of the error that ends a run. */
+  /** Prefix of the message of the error that ends a run. */
   readonly source: string;
-  /** Is told why the run ends. */
+  /** Receives the reason why the run ends. */
   readonly onStop?: (why: string) => void;
 }
 
 type Context = Omit<StepContext, 'seed'>;
 
-/** What an epoch cannot go on from. */
+/** Why an epoch cannot continue. */
 interface Failure {
   /** Epoch, step, learning rate and what is not finite. */
   readonly line: string;
@@ -56,7 +56,9 @@ export class NanGuard {
   private trouble: Trouble;
   private failure: Failure | undefined;
 
-  /** `trouble` and `start`, the state at the beginning of its epoch, are those of the checkpoint that the run goes on from. */
+  /**
+   * `trouble` and `start`, the state at the beginning of the epoch, come from the checkpoint that the run resumes from.
+   */
   constructor(
     private readonly trainer: Trainer,
     private readonly options: NanGuardOptions,
@@ -71,35 +73,35 @@ export class NanGuard {
     return 0.5 ** this.trouble.restored;
   }
 
-  /** Whether the epoch cannot go on: `settle` says how the run does. */
+  /** Whether the epoch cannot continue; `settle` decides how the run does. */
   get isHalted(): boolean {
     return this.failure !== undefined;
   }
 
-  /** What a position says of it; nothing where there was no trouble. */
+  /** The entry for a position; empty if all steps were finite. */
   get position(): Pick<Position, 'trouble'> {
     const { skipped, inARow, restored } = this.trouble;
     return skipped + inARow + restored > 0 ? { trouble: this.trouble } : {};
   }
 
-  /** What run.json says of it. */
+  /** The entry for run.json. */
   get facts(): { skipped_steps?: number; restored?: number } {
     const { skipped, restored } = this.trouble;
     return { ...(skipped > 0 && { skipped_steps: skipped }), ...(restored > 0 && { restored }) };
   }
 
-  /** What the record of an epoch says of it, where `history` has those before. */
+  /** The entry for the record of an epoch, given the `history` of earlier epochs. */
   record(history: readonly EpochRecord[]): Pick<EpochRecord, 'skipped'> {
     const skipped = this.trouble.skipped - skippedIn(history);
     return skipped > 0 ? { skipped } : {};
   }
 
-  /** What a checkpoint amid the epoch has besides the state. */
+  /** Additional tensors of a checkpoint inside an epoch. */
   get tensors(): NamedArrays {
     return new Map([...(this.start ?? [])].map(([name, array]) => [START_PREFIX + name, array]));
   }
 
-  /** Begins an epoch, or goes on with it after `step` of its batches; `history` has the epochs before. */
+  /** Starts an epoch, or resumes it after `step` of its batches; `history` has the earlier epochs. */
   async onEpochStart(step: number, history: readonly EpochRecord[]): Promise<void> {
     if (step > 0) return;
     this.trouble = { ...this.trouble, skipped: skippedIn(history) };
@@ -109,7 +111,7 @@ export class NanGuard {
     this.start = new Map([...state.arrays()].map(([name, array]) => [name, { ...array, data: array.data.slice() }]));
   }
 
-  /** One step; undefined where it was left out, or where `isHalted` tells that the epoch cannot go on. */
+  /** Runs one step; undefined if it was skipped, or if the epoch cannot continue (`isHalted`). */
   async step(batch: Batch, context: Context): Promise<Results | undefined> {
     const { micro } = context;
     if (micro && micro.update === this.trouble.update) return undefined;
@@ -124,15 +126,15 @@ export class NanGuard {
     }
   }
 
-  /** Looks at what the epoch came to on the validation images; `isHalted` tells whether it counts. */
+  /** Checks the validation loss of the epoch; sets `isHalted` if it is not finite. */
   onValidation(epoch: number, { loss }: Score): void {
     if (this.policy === 'skip' || Number.isFinite(loss)) return;
     this.failure = { line: `epoch ${epoch}: the loss on the validation images is ${loss}` };
   }
 
   /**
-   * After an epoch that cannot go on: goes back to its beginning, or logs how large weights and activations are and throws a
-   * UserError with one line that says why.
+   * Handles an epoch that cannot continue: returns to its beginning, or logs the magnitudes of weights and activations
+   * and throws a UserError of one line with the reason.
    */
   async recover(): Promise<void> {
     const { line, at } = this.failure!;
@@ -141,7 +143,7 @@ export class NanGuard {
     const { restored } = this.trouble;
     if (this.policy === 'restore' && this.start && restored < MOST_RESTORED) {
       log.warn(
-        `${line}; back to the beginning of the epoch with half the learning rate (${restored + 1} of ${MOST_RESTORED})`,
+        `${line}; restoring the beginning of the epoch with half the learning rate (${restored + 1} of ${MOST_RESTORED})`,
       );
       for (const [name, array] of this.start) this.trainer.state.set(name, array);
       this.trouble = { ...this.trouble, inARow: 0, restored: restored + 1 };
@@ -150,7 +152,7 @@ export class NanGuard {
     const why = `${line}${this.limit()}`;
     for (const text of await this.diagnosis(at)) log.error(text);
     onStop?.(why);
-    throw new UserError(`${source}: ${why}; the checkpoints are untouched`);
+    throw new UserError(`${source}: ${why}; the checkpoints are unchanged`);
   }
 
   private get policy(): OnNan {
@@ -165,16 +167,16 @@ export class NanGuard {
     const line = `${place}: ${problem}`;
     const most = Math.min(MOST_SKIPPED, Math.ceil(batches / accumulate));
     this.trouble = { skipped: skipped + 1, inARow: inARow + 1, restored, ...(micro && { update: micro.update }) };
-    if (this.policy === 'skip' && inARow + 1 < most) log.warn(`${line}; it is left out`);
+    if (this.policy === 'skip' && inARow + 1 < most) log.warn(`${line}; step skipped`);
     else this.failure = { line, at: { batch, context } };
   }
 
-  /** Why a run that may skip or go back does not. */
+  /** Why a run does not skip or restore although `on_nan` allows it. */
   private limit(): string {
     const { inARow, restored } = this.trouble;
     if (this.policy === 'skip') return `, the ${ordinal(inARow)} in a row`;
     if (this.policy === 'stop') return '';
-    return restored === MOST_RESTORED ? `, after going back ${restored} times` : ', and no state to go back to';
+    return restored === MOST_RESTORED ? `, after restoring ${restored} times` : ', and there is no state to restore';
   }
 
   private async diagnosis(at: Failure['at']): Promise<string[]> {
@@ -187,7 +189,7 @@ export class NanGuard {
       if (!this.options.debug) return lines;
       return [...lines, firstNonFinite(await trainer.inspect(at.batch, at.context, allOutputs))];
     } catch (error) {
-      return [...layerTable(weights).split('\n'), `The step could not be looked into: ${messageOf(error)}`];
+      return [...layerTable(weights).split('\n'), `The step could not be inspected: ${messageOf(error)}`];
     }
   }
 }
@@ -196,7 +198,7 @@ function skippedIn(history: readonly EpochRecord[]): number {
   return history.reduce((sum, { skipped = 0 }) => sum + skipped, 0);
 }
 
-/** The tensors of a checkpoint: the state, and that at the beginning of its epoch where it has one. */
+/** Splits the tensors of a checkpoint: the state, and the state at the beginning of its epoch, if any. */
 export function statesIn(tensors: NamedArrays): { readonly state: NamedArrays; readonly start?: NamedArrays } {
   const isOfStart = (name: string) => name.startsWith(START_PREFIX);
   const state = new Map([...tensors].filter(([name]) => !isOfStart(name)));

@@ -1,13 +1,13 @@
-/** Transfer learning: which of a student's parameters stay as they are, and which learn at rates of their own. */
+/** Transfer learning: which parameters of a student are frozen, and which have their own learning rate. */
 import { UserError } from '../../utils/errors';
 import { matches, refuseUnmatched } from '../../utils/glob';
 
-/** What is particular to parameters, by their names. */
+/** Settings of parameters, by name. */
 export interface ParameterRules {
   isFrozen(parameter: string): boolean;
-  /** Whether a BatchNorm, by the name of its weight, keeps its running statistics and normalizes by them. */
+  /** Whether a BatchNorm, named by its weight, is frozen: it keeps its running statistics and normalizes with them. */
   fixesNorm(weight: string): boolean;
-  /** Factor of the learning rate. */
+  /** Learning rate factor. */
   rate(parameter: string): number;
 }
 
@@ -22,8 +22,8 @@ export interface TransferParams {
 }
 
 /**
- * The rules of params.json for a student's parameters, of which the first glob of `learning_rates` that matches one
- * counts. A UserError names a glob that matches none, or says that nothing is left to train.
+ * The settings of params.json for a student's parameters; the first matching glob of `learning_rates` applies. Throws a
+ * UserError that names a glob without a match, or if no parameter is left to train.
  */
 export function parameterRules(params: TransferParams, parameters: readonly string[]): ParameterRules {
   const { freeze = [], freeze_batch_norm: norms = 'eval', learning_rates: rates = {}, learning_rate: base } = params;

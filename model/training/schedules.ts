@@ -1,15 +1,15 @@
-/** The learning-rate schedules: the rate of an epoch is a function of the epochs before it. */
+/** The learning rate schedules: the rate of an epoch is a function of the earlier epochs. */
 import type { EpochRecord } from '../../runs/metrics';
 import { belowOne, fromZero, integer, integers, number, oneOf, part, partOrAll } from '../../utils/schema_forms';
 import type { Options } from '../../utils/schema_forms';
 
-/** Where training stands at the beginning of an epoch. */
+/** The position of training at the beginning of an epoch. */
 export interface Progress {
   /** From 1. */
   readonly epoch: number;
-  /** Epochs that are planned. */
+  /** Planned epochs. */
   readonly epochs: number;
-  /** The epochs before this one. */
+  /** The records of the earlier epochs. */
   readonly history: readonly Pick<EpochRecord, 'val'>[];
 }
 
@@ -62,8 +62,8 @@ interface PlateauOptions {
 }
 
 /**
- * Multiplied by `factor`, down to a minimum, each time that the validation metric has not become better by the share
- * `threshold` for more than `patience` epochs, as PyTorch's ReduceLROnPlateau.
+ * Multiplies by `factor`, down to a minimum, whenever the validation metric has not improved by the fraction
+ * `threshold` for more than `patience` epochs, as in PyTorch's ReduceLROnPlateau.
  */
 const plateau: ScheduleEntry<PlateauOptions> = {
   options: (base) => ({

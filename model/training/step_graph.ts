@@ -25,19 +25,19 @@ import { FeatureMaps } from '../nets/feature_maps';
 import type { Teacher } from '../teachers/teacher';
 import type { ParameterRules } from './parameter_groups';
 
-/** In front of the names of fed teacher outputs. */
+/** Prefix of the inputs for teacher outputs. */
 export const TEACHER_PREFIX = 'teacher/';
-/** Between the name of an input and the view that it belongs to. */
+/** Separates the name of an input from its view. */
 export const VIEW = '@';
 
-/** A method with its options filled. */
+/** A method with its options. */
 export interface Method {
   readonly name: string;
   readonly distiller: Distiller;
   readonly options: object;
 }
 
-/** What a step knows of the teacher. */
+/** What a step needs to know about the teacher. */
 type TaughtBy = Pick<Teacher, 'shapes' | 'network'> & { readonly members?: readonly Pick<Teacher, 'shapes'>[] };
 
 export interface TrainingOptions {
@@ -49,26 +49,26 @@ export interface TrainingOptions {
   readonly teacher?: TaughtBy | undefined;
   /** Size of the training set. */
   readonly examples: number;
-  /** Are images mixed, and their labels with them? */
+  /** Whether images and their labels are mixed. */
   readonly mixes?: boolean;
   readonly optimizer: Optimizer;
   readonly alpha: number;
   readonly temperature: number;
   readonly klReduction: KlReduction;
-  /** How much each class counts in the cross-entropy; the same where absent. */
+  /** The weight of each class in the cross-entropy; equal by default. */
   readonly classWeights?: readonly number[] | undefined;
-  /** Share of each target that is spread over all classes; 0 where absent. */
+  /** Label smoothing: the fraction of each target spread over all classes; 0 by default. */
   readonly labelSmoothing?: number | undefined;
-  /** What is particular to parameters of the student. */
+  /** Settings of the student's parameters. */
   readonly rules?: ParameterRules | undefined;
   readonly clipNorm?: number | undefined;
-  /** Is the loss scaled for gradients in float16? */
+  /** Whether the loss is scaled for float16 gradients. */
   readonly scalesLoss?: boolean | undefined;
-  /** Decay of the moving average of the student's weights; none is kept where absent. */
+  /** Decay of the moving average of the student's weights; without it there is no average. */
   readonly averageDecay?: number | undefined;
 }
 
-/** The kinds of steps of a run: those of a method that has several, or else the one that minimizes all losses. */
+/** The kinds of steps of a run: those of a method with several phases, or otherwise one that minimizes all losses. */
 export function phasesOf(methods: readonly Method[]): readonly (Phase | undefined)[] {
   const phased = methods.find(({ distiller }) => 'phases' in distiller);
   if (!phased) return [undefined];
@@ -77,12 +77,11 @@ export function phasesOf(methods: readonly Method[]): readonly (Phase | undefine
 }
 
 /**
- * One optimizer step on a batch.
- * Feeds, each where something depends on it: images uint8 (N, C, H, W), labels int32 (N), indices int32 (N), where
- * images are mixed mixedLabels int32 (N) and mixedShare float32 (N),
- * teacher/<output> float32 (N, …), all of them with `@<view>` for another view of the images, and what
- * `graph.feeds(moment)` gives. Of several micro-batches that make an optimizer step, the last one has the `accumulation`
- * 'apply', the others 'add'. Outputs: loss, loss/<name> for each, correct (how many) where the student sees images.
+ * One optimizer step on a batch. Inputs, each only if something depends on it: images uint8 (N, C, H, W), labels int32
+ * (N), indices int32 (N), for mixed images mixedLabels int32 (N) and mixedShare float32 (N), teacher/<output> float32
+ * (N, …), all of them with `@<view>` for another view of the images, and what `graph.feeds(moment)` gives. With several
+ * micro-batches per optimizer step, the last one has the `accumulation` 'apply', the others 'add'. Outputs: loss,
+ * loss/<name> for each, correct (a count) if the student sees images.
  */
 export function trainingGraph(
   model: Model,
@@ -115,22 +114,13 @@ export function trainingGraph(
   return graph;
 }
 
-/** The cross-entropies with the labels, called `ce` or `<what>_ce`, and all other losses. */
-function partsOf(losses: Losses): Parts<Tensor> {
-  const sumOf = (isWanted: boolean) => {
-    const own = Object.keys(losses).filter((name) => /(^|_)ce$/.test(name) === isWanted);
-    return own.length > 0 ? own.map((name) => losses[name]!).reduce(add) : undefined;
-  };
-  return { task: sumOf(true), distillation: sumOf(false) };
-}
-
-/** What the methods of a step share; everything is built when it is first asked for. */
+/** Shared by the methods of a step; everything is built on first use. */
 export class StepBuilder {
   readonly graph = new Graph();
-  /** Keys of params.json that the methods asked for. */
+  /** Keys of params.json that the methods use. */
   readonly asked = new Set<string>();
   private readonly made = new Map<string, unknown>();
-  /** What the layers of the student put out on the images of the batch, by their names. */
+  /** The named feature maps of the student on the images of the batch. */
   private readonly madeByStudent = new Map<string, Tensor>();
 
   constructor(
@@ -138,7 +128,7 @@ export class StepBuilder {
     readonly options: TrainingOptions,
   ) {}
 
-  /** The losses of all methods, and cross-entropy where none says what the labels count for. */
+  /** The losses of all methods, and cross-entropy if none of them uses the labels. */
   losses(phase?: Phase): Losses {
     const { methods } = this.options;
     const losses: Record<string, Tensor> = {};
@@ -173,7 +163,7 @@ export class StepBuilder {
     return this.studentAt(undefined);
   }
 
-  /** Was the student built on the images of the batch? */
+  /** Whether the student was built on the images of the batch. */
   get seesImages(): boolean {
     return this.made.has('student');
   }
@@ -195,13 +185,13 @@ export class StepBuilder {
     return members?.map((member, i) => this.fed(`${i}/`, member.shapes, undefined)) ?? [this.teacher];
   }
 
-  /** The options, for one that is a key of params.json, which is noted. */
+  /** Reads an option that is a key of params.json, and records its use. */
   param(key: string): TrainingOptions {
     this.asked.add(key);
     return this.options;
   }
 
-  /** What the method `name` is given. */
+  /** The context of the method `name`. */
   context(name: string, own: object): DistillContext {
     const prefix = `${DISTILLER_PREFIX}${name}.`;
     return new MethodContext(this, own, new Layers(this.graph, { mode: 'train', seed: this.options.seed, prefix }));
@@ -214,8 +204,8 @@ export class StepBuilder {
   }
 
   /**
-   * The student on the images of the batch, once more: what its layers up to the output `stage` put out is shared, the layers
-   * after it are new ones, as `beside` makes them.
+   * Another student on the images of the batch: shares the layers up to the output `stage`; the layers after it are
+   * new, created by `beside`.
    */
   branch(stage: string, beside: LayersOptions): FeatureMaps {
     const before = ancestors(this.student.get(stage));
@@ -273,7 +263,7 @@ export class StepBuilder {
     return this.once(name, () => normalizedImages(this.graph, this.model, this.options.batchSize, name));
   }
 
-  /** (1 − share) · target + share · target of the example that was mixed in. */
+  /** (1 − share) · target + share · target of the mixed-in example. */
   private mixed(targets: Tensor): Tensor {
     const { batchSize, mixes = false } = this.options;
     if (!mixes) return targets;
@@ -288,7 +278,7 @@ export class StepBuilder {
     return teacher;
   }
 
-  /** Outputs of a teacher, each an input of the graph once it is asked for. */
+  /** Outputs of a teacher; each becomes an input of the graph on first use. */
   private fed(prefix: string, shapes: Teacher['shapes'], view: string | undefined): FeatureMaps {
     const { batchSize } = this.options;
     const tensors = [...shapes].map(([output, shape]) => {

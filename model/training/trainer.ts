@@ -1,4 +1,4 @@
-/** Training a student step by step: the compiled graphs of its steps, and the state that they share. */
+/** Trains a student step by step: the compiled graphs of its steps, and their shared state. */
 import type { Backend, Precision } from '../../engine/backends/index';
 import { extremesOf, observe, observed, type Extremes } from '../../engine/analysis/extremes';
 import { checksum } from '../../engine/analysis/finite';
@@ -21,62 +21,62 @@ import { phasesOf, TEACHER_PREFIX, trainingGraph, VIEW, type TrainingOptions } f
 
 export interface TrainerOptions extends Omit<TrainingOptions, 'batchSize' | 'largestBatch' | 'teacher'> {
   readonly teacher?: Teacher | undefined;
-  /** Threads of an operator; 0 takes every core. */
+  /** Threads per operator; 0 uses every core. */
   readonly threads: number;
-  /** Where steps run; the CPU where absent. */
+  /** The backend; the CPU by default. */
   readonly backend?: Backend | undefined;
   readonly precision?: Precision | undefined;
-  /** Has ONNX Runtime write its profile of the steps beside this path prefix, when they are released. */
+  /** Path prefix of ONNX Runtime's profiles of the steps, which are written when they are released. */
   readonly profile?: string;
-  /** Only steps of this kind, of a method with several. */
+  /** Restricts a method with several kinds of steps to this kind. */
   readonly phase?: string | undefined;
-  /** Whether an optimizer step may have several micro-batches. */
+  /** Whether an optimizer step can have several micro-batches. */
   readonly accumulates?: boolean;
 }
 
-/** Output of a step that is finite if all that it leaves in the state is. */
+/** Output of a step that is finite if its new state is finite. */
 const CHECK = 'check';
 const EXTREMES = 'extremes';
 const MOST_TIMES = 1000;
 
-/** A step whose loss, gradients or new weights are not finite. The state is as it was before. */
+/** A step whose loss, gradients or new weights are not finite. The state is unchanged. */
 export class NonFiniteStep extends UserError {}
 
-/** The values of a step: those of its inputs, states and constants, and of what was observed of the rest. */
+/** The values of a step: those of its inputs, states and constants, and the observed ones. */
 export interface Inspection {
   readonly graph: Graph;
   readonly extremes: ReadonlyMap<Tensor, Extremes>;
 }
 
-/** The graphs of a kind of step: that which makes the update, and that of the micro-batches before it. */
+/** The graphs of a kind of step: the one with the update, and the one of the micro-batches before it. */
 interface StepGraphs {
   readonly apply: Graph;
   readonly add?: Graph;
 }
 
 export class Trainer {
-  /** Parameters and buffers of the student and of what is trained beside it, and what the optimizer keeps. */
+  /** Parameters and buffers of the student and of additional layers, and the optimizer state. */
   readonly state: State;
-  /** Milliseconds of the latest steps: of the teacher, and of the step itself. */
+  /** Durations of the latest steps in milliseconds: of the teacher, and of the step itself. */
   readonly times: { readonly teacher: number[]; readonly step: number[] } = { teacher: [], step: [] };
   private readonly sessions = new Map<Graph, Session>();
 
   private constructor(
     private readonly model: Model,
     private readonly options: TrainerOptions,
-    /** The graph of each kind of step, by the size of its batch. */
+    /** The graph of each kind of step, by batch size. */
     private readonly graphs: ReadonlyMap<number, readonly StepGraphs[]>,
-    /** Factor of the learning rate of each kind. */
+    /** Learning rate factor of each kind. */
     private readonly rates: readonly number[],
-    /** Kinds of steps in the order of their turns, as numbers into the lists above. */
+    /** The sequence of kinds of steps, as indices into the lists above. */
     private readonly turns: readonly number[],
-    /** What builds a graph once more, without its check. */
+    /** Builds a graph again without the check for finite values. */
     private readonly builders: ReadonlyMap<Graph, () => Graph>,
   ) {
     this.state = State.initial(...this.allGraphs);
   }
 
-  /** Builds the graphs of steps on batches of these sizes. Nothing is compiled before its first step. */
+  /** Builds the graphs for these batch sizes. Each is compiled at its first step. */
   static create(model: Model, batchSizes: readonly number[], options: TrainerOptions): Trainer {
     const all = phasesOf(options.methods);
     const { phase: only } = options;
@@ -98,14 +98,14 @@ export class Trainer {
     return new Trainer(model, options, graphs, rates, turns, builders);
   }
 
-  /** Names of the other augmentations of the images that the steps need. */
+  /** Names of the additional views that the steps need. */
   get views(): string[] {
     const names = this.allGraphs.flatMap((graph) => [...graph.inputs.keys()]);
     const images = `images${VIEW}`;
     return [...new Set(names.filter((name) => name.startsWith(images)).map((name) => name.slice(images.length)))];
   }
 
-  /** Begins with these values of states; averages of weights begin as these are. */
+  /** Loads these states; weight averages missing there start at the weights. */
   loadState(values: NamedArrays): void {
     for (const [name, array] of values) {
       this.state.set(name, array);
@@ -115,8 +115,8 @@ export class Trainer {
   }
 
   /**
-   * One step on a batch of one of the sizes; which kind of step it is follows from the moment. A step that is not finite
-   * throws a NonFiniteStep and leaves the state as it was.
+   * Runs one step on a batch of one of the sizes; the step context determines its kind. If it is not finite, throws a
+   * NonFiniteStep and leaves the state unchanged.
    */
   async step(batch: Batch, moment: Omit<StepContext, 'seed'>): Promise<Results> {
     try {
@@ -147,8 +147,8 @@ export class Trainer {
   }
 
   /**
-   * Looks into a step on a batch, and changes nothing: the extremes of all that goes into it, and of the tensors that
-   * `which` chooses of its graph.
+   * Inspects a step on a batch without changing the state: the extremes of its inputs, and of the tensors of its graph
+   * that `which` selects.
    */
   async inspect(
     batch: Batch,
@@ -173,7 +173,7 @@ export class Trainer {
     }
   }
 
-  /** About how many bytes all kinds of steps take, for batches of each size: ONNX Runtime keeps what it had for a graph. */
+  /** Estimated bytes of all kinds of steps for all batch sizes: ONNX Runtime keeps the memory of each graph. */
   get neededBytes(): number {
     return this.allGraphs.reduce((sum, graph) => sum + neededBytes(graph), 0);
   }
@@ -208,14 +208,14 @@ export class Trainer {
     return feeds;
   }
 
-  /** How many of the first `step` steps are of a kind. */
+  /** The number of steps of a kind among the first `step` steps. */
   private updates(step: number, kind: number): number {
     const ofKind = (turns: readonly number[]) => turns.filter((turn) => turn === kind).length;
     const rounds = Math.floor(step / this.turns.length);
     return rounds * ofKind(this.turns) + ofKind(this.turns.slice(0, step % this.turns.length));
   }
 
-  /** The student's parameters and buffers, as it is evaluated: averaged where averages are kept. */
+  /** The student's parameters and buffers for evaluation: averages if enabled. */
   weights(): NamedArrays {
     const states = this.state.arrays();
     const own = [...states].filter(([name]) => isOfStudent(name));
@@ -230,7 +230,7 @@ export class Trainer {
     return [...this.graphs.values()].flat().flatMap(({ apply, add }) => (add ? [apply, add] : [apply]));
   }
 
-  /** The images of a view, and what the teacher makes of them; `end` is how the names of that view end. */
+  /** The images of a view and the teacher's outputs on them; `end` is the suffix of the view. */
   private async seen(graph: Graph, batch: Batch, end: string): Promise<Record<string, NdArray>> {
     const fed: Record<string, NdArray> = {
       [`images${end}`]: ndarray('uint8', [batch.size, ...this.model.input], batch.images),
@@ -247,13 +247,13 @@ export class Trainer {
   }
 }
 
-/** Adds a time, and forgets one where there are many. */
+/** Adds a duration; drops the oldest if there are many. */
 function keep(times: number[], milliseconds: number): void {
   times.push(milliseconds);
   if (times.length > MOST_TIMES) times.shift();
 }
 
-/** The graph with an output that tells whether all that it leaves in the state is finite. */
+/** The graph with an output that tells whether its new state is finite. */
 export function withCheck(graph: Graph): Graph {
   const written = [...graph.updates.values()].filter(({ dtype }) => dtype === 'float32');
   if (written.length > 0) graph.output(CHECK, checksum(written));
@@ -264,7 +264,7 @@ function isFinite(results: Results): boolean {
   return Object.values(results).every(({ data }) => Number.isFinite(Number(data[0])));
 }
 
-/** What is not finite about a step, from its losses. */
+/** Describes what is not finite about a step, from its losses. */
 function problemOf(results: Results): string {
   const bad = Object.entries(results).filter(([, { data }]) => !Number.isFinite(Number(data[0])));
   const parts = bad.filter(([name]) => name !== 'loss');
@@ -274,7 +274,7 @@ function problemOf(results: Results): string {
   return `the loss${name === 'loss' ? '' : ` "${name.replace('loss/', '')}"`} is ${data[0]}`;
 }
 
-/** A batch, and those after it, as a view shows them. */
+/** A view of a batch and the batches after it. */
 function through(view: string, batch: Batch): Batch {
   const { after } = batch;
   return {

@@ -102,7 +102,7 @@ describe('fitWeights', () => {
       ['fc.bias', ndarray('float32', [10])],
     ]);
     expect(await complaintOf('x', () => matchStateDict('x', weights, expected))).to.equal(
-      'does not fit the network: 2 of another type (conv1.weight: file int32, network float32, ' +
+      'does not fit the network: 2 with another type (conv1.weight: file int32, network float32, ' +
         'bn1.num_batches_tracked: file float32, network int64)',
     );
   });
@@ -116,14 +116,14 @@ describe('fitWeights', () => {
     expect(await complaintOf('a.pt', () => matchStateDict('a.pt', weights, network))).to.equal(
       'does not fit the network: 4 missing (fc1.weight, fc1.bias, fc2.weight, …), ' +
         '2 unexpected (linear.weight, linear.bias), ' +
-        '1 of another shape (conv1.weight: file [16,3,3,3], network [32,3,3,3])',
+        '1 with another shape (conv1.weight: file [16,3,3,3], network [32,3,3,3])',
     );
   });
 
   it('compares shapes, not numbers of elements or leading axes', async () => {
     for (const shape of [[], [10, 1], [1, 10], [2, 5]]) {
       const complaint = await complaintOf('x', () => matchStateDict('x', zeros({ a: shape }), zeros({ a: [10] })));
-      expect(complaint).to.contain(`1 of another shape (a: file [${shape.join(',')}], network [10])`);
+      expect(complaint).to.contain(`1 with another shape (a: file [${shape.join(',')}], network [10])`);
     }
   });
 

@@ -84,14 +84,18 @@ describe('npy', () => {
     ['another kind of file', Buffer.from('PK\x03\x04 and so on'), /^it does not begin with \\x93NUMPY$/],
     ['version 0', fileOf(sound, 24, [0, 0]), /^it is of version 0, accepted are 1, 2 and 3$/],
     ['version 4', fileOf(sound, 24, [4, 0]), /^it is of version 4, accepted are 1, 2 and 3$/],
-    ['a file cut in its header', fileOf(sound, 0).subarray(0, 40), /^its header should have 59 bytes, it ends before$/],
-    ['a header that is too long', fileOf(sound.padEnd(10_001), 24), /^its header has 10001 bytes, at most 10000$/],
-    ['too few bytes', fileOf(sound, 23), /^shape \[2, 3\] and dtype <f4 take 24 bytes, it has 23$/],
-    ['too many bytes', fileOf(sound, 25), /^shape \[2, 3\] and dtype <f4 take 24 bytes, it has 25$/],
+    ['a file cut in its header', fileOf(sound, 0).subarray(0, 40), /^it ends inside its header of 59 bytes$/],
+    [
+      'a header that is too long',
+      fileOf(sound.padEnd(10_001), 24),
+      /^its header has 10001 bytes, accepted are up to 10000$/,
+    ],
+    ['too few bytes', fileOf(sound, 23), /^shape \[2, 3\] and dtype <f4 take 24 bytes, but it has 23$/],
+    ['too many bytes', fileOf(sound, 25), /^shape \[2, 3\] and dtype <f4 take 24 bytes, but it has 25$/],
     [
       'a huge shape',
       fileOf(sound.replace('2, 3', '9007199254740991, 99999'), 24),
-      /take 3\.6\d+e\+21 bytes, it has 24$/,
+      /take 3\.6\d+e\+21 bytes, but it has 24$/,
     ],
     [
       'a dtype that is not supported',
@@ -102,7 +106,7 @@ describe('npy', () => {
       (shape): [string, Uint8Array, RegExp] => [
         `the shape (${shape})`,
         fileOf(sound.replace('2, 3', shape), 24),
-        /^its header is not made of descr, fortran_order and shape: "/,
+        /^its header is not a dict of descr, fortran_order and shape: "/,
       ],
     ),
     ...[
@@ -122,7 +126,7 @@ describe('npy', () => {
     ].map((header): [string, Uint8Array, RegExp] => [
       `the header ${header.slice(0, 80)}`,
       fileOf(header, 24),
-      /^its header is not made of descr, fortran_order and shape: "/,
+      /^its header is not a dict of descr, fortran_order and shape: "/,
     ]),
   ];
   for (const [what, bytes, complaint] of refused) {
@@ -140,7 +144,7 @@ describe('npy', () => {
       expect(await complaintOf(file, () => readNpy(file))).to.contain(`its dtype is "${descr}", accepted are <f4, `);
     }
     const file = join(fixtures, 'structured.npy');
-    expect(await complaintOf(file, () => readNpy(file))).to.contain('its header is not made of');
+    expect(await complaintOf(file, () => readNpy(file))).to.contain('its header is not a dict of');
   });
 
   it('names a missing file', async () => {

@@ -73,7 +73,7 @@ describe('PyTorch checkpoints', () => {
       it(`tells how to save ${file}.${format}.pt instead`, async () => {
         const path = pathOf(`${file}.${format}`);
         expect(await complaintOf(path, () => readTorchCheckpoint(path))).to.match(
-          /^refused: it is a whole module of the class "__main__.Net", .*: in Python, save model.state_dict\(\) instead$/,
+          /^refused: it is a pickled module of the class "__main__.Net", .*: in Python, save model.state_dict\(\) instead$/,
         );
       });
     }
@@ -102,28 +102,28 @@ describe('PyTorch checkpoints', () => {
     ['sparse.zip', '"weight" is a sparse tensor'],
     ['quantised.zip', '"weight" is quantized'],
     ['complex.zip', '"weight" holds complex numbers'],
-    ['a_list.zip', 'it holds no dict, accepted is a state dict'],
+    ['a_list.zip', 'it does not hold a dict, accepted is a state dict'],
     ['torchscript.zip', 'TorchScript'],
-    ['twice.legacy', '"weight" is in it with and without "module."'],
+    ['twice.legacy', 'it contains "weight" with and without "module."'],
     ['huge_shape.legacy', 'its tensors would take 4398046511104 bytes'],
     ['bomb.legacy', 'its tensors would take 4294967296 bytes'],
-    ['unsafe_shape.legacy', 'a tensor is not described as torch.save does'],
-    ['overflowing_shape.legacy', 'a tensor is not described as torch.save does'],
-    ['negative_shape.legacy', 'a tensor is not described as torch.save does'],
-    ['negative_stride.legacy', 'a tensor is not described as torch.save does'],
-    ['negative_offset.legacy', 'a tensor is not described as torch.save does'],
-    ['fraction.legacy', 'a tensor is not described as torch.save does'],
-    ['ranks_differ.legacy', 'a tensor is not described as torch.save does'],
-    ['rank_65.legacy', 'a tensor is not described as torch.save does'],
+    ['unsafe_shape.legacy', 'a tensor does not have the form that torch.save writes'],
+    ['overflowing_shape.legacy', 'a tensor does not have the form that torch.save writes'],
+    ['negative_shape.legacy', 'a tensor does not have the form that torch.save writes'],
+    ['negative_stride.legacy', 'a tensor does not have the form that torch.save writes'],
+    ['negative_offset.legacy', 'a tensor does not have the form that torch.save writes'],
+    ['fraction.legacy', 'a tensor does not have the form that torch.save writes'],
+    ['ranks_differ.legacy', 'a tensor does not have the form that torch.save writes'],
+    ['rank_65.legacy', 'a tensor does not have the form that torch.save writes'],
     ['offset_outside.legacy', '"weight" reaches to element 4 of a storage of 4'],
     ['stride_outside.legacy', '"weight" reaches to element 4 of a storage of 4'],
-    ['duplicates.zip', '"a/0" is in it twice'],
+    ['duplicates.zip', 'it contains "a/0" twice'],
     ['overlap.zip', 'its entries overlap'],
     ['compressed.zip', 'is compressed'],
     ['big_endian.zip', 'it is not little-endian'],
-    ['no_pickle.zip', 'it holds arrays of NumPy'],
-    ['no_data.zip', 'the data of "__proto__" is not there'],
-    ['short_data.zip', 'the data of "__proto__" is not there or has another length'],
+    ['no_pickle.zip', 'it holds NumPy arrays'],
+    ['no_data.zip', 'the data of "__proto__" is missing'],
+    ['short_data.zip', 'the data of "__proto__" is missing or has another length'],
   ];
   for (const [file, why] of refused) {
     it(`refuses ${file}.pt`, async () => {
@@ -138,19 +138,19 @@ describe('PyTorch checkpoints', () => {
 
   it('checks what stands around the object in the legacy format', async () => {
     const bytes = bytesOfFile('cycle.legacy');
-    expect(await complaintAbout(patched(bytes, '\x8a\x0a\x6c', 2, 0x6d))).to.contain('torch.save did not make it');
+    expect(await complaintAbout(patched(bytes, '\x8a\x0a\x6c', 2, 0x6d))).to.contain('not one of torch.save');
     expect(await complaintAbout(patched(bytes, 'M\xe9\x03', 1, 0xea))).to.contain('protocol version is not 1001');
     expect(await complaintAbout(patched(bytes, 'little_endianq\x02\x88', 15, 0x89))).to.contain('not little-endian');
-    expect(await complaintAbout(patched(bytes, 'K\x02Nt', 2, 0x89))).to.contain('a storage is not described');
+    expect(await complaintAbout(patched(bytes, 'K\x02Nt', 2, 0x89))).to.contain('a storage does not have the form');
     // The file ends with …key, memo opcode (2), APPEND, STOP, number of elements (8), two floats (8).
     expect(await complaintAbout(bytes.with(-16, 3))).to.contain('does not have 2 elements');
     expect(await complaintAbout(bytes.with(-18, 0x4e))).to.contain('its list of storages is not a list');
-    expect(await complaintAbout(bytes.with(-21, 0x78))).to.contain('has one that no tensor uses');
+    expect(await complaintAbout(bytes.with(-21, 0x78))).to.contain('contains one that no tensor uses');
   });
 
   it('takes one description of a storage that tensors share', async () => {
     const bytes = patched(bytesOfFile('kinds.legacy'), 'K\x0aN', 1, 11);
-    expect(await complaintAbout(bytes)).to.match(/storage "\d+" is described in two ways/);
+    expect(await complaintAbout(bytes)).to.match(/the storage "\d+" in two different ways/);
   });
 
   it('notices data that do not match their checksum', async () => {
@@ -169,24 +169,28 @@ describe('PyTorch checkpoints', () => {
   });
 
   const broken: [string, string, string][] = [
-    ['calls a number', 'K\x05)R', 'the pickle calls no function'],
-    ['calls with a number', 'ccollections\nOrderedDict\nK\x05R', 'the pickle calls no function'],
-    ['makes an OrderedDict of a number', 'ccollections\nOrderedDict\nK\x05\x85R', 'an OrderedDict is not described'],
-    ['makes a parameter of nothing', 'ctorch._utils\n_rebuild_parameter\n)R', 'a parameter is not described'],
-    ['makes a tensor of a dict', 'ctorch._utils\n_rebuild_tensor_v2\n(}KKK\x01))tR', 'a tensor is not described'],
-    ['names a storage by a number', 'K\x05Q', 'a storage is not described'],
-    ['sets half an item', '}(K\x01u', 'the pickle sets items of no dict'],
-    ['sets an item of a list', ']K\x01K\x01s', 'the pickle sets items of no dict'],
-    ['appends to a dict', '}K\x01a', 'the pickle appends to what is not a list'],
-    ['goes back to no mark', 't', 'the pickle goes back to a mark that is not there'],
-    ['recalls nothing', 'h\x07', 'the pickle recalls a value that is not there'],
-    ['makes a tuple of nothing', 'K\x01\x86', 'the pickle takes a value that is not there'],
-    ['names a global by a number', 'K\x01K\x01\x93', 'the pickle asks for no name'],
+    ['calls a number', 'K\x05)R', 'the pickle calls something that is not a function'],
+    ['calls with a number', 'ccollections\nOrderedDict\nK\x05R', 'the pickle calls something that is not a function'],
+    [
+      'makes an OrderedDict of a number',
+      'ccollections\nOrderedDict\nK\x05\x85R',
+      'an OrderedDict does not have the form',
+    ],
+    ['makes a parameter of nothing', 'ctorch._utils\n_rebuild_parameter\n)R', 'a parameter does not have the form'],
+    ['makes a tensor of a dict', 'ctorch._utils\n_rebuild_tensor_v2\n(}KKK\x01))tR', 'a tensor does not have the form'],
+    ['names a storage by a number', 'K\x05Q', 'a storage does not have the form'],
+    ['sets half an item', '}(K\x01u', 'the pickle sets items of something that is not a dict'],
+    ['sets an item of a list', ']K\x01K\x01s', 'the pickle sets items of something that is not a dict'],
+    ['appends to a dict', '}K\x01a', 'the pickle appends to something that is not a list'],
+    ['goes back to no mark', 't', 'the pickle returns to a mark that does not exist'],
+    ['recalls nothing', 'h\x07', 'the pickle recalls a value that it has not stored'],
+    ['makes a tuple of nothing', 'K\x01\x86', 'the pickle takes a value from an empty stack'],
+    ['names a global by a number', 'K\x01K\x01\x93', 'the pickle requests a global without a name'],
     ['has text that is not UTF-8', 'X\x01\x00\x00\x00\xff', 'a text in the pickle is not UTF-8'],
     ['has an old opcode', 'iposix\nsystem\n', 'refused: the pickle has opcode 0x69'],
-    ['adds to a list as to a set', '](K\x01\x90', 'the pickle adds to what is not a set'],
+    ['adds to a list as to a set', '](K\x01\x90', 'the pickle adds to something that is not a set'],
     ['has an integer of a megabyte', `\x8b\x00\x00\x10\x00${'\x00'.repeat(2 ** 20)}`, 'an integer of 1048576 bytes'],
-    ['has a text without end', '\x8d\xff\xff\xff\xff\xff\xff\xff\xff', 'goes beyond its end'],
+    ['has a text without end', '\x8d\xff\xff\xff\xff\xff\xff\xff\xff', 'extends beyond its end'],
   ];
   for (const [what, body, why] of broken) {
     it(`refuses a pickle that ${what}`, async () => {
@@ -206,8 +210,8 @@ describe('PyTorch checkpoints', () => {
   it('bears deep nesting and endless pickles', async () => {
     const pickle = (body: Buffer): Buffer => Buffer.concat([Buffer.of(0x80, 2), body, Buffer.from('.')]);
     const nested = Buffer.concat([Buffer.alloc(100_000, ']'), Buffer.alloc(99_999, 'a')]);
-    expect(await complaintAbout(pickle(nested))).to.contain('torch.save did not make it');
-    expect(await complaintAbout(pickle(Buffer.alloc(100_000, '(')))).to.contain('a value that is not there');
+    expect(await complaintAbout(pickle(nested))).to.contain('not one of torch.save');
+    expect(await complaintAbout(pickle(Buffer.alloc(100_000, '(')))).to.contain('a value from an empty stack');
     expect(await complaintAbout(pickle(Buffer.alloc(1_100_000, '}')))).to.contain('more than 1000000 opcodes');
   });
 

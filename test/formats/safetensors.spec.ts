@@ -109,7 +109,7 @@ describe('safetensors', () => {
       '__metadata__ is not an object of strings',
     ],
     ['metadata that are a list', fileOf({ __metadata__: ['a'] }), '__metadata__ is not an object of strings'],
-    ['an entry that is null', fileOf({ a: null }), '"a" is not described by an object'],
+    ['an entry that is null', fileOf({ a: null }), 'the description of "a" is not an object'],
     [
       'an unknown dtype',
       fileOf({ a: entry('F8_E4M3', [0], [0, 0]) }),
@@ -135,11 +135,15 @@ describe('safetensors', () => {
       fileOf({ a: entry('U8', [...Array<number>(99).fill(2 ** 52), 0], [0, 0]) }),
       'has 0 bytes',
     ],
-    ['offsets outside', fileOf({ a: entry('F32', [2], [0, 8]) }, 4), '"a" ends at byte 8 of 4 bytes of data'],
+    [
+      'offsets outside',
+      fileOf({ a: entry('F32', [2], [0, 8]) }, 4),
+      '"a" ends at byte 8, but there are 4 bytes of data',
+    ],
     ['an overlap', fileOf({ a: entry('U8', [2], [0, 2]), b: entry('U8', [2], [1, 3]) }, 3), '"b" starts at byte 1'],
     ['a gap', fileOf({ a: entry('U8', [1], [0, 1]), b: entry('U8', [1], [2, 3]) }, 3), '"b" starts at byte 2'],
-    ['data of no tensor', fileOf({ a: entry('U8', [1], [0, 1]) }, 3), 'its tensors take 1 bytes, but 3'],
-    ['a control character in a name', fileOf({ 'a\u001b\n': 1 }), '"a\\u001b\\n" is not described'],
+    ['data of no tensor', fileOf({ a: entry('U8', [1], [0, 1]) }, 3), 'its tensors take 1 bytes, but there are 3'],
+    ['a control character in a name', fileOf({ 'a\u001b\n': 1 }), 'the description of "a\\u001b\\n"'],
   ];
   for (const [what, bytes, why] of damages) {
     it(`refuses ${what}`, async () => {

@@ -184,7 +184,7 @@ async function disturb(victims: readonly Victim[], chaos: Chaos, isOver: () => b
 const explained = [
   /^its directory was removed while it was trained$/,
   /^(Slurm job \d+: FAILED, )?killed, probably out of memory$/,
-  /: already in use by process \d+ on .*; it took the lock over while this process stood still$/,
+  /: already in use by process \d+ on .*; it took over the lock while this process was suspended$/,
 ];
 
 /**

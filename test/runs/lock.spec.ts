@@ -158,7 +158,7 @@ describe('lock', () => {
       expect(lockState(directory)).to.equal('held');
       expect(lockHolder(directory)).to.equal(undefined);
       const line =
-        /on elsewhere \(started [^)]*\); its last sign of life was 9\d s ago, after 120 s without one .* delete .*\.lock now$/;
+        /on elsewhere \(started [^)]*\); its last heartbeat was 9\d s ago, after 120 s without one .* delete .*\.lock now$/;
       expect(() => acquireLock(directory)).to.throw(UserError, line);
     });
 
@@ -253,7 +253,7 @@ describe('lock', () => {
     writeLock(lockOf({ host: 'elsewhere' }));
     expect(() => lock.assertHeld()).to.throw(
       UserError,
-      /already in use by process \d+ on elsewhere .*took the lock over/,
+      /already in use by process \d+ on elsewhere .*took over the lock/,
     );
     lock.release();
     expect(lockState(directory)).to.equal('held');
@@ -276,7 +276,7 @@ describe('lock', () => {
       removal();
       expect(() => lock.assertHeld(), String(removal)).to.throw(
         UserError,
-        `${directory}: was removed, in whole or in part`,
+        `${directory}: was removed, completely or in part`,
       );
       expect(lockOwner(directory)).to.equal(undefined);
       lock.release();
@@ -289,7 +289,7 @@ describe('lock', () => {
     rmSync(join(directory, '.lock'));
     lock.assertHeld();
     rmSync(join(directory, 'params.json'));
-    expect(() => lock.assertHeld()).to.throw(UserError, `${directory}: was removed, in whole or in part`);
+    expect(() => lock.assertHeld()).to.throw(UserError, `${directory}: was removed, completely or in part`);
     lock.release();
   });
 

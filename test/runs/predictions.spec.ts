@@ -50,8 +50,16 @@ describe('predictions', () => {
       [[['labels', ndarray('float32', [2])]], metadata, '"labels" is not a row of int32'],
       [[['confidences', ndarray('float32', [2, 1])]], metadata, '"confidences" is not a row of float32'],
       [[['predicted', ndarray('int32', [3])]], metadata, 'its tensors differ in length'],
-      [[['predicted', ndarray('int32', [2], Int32Array.of(0, 2))]], metadata, 'a class is not one of the 2'],
-      [[['labels', ndarray('int32', [2], Int32Array.of(-1, 0))]], metadata, 'a class is not one of the 2'],
+      [
+        [['predicted', ndarray('int32', [2], Int32Array.of(0, 2))]],
+        metadata,
+        'it has a class number outside of its 2 class names',
+      ],
+      [
+        [['labels', ndarray('int32', [2], Int32Array.of(-1, 0))]],
+        metadata,
+        'it has a class number outside of its 2 class names',
+      ],
       [[], { epoch: '3' }, 'its metadata has no list of "classes"'],
       [[], { epoch: '3', classes: '[1]' }, 'its metadata has no list of "classes"'],
       [[], { classes: '["a","b"]' }, 'its metadata has no "epoch"'],

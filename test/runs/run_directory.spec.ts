@@ -57,10 +57,10 @@ describe('the directory of a run', () => {
       const found = run.readLast()!;
       expect(found).to.deep.include({ position: at(2), path: run.file(previous) });
       expect(found.warning).to.match(
-        /^[^\n]*last\.safetensors: not a valid safetensors file: it is damaged: [^\n]*; going on from previous\.safetensors$/,
+        /^[^\n]*last\.safetensors: not a valid safetensors file: it is damaged: [^\n]*; resuming from previous\.safetensors$/,
       );
       rmSync(run.file(last));
-      expect(run.readLast()!.warning).to.match(/last\.safetensors: no such file; going on from previous\.safetensors$/);
+      expect(run.readLast()!.warning).to.match(/last\.safetensors: no such file; resuming from previous\.safetensors$/);
     });
 
     it('does not take the place of the one before where it is damaged', () => {
@@ -81,7 +81,7 @@ describe('the directory of a run', () => {
       damage(run.file(last));
       expect(() => run.readLast()).to.throw(
         UserError,
-        /^[^\n]*last\.safetensors: [^\n]*; and [^\n]*previous\.safetensors: [^\n]*; --fresh starts over and keeps both aside$/,
+        /^[^\n]*last\.safetensors: [^\n]*; and [^\n]*previous\.safetensors: [^\n]*; --fresh starts over and keeps both files$/,
       );
     });
 
@@ -118,7 +118,7 @@ describe('the directory of a run', () => {
     expect([...run.readBest(record)]).to.deep.equal([...tensors]);
     expect(() => run.readBest({ ...record, epoch: 3 })).to.throw(
       UserError,
-      `${run.file('best.safetensors')}: has the weights of epoch 2, the best is epoch 3`,
+      `${run.file('best.safetensors')}: holds the weights of epoch 2, but the best epoch is 3`,
     );
   });
 

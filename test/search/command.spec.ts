@@ -210,7 +210,7 @@ describe('search_hyperparams.ts', function () {
       { space, parallel: 1000 },
       ['--parent_dir', 'DIR'],
       1,
-      /^DIR\/search\.json: "parallel" times "threads_per_trial" must be at most \d+, 4 for each core, got 1000$/,
+      /^DIR\/search\.json: "parallel" times "threads_per_trial" must be at most \d+ \(4 per core\), got 1000$/,
     ],
     ['a wrong search.json', { space: {} }, ['--parent_dir', 'DIR'], 1, /^DIR\/search.json: "space" must be/],
   ];

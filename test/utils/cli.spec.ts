@@ -147,8 +147,8 @@ describe('runMain', () => {
       '  --restore_file <string>  checkpoint to start from',
       '  --temperature <number>   of the softmax (default: 1)',
       '  --force                  start over',
-      '  --help                   print this text',
-      '  --version                print the version',
+      '  --help                   print this help and exit',
+      '  --version                print the version and exit',
       '',
     ]);
     expect(run(body, '--version')).to.include({ status: 0, stdout: `${packageVersion}\n`, stderr: '' });
@@ -178,7 +178,7 @@ describe('runMain', () => {
     });
     closeSync(full);
     expect([status, String(stderr)].join()).to.equal(
-      '1,error: the output cannot be written: ENOSPC: no space left on device, write\n',
+      '1,error: cannot write the output: ENOSPC: no space left on device, write\n',
     );
   });
 });

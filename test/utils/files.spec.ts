@@ -72,7 +72,7 @@ describe('writeFileAtomic', () => {
     withOther({ readSync: faulty as typeof fs.readSync }, () =>
       expect(() => writeFileAtomic(path, 'new')).to.throw(
         UserError,
-        `${path}: cannot be written: what is read back is not what was written`,
+        `${path}: cannot be written: the content read back differs from what was written`,
       ),
     );
     expect(readFileSync(path, 'utf8')).to.equal('old');
@@ -147,7 +147,7 @@ describe('what is no file', function () {
       expect(isThere(path)).to.equal(true);
       expect(isFile(path)).to.equal(false);
       if (name === 'a link to nowhere') {
-        expect(complaint(() => readText(path))).to.equal(`${path}: a link that leads nowhere`);
+        expect(complaint(() => readText(path))).to.equal(`${path}: broken link`);
       } else {
         expect(complaint(() => readText(path))).to.equal(`${path}: cannot be read: ${says[name]}`);
         expect(complaint(() => writeFileAtomic(path, 'new'))).to.equal(`${path}: cannot be written: ${says[name]}`);

@@ -71,7 +71,7 @@ describe('parseEditedJson', () => {
 
   it('names a key that an object has twice, and its lines', () => {
     const twice = (name: string, first: number, second: number) =>
-      `it has ${name} twice, in lines ${first} and ${second}`;
+      `it has the key ${name} twice, in lines ${first} and ${second}`;
     expect(() => parseEditedJson('{"alpha": 1,\n\n"alpha": 2}')).to.throw(twice('"alpha"', 1, 3));
     expect(() => parseEditedJson('[{"a": {"b": 1,\n"c": {}, "\\u0062" : 2}}]')).to.throw(twice('"b"', 1, 2));
     expect(() => parseEditedJson('{"x": [{"a": 1}], "x": 1}')).to.throw(twice('"x"', 1, 1));

@@ -111,7 +111,7 @@ describe('SharedCache', () => {
     expect([cache.claim('a/one'), cache.claim('a/one')]).to.deep.equal([true, true]);
     expect([cache.write('a/one', bytes(1)), cache.write('a/two', bytes(1))]).to.deep.equal([false, false]);
     expect(warnings).to.have.lengthOf(1);
-    expect(warnings[0]).to.match(/cannot be written: E\w+: .*; going on without$/);
+    expect(warnings[0]).to.match(/cannot be written: E\w+: .*; continuing without this cache$/);
   });
 
   it('leaves nothing of a file that does not fit on the disk, and reads on', () => {
@@ -130,7 +130,7 @@ describe('SharedCache', () => {
     expect(readdirSync(join(folder, 'a'))).to.deep.equal(['one']);
     expect(cache.read('a/one')).to.have.lengthOf(10);
     expect(warnings).to.deep.equal([
-      `${folder}: cannot be written: ENOSPC: no space left on device, write; going on without`,
+      `${folder}: cannot be written: ENOSPC: no space left on device, write; continuing without this cache`,
     ]);
   });
 });

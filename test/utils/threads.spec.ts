@@ -9,13 +9,13 @@ describe('threads', () => {
     for (const threads of [0, 1, 2]) expect(threadsWarning(what, threads, 2)).to.equal(undefined);
     for (const threads of [3, 8]) {
       expect(threadsWarning(what, threads, 2)).to.equal(
-        `a/params.json: "threads" is ${threads}, more than the 2 cores here: steps will be slow`,
+        `a/params.json: "threads" is ${threads}, more than the 2 cores of this machine: steps will be slow`,
       );
     }
-    expect(threadsWarning(what, 2, 1)).to.contain(' more than the 1 core here: ');
+    expect(threadsWarning(what, 2, 1)).to.contain(' more than the 1 core of this machine: ');
     expect(() => threadsWarning(what, 9, 2)).to.throw(
       UserError,
-      /^a\/params\.json: "threads" must be at most 8, 4 for each core, got 9$/,
+      /^a\/params\.json: "threads" must be at most 8 \(4 per core\), got 9$/,
     );
     expect(mostThreads(3)).to.equal(12);
   });

@@ -1,13 +1,14 @@
 /**
- * AutoAugment's policy for CIFAR-10 (Cubuk, Zoph, Mané, Vasudevan & Le, "AutoAugment: learning augmentation policies from
- * data", 2018, table 7), in the form that is common in PyTorch: rotations turn one way, shears and shifts show gray.
+ * AutoAugment's policy for CIFAR-10 (Cubuk, Zoph, Mané, Vasudevan & Le, "AutoAugment: learning augmentation policies
+ * from data", 2018, table 7), in the form common in PyTorch: rotations in one direction, gray fill for shears and
+ * shifts.
  */
 import type { Augmentation } from './augmentation';
 import { operations } from './operations';
 
 type Part = readonly [name: keyof typeof operations, probability: number, level: number];
 
-/** Of the 25 pairs one is drawn; each of its operations is done with its probability. Levels are from 0 to 9. */
+/** One of the 25 pairs is drawn; each of its operations is applied with its probability. Levels range from 0 to 9. */
 export const policy: readonly (readonly [Part, Part])[] = [
   [
     ['invert', 0.1, 7],
@@ -112,7 +113,7 @@ export const policy: readonly (readonly [Part, Part])[] = [
 ];
 
 export const autoaugment: Augmentation = {
-  title: 'The policy that AutoAugment found for CIFAR-10 (Cubuk et al. 2018)',
+  title: "AutoAugment's policy for CIFAR-10 (Cubuk et al. 2018)",
   options: {},
   apply(image, shape, draw) {
     const chosen = policy[draw.integer(policy.length, 0)]!;

@@ -1,10 +1,10 @@
-/** The symmetric beta distribution, which says how two images are mixed. */
+/** The symmetric beta distribution, from which mixing ratios are drawn. */
 import type { Draw } from './augmentation';
 
 /**
  * A value of Beta(α, α) (Jöhnk 1964): with X = U^{1/α} and Y = V^{1/α} of uniform U and V, drawn again until X + Y ≤ 1,
- * it is X / (X + Y). Of the draws it takes those from number `first` on. The expected number of pairs,
- * Γ(2α + 1) / Γ(α + 1)², is 2 at α = 1 and 6 at α = 2.
+ * it is X / (X + Y). Uses the draws from number `first`. The expected number of pairs, Γ(2α + 1) / Γ(α + 1)², is 2 at α
+ * = 1 and 6 at α = 2.
  */
 export function beta(draw: Draw, alpha: number, first: number): number {
   for (let index = first; ; index += 2) {
@@ -14,11 +14,11 @@ export function beta(draw: Draw, alpha: number, first: number): number {
   }
 }
 
-/** The option `alpha` of what is mixed by this distribution. */
+/** The option `alpha` of augmentations that use this distribution. */
 export const alphaOption = {
   type: 'number',
   minimum: 0.05,
   maximum: 4,
   default: 1,
-  title: 'both parameters of the beta distribution that the shares are drawn from; 1 is uniform',
+  title: 'both parameters of the beta distribution of the mixing ratio; 1 is uniform',
 };

@@ -1,4 +1,4 @@
-/** A rectangle of an image that is filled with something else. */
+/** A rectangle of an image to be replaced. */
 import type { ImageShape } from '../dataset';
 
 /** Rows top … bottom − 1, columns left … right − 1. */
@@ -9,10 +9,10 @@ export interface Box {
   readonly right: number;
 }
 
-/** What stands where an image ends or is covered: near the mean of natural images, and so near 0 once normalized. */
+/** Fill value outside of an image or under a box: near the mean of natural images, so near 0 after normalization. */
 export const GREY = 128;
 
-/** A copy of the image in which the box has the values that `value` gives for places in the array. */
+/** A copy of the image in which the values in the box are `value` of their array index. */
 export function filled(
   image: Uint8Array,
   [channels, height, width]: ImageShape,

@@ -1,6 +1,6 @@
 /**
- * Operations on colors, to the bit of the Python Imaging Library (Pillow 9, ImageOps and ImageEnhance), on which
- * AutoAugment's policies were found. Images are uint8 values, channels first; gray ones have one channel.
+ * Operations on colors, to the bit of the Python Imaging Library (Pillow 9, ImageOps and ImageEnhance), for which
+ * AutoAugment's policies were searched. Images are uint8 values, channels first; gray ones have one channel.
  */
 import type { ImageShape } from '../dataset';
 
@@ -9,18 +9,18 @@ export function invert(image: Uint8Array): Uint8Array {
   return image.map((value) => 255 - value);
 }
 
-/** Values from `threshold` on are inverted. */
+/** Inverts values from `threshold` upwards. */
 export function solarize(image: Uint8Array, threshold: number): Uint8Array {
   return image.map((value) => (value < threshold ? value : 255 - value));
 }
 
-/** The `bits` highest bits of each value. */
+/** Keeps the `bits` highest bits of each value. */
 export function posterize(image: Uint8Array, bits: number): Uint8Array {
   const mask = 256 - 2 ** (8 - bits);
   return image.map((value) => value & mask);
 }
 
-/** Each channel is stretched linearly, so that its smallest value becomes 0 and its largest 255. */
+/** Stretches each channel linearly, so that its smallest value becomes 0 and its largest 255. */
 export function autocontrast(image: Uint8Array, shape: ImageShape): Uint8Array {
   return byTables(image, shape, (counts) => {
     const low = counts.findIndex((count) => count > 0);
@@ -31,7 +31,7 @@ export function autocontrast(image: Uint8Array, shape: ImageShape): Uint8Array {
   });
 }
 
-/** The histogram of each channel is made even: value v becomes (step/2 + how many pixels are below v) / step. */
+/** Equalizes the histogram of each channel: value v becomes (step/2 + number of pixels below v) / step. */
 export function equalize(image: Uint8Array, shape: ImageShape): Uint8Array {
   return byTables(image, shape, (counts) => {
     const last = counts.findLast((count) => count > 0)!;

@@ -1,6 +1,7 @@
 /**
- * Random brightness, contrast and saturation in random order (Howard, "Some improvements on deep convolutional neural network
- * based image classification", 2013), with the operations of the Python Imaging Library as torchvision's ColorJitter has it.
+ * Random brightness, contrast and saturation in random order (Howard, "Some improvements on deep convolutional neural
+ * network based image classification", 2013), with the operations of the Python Imaging Library as in torchvision's
+ * ColorJitter.
  */
 import type { Schema } from '../../../utils/schema';
 import type { Augmentation } from './augmentation';
@@ -18,9 +19,9 @@ const orders = ['bcs', 'bsc', 'cbs', 'csb', 'sbc', 'scb'] as const;
 export const colorJitter: Augmentation<ColorJitterOptions> = {
   title: 'Brightness, contrast and saturation by factors of U(1 − s, 1 + s), in random order (Howard 2013)',
   options: {
-    brightness: strength('s of the brightness'),
-    contrast: strength('s of the contrast'),
-    saturation: strength('s of the saturation'),
+    brightness: strength('s for brightness'),
+    contrast: strength('s for contrast'),
+    saturation: strength('s for saturation'),
   },
   apply(image, shape, draw, options) {
     const factor = (s: number, index: number) => 1 + s * (2 * draw.uniform(index) - 1);

@@ -9,11 +9,11 @@ export interface CutmixOptions {
 }
 
 /**
- * A box of the other image, of √(1 − λ) of its sides about a random pixel, is pasted in; λ is of Beta(α, α). The labels
- * are mixed by the area that the box has within the image.
+ * Pastes a box of the other image, centered at a random pixel, with √(1 − λ) of its sides and λ ~ Beta(α, α). Labels
+ * are mixed in proportion to the area of the box within the image.
  */
 export const cutmix: Augmentation<CutmixOptions> = {
-  title: 'A box of another example is pasted in, and labels are mixed by its area (Yun et al. 2019)',
+  title: 'Pastes a box of another example and mixes labels by its area (Yun et al. 2019)',
   options: {
     alpha: alphaOption,
     probability: {
@@ -21,7 +21,7 @@ export const cutmix: Augmentation<CutmixOptions> = {
       minimum: 0,
       maximum: 1,
       default: 0.5,
-      title: "share of the images that get one; the authors' value for CIFAR",
+      title: "probability; the default is the authors' value for CIFAR",
     },
   },
   mix(image, other, shape, draw, { alpha, probability }) {

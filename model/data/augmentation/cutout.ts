@@ -6,7 +6,7 @@ export interface CutoutOptions {
   readonly length: number;
 }
 
-/** The square of the given side about (row, column), without what reaches over the border: the authors' rounding. */
+/** The square with the given side centered at (row, column), clipped at the border, with the authors' rounding. */
 export function cutoutBox(row: number, column: number, length: number, [height, width]: readonly number[]): Box {
   const half = Math.floor(length / 2);
   return {
@@ -18,7 +18,7 @@ export function cutoutBox(row: number, column: number, length: number, [height, 
 }
 
 export const cutout: Augmentation<CutoutOptions> = {
-  title: 'A gray square about a random pixel, as 0 is after normalization (DeVries & Taylor 2017)',
+  title: 'Covers a square at a random pixel with gray, about 0 after normalization (DeVries & Taylor 2017)',
   options: { length: { type: 'integer', minimum: 2, default: 16, title: 'side of the square in pixels' } },
   apply(image, shape, draw, { length }) {
     const [, height, width] = shape;

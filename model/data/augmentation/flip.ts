@@ -1,4 +1,4 @@
-/** Left becomes right with probability 1/2 (He et al., "Deep residual learning for image recognition", 2015). */
+/** Random horizontal flip (He et al., "Deep residual learning for image recognition", 2015). */
 import type { ImageShape } from '../dataset';
 import type { Augmentation } from './augmentation';
 
@@ -12,7 +12,7 @@ export function flipped(source: Uint8Array, [, , width]: ImageShape): Uint8Array
 }
 
 export const flip: Augmentation = {
-  title: 'Mirrored left to right with probability 1/2 (He et al. 2015)',
+  title: 'Horizontal flip with probability 1/2 (He et al. 2015)',
   options: {},
   apply: (image, shape, draw) => (draw.integer(2, 2) === 1 ? flipped(image, shape) : image),
 };

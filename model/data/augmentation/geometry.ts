@@ -1,6 +1,7 @@
 /**
- * Shears, shifts and turns, to the bit of the Python Imaging Library (Pillow 9, libImaging/Geometry.c). An output pixel
- * (x, y) shows the input at (a x + b y + c, d x + e y + f), taken at the middle of pixels; what lies outside is gray.
+ * Shears, translations and rotations, bit-identical to the Python Imaging Library (Pillow 9, libImaging/Geometry.c). An
+ * output pixel (x, y) shows the input at (a x + b y + c, d x + e y + f), relative to pixel centers; outside of the
+ * image it is gray.
  */
 import type { ImageShape } from '../dataset';
 import { GREY } from './box';
@@ -15,17 +16,17 @@ export function shearY(image: Uint8Array, shape: ImageShape, shear: number): Uin
   return bicubic(image, shape, (x, y) => [x + 0.5, shear * (x + 0.5) + (y + 0.5)]);
 }
 
-/** To the left by a share of the width, to the nearest pixel. */
+/** Translation to the left by a fraction of the width, to the nearest pixel. */
 export function translateX(image: Uint8Array, shape: ImageShape, share: number): Uint8Array {
   return nearest(image, shape, (x, y) => [Math.floor(share * shape[2] + 0.5 + x), y]);
 }
 
-/** Upwards by a share of the height, to the nearest pixel. */
+/** Translation upwards by a fraction of the height, to the nearest pixel. */
 export function translateY(image: Uint8Array, shape: ImageShape, share: number): Uint8Array {
   return nearest(image, shape, (x, y) => [x, Math.floor(share * shape[1] + 0.5 + y)]);
 }
 
-/** About the middle, counter-clockwise by an angle in degrees, to the nearest pixel, in 16-bit fixed point. */
+/** Counter-clockwise rotation about the center by an angle in degrees, to the nearest pixel, in 16-bit fixed point. */
 export function rotate(image: Uint8Array, shape: ImageShape, degrees: number): Uint8Array {
   if (degrees === 0) return image;
   const [, height, width] = shape;
@@ -66,8 +67,8 @@ function nearest(
 }
 
 /**
- * Every output pixel is interpolated at `source` from 4×4 input pixels by cubics with a = −1 (the library's own choice),
- * beyond the border by the border's pixels; cut to 0 … 255 and truncated.
+ * Every output pixel is interpolated at `source` from 4×4 input pixels by cubics with a = −1 (the library's own
+ * choice), replicating the pixels at the border; clipped to 0 … 255 and truncated.
  */
 function bicubic(
   image: Uint8Array,

@@ -1,4 +1,4 @@
-/** The augmentations by the name that params.json calls them. */
+/** The augmentations by their names in params.json. */
 import type { Augmentation } from './augmentation';
 import { autoaugment } from './autoaugment';
 import { colorJitter } from './color_jitter';
@@ -31,14 +31,14 @@ export const augmentations: Readonly<Record<string, Augmentation>> = {
 /** `augmentation` of params.json: "yes" is what is usual for the data set, or a list, each by its name with its options. */
 export type AugmentationParams = 'yes' | 'no' | ({ readonly name: string } & Readonly<Record<string, unknown>>)[];
 
-/** The steps that `augmentation` of params.json stands for; "yes" is what is usual for the data set. */
+/** The steps of `augmentation` in params.json; "yes" is the usual augmentation of the data set. */
 export function augmentationSteps(params: AugmentationParams, usual = 'crop+flip'): Step[] {
   if (params === 'no') return [];
   if (params === 'yes') return viewSteps(usual);
   return params.map(({ name, ...options }) => ({ name, augmentation: augmentations[name]!, options }));
 }
 
-/** The steps of a view that is called by the names of augmentations, joined by `+`; each has its default options. */
+/** The steps of a view, named by augmentations joined with `+`; each has its default options. */
 export function viewSteps(view: string): Step[] {
   return view.split('+').map((name) => {
     const augmentation = augmentations[name];
@@ -48,7 +48,7 @@ export function viewSteps(view: string): Step[] {
   });
 }
 
-/** Does a step mix labels? */
+/** Whether a step mixes labels. */
 export function mixesLabels(steps: readonly Step[]): boolean {
   return steps.some(({ augmentation }) => augmentation.mix !== undefined);
 }

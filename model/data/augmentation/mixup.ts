@@ -8,7 +8,7 @@ export interface MixupOptions {
 
 /** x̃ = λ x + (1 − λ) x', ỹ = λ y + (1 − λ) y' with λ of Beta(α, α), drawn for each example. */
 export const mixup: Augmentation<MixupOptions> = {
-  title: 'Images and labels are blended with those of another example (Zhang et al. 2018)',
+  title: 'Blends images and labels with those of another example (Zhang et al. 2018)',
   options: { alpha: alphaOption },
   mix(image, other, _, draw, { alpha }) {
     const own = beta(draw, alpha, 0);

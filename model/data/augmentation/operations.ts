@@ -1,4 +1,4 @@
-/** The operations that policies are made of, each by a strength from 0 to 1 and a sign (Cubuk et al. 2018, table 6). */
+/** The operations of policies, each with a strength from 0 to 1 and a sign (Cubuk et al. 2018, table 6). */
 import type { ImageShape } from '../dataset';
 import { autocontrast, brightness, color, contrast, equalize, invert, posterize, sharpness, solarize } from './color';
 import { rotate, shearX, shearY, translateX, translateY } from './geometry';

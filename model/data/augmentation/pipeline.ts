@@ -1,19 +1,19 @@
-/** Augmentations in a row. What becomes of an example is a function of (seed, epoch, example) and of nothing else. */
+/** A sequence of augmentations. The result for an example is a function of (seed, epoch, example) only. */
 import { Random } from '../../../utils/random';
 import type { ImageShape, Region } from '../dataset';
 import type { Augmentation, Draw } from './augmentation';
 
-/** An augmentation with its options filled. */
+/** An augmentation with its options. */
 export interface Step {
   readonly name: string;
   readonly augmentation: Augmentation;
   readonly options: object;
 }
 
-/** An example as it is seen in an epoch. */
+/** An example as seen in an epoch. */
 export interface Seen {
   readonly image: Uint8Array;
-  /** The example that was mixed in, and how much its label counts. */
+  /** The example that was mixed in, and the weight of its label. */
   readonly other?: number;
   readonly share?: number;
 }
@@ -23,15 +23,15 @@ export interface PipelineOptions {
   readonly seed: number;
   /** Examples of the split that may be mixed in. */
   readonly examples: Uint32Array;
-  /** In front of the names of the random streams: '' for the images of the batch, something else for a view of them. */
+  /** Prefix of the names of random streams: '' for the images of the batch, otherwise the name of a view. */
   readonly prefix: string;
-  /** Are images read in the regions that `region` names? Then a first step that chooses one is done already. */
+  /** Whether images are read in the regions that `region` returns, so that a first step that crops is already done. */
   readonly readsRegions?: boolean;
 }
 
 export class Pipeline {
   private readonly streams: readonly Random[];
-  /** Steps that are done in reading an image. */
+  /** The number of steps done while reading an image. */
   private readonly done: number;
 
   constructor(
@@ -43,13 +43,13 @@ export class Pipeline {
     this.done = options.readsRegions && steps[0]?.augmentation.region ? 1 : 0;
   }
 
-  /** What to read of an image of this size; undefined where all steps are still to come. */
+  /** The region to read of an image of this size; undefined if no step is done while reading. */
   region(epoch: number, example: number, size: readonly [height: number, width: number]): Region | undefined {
     const [step] = this.steps;
     return this.done > 0 ? step!.augmentation.region!(size, this.draw(0, epoch, example), step!.options) : undefined;
   }
 
-  /** The examples whose images are looked at to see one. */
+  /** The examples whose images are needed to compute one. */
   needed(epoch: number, example: number): number[] {
     const others = this.steps.flatMap(({ augmentation }, i) =>
       augmentation.mix ? [this.other(this.draw(i, epoch, example))] : [],
@@ -81,7 +81,7 @@ export class Pipeline {
     };
   }
 
-  /** The number of the other example is the last that is ever drawn, far from those that `mix` takes. */
+  /** The index of the draw for the other example: the last one, far from those that `mix` uses. */
   private other(draw: Draw): number {
     const { examples } = this.options;
     return examples[draw.integer(examples.length, OTHER)]!;
@@ -90,14 +90,14 @@ export class Pipeline {
 
 const OTHER = 2 ** 31;
 
-/** Streams whose names are older than those of the augmentations: a new name must not draw other numbers. */
+/** Stream names that are older than the names of augmentations: renaming must not change the random numbers. */
 const streams: Readonly<Record<string, string>> = {
   crop: 'augmentation',
   flip: 'augmentation',
   color_jitter: 'augmentation/colour_jitter',
 };
 
-/** Crop and flip draw from one stream, as they did when they were one. */
+/** Crop and flip share one stream, since they once were one step. */
 function streamOf(name: string): string {
   return streams[name] ?? `augmentation/${name}`;
 }

@@ -18,13 +18,13 @@ const choices: readonly Operation[] = [
 export const randaugment: Augmentation<RandaugmentOptions> = {
   title: 'N of 14 operations at magnitude M (Cubuk et al. 2019)',
   options: {
-    n: { type: 'integer', minimum: 1, default: 2, title: 'operations that an image goes through' },
+    n: { type: 'integer', minimum: 1, default: 2, title: 'number of operations per image' },
     m: {
       type: 'number',
       minimum: 0,
       maximum: 10,
       default: 5,
-      title: 'magnitude; 10 is the strongest of each operation, which may go either way where it has two',
+      title: 'magnitude; 10 is the maximum of each operation; operations with a direction use both',
     },
   },
   apply(image, shape, draw, { n, m }) {

@@ -1,4 +1,7 @@
-/** Random crop of random size and shape (Szegedy et al., "Going deeper with convolutions", 2015, section 6), as torchvision has it. */
+/**
+ * Random crop of random size and shape (Szegedy et al., "Going deeper with convolutions", 2015, section 6), as in
+ * torchvision.
+ */
 import type { Region } from '../dataset';
 import type { Augmentation, Draw } from './augmentation';
 import { resized } from '../images/resize';
@@ -11,8 +14,8 @@ export interface RandomResizedCropOptions {
 const TRIES = 10;
 
 /**
- * A region of U(scale, 1) of the area whose width is to its height as exp(U(−ln ratio, ln ratio)), anywhere in the image.
- * After ten that do not fit it is the largest in the middle whose sides are in such a relation.
+ * A random region with U(scale, 1) of the area and aspect ratio exp(U(−ln ratio, ln ratio)). After ten regions that do
+ * not fit, it is the largest centered one with a valid aspect ratio.
  */
 export function randomRegion(
   [height, width]: readonly [height: number, width: number],
@@ -34,21 +37,21 @@ export function randomRegion(
 }
 
 export const randomResizedCrop: Augmentation<RandomResizedCropOptions> = {
-  title: 'A region of random size and shape, brought to the size of the images (Szegedy et al. 2015)',
+  title: 'Crops a region of random area and aspect ratio and resizes it (Szegedy et al. 2015)',
   options: {
     scale: {
       type: 'number',
       minimum: 0.01,
       maximum: 1,
       default: 0.08,
-      title: 'smallest share of the area; the largest is 1',
+      title: 'minimum fraction of the area; the maximum is 1',
     },
     ratio: {
       type: 'number',
       minimum: 1,
       maximum: 10,
       default: 4 / 3,
-      title: 'the longer side is at most so many times the shorter one',
+      title: 'maximum aspect ratio, longer side to shorter side',
     },
   },
   region: randomRegion,

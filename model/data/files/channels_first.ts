@@ -1,4 +1,4 @@
-/** From pixels with their three colors side by side to a plane for each color, image by image of `plane` pixels. */
+/** Converts interleaved RGB to one plane per color, for each image of `plane` pixels. */
 export function channelsFirst(pixels: Uint8Array, plane: number): Uint8Array {
   const out = new Uint8Array(pixels.length);
   for (let start = 0; start < pixels.length; start += 3 * plane) {

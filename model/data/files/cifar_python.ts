@@ -1,6 +1,6 @@
 /**
- * The python versions of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): pickles of dicts with `data`, uint8 [N, 3072], of each image
- * the red, green and blue plane row by row, and a list of labels.
+ * The python versions of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): pickles of dicts with `data`, uint8 [N, 3072], each
+ * row the red, green and blue plane of an image, and a list of labels.
  */
 import { UserError } from '../../../utils/errors';
 import { isThere } from '../../../utils/files';
@@ -40,12 +40,12 @@ function readBatch(path: string, labelKey: string, classes: number): { images: U
   }
   const labels = Uint8Array.from(numbers, (label, i) => {
     if (Number.isInteger(label) && (label as number) >= 0 && (label as number) < classes) return label as number;
-    throw new UserError(`${path}: element ${i} is the label ${shown(label)}, labels are 0 to ${classes - 1}`);
+    throw new UserError(`${path}: element ${i} is the label ${shown(label)}, accepted are 0 to ${classes - 1}`);
   });
   return { images: data.data as Uint8Array, labels };
 }
 
-/** The names of classes under a key of a file; the standard ones where there is no file. */
+/** The class names under a key of a file; the standard ones without a file. */
 export function readClassNames(
   path: string,
   key: string,
@@ -56,13 +56,13 @@ export function readClassNames(
   const names = dictIn(path).get(key);
   const texts = Array.isArray(names) ? names.map(textIn) : [];
   const isWhole = texts.length > 0 && texts.every((text) => text !== undefined);
-  if (!isWhole) throw new UserError(`${path}: no names of classes under ${JSON.stringify(key)}`);
+  if (!isWhole) throw new UserError(`${path}: no class names under ${JSON.stringify(key)}`);
   return checkedClasses(path, texts, standard, title);
 }
 
 function dictIn(path: string): Map<string | undefined, unknown> {
   const content = readPickle(path);
-  if (!(content instanceof Map)) throw new UserError(`${path}: a pickle of no dict, as those of CIFAR are`);
+  if (!(content instanceof Map)) throw new UserError(`${path}: not a pickled dict, as CIFAR's files are`);
   return new Map([...(content as Map<unknown, unknown>)].map(([key, value]) => [textIn(key), value]));
 }
 

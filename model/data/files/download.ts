@@ -1,4 +1,4 @@
-/** Fetches a data set from its authors' page: streamed, verified, whole or absent. */
+/** Downloads a data set from its authors' page: streamed, verified, complete or absent. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { extract } from 'tar';
 import { messageOf, UserError } from '../../../utils/errors';
 import type { Form } from './places';
 
-/** Bytes received so far, and in all where the server tells. */
+/** Bytes received so far, and the total if the server sends it. */
 export type DownloadProgress = (received: number, total: number | undefined) => void;
 
 /** A file of a data set's authors, with the MD5 or SHA-256 that it must have, in hexadecimal. */
@@ -15,22 +15,22 @@ interface RemoteFile {
   readonly url: string;
   readonly md5?: string;
   readonly sha256?: string;
-  /** Of an archive (.tar.gz): the entries that are taken out of it. A file without stays as it is. */
+  /** For an archive (.tar.gz): the entries to extract. Other files are kept as they are. */
   readonly wanted?: RegExp;
 }
 
-/** Where a data set comes from, and what to do where that can't be had. */
+/** Where a data set comes from, and advice if it cannot be downloaded. */
 export interface Source {
-  /** None where there is no archive that can be fetched. */
+  /** Empty if there is no archive to download. */
   readonly files: readonly RemoteFile[];
   readonly advice: string;
-  /** How it may lie on disk. */
+  /** Its possible layouts on disk. */
   readonly forms: readonly Form[];
 }
 
 /**
- * Downloads the files of a data set into the new folder `dir`. Everything happens in a temporary folder beside it, which
- * is renamed last. Throws a UserError that says what to do where they can't be had.
+ * Downloads the files of a data set into the new folder `dir`. Everything is written to a temporary folder next to it,
+ * which is renamed last. If the download fails, throws a UserError that says what to do.
  */
 export async function fetchDataset(
   dir: string,
@@ -74,10 +74,10 @@ async function opened(url: string, signal: AbortSignal): Promise<Response> {
   return response;
 }
 
-/** More than any archive has (STL-10: 2.6 GB): a server that sends without end must not fill the disk. */
+/** More than any archive (STL-10: 2.6 GB): limits what a faulty server can write to the disk. */
 const MAX_BYTES = 2 ** 32;
 
-/** Streams what comes into a file, whose digest must be the right one. */
+/** Streams the response into a file and checks its digest. */
 async function store(
   response: Response,
   path: string,
@@ -90,7 +90,7 @@ async function store(
   async function* observed(): AsyncGenerator<Uint8Array> {
     for await (const chunk of body) {
       bytes += chunk.length;
-      if (bytes > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes came`);
+      if (bytes > MAX_BYTES) throw new Error(`the server sent more than ${MAX_BYTES} bytes`);
       hash.update(chunk);
       onBytes(chunk.length);
       yield chunk;
@@ -104,7 +104,7 @@ async function store(
   }
 }
 
-/** The wanted files of an archive, without the folder that they lie in. */
+/** Extracts the wanted files of an archive, without their folder. */
 async function unpack(archive: string, into: string, wanted: RegExp): Promise<void> {
   await extract({
     file: archive,
@@ -115,7 +115,7 @@ async function unpack(archive: string, into: string, wanted: RegExp): Promise<vo
   });
 }
 
-/** Another process may have been faster; then its folder stands. */
+/** Another process may have been faster; then its folder is kept. */
 function moveUnlessThere(from: string, to: string): void {
   try {
     renameSync(from, to);
@@ -124,7 +124,7 @@ function moveUnlessThere(from: string, to: string): void {
   }
 }
 
-/** fetch tells its reason as the cause, whose message may be empty beside a code. */
+/** fetch puts the reason into the cause, whose message may be empty while its code is set. */
 function reasonOf(error: unknown): string {
   const cause = (error instanceof Error && (error.cause as NodeJS.ErrnoException | undefined)) || error;
   return messageOf(cause) || String((cause as NodeJS.ErrnoException).code);

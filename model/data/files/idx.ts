@@ -18,10 +18,10 @@ export interface IdxArray {
   readonly elements: Uint8Array | Int32Array;
 }
 
-/** Bytes that a compressed file may hold; the largest of the MNISTs takes 547 MB. */
+/** Maximum uncompressed bytes; the largest of the MNIST variants has 547 MB. */
 const MAX_BYTES = 2 ** 30;
 
-/** An array of a type with so many axes, none of them empty. */
+/** An array with the given type and number of axes, none of them empty. */
 export function readIdx(path: string, axes: number, type: IdxType = 'byte'): IdxArray {
   const { code, bytes: elementBytes, title } = types[type];
   const bytes = contentOf(path);
@@ -34,7 +34,7 @@ export function readIdx(path: string, axes: number, type: IdxType = 'byte'): Idx
   const expected = start + elementBytes * lengths.reduce((product, length) => product * length, 1);
   if (bytes.length !== expected || expected === start) {
     const shape = lengths.join(' × ');
-    throw new UserError(`${path}: ${bytes.length} bytes, but ${shape} elements take ${expected}, the file is damaged`);
+    throw new UserError(`${path}: ${bytes.length} bytes, but ${shape} elements take ${expected}: the file is damaged`);
   }
   if (type === 'byte') return { lengths, elements: new Uint8Array(bytes.subarray(start)) };
   const count = (expected - start) / elementBytes;

@@ -1,7 +1,7 @@
 /**
- * A Parquet file with a column of encoded images and one of labels, as Hugging Face's `datasets` writes them: images are
- * structs of `bytes` and `path`, the names of classes stand in the metadata under `huggingface`. hyparquet reads it; what it
- * would believe of a damaged file is checked before.
+ * A Parquet file with a column of encoded images and one of labels, as Hugging Face's `datasets` writes them: images
+ * are structs of `bytes` and `path`, class names are in the metadata under `huggingface`. hyparquet reads it; sizes
+ * that it would trust in a damaged file are checked first.
  */
 import { statSync } from 'node:fs';
 import * as zlib from 'node:zlib';
@@ -22,17 +22,17 @@ import { messageOf, UserError } from '../../../utils/errors';
 import { readRange, reading } from '../../../utils/files';
 import { isObject, parseJson } from '../../../utils/json';
 
-/** What a column says of each image: a number from 0, −1 where it has none, or the name of its class. */
+/** The label of each image: a number from 0, −1 for none, or a class name. */
 export type StoredLabel = number | string;
 
-/** Columns that images and labels are in where nothing says so. */
+/** Usual names of image and label columns. */
 const imageNames = ['image', 'img', 'images', 'picture', 'photo', 'jpg', 'png'];
 const labelNames = ['label', 'labels', 'fine_label', 'class', 'target', 'y', 'coarse_label'];
-/** Encodings of pages that come from the usual writers; those of others have counts of their own that nothing bounds. */
+/** Page encodings of the usual writers; others contain counts that nothing bounds. */
 const encodings = ['PLAIN', 'RLE', 'PLAIN_DICTIONARY', 'RLE_DICTIONARY'];
-/** What gzip, the most, makes of a byte. */
+/** The maximum compression ratio of all codecs, that of gzip. */
 const MAX_EXPANSION = 1032;
-/** Rows that are read together where the pages that they are in can be found. */
+/** Rows that are read together if their pages can be located. */
 const BLOCK = 500;
 
 export interface ColumnChoice {
@@ -40,7 +40,7 @@ export interface ColumnChoice {
   readonly label?: string | undefined;
 }
 
-/** Rows of a row group, which are read at once. */
+/** Maximum rows of a row group, which is read at once. */
 interface Block {
   readonly first: number;
   readonly end: number;
@@ -49,7 +49,7 @@ interface Block {
 
 export class ParquetFile {
   private readonly blocks: readonly Block[];
-  /** The block that was read last. */
+  /** The last block read. */
   private last: { readonly block: Block; readonly images: Promise<unknown[]> } | undefined;
 
   private constructor(
@@ -57,7 +57,7 @@ export class ParquetFile {
     private readonly file: AsyncBuffer,
     private readonly metadata: FileMetaData,
     readonly columns: { readonly image: string; readonly label: string },
-    /** Names of the classes, where the file has them. */
+    /** Class names, if the file has them. */
     readonly names: readonly string[] | undefined,
     readonly labels: readonly StoredLabel[],
   ) {
@@ -73,7 +73,10 @@ export class ParquetFile {
     });
   }
 
-  /** Opens a file and reads its labels. A UserError of one line names the file where it is damaged or has no such columns. */
+  /**
+   * Opens a file and reads its labels. Throws a UserError of one line that names the file if it is damaged or lacks the
+   * columns.
+   */
   static async open(path: string, choice: ColumnChoice = {}): Promise<ParquetFile> {
     const { size } = reading(path, () => statSync(path));
     const file = { byteLength: size, slice: (start: number, end = size) => slice(path, size, start, end) };
@@ -89,7 +92,7 @@ export class ParquetFile {
     }
   }
 
-  /** What the file of an image would hold. Throws an Error with the reason where there is no such image. */
+  /** The encoded bytes of an image. Throws an Error with the reason if there is no such image. */
   async image(row: number): Promise<Uint8Array> {
     let last = this.last;
     if (!last || row < last.block.first || row >= last.block.end) {
@@ -101,7 +104,9 @@ export class ParquetFile {
     if (content instanceof Uint8Array) return content;
     const path =
       typeof cell === 'string' ? cell : isObject(cell) && typeof cell.path === 'string' ? cell.path : undefined;
-    throw new Error(path === undefined ? 'no image in it' : `the image is elsewhere, at ${path.slice(0, 80)}`);
+    throw new Error(
+      path === undefined ? 'the row has no image' : `the image is stored in another file, ${path.slice(0, 80)}`,
+    );
   }
 
   private read({ first, end, isIndexed }: Block): Promise<unknown[]> {
@@ -126,13 +131,16 @@ function damaged(path: string, error: unknown): UserError {
 }
 
 async function slice(path: string, size: number, start: number, end: number): Promise<ArrayBuffer> {
-  if (!(start >= 0 && start <= end && end <= size)) throw new Error('it refers to what is beyond its end');
+  if (!(start >= 0 && start <= end && end <= size)) throw new Error('it refers to bytes beyond its end');
   const buffer = new ArrayBuffer(end - start);
   await readRange(path, start, new Uint8Array(buffer));
   return buffer;
 }
 
-/** Slices of a file whose pages, where they have some, hold no more than their row group and expand to no more than they can. */
+/**
+ * Reads slices of a file; checks that pages hold at most the rows of their row group and that their sizes are
+ * plausible.
+ */
 function checkedSlice(file: AsyncBuffer, { row_groups: groups }: FileMetaData): AsyncBuffer['slice'] {
   const isIndex = new Set(groups.flatMap(({ columns }) => columns.map((one) => Number(one.offset_index_offset))));
   const most = groups.reduce((sum, { num_rows: rows }) => Math.max(sum, Number(rows)), 0);
@@ -150,17 +158,17 @@ function checkPages(buffer: ArrayBuffer, most: number): void {
     const values = header.data_page_header ?? header.data_page_header_v2 ?? header.dictionary_page_header;
     const [packed, unpacked] = [header.compressed_page_size, header.uncompressed_page_size];
     if (!values || !(packed >= 0) || !(values.num_values >= 0 && values.num_values <= most)) {
-      throw new Error('a page of it is damaged');
+      throw new Error('one of its pages is damaged');
     }
-    if (!(unpacked >= 0 && unpacked <= MAX_EXPANSION * (packed + 1))) throw new Error('a page of it is damaged');
+    if (!(unpacked >= 0 && unpacked <= MAX_EXPANSION * (packed + 1))) throw new Error('one of its pages is damaged');
     if (!encodings.includes(values.encoding)) {
-      throw new Error(`it has pages in the encoding ${values.encoding}, accepted are ${encodings.join(', ')}`);
+      throw new Error(`it has pages with the encoding ${values.encoding}, accepted are ${encodings.join(', ')}`);
     }
     reader.offset += packed;
   }
 }
 
-/** Those of the library, and of Node's zlib, where it has them. */
+/** The library's decompressors, and those of Node's zlib if available. */
 const compressors: Compressors = {
   GZIP: (input, length) => zlib.gunzipSync(input, { maxOutputLength: Math.max(1, length) }),
   BROTLI: (input, length) => zlib.brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) }),
@@ -168,12 +176,12 @@ const compressors: Compressors = {
     const { zstdDecompressSync } = zlib as typeof zlib & {
       zstdDecompressSync?: (input: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
     };
-    if (!zstdDecompressSync) throw new Error('it is compressed with Zstandard, which Node.js reads from 22.15 on');
+    if (!zstdDecompressSync) throw new Error('it is compressed with Zstandard, which requires Node.js 22.15 or later');
     return zstdDecompressSync(input, { maxOutputLength: Math.max(1, length) });
   },
 };
 
-/** What the metadata say of columns: whether they hold images, and the names of the classes. */
+/** The features in the metadata: which columns hold images, and the class names. */
 type Features = ReadonlyMap<string, { readonly isImage: boolean; readonly names?: readonly string[] }>;
 
 function featuresOf({ key_value_metadata: pairs = [] }: FileMetaData): Features {
@@ -202,8 +210,8 @@ function columnsOf(metadata: FileMetaData, features: Features, choice: ColumnCho
   const chosen = (what: 'image' | 'label', found: string | undefined): string => {
     const name = choice[what] ?? found;
     if (name !== undefined && names.includes(name)) return name;
-    const missing = name === undefined ? `no column of ${what}s` : `no column ${shown(name)}`;
-    throw new UserError(`${missing} in it: ${accepted}; name one by "dataset.${what}"`);
+    const missing = name === undefined ? `no ${what} column` : `no column ${shown(name)}`;
+    throw new UserError(`${missing}: ${accepted}; set "dataset.${what}" to one of them`);
   };
   const withNames = names.filter((name) => features.get(name)?.names);
   return {
@@ -241,7 +249,7 @@ async function labelsOf(file: AsyncBuffer, metadata: FileMetaData, column: strin
     const rows = Number(group.num_rows);
     const chunks = chunkOf(group, column).map(({ meta_data: chunk }) => chunk as ColumnMetaData);
     if (chunks.length !== 1 || chunks[0]!.path_in_schema.length > 1)
-      throw new UserError(`the column ${shown(column)} is a list or has parts: accepted is one class an image`);
+      throw new UserError(`the column ${shown(column)} is a list or a struct, accepted is one class per image`);
     const rowStart = labels.length;
     const options = { file, metadata, columns: [column], compressors, rowStart, rowEnd: rowStart + rows };
     const values = rows === 0 ? [] : await parquetReadColumn(options);
@@ -256,7 +264,5 @@ function labelOf(value: unknown, column: string): StoredLabel {
   if (typeof value === 'string') return value;
   // A hidden test set has no labels.
   if (value === null || value === undefined) return -1;
-  throw new UserError(
-    `the column ${shown(column)} holds neither numbers nor names, but one of them is needed for each image`,
-  );
+  throw new UserError(`the column ${shown(column)} must hold a number or a class name for each image`);
 }

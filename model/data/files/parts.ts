@@ -1,4 +1,4 @@
-/** The parts of a data set, and the names that people give to them. */
+/** The splits of a data set and their usual names. */
 
 export type Part = 'train' | 'val' | 'test';
 
@@ -8,13 +8,13 @@ const names: Readonly<Record<Part, readonly string[]>> = {
   test: ['test', 'testing', 'eval', 'evaluation'],
 };
 
-/** The part that a folder or a value of a column is called after, such as `val` of `Valid`. */
+/** The split named by a folder or a column value, such as `val` for `Valid`. */
 export function partCalled(name: string): Part | undefined {
   const lower = name.toLowerCase();
   return (Object.keys(names) as Part[]).find((part) => names[part].includes(lower));
 }
 
-/** The part that the name of a file speaks of, as Hugging Face looks for it: `val` of `imagenet-validation-00.tar`. */
+/** The split named in a file name, by Hugging Face's rules: `val` for `imagenet-validation-00.tar`. */
 export function partWithin(file: string): Part | undefined {
   for (const word of file.split(/[^A-Za-z]+/)) {
     const part = partCalled(word);

@@ -1,24 +1,27 @@
-/** Where a data set lies in the folder that users name: there, or where its archive and torchvision put it below. */
+/**
+ * Finds a data set in the folder that the user names: directly in it, or in the subfolders that its archive and
+ * torchvision create.
+ */
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isDirectory, isFile } from '../../../utils/files';
 
-/** A form in which a data set is distributed. */
+/** A distribution format of a data set. */
 export interface Form {
-  /** What it is called in messages: its first files. */
+  /** Its name in messages: its first files. */
   readonly title: string;
-  /** Of its files, one that tells it from others. */
+  /** A file that identifies it. */
   readonly mark: RegExp;
-  /** The folders below the one that is named, in which archives and torchvision have it; each is called after the set. */
+  /** Subfolders that archives and torchvision use, named after the data set. */
   readonly folders: readonly string[];
-  /** Others, whose names say nothing of it. */
+  /** Other subfolders, whose names do not identify it. */
   readonly inside?: readonly string[];
 }
 
 /**
- * The folder in which one of the forms lies, and which. Where `dir` is not there, but what lies beside it is called as an
- * archive or torchvision call it, that is it.
+ * The folder that contains one of the formats, and which one. If `dir` does not exist, folders next to it with the
+ * names that archives and torchvision use are tried.
  */
 export function placeOf<F extends Form>(dir: string, forms: readonly F[]): { dir: string; form: F } | undefined {
   const isThere = isDirectory(dir);
@@ -32,7 +35,7 @@ export function placeOf<F extends Form>(dir: string, forms: readonly F[]): { dir
   return undefined;
 }
 
-/** As `placeOf`, or a UserError that says what is there in its stead. */
+/** As `placeOf`, but throws a UserError that says what exists instead. */
 export function foundPlace<F extends Form>(
   dir: string,
   forms: readonly F[],
@@ -43,10 +46,10 @@ export function foundPlace<F extends Form>(
   if (!isDirectory(dir)) throw new UserError(`${dir}: not a folder`);
   const archive = readdirSync(dir).find((name) => /\.(tar|tgz|tar\.gz|zip)$/.test(name));
   const files = forms.map((form) => form.title).join(' or ');
-  throw new UserError(`${dir}: no ${files} of ${title} in it${archive ? `: unpack ${archive}` : ''}`);
+  throw new UserError(`${dir}: contains no ${files} of ${title}${archive ? `: unpack ${archive}` : ''}`);
 }
 
-/** Links count as what they lead to. */
+/** Follows links. */
 function filesOf(path: string): string[] {
   return readdirSync(path).filter((name) => isFile(join(path, name)));
 }

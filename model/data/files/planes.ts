@@ -1,6 +1,6 @@
-/** Square planes that a file has column by column. */
+/** Square planes stored in column-major order. */
 
-/** Makes planes of `side` × `side` that follow one another lie row by row, where they are. */
+/** Transposes consecutive planes of `side` × `side` in place. */
 export function transposePlanes(images: Uint8Array, side: number): void {
   for (let start = 0; start < images.length; start += side * side) {
     for (let y = 0; y < side; y++) {

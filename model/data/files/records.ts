@@ -1,4 +1,4 @@
-/** Files of records of one length, each some label bytes and then the pixels of an image. */
+/** Files of fixed-size records, each some label bytes followed by the pixels of an image. */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readBytes } from '../../../formats/binary';
@@ -7,7 +7,7 @@ import { isDirectory, isFile, isThere, reading, readText } from '../../../utils/
 import type { StoredSplit } from '../dataset';
 
 export interface RecordLayout {
-  /** Bytes in front of the pixels. */
+  /** Bytes before the pixels. */
   readonly labelBytes: number;
   /** Which of these bytes is the label. */
   readonly label: number;
@@ -24,7 +24,7 @@ export function readRecords(paths: readonly string[], layout: RecordLayout): Sto
     if (bytes === 0) throw new UserError(`${path}: empty file`);
     refuseLarger(path, bytes, MAX_RECORD_BYTES);
     if (bytes % recordBytes !== 0) {
-      throw new UserError(`${path}: ${bytes} bytes is not a multiple of ${recordBytes}, the file is incomplete`);
+      throw new UserError(`${path}: ${bytes} bytes is not a multiple of ${recordBytes}: the file is incomplete`);
     }
     return bytes / recordBytes;
   });
@@ -38,7 +38,7 @@ export function readRecords(paths: readonly string[], layout: RecordLayout): Sto
       const label = bytes[at + place]!;
       if (label >= classes) {
         const record = at / recordBytes;
-        throw new UserError(`${path}: record ${record} has label ${label}, labels are 0 to ${classes - 1}`);
+        throw new UserError(`${path}: record ${record} has the label ${label}, accepted are 0 to ${classes - 1}`);
       }
       labels[example] = label;
       images.set(bytes.subarray(at + labelBytes, at + recordBytes), example * pixelBytes);
@@ -48,7 +48,7 @@ export function readRecords(paths: readonly string[], layout: RecordLayout): Sto
 }
 
 const PIECE = 2 ** 26;
-/** More than any of these data sets has in a file: a size costs nothing to claim, and memory is taken by it. */
+/** More than any file of these data sets: the size of a sparse file costs nothing, but memory is allocated for it. */
 const MAX_RECORD_BYTES = 2 ** 30;
 const MAX_LARGE_BYTES = 2 ** 33;
 
@@ -56,7 +56,7 @@ function refuseLarger(path: string, bytes: number, most: number): void {
   if (bytes > most) throw new UserError(`${path}: ${bytes} bytes, accepted are up to ${most}`);
 }
 
-/** A whole file, also one of more than 2 GiB. */
+/** Reads a whole file, even above 2 GiB. */
 export function readLarge(path: string): Uint8Array {
   const file = reading(path, () => openSync(path, 'r'));
   try {
@@ -74,25 +74,27 @@ export function readLarge(path: string): Uint8Array {
   }
 }
 
-/** The files of a data set in its folder; a UserError names the first that is not there. */
+/** The files of a data set in its folder; throws a UserError that names the first missing one. */
 export function filesIn(dir: string, names: readonly string[], format: string): string[] {
   if (!isDirectory(dir)) throw new UserError(`${dir}: not a folder`);
   return names.map((name) => {
     const path = join(dir, name);
     if (!isFile(path)) {
-      throw new UserError(`${dirname(path)}: no ${basename(path)} of ${format} in it`);
+      throw new UserError(`${dirname(path)}: contains no ${basename(path)} of ${format}`);
     }
     return path;
   });
 }
 
-/** The class names in a file, one a line, which must be as many as the standard ones; these where there is no file. */
+/** The class names in a file, one per line, as many as the standard ones; the standard ones without a file. */
 export function readClasses(path: string, standard: readonly string[], format: string): readonly string[] {
   if (!isThere(path)) return standard;
   return checkedClasses(path, readText(path).split(/\s+/).filter(Boolean), standard, format);
 }
 
-/** Class names, which must be as many as the standard ones; a UserError says where they begin to differ. */
+/**
+ * Checks that there are as many class names as standard ones; throws a UserError that says where they start to differ.
+ */
 export function checkedClasses(
   path: string,
   classes: readonly string[],
@@ -104,7 +106,7 @@ export function checkedClasses(
   const [own, expected] = [classes, standard].map((names) => JSON.stringify(names[first] ?? 'none'));
   const difference =
     first < 0
-      ? `behind the last is ${JSON.stringify(classes[standard.length])}`
+      ? `after the last is ${JSON.stringify(classes[standard.length])}`
       : `number ${first} is ${own}, not ${expected}`;
   throw new UserError(`${path}: ${classes.length} class names, but ${format} has ${standard.length}: ${difference}`);
 }

@@ -1,4 +1,4 @@
-/** Data sets in several files of one kind, called after the parts that they hold. */
+/** Data sets in several files of one format, named after their splits. */
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, sep } from 'node:path';
 import { UserError } from '../../../utils/errors';
@@ -11,7 +11,9 @@ export interface Shard {
   readonly part: Part;
 }
 
-/** The files with an ending in a folder and below, in the order of their names, each with its part; or a single file. */
+/**
+ * The files with an extension in a folder and its subfolders, ordered by name, each with its split; or a single file.
+ */
 export function shardsIn(path: string, ending: string): { dir: string; shards: Shard[] } {
   if (isFile(path)) return { dir: dirname(path), shards: [{ path, part: 'train' }] };
   if (!isDirectory(path)) throw new UserError(`${path}: no such file or folder`);
@@ -22,28 +24,28 @@ export function shardsIn(path: string, ending: string): { dir: string; shards: S
     .map((name) => ({ name, part: partOf(name) }));
   if (found.length === 0) {
     const packed = all.find((name) => name.endsWith(`${ending}.gz`));
-    throw new UserError(`${path}: no ${ending} file in it${packed ? `: unpack ${packed} by gunzip` : ''}`);
+    throw new UserError(`${path}: contains no ${ending} file${packed ? `: decompress ${packed} with gunzip` : ''}`);
   }
   // A repository may have several data sets, each in a folder of its own.
   const sets = [...new Set(found.map(({ name }) => withoutPart(dirname(name))))];
   if (sets.length > 1) {
     throw new UserError(
-      `${path}: several data sets in it, in ${sets
+      `${path}: contains several data sets, in ${sets
         .map((name) => name || '.')
         .slice(0, 10)
-        .join(', ')}: name one of these folders`,
+        .join(', ')}: use one of these folders`,
     );
   }
   return { dir: path, shards: found.map(({ name, part = 'train' }) => ({ path: join(path, name), part })) };
 }
 
-/** By its own name, such as `train-00000-of-00002.parquet`, or that of a folder that it is in. */
+/** The split of a file by its name, such as `train-00000-of-00002.parquet`, or by the name of one of its folders. */
 function partOf(name: string): Part | undefined {
   const folders = dirname(name).split(sep).reverse();
   return partWithin(basename(name)) ?? folders.map(folderPart).find(Boolean);
 }
 
-/** Hugging Face calls a part that it has cut short `partial-train`. */
+/** Hugging Face names a shortened split `partial-train`. */
 function folderPart(name: string): Part | undefined {
   return partCalled(name.replace(/^partial-/, ''));
 }

@@ -1,4 +1,4 @@
-/** What sets whose images are in memory have in common. */
+/** Shared by data sets whose images are in memory. */
 import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
 import { UserError } from '../../../utils/errors';
 import { heldOut } from '../images/image_set';
@@ -26,8 +26,8 @@ function statisticsOf({ images, size }: StoredSplit, [channels, height, width]: 
 }
 
 /**
- * A data set of the parts that there are, normalized by its training images. Where there is nothing to test on, `val` is; where
- * there is no `val` either, a share of the training images is held out.
+ * A data set from the existing splits, normalized by its training images. Without test images, `val` is the test set;
+ * without `val` too, a fraction of the training images is held out.
  */
 export function storedDataset(
   { name, place, classes, shape }: { name: string; place: string; classes: readonly string[]; shape: ImageShape },
@@ -37,12 +37,12 @@ export function storedDataset(
   const { val, test: tested = val } = parts;
   const { train, test } = tested ? { train: parts.train, test: tested } : parted(parts.train, classes.length, share);
   const empty = [train, test].findIndex(({ size }) => size === 0);
-  if (empty >= 0) throw new UserError(`${place}: no image to ${['train', 'test'][empty]} on in it`);
+  if (empty >= 0) throw new UserError(`${place}: contains no ${['training', 'test'][empty]} images`);
   const normalize = statisticsOf(parts.train, shape);
   return { name, classes, shape, normalize, train, test, ...(parts.test && val && { validation: val }) };
 }
 
-/** A training set parted in two: a share of each class is held out to test on, drawn by the seed. */
+/** Splits a training set: holds out a fraction of each class for testing, drawn by the seed. */
 function parted(
   whole: StoredSplit,
   classes: number,

@@ -1,6 +1,6 @@
 /**
- * Windows bitmaps (BMP), which the image library does not read: 1, 4 or 8 bits a pixel with a palette, 16, 24 or 32 bits with
- * masks or without, rows from below or from above; of the compressed ones none. What transparency a file has is passed over.
+ * Windows bitmaps (BMP), which the image library does not read: 1, 4 or 8 bits a pixel with a palette, 16, 24 or 32
+ * bits with masks or without, bottom-up or top-down rows, uncompressed. Transparency is ignored.
  */
 import { FormatError } from '../../../formats/binary';
 import { checkedSize, type Picture } from './picture';
@@ -8,7 +8,7 @@ import { checkedSize, type Picture } from './picture';
 /** The bytes of a file that begins with `BM`. Throws a FormatError. */
 export function decodeBitmap(bytes: Uint8Array): Picture {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (file.length < 30) throw new FormatError('a BMP that ends before its header');
+  if (file.length < 30) throw new FormatError('a BMP that ends inside its header');
   const headerBytes = file.readUInt32LE(14);
   const isOld = headerBytes === 12;
   if (!isOld && (headerBytes < 40 || file.length < 14 + headerBytes)) {
@@ -28,7 +28,7 @@ export function decodeBitmap(bytes: Uint8Array): Picture {
 
   const begin = file.readUInt32LE(10);
   const rowBytes = 4 * Math.ceil((width * bits) / 32);
-  if (begin + height * rowBytes > file.length) throw new FormatError('a BMP that is cut off');
+  if (begin + height * rowBytes > file.length) throw new FormatError('a truncated BMP');
   const colorOf =
     bits <= 8 ? paletteOf(file, 14 + headerBytes, begin, isOld ? 3 : 4, bits) : masksOf(file, bits, hasMasks);
   const pixels = new Uint8Array(3 * width * height);
@@ -39,7 +39,7 @@ export function decodeBitmap(bytes: Uint8Array): Picture {
   return { pixels, height, width };
 }
 
-/** Writes the color that a stored value stands for. */
+/** Writes the color of a stored value. */
 type ColorOf = (value: number, out: Uint8Array, at: number) => void;
 
 function valueAt(file: Buffer, row: number, x: number, bits: number): number {
@@ -54,17 +54,18 @@ function valueAt(file: Buffer, row: number, x: number, bits: number): number {
 function paletteOf(file: Buffer, from: number, end: number, entryBytes: number, bits: number): ColorOf {
   const colors = Math.min(2 ** bits, Math.floor((end - from) / entryBytes));
   return (value, out, at) => {
-    if (value >= colors) throw new FormatError(`a BMP whose palette has ${Math.max(0, colors)} colors, not ${value}`);
+    if (value >= colors)
+      throw new FormatError(`a BMP with color number ${value} in a palette of ${Math.max(0, colors)} colors`);
     const entry = from + value * entryBytes;
     for (let i = 0; i < 3; i++) out[at + i] = file[entry + 2 - i]!;
   };
 }
 
-/** The places of red, green and blue in a value: those of the file, or the usual ones. */
+/** The bit masks of red, green and blue: those of the file, or the usual ones. */
 function masksOf(file: Buffer, bits: number, hasMasks: boolean): ColorOf {
   const usual = bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff];
   // Behind the 40 bytes that all headers begin with, in the header or after it.
-  if (hasMasks && file.length < 66) throw new FormatError('a BMP that ends before its header');
+  if (hasMasks && file.length < 66) throw new FormatError('a BMP that ends inside its header');
   const masks = hasMasks ? [54, 58, 62].map((at) => file.readUInt32LE(at)) : usual;
   const parts = masks.map((mask) => {
     const unit = mask === 0 ? 1 : mask & -mask;

@@ -1,6 +1,6 @@
 /**
- * An image as training wants it: upright, on white where it is transparent, its first frame, its shorter side of a given
- * length, its pixels those that torchvision's `Resize` makes of it.
+ * Decodes an image for training: upright, transparency on white, first frame only, resized so that its shorter side has
+ * a given length, with the same pixels as torchvision's `Resize`.
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -12,10 +12,10 @@ import { decodeNetpbm } from './netpbm';
 import { checkedSize, type Picture } from './picture';
 import { resizedPixels } from './resize';
 
-/** A file, or what would be in it. */
+/** A file, or its content. */
 export type ImageSource = string | Uint8Array;
 
-/** What becomes of a color profile: the stored numbers stay as they are, or they are converted to sRGB. */
+/** How to treat a color profile: keep the stored values, or convert them to sRGB. */
 export type Icc = 'ignore' | 'convert';
 
 export interface DecodeOptions {
@@ -24,13 +24,16 @@ export interface DecodeOptions {
   readonly icc: Icc;
 }
 
-/** What is decoded; what a file holds is told by its bytes, not by its name. */
+/** Supported formats; a format is detected from the content, not from the name. */
 const FORMATS = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
-/** Longer images lose their ends. */
+/** Maximum ratio of the sides; longer images are cropped. */
 const MAX_RELATION = 4;
-/** From so many times its size on, an image is first brought to that by the decoder: what comes out differs by 2 of 255. */
+/**
+ * Images larger than this many times the target are first downscaled by the decoder, which changes pixels by up to 2 of
+ * 255.
+ */
 const ROUGH = 8;
-/** Part of the name of what is kept on disk: another decoder, or other rules, may round otherwise. */
+/** Part of the key of cached images: another decoder or other rules may round differently. */
 export const DECODER = `sharp ${sharp.versions.sharp}, sizes and pixels of torchvision`;
 
 // No other reader sees a file, also not to look what it is: that of SVG would read XML.
@@ -40,13 +43,13 @@ sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** An image of the size that it has, and whether it is a gray one. Throws an Error with the reason where that fails. */
+/** An image in its original size, and whether it is grayscale. Throws an Error with the reason if decoding fails. */
 export async function decodeWhole(source: ImageSource, icc: Icc): Promise<Picture & { isGray: boolean }> {
   const { image, isGray, pictureOf } = await open(source, icc);
   return { ...(await pictureOf(image)), isGray };
 }
 
-/** The same, its shorter side brought to a length. */
+/** The same, resized to a length of its shorter side. */
 export async function decode(source: ImageSource, { side, icc }: DecodeOptions): Promise<Picture> {
   const { image, width, height, pictureOf } = await open(source, icc);
   const longest = MAX_RELATION * Math.min(width, height);
@@ -67,7 +70,7 @@ export async function decode(source: ImageSource, { side, icc }: DecodeOptions):
   return { ...wanted, pixels: resizedPixels(picture, wanted) };
 }
 
-/** The same into a file that `readRegion` reads fast. */
+/** The same, written to a file that `readRegion` reads fast. */
 export async function decodeInto(
   source: ImageSource,
   options: DecodeOptions,
@@ -78,7 +81,7 @@ export async function decodeInto(
   return { height: picture.height, width: picture.width };
 }
 
-/** A region of a picture, or of a file that `decodeInto` wrote, as pixels of `side` × `side`. */
+/** A region of a picture, or of a file that `decodeInto` wrote, resized to `side` × `side` pixels. */
 export async function readRegion(
   source: string | Picture,
   { left, top, width, height }: Region,
@@ -93,7 +96,10 @@ export async function readRegion(
   return pixels;
 }
 
-/** The sides that torchvision's `Resize(side)` gives an image: the shorter one is `side`, the longer one is cut to a whole number. */
+/**
+ * The sides that torchvision's `Resize(side)` gives an image: the shorter one is `side`, the longer one is rounded
+ * down.
+ */
 function resizedTo(side: number, { width, height }: { width: number; height: number }): Omit<Picture, 'pixels'> {
   const long = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
   return width <= height ? { width: side, height: long } : { width: long, height: side };
@@ -106,15 +112,15 @@ export function failure(error: unknown): string {
 
 interface Opened {
   readonly image: Sharp;
-  /** Once it is upright. */
+  /** After rotation to upright. */
   readonly width: number;
   readonly height: number;
   readonly isGray: boolean;
-  /** The pixels of the image, whatever else is done to it. */
+  /** The decoded pixels of an image. */
   readonly pictureOf: (image: Sharp) => Promise<Picture>;
 }
 
-/** An image upright and opaque, not yet decoded. */
+/** A pipeline for an upright and opaque image, not decoded yet. */
 async function open(source: ImageSource, icc: Icc): Promise<Opened> {
   if (typeof source === 'string') await refuseSpecial(source);
   const own = decoderOf(source);
@@ -125,7 +131,7 @@ async function open(source: ImageSource, icc: Icc): Promise<Opened> {
   const image = sharp(source, { failOn: 'error', limitInputPixels: false, ignoreIcc: icc === 'ignore' });
   const { format, space, width, height, autoOrient } = await image.metadata();
   if (!FORMATS.includes(format))
-    throw new Error(`it is ${format}, accepted are ${[...FORMATS, 'bmp', 'pbm', 'pgm', 'ppm'].join(', ')}`);
+    throw new Error(`its format is ${format}, accepted are ${[...FORMATS, 'bmp', 'pbm', 'pgm', 'ppm'].join(', ')}`);
   checkedSize(width, height);
   image.autoOrient();
   if (space === 'cmyk' && icc === 'ignore') {
@@ -136,12 +142,12 @@ async function open(source: ImageSource, icc: Icc): Promise<Opened> {
   return { image, ...autoOrient, isGray: space === 'b-w' || space === 'grey16', pictureOf: rgbOf };
 }
 
-/** A pipe would hold one of the threads that read files for ever. */
+/** A pipe would block a file reading thread forever. */
 async function refuseSpecial(path: string): Promise<void> {
   if (!(await stat(path)).isFile()) throw new Error('not a regular file');
 }
 
-/** What decodes a file that the library does not. */
+/** Decoders for formats that the library does not support. */
 function decoderOf(source: ImageSource): ((bytes: Uint8Array) => Picture) | undefined {
   const [first, second] = typeof source === 'string' ? headOf(source) : source;
   if (first === 0x42 && second === 0x4d) return decodeBitmap;
@@ -167,7 +173,7 @@ async function rgbOf(image: Sharp): Promise<Picture> {
   return decoded(image, 3);
 }
 
-/** Without a profile, as Pillow takes it: ink on white, whose stored numbers are what is left of it. */
+/** CMYK without a profile, as in Pillow: inverted ink on white. */
 async function cmykOf(image: Sharp): Promise<Picture> {
   const { pixels: inks, ...size } = await decoded(image, 4);
   const pixels = new Uint8Array((inks.length / 4) * 3);
@@ -181,7 +187,7 @@ async function cmykOf(image: Sharp): Promise<Picture> {
 async function decoded(image: Sharp, channels: number): Promise<Picture> {
   const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   if (info.channels !== channels) {
-    throw new Error(`it has ${info.channels} channels once decoded, expected are ${channels}`);
+    throw new Error(`it has ${info.channels} channels after decoding, expected are ${channels}`);
   }
   return { pixels: data, height: info.height, width: info.width };
 }

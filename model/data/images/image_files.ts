@@ -1,4 +1,4 @@
-/** Image files in folders, in the order in which torchvision's ImageFolder finds them, and a count of what else lies there. */
+/** Finds image files in folders, in the order of torchvision's ImageFolder, and counts other files. */
 import { readdirSync, statSync, type Stats } from 'node:fs';
 import { extname, join } from 'node:path';
 import { UserError } from '../../../utils/errors';
@@ -6,10 +6,10 @@ import { isDirectory } from '../../../utils/files';
 import type { FoundImage } from './image_index';
 
 const EXTENSIONS = '.jpg .jpeg .png .webp .gif .tif .tiff .avif .bmp .ppm .pgm .pbm'.split(' ');
-/** Kinds of files that are named in the line about those that are left alone. */
+/** Maximum kinds of files in the line about ignored files. */
 const NAMED = 8;
 
-/** By the order of their characters' numbers, as Python sorts. */
+/** Compares by code points, as Python does. */
 export function byCharacters(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -18,7 +18,7 @@ export function isImageName(name: string): boolean {
   return EXTENSIONS.includes(extname(name).toLowerCase());
 }
 
-/** What was found and is not used, by its kind. */
+/** Counts of ignored files by kind. */
 export class LeftAlone {
   private readonly counts = new Map<string, number>();
 
@@ -33,21 +33,21 @@ export class LeftAlone {
         extname(name)
           .toLowerCase()
           .replace(/[^\x21-\x7e]/g, '?')
-          .slice(0, 16) || 'without an ending',
+          .slice(0, 16) || 'without an extension',
       );
   }
 
-  /** One line for the log, or none. */
+  /** One line for the log, if any. */
   remarks(dir: string): string[] {
     if (this.counts.size === 0) return [];
     const kinds = [...this.counts].sort(([a, m], [b, n]) => n - m || byCharacters(a, b));
     const rest = kinds.slice(NAMED).reduce((sum, [, count]) => sum + count, 0);
     const shown = kinds.slice(0, NAMED).map(([kind, count]) => `${count} ${kind}`);
-    return [`${dir}: left alone: ${[...shown, ...(rest > 0 ? [`${rest} others`] : [])].join(', ')}`];
+    return [`${dir}: ignored: ${[...shown, ...(rest > 0 ? [`${rest} others`] : [])].join(', ')}`];
   }
 }
 
-/** What there is in a folder, in the order of names; links count as what they lead to, hidden things are left alone. */
+/** The entries of a folder, ordered by name; follows links and skips hidden entries. */
 export function entriesOf(path: string, leftAlone?: LeftAlone): { folders: string[]; files: string[] } {
   if (!isDirectory(path)) throw new UserError(`${path}: not a folder`);
   const [folders, files]: [string[], string[]] = [[], []];
@@ -63,11 +63,11 @@ export function entriesOf(path: string, leftAlone?: LeftAlone): { folders: strin
 function leadsToFolder(path: string): boolean {
   const stats = statsOf(path);
   // It may be that of a class, which must not be left out in silence.
-  if (!stats && !isImageName(path)) throw new UserError(`${path}: a link that leads nowhere`);
+  if (!stats && !isImageName(path)) throw new UserError(`${path}: broken link`);
   return stats?.isDirectory() === true;
 }
 
-/** All image files in a folder below `dir` and in the folders in it, folder by folder. */
+/** All image files in a folder below `dir` and its subfolders, folder by folder. */
 export function imagesBelow(dir: string, folder: string, leftAlone?: LeftAlone): FoundImage[] {
   const places: string[] = [];
   const filesIn = new Map<string, string[]>();

@@ -1,6 +1,7 @@
 /**
- * What is known of the images of a set: whether they can be decoded, and how large they are then. It is kept beside a cache
- * of the decoded and resized images, and is looked up as long as an image has the same size and time of change.
+ * An index of the images of a data set: whether they can be decoded, and their decoded size. It is stored next to a
+ * cache of decoded and resized images, and is valid for an image while its file size and modification time are
+ * unchanged.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, realpathSync, renameSync, rmSync, type Stats } from 'node:fs';
@@ -13,22 +14,22 @@ import { isObject, parseJson } from '../../../utils/json';
 import { decode, decodeInto, DECODER, failure, type DecodeOptions, type ImageSource } from './image_file';
 
 export interface FoundImage {
-  /** Path below the folder of the set; of an image inside a larger file what names it there. */
+  /** Path below the folder of the data set; for an image inside a larger file, its name in that file. */
   readonly file: string;
-  /** Of an image inside a larger file those of that file. Undefined where a link leads nowhere. */
+  /** For an image inside a larger file, those of that file. Undefined for a broken link. */
   readonly stats: Pick<Stats, 'size' | 'mtimeMs' | 'isFile'> | undefined;
-  /** Reads what an image inside a larger file holds. */
+  /** Reads the bytes of an image inside a larger file. */
   readonly content?: () => Promise<Uint8Array>;
-  /** Why there is no such image, where that is known. */
+  /** Why there is no such image, if known. */
   readonly reason?: string;
 }
 
-/** What is to be decoded. */
+/** The source to decode. */
 export async function sourceOf(dir: string, { file, content }: FoundImage): Promise<ImageSource> {
   return content ? content() : join(dir, file);
 }
 
-/** An image that was decoded, or the reason why it could not be. */
+/** A decoded image, or the reason why decoding failed. */
 export type Verdict =
   { readonly height: number; readonly width: number; readonly cached: boolean } | { readonly reason: string };
 
@@ -41,21 +42,21 @@ interface Entry {
 export interface IndexOptions extends DecodeOptions {
   /** Directory of all caches. */
   readonly cache: string;
-  /** The most bytes of images that are kept in this one. */
+  /** Maximum bytes of images in this cache. */
   readonly maxBytes: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Files are numbered by their place in the list. */
+/** Files are numbered by their position in the list. */
 export class ImageIndex {
   private constructor(
     private readonly dir: string,
     private readonly folder: string,
-    /** How images are decoded that lie ready. */
+    /** The decoding settings of the cached images. */
     readonly options: DecodeOptions,
   ) {}
 
-  /** Looks up or decodes every file; returns the index, and what it says of each. */
+  /** Looks up or decodes every file; returns the index and its entry for each file. */
   static async of(
     dir: string,
     files: readonly FoundImage[],
@@ -66,7 +67,7 @@ export class ImageIndex {
     return { index, verdicts: await index.check(files, maxBytes, onProgress) };
   }
 
-  /** Where an image lies decoded. */
+  /** Path of a decoded image. */
   cachePath({ file, stats }: FoundImage): string {
     return join(this.folder, `${digest([file, stats!.size, stats!.mtimeMs].join('\0')).slice(0, 32)}.tif`);
   }
@@ -79,7 +80,7 @@ export class ImageIndex {
     const known = this.read();
     const verdicts = files.map(({ file, stats, reason }) => {
       if (reason !== undefined) return { reason };
-      if (!stats) return { reason: 'a link that leads nowhere' };
+      if (!stats) return { reason: 'broken link' };
       if (!stats.isFile()) return { reason: 'not a file' };
       if (stats.size === 0) return { reason: 'an empty file' };
       const entry = known.get(file);
@@ -113,7 +114,7 @@ export class ImageIndex {
     return verdicts as Verdict[];
   }
 
-  /** Decodes a file, into the cache where there is room for it. */
+  /** Decodes a file, into the cache if there is space. */
   private async examined(image: FoundImage, hasRoom: boolean): Promise<Verdict> {
     if (hasRoom) {
       const target = this.cachePath(image);
@@ -135,7 +136,7 @@ export class ImageIndex {
     }
   }
 
-  /** A broken index is as good as none. */
+  /** A damaged index is ignored. */
   private read(): Map<string, Entry> {
     const path = join(this.folder, INDEX);
     try {
@@ -153,7 +154,7 @@ export class ImageIndex {
     advising(() => writeFileAtomic(join(this.folder, INDEX), JSON.stringify(entries)));
   }
 
-  /** Deletes what was kept of files that have changed or are gone. */
+  /** Deletes cached images of files that have changed or are gone. */
   private removeOthers(files: readonly FoundImage[], verdicts: readonly Verdict[]): void {
     const kept = new Set([INDEX]);
     files.forEach((image, i) => {
@@ -168,12 +169,12 @@ export class ImageIndex {
 }
 
 const INDEX = 'index.json';
-/** Pixels of a side of an image that lies ready. */
+/** Maximum side of a cached image in pixels. */
 const MAX_SIDE = 2 ** 16;
-/** Files that wait for a decoder at a time. */
+/** Files that wait for a decoder at the same time. */
 const PIECE = 1000;
 
-/** Tells what to do where the cache cannot be written. */
+/** Adds advice to an error if the cache cannot be written. */
 function advising(write: () => void): void {
   try {
     write();

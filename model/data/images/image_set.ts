@@ -1,6 +1,6 @@
 /**
- * A data set of images of many sizes, each in a file of its own or inside a larger one: all of them are decoded once, when
- * they are seen for the first time, and read again when they are wanted.
+ * A data set of images of various sizes, each in its own file or inside a larger one: each is decoded once, at first
+ * use, and read on demand afterwards.
  */
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
@@ -48,7 +48,7 @@ export const imageSetOptions = (size: unknown): Options => ({
 
 /** Those of the images of ImageNet. */
 const normalize = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-/** Bad images that are named one by one. */
+/** Maximum number of bad images that are listed. */
 const NAMED = 20;
 
 export interface LabelledImage extends FoundImage {
@@ -56,16 +56,16 @@ export interface LabelledImage extends FoundImage {
   readonly label: number;
 }
 
-/** Labelled images, and what is worth a line in the log about how they were found. */
+/** Labeled images, and notes for the log about how they were found. */
 export interface ImageSet {
   readonly classes: readonly string[];
   readonly images: readonly LabelledImage[];
   readonly remarks: readonly string[];
 }
 
-/** An image that can be trained on, as it lies ready. */
+/** A valid, decoded image. */
 interface ReadyImage extends LabelledImage {
-  /** Where it is kept decoded, if it is. */
+  /** Path of the decoded image, if cached. */
   readonly cached: string | undefined;
   readonly height: number;
   readonly width: number;
@@ -74,8 +74,8 @@ interface ReadyImage extends LabelledImage {
 export type ImageProgress = (done: number, total: number) => void;
 
 /**
- * Checks the images of a set that lies in `dir`. A UserError names a bad one where these are refused, a class without an
- * image to train on, or a part without images.
+ * Checks the images of a data set in `dir`. Throws a UserError that names a bad image if these are refused, a class
+ * without training images, or a split without images.
  */
 export async function loadImageSet(
   name: string,
@@ -104,7 +104,7 @@ export async function loadImageSet(
   });
   if (bad.length > 0 && onBadImage === 'refuse') {
     const more = bad.length > 1 ? `, and ${counted(bad.length - 1, 'more bad image')}` : '';
-    throw new UserError(`${bad[0]}${more}; remove what is bad, or set "dataset.on_bad_image" to "skip"`);
+    throw new UserError(`${bad[0]}${more}; remove bad images, or set "dataset.on_bad_image" to "skip"`);
   }
   refuseEmpty(dir, classes, ready);
   const splitOf = (part: Part): FileSplit =>
@@ -132,7 +132,7 @@ export async function loadImageSet(
   };
 }
 
-/** round(test · n) of the n images of each class become test images, drawn by the seed. */
+/** round(test · n) of the n images of each class become test images, chosen by the seed. */
 export function heldOut<T extends { readonly part: Part; readonly label: number }>(
   images: readonly T[],
   classes: number,
@@ -149,26 +149,26 @@ export function heldOut<T extends { readonly part: Part; readonly label: number 
 
 function refuseEmpty(dir: string, classes: readonly string[], images: readonly LabelledImage[]): void {
   const trained = new Set(images.filter(({ part }) => part === 'train').map(({ label }) => label));
-  if (trained.size === 0) throw new UserError(`${dir}: no image to train on in it`);
+  if (trained.size === 0) throw new UserError(`${dir}: contains no training images`);
   const empty = classes.filter((_, label) => !trained.has(label));
   if (empty.length > 0) {
-    const more = empty.length > 1 ? `, nor for ${empty.length - 1} of the others` : '';
-    throw new UserError(`${dir}: no image to train on for the class ${JSON.stringify(empty[0])}${more}`);
+    const more = empty.length > 1 ? `, nor for ${empty.length - 1} other classes` : '';
+    throw new UserError(`${dir}: no training images for the class ${JSON.stringify(empty[0])}${more}`);
   }
   if (images.length === images.filter(({ part }) => part === 'train').length) {
-    throw new UserError(`${dir}: no image to test on in it`);
+    throw new UserError(`${dir}: contains no test images`);
   }
 }
 
-/** The images of a part, read when they are wanted. */
+/** The images of a split, read on demand. */
 function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex, size: number): FileSplit {
   const picture = async (image: ReadyImage): Promise<Picture> => {
     const path = join(dir, image.file);
     const decoded = await decode(await sourceOf(dir, image), index.options).catch((error: unknown) => {
-      throw new UserError(`${path}: ${failure(error)}; it was a good image when the run began`);
+      throw new UserError(`${path}: ${failure(error)}; it was readable when the run started`);
     });
     if (decoded.height !== image.height || decoded.width !== image.width) {
-      throw new UserError(`${path}: changed since the run began`);
+      throw new UserError(`${path}: has changed since the run started`);
     }
     return decoded;
   };
@@ -187,12 +187,12 @@ function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex
   };
 }
 
-/** The square of `side` in the middle, where torchvision's `CenterCrop` has it. */
+/** The center square of `side`, at the position of torchvision's `CenterCrop`. */
 function middle({ height, width }: Omit<Picture, 'pixels'>, side: number): Region {
   return { left: halved(width - side), top: halved(height - side), width: side, height: side };
 }
 
-/** Half of a whole number, rounded to an even one as Python rounds. */
+/** Half of an integer, rounded half to even as in Python. */
 function halved(value: number): number {
   return value % 2 === 0 ? value / 2 : 2 * Math.round(value / 4);
 }

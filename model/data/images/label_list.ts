@@ -1,6 +1,6 @@
 /**
  * Lists of images and their classes as text: CSV with or without a header, tab-separated annotations as those of Tiny
- * ImageNet, `path class` a line as Caffe and PaddlePaddle have it, or nothing but a class a line.
+ * ImageNet, `path class` lines as in Caffe and PaddlePaddle, or one class per line.
  */
 import { basename, dirname } from 'node:path';
 import { UserError } from '../../../utils/errors';
@@ -9,7 +9,7 @@ import { delimiterOf, parseCsv } from '../../../formats/csv';
 import { isImageName } from './image_files';
 import { partCalled, partWithin, type Part } from '../files/parts';
 
-/** A list, and the columns in it where their names are not among those that are known. */
+/** A list file, and its columns if their names are not among the known ones. */
 export interface ListSpec {
   readonly file: string;
   readonly image?: string;
@@ -18,15 +18,15 @@ export interface ListSpec {
 }
 
 export interface ListRow {
-  /** What the list calls it, with `/` between folders; absent where the list has classes only. */
+  /** The image as named in the list, with `/` between folders; absent if the list has only classes. */
   readonly image?: string;
   readonly label: string;
   readonly part: Part | undefined;
-  /** Where it stands, for messages. */
+  /** Its position in the list, for messages. */
   readonly place: string;
 }
 
-/** Names of columns, lower-cased; the earlier one counts where there are two. */
+/** Column names in lower case; earlier names take precedence. */
 const known = {
   image:
     'path filepath file_path filename file_name file image_path image image_id image_name imageid img img_path name id_code id',
@@ -37,7 +37,7 @@ const known = {
 
 type Column = keyof typeof known;
 
-/** Reads a list. A UserError names the line that is not understood. */
+/** Reads a list. Throws a UserError that names a line that cannot be parsed. */
 export function readLabelList({ file, ...named }: ListSpec): ListRow[] {
   const text = readText(file);
   const delimiter = delimiterOf(text.slice(0, Math.max(0, text.indexOf('\n')) || text.length));
@@ -64,7 +64,7 @@ export function readLabelList({ file, ...named }: ListSpec): ListRow[] {
   });
 }
 
-/** `path class` a line, the path perhaps with blanks in it. */
+/** `path class` lines; the path may contain blanks. */
 function lastWords(text: string): string[][] {
   return text
     .replace(/^\ufeff/, '')
@@ -74,7 +74,7 @@ function lastWords(text: string): string[][] {
     .map((line) => /^(.*\S)\s+(\S+)$/.exec(line)?.slice(1) ?? [line]);
 }
 
-/** Which columns are what; undefined where the first row is no header. */
+/** The meaning of the columns; undefined if the first row is not a header. */
 function columnsOf(
   file: string,
   first: readonly string[],
@@ -105,7 +105,7 @@ function columnsOf(
 }
 
 function advice(first: readonly string[]): string {
-  return `${shown(first)}; say which is what: "labels": {"file": …, "image": COLUMN, "label": COLUMN}`;
+  return `${shown(first)}; name them: "labels": {"file": …, "image": COLUMN, "label": COLUMN}`;
 }
 
 function shown(first: readonly string[]): string {
@@ -117,15 +117,18 @@ function partIn(value: string, place: string): Part {
   // fastai's column `is_valid` tells of each image whether it is one to validate on.
   const part =
     partCalled(value) ?? ({ true: 'val', false: 'train', 1: 'val', 0: 'train' } as const)[value.toLowerCase()];
-  if (!part) throw new UserError(`${place}: ${JSON.stringify(value)} is no part, accepted are train, val and test`);
+  if (!part) throw new UserError(`${place}: ${JSON.stringify(value)} is not a split, accepted are train, val and test`);
   return part;
 }
 
-/** Numbers of ImageNet's development kit are in an order of their own, and look like those that count from 1. */
+/**
+ * Refuses lists of bare numbers: those of ImageNet's development kit have their own order, but look like classes
+ * counted from 1.
+ */
 function refuseDevkit(file: string, rows: readonly (readonly string[])[]): void {
   if (!rows.every(([cell = '']) => /^\d+$/.test(cell))) return;
   throw new UserError(
-    `${file}: nothing but numbers, which may be those of ImageNet's development kit and these are not in the order of ` +
-      'the folders; accepted are lines with an image and its class, or with the name of a class',
+    `${file}: contains only numbers, possibly those of ImageNet's development kit, which are not in the order of ` +
+      'the folders; accepted are lines with an image and its class, or with a class name',
   );
 }

@@ -1,4 +1,4 @@
-/** Images whose classes a list tells: all of a set that has no folders for them, or those of parts that have none. */
+/** Images whose classes are in a list: those of data sets or splits without class folders. */
 import { isAbsolute, join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isFile } from '../../../utils/files';
@@ -8,24 +8,24 @@ import type { LabelledImage } from './image_set';
 import { readLabelList, type ListRow, type ListSpec } from './label_list';
 import type { Part } from '../files/parts';
 
-/** An image that may be in a list, and the part whose folder it is in. */
+/** An image that may be in a list, and the split whose folder contains it. */
 export interface Candidate extends FoundImage {
   readonly part: Part | undefined;
 }
 
-/** `"labels"` of params.json; a path counts from the folder of the set, or else from the working directory. */
+/** `"labels"` of params.json; a path is relative to the folder of the data set, or else to the working directory. */
 export type LabelsParam = string | ListSpec | readonly string[];
 
 export interface Listed {
   readonly classes: readonly string[];
   readonly images: readonly LabelledImage[];
-  /** Images that no list has. */
+  /** Images that are in no list. */
   readonly others: number;
 }
 
 /**
- * Looks up what lists say of images. `classes` are those that there are already, to be met by name or by number; where
- * there are none, those of the lists are taken in the order of their characters, or as numbers.
+ * Looks up images in lists. `classes` are the known classes, to which labels refer by name or number; if there are
+ * none, the classes are those of the lists in alphabetical order, or numbers.
  */
 export function listedImages(
   dir: string,
@@ -78,13 +78,13 @@ function placed(
     return [];
   });
   if (first) {
-    const more = missing > 1 ? `, and ${missing - 1} more that are not there` : '';
+    const more = missing > 1 ? `, nor ${missing - 1} others` : '';
     throw new UserError(`${first.place}: no image ${JSON.stringify(first.image)} in ${dir}${more}`);
   }
   return found;
 }
 
-/** Images by all that a list may call them: their path or the end of it, with or without the ending. */
+/** Images by all names that a list may use: their path or its end, with or without extension. */
 function namesOf(candidates: readonly Candidate[]): Map<string, Candidate[]> {
   const byName = new Map<string, Candidate[]>();
   for (const candidate of candidates) {
@@ -101,7 +101,7 @@ function namesOf(candidates: readonly Candidate[]): Map<string, Candidate[]> {
   return byName;
 }
 
-/** The path may be one on another machine, whose end is what counts. */
+/** The path may be from another machine; its end identifies the image. */
 function imageOf({ image, part, place }: ListRow, byName: ReadonlyMap<string, Candidate[]>): Candidate | undefined {
   const folders = image!.split('/').filter((name) => name !== '' && name !== '.');
   for (let i = 0; i < folders.length; i++) {
@@ -115,7 +115,7 @@ function imageOf({ image, part, place }: ListRow, byName: ReadonlyMap<string, Ca
   return undefined;
 }
 
-/** The classes that lists name: in the order of their characters, or of their values where all are whole numbers. */
+/** The classes named in lists, in alphabetical order, or by value if all are integers. */
 function classesOf(rows: readonly ListRow[]): string[] {
   const names = [...new Set(rows.map(({ label }) => label))];
   const isNumbered = names.every((name) => /^\d+$/.test(name));
@@ -129,7 +129,7 @@ function labelsBy(classes: readonly string[], mayCount: boolean): (row: ListRow)
     if (own !== undefined) return own;
     if (mayCount && /^\d+$/.test(label) && Number(label) < classes.length) return Number(label);
     throw new UserError(
-      `${place}: ${JSON.stringify(label)} is no class to train on: these are ${classes.length}, from ` +
+      `${place}: ${JSON.stringify(label)} is not a training class: there are ${classes.length}, from ` +
         `${JSON.stringify(classes[0])} to ${JSON.stringify(classes.at(-1))}`,
     );
   };

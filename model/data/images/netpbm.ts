@@ -1,6 +1,6 @@
 /**
- * The Netpbm formats PBM, PGM and PPM (netpbm.sourceforge.net), which the image library does not read: P1 to P3 in decimal
- * digits, P4 to P6 in bytes, two of them for values above 255. Values are brought to 0 … 255.
+ * The Netpbm formats PBM, PGM and PPM (netpbm.sourceforge.net), which the image library does not read: P1 to P3 in
+ * decimal digits, P4 to P6 binary with two bytes for values above 255. Values are scaled to 0 … 255.
  */
 import { FormatError } from '../../../formats/binary';
 import { checkedSize, type Picture } from './picture';
@@ -13,7 +13,7 @@ export function decodeNetpbm(bytes: Uint8Array): Picture {
   const [width, height] = [input.number(), input.number()];
   const most = isBits ? 1 : input.number();
   checkedSize(width, height);
-  if (most < 1 || most > 65535) throw new FormatError(`a Netpbm file whose largest value is ${most}`);
+  if (most < 1 || most > 65535) throw new FormatError(`a Netpbm file with the maximum value ${most}`);
 
   const count = width * height * channels;
   const valueAt = isPlain
@@ -29,16 +29,16 @@ export function decodeNetpbm(bytes: Uint8Array): Picture {
   return { pixels, height, width };
 }
 
-/** The nearest whole number, of two the even one. */
+/** Rounds to the nearest integer, half to even. */
 function rounded(value: number): number {
   const up = Math.round(value);
   return up - value === 0.5 && up % 2 !== 0 ? up - 1 : up;
 }
 
-/** Values one after another; they are asked for in their order. */
+/** A reader of consecutive values. */
 function plainValues(input: Tokens, isBits: boolean, count: number): () => number {
   // A value takes a byte at least.
-  if (count > input.left) throw new FormatError('a Netpbm file that is cut off');
+  if (count > input.left) throw new FormatError('a truncated Netpbm file');
   return () => (isBits ? input.digit() : input.number());
 }
 
@@ -49,7 +49,7 @@ function binaryValues(
 ): (i: number) => number {
   const rowBytes = Math.ceil(width / 8);
   const size = isBits ? rowBytes * (count / width) : count * (most > 255 ? 2 : 1);
-  if (begin + size > bytes.length) throw new FormatError('a Netpbm file that is cut off');
+  if (begin + size > bytes.length) throw new FormatError('a truncated Netpbm file');
   if (isBits) {
     return (i) => {
       const x = i % width;
@@ -75,19 +75,19 @@ class Tokens {
     let value = 0;
     const begin = this.at;
     while (isDigit(this.bytes[this.at]) && this.at - begin < 10) value = 10 * value + this.bytes[this.at++]! - 0x30;
-    if (this.at === begin) throw new FormatError('a Netpbm file with something else where a number should be');
+    if (this.at === begin) throw new FormatError('a Netpbm file with text in place of a number');
     return value;
   }
 
-  /** A single one: those of a PBM may stand side by side. */
+  /** A single digit: those of a PBM need no blanks between them. */
   digit(): number {
     this.skipBlanks();
     const value = this.bytes[this.at++]! - 0x30;
-    if (value !== 0 && value !== 1) throw new FormatError('a Netpbm file with something else where a bit should be');
+    if (value !== 0 && value !== 1) throw new FormatError('a Netpbm file with text in place of a bit');
     return value;
   }
 
-  /** One blank ends the header; where the pixels begin. */
+  /** The position of the pixels, after the one blank that ends the header. */
   skipOne(): number {
     return this.at + 1;
   }

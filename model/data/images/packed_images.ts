@@ -1,6 +1,6 @@
 /**
- * Encoded images inside larger files: where a size is asked for they are read when they are wanted, as those of folders are;
- * else all of them have one size and are decoded into memory.
+ * Encoded images inside larger files: with `size` they are read on demand, as images in folders are; otherwise all must
+ * have the same size and are decoded into memory.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -48,9 +48,9 @@ export interface PackedSet extends ImageSet {
   readonly images: readonly PackedImage[];
 }
 
-/** Bytes of images in memory. */
+/** Maximum bytes of images in memory. */
 const MAX_BYTES = 2 ** 32;
-/** Images that wait for a decoder at a time. */
+/** Images that wait for a decoder at the same time. */
 const PIECE = 500;
 
 export async function loadPacked(
@@ -69,7 +69,7 @@ export async function loadPacked(
   const store = new Store(dir, set.images, params.icc ?? 'ignore');
   const skipped = await store.fill(params.on_bad_image, onProgress);
   const train = store.split('train');
-  if (!train) throw new UserError(`${dir}: no image to train on in it`);
+  if (!train) throw new UserError(`${dir}: contains no training images`);
   const [val, test] = [store.split('val'), store.split('test')];
   const parts = { train, ...(val && { val }), ...(test && { test }) };
   return {
@@ -78,7 +78,7 @@ export async function loadPacked(
   };
 }
 
-/** Images of one size, part by part in their order. */
+/** Images of one size, split by split in order. */
 class Store {
   private readonly parts = new Map<Part, { images: Uint8Array; labels: Int32Array; size: number }>();
   private sides: readonly [height: number, width: number] = [0, 0];
@@ -94,7 +94,7 @@ class Store {
     return [this.channels, ...this.sides];
   }
 
-  /** Decodes all images; what is said of those that cannot be. */
+  /** Decodes all images; returns messages about bad ones. */
   async fill(onBad: 'refuse' | 'skip', onProgress?: ImageProgress): Promise<string[]> {
     const bad: string[] = [];
     const limit = pLimit(2 * availableParallelism());
@@ -114,7 +114,7 @@ class Store {
         else this.put(image, picture);
       });
       if (bad.length > 0 && onBad === 'refuse') {
-        throw new UserError(`${bad[0]}; set "dataset.on_bad_image" to "skip" to go on without it`);
+        throw new UserError(`${bad[0]}; set "dataset.on_bad_image" to "skip" to ignore bad images`);
       }
       onProgress?.(Math.min(start + PIECE, this.all.length), this.all.length);
     }
@@ -138,7 +138,7 @@ class Store {
     if (height !== ownHeight || width !== ownWidth) {
       throw new UserError(
         `${join(this.dir, image.file)}: ${height} × ${width}, but others are ${ownHeight} × ${ownWidth}: set "dataset.size" to ` +
-          'the side that all are brought to',
+          'resize all of them',
       );
     }
     if (!isGray && this.channels === 1) this.color();
@@ -158,7 +158,7 @@ class Store {
     const size = this.all.filter((image) => image.part === part).length;
     if (size * bytes > MAX_BYTES) {
       throw new UserError(
-        `${this.dir}: ${size} images of ${bytes} bytes do not fit in memory: with "dataset.size" they are read when they are wanted`,
+        `${this.dir}: ${size} images of ${bytes} bytes do not fit in memory: set "dataset.size" to read them on demand`,
       );
     }
     const made = { images: new Uint8Array(size * bytes), labels: new Int32Array(size), size: 0 };
@@ -166,7 +166,7 @@ class Store {
     return made;
   }
 
-  /** The first image in color after gray ones: these become red, green and blue alike. */
+  /** Converts earlier grayscale images to RGB when the first color image appears. */
   private color(): void {
     const plane = this.sides[0] * this.sides[1];
     for (const own of this.parts.values()) {

@@ -1,6 +1,6 @@
-/** A decoded image, and how large one may be. */
+/** A decoded image, and its maximum size. */
 
-/** Pixels in rows, red, green and blue side by side. */
+/** Pixels row by row, RGB interleaved. */
 export interface Picture {
   readonly pixels: Uint8Array;
   readonly height: number;
@@ -9,10 +9,10 @@ export interface Picture {
 
 const MAX_PIXELS = 2 ** 28;
 
-/** Throws an Error where an image would have no pixels or too many. */
+/** Throws an Error if an image has no pixels or too many. */
 export function checkedSize(width: number, height: number): void {
   if (width < 1 || height < 1) throw new Error(`it has ${width} × ${height} pixels`);
   if (width * height > MAX_PIXELS) {
-    throw new Error(`it has ${width} × ${height} pixels, accepted are ${MAX_PIXELS} in all`);
+    throw new Error(`it has ${width} × ${height} pixels, accepted are up to ${MAX_PIXELS} in total`);
   }
 }

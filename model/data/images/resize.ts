@@ -1,7 +1,7 @@
 /**
- * Bilinear resampling with a triangle filter that is as wide as a reduction asks for, to the bit of the Python Imaging Library
- * (Pillow 9, libImaging/Resample.c): a pixel is Σ w(i) x(i) / Σ w(i), w(i) = max(0, 1 − |i + ½ − center| / max(1, scale)), in
- * 22-bit fixed point, first along the rows, then along the columns.
+ * Bilinear resampling with a triangle filter that widens for downscaling, bit-identical to the Python Imaging Library
+ * (Pillow 9, libImaging/Resample.c): a pixel is Σ w(i) x(i) / Σ w(i), w(i) = max(0, 1 − |i + ½ − center| / max(1,
+ * scale)), in 22-bit fixed point, first along the rows, then along the columns.
  */
 import type { ImageShape, Region } from '../dataset';
 import type { Picture } from './picture';
@@ -9,14 +9,17 @@ import type { Picture } from './picture';
 const BITS = 22;
 const HALF = 2 ** (BITS - 1);
 
-/** What the pixels of a line are made of: `count` values from `first[i]` on, weighted by `weights[i · count …]` · 2⁻²². */
+/**
+ * The weights of the output pixels of a line: `count` values from `first[i]` on, weighted by `weights[i · count …]` ·
+ * 2⁻²².
+ */
 interface Taps {
   readonly first: Int32Array;
   readonly count: number;
   readonly weights: Int32Array;
 }
 
-/** A region of an image of planes, brought to the size of the image. */
+/** Resizes a region of an image in planes to the size of the image. */
 export function resized(image: Uint8Array, [channels, height, width]: ImageShape, region: Region): Uint8Array {
   const across = taps(region.width, width);
   const down = taps(region.height, height);
@@ -30,7 +33,7 @@ export function resized(image: Uint8Array, [channels, height, width]: ImageShape
   return out;
 }
 
-/** The pixels of a picture, brought to another size. */
+/** Resizes a picture. */
 export function resizedPixels(
   { pixels, height, width }: Picture,
   { height: newHeight, width: newWidth }: Omit<Picture, 'pixels'>,
@@ -44,7 +47,7 @@ export function resizedPixels(
   return out;
 }
 
-/** A line of a plane. */
+/** Resamples a line of a plane. */
 function alongLine(values: Uint8Array, from: number, out: Uint8Array, to: number, taps: Taps): void {
   const { first, count, weights } = taps;
   for (let x = 0; x < first.length; x++) {
@@ -54,7 +57,7 @@ function alongLine(values: Uint8Array, from: number, out: Uint8Array, to: number
   }
 }
 
-/** A line of pixels with their three colors side by side. */
+/** Resamples a line of interleaved RGB pixels. */
 function alongPixels(values: Uint8Array, from: number, out: Uint8Array, to: number, taps: Taps): void {
   const { first, count, weights } = taps;
   for (let x = 0; x < first.length; x++) {
@@ -73,7 +76,7 @@ function alongPixels(values: Uint8Array, from: number, out: Uint8Array, to: numb
   }
 }
 
-/** Each value of a line of `length` from those above and below it. */
+/** Resamples along columns, for a line of `length` values. */
 function acrossLines(
   values: Uint8Array,
   length: number,
@@ -94,7 +97,7 @@ function acrossLines(
   }
 }
 
-/** For each of `to` output pixels, what it takes of `from` input pixels. */
+/** The weights of `from` input pixels for each of `to` output pixels. */
 function taps(from: number, to: number): Taps {
   const scale = from / to;
   const reach = Math.max(1, scale);

@@ -30,9 +30,9 @@ const standardClasses = 'airplane automobile bird cat deer dog frog horse ship t
 const layout = { labelBytes: 1, label: 0, pixelBytes: 3 * 32 * 32, classes: standardClasses.length };
 
 /**
- * Reads all `data_batch_*.bin` (in order of name) and `test_batch.bin` of a folder, or the same of the python version, whose
- * files have no ending. The class names come from `batches.meta.txt` or `batches.meta` where there is one. Normalization is
- * that of the training pixels. Throws a UserError for a missing, empty or incomplete file and for a label above 9.
+ * Reads all `data_batch_*.bin` (in order of name) and `test_batch.bin` of a folder, or the same files of the python
+ * version, which have no extension. Class names come from `batches.meta.txt` or `batches.meta` if it exists. Normalized
+ * by the training pixels. Throws a UserError for a missing, empty or incomplete file and for a label above 9.
  */
 export function loadCifar10(dir: string): StoredDataset {
   const { dir: place, form, remarks } = foundPlace(dir, cifar10Source.forms, 'CIFAR-10');

@@ -28,7 +28,7 @@ const cifar100Source: Source = {
   forms: [binary, python],
 };
 
-/** In the order of their numbers, as the archive's two lists of names have them. */
+/** In the order of their numbers, as in the archive's two lists of names. */
 const standardClasses: Readonly<Record<Cifar100Labels, readonly string[]>> = {
   coarse: (
     'aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices ' +
@@ -48,8 +48,8 @@ const standardClasses: Readonly<Record<Cifar100Labels, readonly string[]>> = {
 };
 
 /**
- * Reads `train.bin` and `test.bin`, or the same of the python version, whose files have no ending; class names come from
- * `<labels>_label_names.txt` or `meta` where there is one.
+ * Reads `train.bin` and `test.bin`, or the same files of the python version, which have no extension; class names come
+ * from `<labels>_label_names.txt` or `meta` if it exists.
  */
 export function loadCifar100(dir: string, labels: Cifar100Labels): StoredDataset {
   const { dir: place, form, remarks } = foundPlace(dir, cifar100Source.forms, 'CIFAR-100');

@@ -1,7 +1,7 @@
 /**
- * CIFAR-10.1 (Recht, Roelofs, Schmidt & Shankar, "Do CIFAR-10 classifiers generalize to CIFAR-10?", 2018): 2,000 new images
- * for the classes of CIFAR-10, to test on, 200 of each class in version 6; 2,021 in version 4. Training images are those of
- * CIFAR-10.
+ * CIFAR-10.1 (Recht, Roelofs, Schmidt & Shankar, "Do CIFAR-10 classifiers generalize to CIFAR-10?", 2018): a new test
+ * set for the classes of CIFAR-10 with 2,000 images in version 6, 200 per class, and 2,021 in version 4. The training
+ * images are those of CIFAR-10.
  */
 import { UserError } from '../../../utils/errors';
 import { oneOf, text } from '../../../utils/schema_forms';
@@ -19,7 +19,7 @@ export type Cifar101Version = 'v4' | 'v6';
 
 const filesOf = (version: Cifar101Version) => ['data', 'labels'].map((kind) => `cifar10.1_${version}_${kind}.npy`);
 
-/** Only those of version 6 are known by their digests, and fetched. */
+/** Only the files of version 6 have known digests and can be downloaded. */
 const digests = [
   '2997188e5816f5bd545dc77771b6227828c28146049fcecf3fa10775474cacc6',
   'ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448',
@@ -34,13 +34,13 @@ function cifar101Source(version: Cifar101Version = 'v6'): Source {
   };
 }
 
-/** CIFAR-10 of the folder `dir`, with the test images in `testDir` in place of its own. */
+/** CIFAR-10 in the folder `dir`, with the test images in `testDir` instead of its own. */
 export function loadCifar101(dir: string, testDir: string, version: Cifar101Version = 'v6'): StoredDataset {
   const [imageFile, labelFile] = filesIn(testDir, filesOf(version), 'CIFAR-10.1');
   return { ...loadCifar10(dir), name: 'cifar10.1', test: readArrays(imageFile!, labelFile!) };
 }
 
-/** uint8 (N, 32, 32, 3), and as many class numbers from 0 to 9. */
+/** Images, uint8 (N, 32, 32, 3), and N class numbers from 0 to 9. */
 function readArrays(imageFile: string, labelFile: string): StoredSplit {
   const pixels = readNpy(imageFile);
   const [size = 0, ...sides] = pixels.shape;
@@ -55,7 +55,7 @@ function readArrays(imageFile: string, labelFile: string): StoredSplit {
   const classes = Array.from(numbers.data, Number);
   const wrong = classes.findIndex((label) => !Number.isInteger(label) || label < 0 || label > 9);
   if (wrong >= 0) {
-    throw new UserError(`${labelFile}: element ${wrong} is the label ${classes[wrong]}, labels are 0 to 9`);
+    throw new UserError(`${labelFile}: element ${wrong} is the label ${classes[wrong]}, accepted are 0 to 9`);
   }
   return { images: channelsFirst(pixels.data as Uint8Array, 32 * 32), labels: Uint8Array.from(classes), size };
 }

@@ -3,7 +3,7 @@
 /** Signed distance from (x, y) to an outline of about unit radius around the origin; negative inside. */
 export type Outline = (x: number, y: number) => number;
 
-/** How far from a fill's first to its second color, in [0, 1], pixel (x, y) is. */
+/** Position of pixel (x, y) between the two colors of a fill, in [0, 1]. */
 export type Texture = (x: number, y: number) => number;
 
 /** Red, green and blue, about 0 to 1. */
@@ -15,7 +15,7 @@ export interface Fill {
   readonly to: Color;
 }
 
-/** Where an outline lies on the canvas: center and unit lengths in pixels, rotation in radians. */
+/** The placement of an outline on the canvas: center and unit lengths in pixels, rotation in radians. */
 export interface Frame {
   readonly x: number;
   readonly y: number;

@@ -1,7 +1,5 @@
 /**
- * Folders of images: `<dir>/{train,val,test}/<class>/**`, as torchvision's ImageFolder has them, or `<dir>/<class>/**`, of
- * which a part is held out to test on. Classes are the names of folders, in the order of their characters; of images that
- * lie in none a list tells them.
+ * Folders of images: `<dir>/{train,val,test}/<class>/**`, as in torchvision's ImageFolder, or `<dir>/<class>/**`, of which a fraction is held out for testing. Classes are folder names in alphabetical order; for images outside of class folders, a list gives the classes.
  */
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
@@ -40,15 +38,15 @@ export async function loadFolder(params: FolderParams, onProgress?: ImageProgres
   return loadImageSet('folder', params.dir, imageSetIn(params), params, onProgress);
 }
 
-/** The list of classes that Tiny ImageNet has for its validation images. */
+/** Tiny ImageNet's list of classes for its validation images. */
 const TINY_LIST = 'val_annotations.txt';
-/** A kind of files that are left alone. */
-const STRAY = 'outside of the folders of classes';
+/** A kind of ignored files. */
+const STRAY = 'outside of class folders';
 
-/** Where a folder has the images of its parts. */
+/** Finds the images of the splits of a folder. */
 type Parts = ReadonlyMap<Part, string>;
 
-/** All files that may be images, class by class in the order of their names. */
+/** All image files, class by class, ordered by name. */
 function imageSetIn(params: FolderParams): ImageSet {
   const { dir, labels } = params;
   const leftAlone = new LeftAlone();
@@ -92,7 +90,7 @@ function imageSetIn(params: FolderParams): ImageSet {
   return finished({ classes, images: [...found, ...rest, ...images] });
 }
 
-/** The folders of the parts, if they are any: where there are classes beside `train`, it is one of them. */
+/** The folders of the splits, if any: if class folders exist next to `train`, `train` is a class too. */
 function partsOf(dir: string, folders: readonly string[]): Parts {
   const parts = new Map<Part, string>();
   const train = folders.find((name) => partCalled(name) === 'train');
@@ -110,26 +108,26 @@ function partsOf(dir: string, folders: readonly string[]): Parts {
   return parts.has('train') ? parts : new Map();
 }
 
-/** A line about folders beside `train` that are no parts. */
+/** A line about folders next to `train` that are not splits. */
 function besides(dir: string, folders: readonly string[], train: string): string[] {
   const others = folders.filter((name) => partCalled(name) === undefined);
   if (others.length === 0) return [];
   const shown = others.slice(0, 5).join(', ') + (others.length > 5 ? ` and ${others.length - 5} more` : '');
-  return [`${dir}: beside ${train} left alone, as no part of the data set: ${shown}`];
+  return [`${dir}: ignored next to ${train}, since they are not splits of the data set: ${shown}`];
 }
 
 function classImages(dir: string, folder: string, part: Part, label: number, leftAlone: LeftAlone): LabelledImage[] {
   const images = imagesBelow(dir, folder, leftAlone);
   if (images.length === 0 && part === 'train') {
     throw new UserError(
-      `${join(dir, folder)}: a class without an image: remove the folder, or put images there (accepted are JPEG, PNG, ` +
+      `${join(dir, folder)}: a class without images: remove the folder, or put images there (accepted are JPEG, PNG, ` +
         'WebP, GIF, TIFF, AVIF, BMP, PPM, PGM and PBM)',
     );
   }
   return images.map((image) => ({ ...image, part, label }));
 }
 
-/** The images of `val` or `test`; undefined where they are in no folders of classes. */
+/** The images of `val` or `test`; undefined if they are not in class folders. */
 function imagesOfPart(
   dir: string,
   part: Part,
@@ -146,7 +144,7 @@ function imagesOfPart(
   if (folders.every((name) => name === 'images' && !classes.includes(name))) return undefined;
   const unknown = folders.find((name) => !classes.includes(name));
   if (unknown !== undefined) {
-    throw new UserError(`${join(path, unknown)}: a class without training images: ${dir} has none to train on`);
+    throw new UserError(`${join(path, unknown)}: a class without training images: ${dir} has no such class`);
   }
   for (const name of entriesOf(path, leftAlone).files) {
     if (isImageName(name)) leftAlone.add(STRAY);
@@ -157,16 +155,16 @@ function imagesOfPart(
   );
 }
 
-/** What becomes of images whose classes nothing tells: those to test on are left alone, as in most contests. */
+/** Handles images without class information: test images are ignored, as in most competitions. */
 function unlabeled(path: string, part: Part, images: number): string {
-  if (part === 'test') return `${path}: left alone, as nothing tells the classes of ${counted(images, 'image')}`;
+  if (part === 'test') return `${path}: ignored: no class information for ${counted(images, 'image')}`;
   throw new UserError(
-    `${path}: ${counted(images, 'image')} without folders of classes, as ImageNet's validation images are unpacked: ` +
-      'name the list of their classes with "dataset.labels"',
+    `${path}: ${counted(images, 'image')} without class folders, like ImageNet's validation images: ` +
+      'set "dataset.labels" to the list of their classes',
   );
 }
 
-/** Images of a set whose classes a list tells. */
+/** Images of a data set whose classes are in a list. */
 function candidatesIn(dir: string, parts: Parts, leftAlone: LeftAlone): Candidate[] {
   if (parts.size === 0) return imagesBelow(dir, '', leftAlone).map((image) => ({ ...image, part: undefined }));
   return [...parts].flatMap(([part, folder]) =>
@@ -174,7 +172,7 @@ function candidatesIn(dir: string, parts: Parts, leftAlone: LeftAlone): Candidat
   );
 }
 
-/** Says what is there instead of two classes or more. */
+/** Throws a UserError that says what exists instead of two or more classes. */
 function refuseFewer(dir: string, root: string, classes: readonly string[]): void {
   if (classes.length >= 2) return;
   const path = join(dir, root);
@@ -182,12 +180,12 @@ function refuseFewer(dir: string, root: string, classes: readonly string[]): voi
   const [only] = classes;
   const wrapped = only !== undefined && entriesOf(join(path, only)).folders.length >= 2;
   const hint = wrapped
-    ? `: is ${join(path, only)} meant?`
+    ? `; did you mean ${join(path, only)}?`
     : images > 0
-      ? `; ${counted(images, 'image')} in none: name the list of their classes with "dataset.labels"`
+      ? `; ${counted(images, 'image')} outside of folders: set "dataset.labels" to the list of their classes`
       : '';
   throw new UserError(
-    `${path}: ${counted(classes.length, 'folder')} in it, but a folder is needed for each of two classes or more${hint}`,
+    `${path}: ${counted(classes.length, 'folder')} in it, but two or more classes with a folder each are needed${hint}`,
   );
 }
 

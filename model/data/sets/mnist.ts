@@ -23,11 +23,11 @@ export type EmnistSplit = (typeof emnistSplits)[number];
 
 interface Variant {
   readonly title: string;
-  /** What torchvision calls its folder. */
+  /** The name of its folder in torchvision. */
   readonly folder: string;
   /** Training images and labels, test images and labels. */
   readonly files: readonly string[];
-  /** Where they come from, with the MD5 of the compressed files; of some there is but one large archive. */
+  /** Their origin, with the MD5 of the compressed files; some are available only in one large archive. */
   readonly url?: string;
   readonly md5?: readonly string[];
   readonly advice?: string;
@@ -35,9 +35,9 @@ interface Variant {
   readonly mean: number;
   readonly std: number;
   readonly augmentation: string;
-  /** The number of the first class in the files; 0 where absent. */
+  /** The number of the first class in the files; 0 by default. */
   readonly firstLabel?: number;
-  /** Of labels that are rows of several numbers, the class being the first. */
+  /** For labels that are rows of several numbers, with the class first. */
   readonly labelType?: IdxType;
   readonly isTransposed?: boolean;
 }
@@ -45,7 +45,7 @@ interface Variant {
 const digits = [...'0123456789'];
 const capitals = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'];
 const letters = [...'abcdefghijklmnopqrstuvwxyz'];
-/** Small letters that do not look like their capitals. */
+/** Lower-case letters that look different from their capitals. */
 const merged = [...digits, ...capitals, ...'abdefghnqrt'];
 
 const emnistClasses: Readonly<Record<EmnistSplit, readonly string[]>> = {
@@ -166,7 +166,7 @@ function mnistSource(name: MnistName, split: EmnistSplit = 'balanced'): Source {
   };
 }
 
-/** As torchvision has them below its root, or unpacked from the archive of EMNIST. */
+/** The folders that torchvision uses below its root, and that of EMNIST's archive. */
 function formOf({ folder, files: names }: Variant): Form {
   return {
     title: names[0]!,
@@ -175,12 +175,12 @@ function formOf({ folder, files: names }: Variant): Form {
   };
 }
 
-/** With a dot or a hyphen before its type, plain or compressed. */
+/** File names with a dot or a hyphen before the type, plain or compressed. */
 function spellings(file: string): string[] {
   return [file, file.replace('-idx', '.idx')].flatMap((name) => [name, `${name}.gz`]);
 }
 
-/** Reads the four files of a folder. Sizes come from their headers; one channel; `pad` black pixels on every side. */
+/** Reads the four files of a folder. Sizes come from the headers; one channel; `pad` black pixels on every side. */
 export function loadMnist(dir: string, name: MnistName, pad = 0, split: EmnistSplit = 'balanced'): StoredDataset {
   const variant = variantOf(name, split);
   const { title, classes, mean, std, augmentation } = variant;
@@ -221,7 +221,7 @@ function readSplit(
     const label = numbers.elements[i * columns]! - firstLabel;
     if (label >= 0 && label < classes.length) return label;
     const accepted = `${firstLabel} to ${firstLabel + classes.length - 1}`;
-    throw new UserError(`${labelFile}: element ${i} is the label ${label + firstLabel}, labels are ${accepted}`);
+    throw new UserError(`${labelFile}: element ${i} is the label ${label + firstLabel}, accepted are ${accepted}`);
   });
   if (isTransposed) {
     if (height !== width) throw new UserError(`${imageFile}: images of ${height} × ${width}, accepted are square ones`);

@@ -1,7 +1,7 @@
 /**
- * Images and labels as arrays of NumPy in one file: MedMNIST's, Keras', and others that name their arrays alike or are told
- * by `"arrays"`. Images are uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] with one or three channels; labels are numbers from
- * 0, [N] or [N, 1], or rows of zeros with a single one.
+ * Images and labels as NumPy arrays in one file: those of MedMNIST and Keras, and others with the same array names or
+ * with names in `"arrays"`. Images are uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] with one or three channels; labels
+ * are numbers from 0, [N] or [N, 1], or one-hot rows.
  */
 import { UserError } from '../../../utils/errors';
 import { object, text, type Options } from '../../../utils/schema_forms';
@@ -24,7 +24,7 @@ export interface NpzParams extends HeldOutParams {
 
 type Pair = readonly [images: string, labels: string];
 
-/** Names of arrays, lower-cased: MedMNIST's, those of keras.datasets, and of sets that are not parted. */
+/** Names of arrays, lower-cased: MedMNIST's, those of keras.datasets, and of data sets without splits. */
 const conventions: readonly (Readonly<Partial<Record<Part, readonly Pair[]>>> & { train: readonly Pair[] })[] = [
   {
     train: [['train_images', 'train_labels']],
@@ -49,10 +49,10 @@ const conventions: readonly (Readonly<Partial<Record<Part, readonly Pair[]>>> & 
   },
 ];
 
-/** More than any set of images has; a label is a number in a file. */
+/** More than any data set; limits what a label in a damaged file can claim. */
 const MAX_CLASSES = 2 ** 16;
 
-/** Reads the arrays of a file. What is not there to test on is a share of the training images. */
+/** Reads the arrays of a file. Without test images, holds out a fraction of the training images. */
 export async function loadNpz({ file, arrays, test, seed }: NpzParams): Promise<StoredDataset> {
   const npz = await Npz.open(file);
   try {
@@ -88,7 +88,7 @@ function given(file: string, names: readonly string[], arrays: NonNullable<NpzPa
     const pair = arrays[part];
     const missing = pair?.find((name) => !names.includes(name));
     if (missing !== undefined)
-      throw new UserError(`${file}: no array ${JSON.stringify(missing)} in it: ${shown(names)}`);
+      throw new UserError(`${file}: contains no array ${JSON.stringify(missing)}: ${shown(names)}`);
     if (pair) pairs.set(part, [pair[0]!, pair[1]!]);
   }
   return pairs;
@@ -105,7 +105,7 @@ function usual(file: string, names: readonly string[]): Map<Part, Pair> {
     if (pairs.has('train')) return pairs;
   }
   throw new UserError(
-    `${file}: ${shown(names)}; say which are what: "arrays": {"train": [IMAGES, LABELS], "test": [IMAGES, LABELS]}`,
+    `${file}: ${shown(names)}; name them: "arrays": {"train": [IMAGES, LABELS], "test": [IMAGES, LABELS]}`,
   );
 }
 
@@ -117,7 +117,7 @@ function shown(names: readonly string[]): string {
 interface Labelled {
   readonly split: StoredSplit;
   readonly shape: ImageShape;
-  /** One more than the highest label, or as many as a row of them has. */
+  /** The highest label plus one, or the length of a one-hot row. */
   readonly classes: number;
 }
 
@@ -131,13 +131,15 @@ function imagesOf(file: string, name: string, { dtype, shape, data }: NdArray) {
   const [size = 0, ...sides] = shape;
   const found = `${file}: ${JSON.stringify(name)} is ${dtype} [${shape.join(', ')}]`;
   if (dtype !== 'uint8') {
-    const advice = dtype.startsWith('float') ? ': save them as (255 * x).astype("uint8"), if they are from 0 to 1' : '';
-    throw new UserError(`${found}, accepted are images of uint8${advice}`);
+    const advice = dtype.startsWith('float')
+      ? ': if values are from 0 to 1, save them as (255 * x).astype("uint8")'
+      : '';
+    throw new UserError(`${found}, accepted are uint8 images${advice}`);
   }
   const pixels = data as Uint8Array;
   const isChannels = (length: number | undefined) => length === 1 || length === 3;
   const [a = 0, b = 0, c = 0] = sides;
-  if (pixels.length === 0) throw new UserError(`${found}, without an image`);
+  if (pixels.length === 0) throw new UserError(`${found}, but has no images`);
   if (sides.length === 2) return { size, pixels, shape: [1, a, b] as const };
   if (sides.length === 3 && isChannels(c)) {
     return { size, pixels: c === 1 ? pixels : channelsFirst(pixels, a * b), shape: [c, a, b] as const };
@@ -165,7 +167,7 @@ function labelsOf(file: string, name: string, { shape, data }: NdArray, size: nu
   const labels = Int32Array.from({ length: size }, (_, i) => {
     const label = value(i);
     if (!Number.isInteger(label) || label < 0 || label >= MAX_CLASSES) {
-      throw new UserError(`${place}: element ${i} is the label ${label}, labels are whole numbers from 0`);
+      throw new UserError(`${place}: element ${i} is the label ${label}, accepted are integers from 0`);
     }
     classes = Math.max(classes, label + 1);
     return label;
@@ -173,7 +175,7 @@ function labelsOf(file: string, name: string, { shape, data }: NdArray, size: nu
   return { classes, labels };
 }
 
-/** Where the one is in a row of zeros. */
+/** The position of the 1 in a one-hot row. */
 function hotOf(place: string, value: (i: number) => number, row: number, columns: number): number {
   let hot = -1;
   for (let column = 0; column < columns; column++) {
@@ -184,7 +186,7 @@ function hotOf(place: string, value: (i: number) => number, row: number, columns
   }
   if (hot >= 0 && hot < columns) return hot;
   throw new UserError(
-    `${place}: row ${row} of ${columns} labels has not a single 1 among zeros: images of several classes at once, or of none, cannot be trained on`,
+    `${place}: row ${row} of ${columns} labels is not one-hot: images with several classes or none are not supported`,
   );
 }
 

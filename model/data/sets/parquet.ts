@@ -1,4 +1,4 @@
-/** Images and labels in Parquet files, as Hugging Face stores them: one file, or a folder of shards by part. */
+/** Images and labels in Parquet files, as Hugging Face stores them: one file, or a folder of shards for each split. */
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { UserError } from '../../../utils/errors';
@@ -15,12 +15,12 @@ import { shardsIn } from '../files/shards';
 /** Parquet files. */
 export interface ParquetParams extends PackedParams {
   readonly name: 'parquet';
-  /** The columns of images and labels; the usual ones where absent. */
+  /** The columns of images and labels; the usual ones by default. */
   readonly image?: string;
   readonly label?: string;
 }
 
-/** Reads the labels of all shards, and the images as `size` asks for. */
+/** Reads the labels of all shards; reads images on demand if `size` is given, otherwise into memory. */
 export async function loadParquet(params: ParquetParams, onProgress?: ImageProgress): Promise<Dataset> {
   const { dir, shards } = shardsIn(params.dir, '.parquet');
   const files: { part: Part; file: ParquetFile }[] = [];
@@ -35,13 +35,13 @@ export async function loadParquet(params: ParquetParams, onProgress?: ImageProgr
       return [{ file: name, stats, part, label: labelOf(file, label, row), content: () => file.image(row) }];
     });
     const without = file.labels.length - own.length;
-    if (without > 0) remarks.push(`${file.path}: ${without} image(s) without a label left alone`);
+    if (without > 0) remarks.push(`${file.path}: ignored ${without} image(s) without a label`);
     return own;
   });
   return loadPacked('parquet', dir, { classes, images, remarks }, params, onProgress);
 }
 
-/** The classes of all shards: those that the files name, names in the order of their characters, or numbers. */
+/** The classes of all shards: those named in the files, label names in alphabetical order, or numbers. */
 function classesOf(files: readonly ParquetFile[]) {
   const named = files.find(({ names }) => names)?.names;
   const other = named && files.find(({ names }) => names && names.join('\n') !== named.join('\n'));
@@ -55,20 +55,23 @@ function classesOf(files: readonly ParquetFile[]) {
   const all = files.flatMap(({ labels }) => labels);
   const texts = [...new Set(all.filter((label) => typeof label === 'string'))].sort(byCharacters);
   const highest = all.reduce<number>((most, label) => (typeof label === 'number' ? Math.max(most, label) : most), -1);
-  if (highest >= MAX_CLASSES) throw new UserError(`${files[0]!.path}: a class has the number ${highest}`);
+  if (highest >= MAX_CLASSES)
+    throw new UserError(
+      `${files[0]!.path}: the class number ${highest} is too large, accepted are up to ${MAX_CLASSES - 1}, accepted are up to ${MAX_CLASSES - 1}`,
+    );
   const classes = named ?? (texts.length > 0 ? texts : Array.from({ length: highest + 1 }, (_, i) => String(i)));
   const numbers = new Map(classes.map((name, i) => [name, i]));
   const labelOf = (file: ParquetFile, label: number | string, row: number): number => {
     const number = typeof label === 'string' ? numbers.get(label) : label;
     if (number !== undefined && Number.isInteger(number) && number >= 0 && number < classes.length) return number;
     throw new UserError(
-      `${file.path}: row ${row} has the label ${JSON.stringify(label)}, labels are 0 to ${classes.length - 1}`,
+      `${file.path}: row ${row} has the label ${JSON.stringify(label)}, accepted are 0 to ${classes.length - 1}`,
     );
   };
   return { classes, labelOf };
 }
 
-/** More than any set of images has; a number in a file costs nothing. */
+/** More than any data set; limits what a number in a damaged file can claim. */
 const MAX_CLASSES = 2 ** 16;
 
 export const parquet: DatasetEntry<ParquetParams, Dataset> = {

@@ -1,10 +1,10 @@
 /**
- * Ten shapes, drawn rather than downloaded: 32×32 RGB images of a textured shape of random place, size, tilt and
- * proportion on a textured ground, among lines and fragments of other shapes, sometimes partly covered, in noise.
- * Image `index` of a split is a pure function of (seed, split, index) and shows class index mod 10; so a smaller set is
- * the beginning of a larger one.
+ * Ten shapes, generated rather than downloaded: 32×32 RGB images of a textured shape with random position, size,
+ * rotation and proportions on a textured background, among lines and fragments of other shapes, sometimes partly
+ * covered, with noise. Image `index` of a split is a pure function of (seed, split, index) and shows class index mod
+ * 10; so a smaller data set is the beginning of a larger one.
  *
- * How hard it is: a CNN of three 3×3 convolutions (32, 64, 128 channels) and two linear layers (Adam 1e-3, batch 128, no
+ * Difficulty: a CNN of three 3×3 convolutions (32, 64, 128 channels) and two linear layers (Adam 1e-3, batch 128, no
  * augmentation) reached 63 % on test images after 20 epochs on 2,000 training images, and 92 % after 5 on 20,000.
  */
 import { Random } from '../../../utils/random';
@@ -66,7 +66,9 @@ function drawSplit(random: Random, size: number): StoredSplit {
   return { images, labels, size };
 }
 
-/** Draws one image, from the ground up. Coordinates (index, 0) of the stream serve the scene, (index, 1) the noise. */
+/**
+ * Draws one image, from the background up. Coordinates (index, 0) of the stream serve the scene, (index, 1) the noise.
+ */
 function drawImage(random: Random, index: number, label: number): Uint8ClampedArray {
   let drawn = 0;
   const draw: Draw = (low, high) => low + (high - low) * random.uniform(drawn++, index, 0);
@@ -104,7 +106,10 @@ function drawImage(random: Random, index: number, label: number): Uint8ClampedAr
 /** The next uniform value of [low, high). */
 type Draw = (low: number, high: number) => number;
 
-/** A place up to `spread` pixels from the middle along each axis, a tilt up to `turn`, proportions up to 1.25². */
+/**
+ * A random placement: up to `spread` pixels from the center along each axis, rotation up to `turn`, proportions up to
+ * 1.25².
+ */
 function drawFrame(draw: Draw, spread: number, unit: number, turn: number): Frame {
   const middle = (side - 1) / 2;
   const aspect = draw(0.8, 1.25);
@@ -122,7 +127,7 @@ function drawLine(draw: Draw, spread: number, halfWidth: number, halfLength: num
   return { ...drawFrame(draw, spread, 1, Math.PI), unitX: halfWidth, unitY: halfLength };
 }
 
-/** Two colors about a brightness, and a texture between them. */
+/** Two colors of about the same brightness, and a texture between them. */
 function drawFill(draw: Draw, brightness: number): Fill {
   const tinted = [0, 1, 2].map(() => brightness + draw(-0.15, 0.15));
   const shift = [0, 1, 2].map(() => draw(-0.1, 0.1));

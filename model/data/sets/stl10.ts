@@ -1,6 +1,6 @@
 /**
- * STL-10 (Coates, Lee & Ng 2011), binary version: `…_X.bin` has images of 3 planes of 96 × 96 bytes, each plane column by
- * column; `…_y.bin` a byte from 1 to 10 for each.
+ * STL-10 (Coates, Lee & Ng 2011), binary version: `…_X.bin` has images of 3 planes of 96 × 96 bytes, each plane column
+ * by column; `…_y.bin` has one byte from 1 to 10 per image.
  */
 import { join } from 'node:path';
 import { readBytes } from '../../../formats/binary';
@@ -32,8 +32,8 @@ const imageBytes = 3 * SIDE * SIDE;
 const standardClasses = 'airplane bird car cat deer dog horse monkey ship truck'.split(' ');
 
 /**
- * Trains on the labeled images, or on the unlabeled ones of `unlabeled_X.bin`, whose labels are all 0 and mean nothing;
- * then the labeled ones are there to validate on.
+ * Trains on the labeled images, or on the unlabeled ones of `unlabeled_X.bin`, whose labels are all 0 and have no
+ * meaning; then the labeled ones are for validation.
  */
 export function loadStl10(dir: string, train: 'labeled' | 'unlabeled'): StoredDataset {
   const { dir: place, remarks } = foundPlace(dir, stl10Source.forms, 'STL-10');
@@ -62,7 +62,7 @@ function readSplit(imageFile: string, labelFile: string): StoredSplit {
   const numbers = readBytes(labelFile);
   if (numbers.length !== size) throw new UserError(`${labelFile}: ${numbers.length} labels for ${size} images`);
   const wrong = numbers.findIndex((label) => label < 1 || label > standardClasses.length);
-  if (wrong >= 0) throw new UserError(`${labelFile}: byte ${wrong} is ${numbers[wrong]}, labels are 1 to 10`);
+  if (wrong >= 0) throw new UserError(`${labelFile}: byte ${wrong} is ${numbers[wrong]}, accepted are 1 to 10`);
   return { images, labels: Uint8Array.from(numbers, (label) => label - 1), size };
 }
 
@@ -77,7 +77,7 @@ function readImages(path: string): Uint8Array {
   const images = readLarge(path);
   if (images.length === 0) throw new UserError(`${path}: empty file`);
   if (images.length % imageBytes !== 0) {
-    throw new UserError(`${path}: ${images.length} bytes is not a multiple of ${imageBytes}, the file is incomplete`);
+    throw new UserError(`${path}: ${images.length} bytes is not a multiple of ${imageBytes}: the file is incomplete`);
   }
   transposePlanes(images, SIDE);
   return images;

@@ -1,6 +1,6 @@
 /**
- * Street View House Numbers (Netzer et al. 2011), cropped digits: MATLAB files with `X`, uint8 [32, 32, 3, N] with the rows
- * fastest, so that an image is three planes that lie column by column, and `y`, N numbers, of which 10 stands for the digit 0.
+ * Street View House Numbers (Netzer et al. 2011), cropped digits: MATLAB files with `X`, column-major uint8 [32, 32, 3,
+ * N], so that an image is three planes in column-major order, and `y`, N numbers, where 10 stands for the digit 0.
  */
 import { UserError } from '../../../utils/errors';
 import { oneOf } from '../../../utils/schema_forms';
@@ -28,7 +28,7 @@ function svhnSource(train: 'train' | 'train+extra'): Source {
   };
 }
 
-/** Trains on the 73,257 images of the training set, or on the 531,131 easier ones of `extra` too. */
+/** Trains on the 73,257 images of the training set, optionally also on the 531,131 easier ones of `extra`. */
 export async function loadSvhn(dir: string, train: 'train' | 'train+extra' = 'train'): Promise<StoredDataset> {
   const { dir: place, remarks } = foundPlace(dir, forms, 'SVHN');
   const names = [testFile, trainFile, ...(train === 'train+extra' ? [extraFile] : [])];
@@ -72,7 +72,7 @@ async function readSplit(path: string): Promise<{ split: StoredSplit; shape: Ima
   if (y.data.length !== size) throw new UserError(`${path}: ${y.data.length} labels for ${size} images`);
   const labels = Uint8Array.from(y.data, (number, i) => {
     if (Number.isInteger(number) && number >= 0 && number <= 10) return number % 10;
-    throw new UserError(`${path}: element ${i} of "y" is ${number}, labels are 1 to 10`);
+    throw new UserError(`${path}: element ${i} of "y" is ${number}, accepted are 1 to 10`);
   });
   transposePlanes(X.data, side);
   return { split: { images: X.data, labels, size }, shape: [3, side, side] };

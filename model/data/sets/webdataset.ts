@@ -1,6 +1,6 @@
 /**
- * WebDataset's shards (github.com/webdataset/webdataset): tar archives in which files that follow one another and are called
- * alike up to the first dot are one sample: an image, and its class in `.cls` or under `label` in `.json`.
+ * WebDataset's shards (github.com/webdataset/webdataset): tar archives in which consecutive files with the same name up
+ * to the first dot form one sample: an image, and its class in `.cls` or under `label` in `.json`.
  */
 import { statSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -25,26 +25,26 @@ export interface WebDatasetParams extends PackedParams {
 
 const imageFields = ['jpg', 'jpeg', 'png', 'webp', 'ppm', 'pgm', 'bmp', 'gif', 'tif', 'tiff', 'avif'];
 const labelFields = ['cls', 'cls.txt', 'label', 'label.txt'];
-/** Keys of `.json` that a class may be under. */
+/** Keys of the class in `.json`. */
 const labelKeys = ['label', 'cls', 'class', 'class_id', 'target'];
-/** Lists of the names of classes, one a line, that may lie beside the shards. */
+/** Optional lists of class names next to the shards, one per line. */
 const nameFiles = ['classes.txt', 'classnames.txt', 'labels.txt'];
 
 interface Sample {
   readonly shard: Shard;
   readonly image: TarEntry;
-  /** A number, or the name of a class. */
+  /** A class number or class name. */
   readonly label: string | undefined;
 }
 
-/** Looks through all shards for samples; images are read as `size` asks for. */
+/** Indexes the samples of all shards; reads images on demand if `size` is given, otherwise into memory. */
 export async function loadWebDataset(params: WebDatasetParams, onProgress?: ImageProgress): Promise<Dataset> {
   const { dir, shards } = shardsIn(params.dir, '.tar');
   const samples = shards.flatMap((shard) => [...samplesOf(shard)]);
   const labeled = samples.filter(({ shard, label }) => {
     if (label !== undefined || shard.part === 'test') return label !== undefined;
     throw new UserError(
-      `${shard.path}: a sample without a class: accepted are a number or a name in ${labelFields.join(', ')}, or in .json under ` +
+      `${shard.path}: a sample has no class: accepted are a number or a name in ${labelFields.join(', ')}, or in .json under ` +
         labelKeys.join(', '),
     );
   });
@@ -61,11 +61,11 @@ export async function loadWebDataset(params: WebDatasetParams, onProgress?: Imag
     return { file, stats: stats.get(shard.path), part: shard.part, label: labelOf(sample), content };
   });
   const without = samples.length - labeled.length;
-  const remarks = without > 0 ? [`${dir}: ${without} image(s) to test on without a class left alone`] : [];
+  const remarks = without > 0 ? [`${dir}: ignored ${without} test image(s) without a class`] : [];
   return loadPacked('webdataset', dir, { classes, images, remarks }, params, onProgress);
 }
 
-/** The samples of a shard that have an image. */
+/** The samples of a shard that contain an image. */
 function* samplesOf(shard: Shard): Generator<Sample> {
   let key: string | undefined;
   let fields = new Map<string, TarEntry>();
@@ -109,29 +109,30 @@ function labelIn(text: string): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
-/** The names of classes: those of a list, or those that the samples have, or numbers. */
+/** Class names: those of a list, or those of the samples, or numbers. */
 function classesOf(dir: string, samples: readonly Sample[], list: string | undefined) {
   const own = nameFiles.map((name) => join(dir, name)).find((path) => isFile(path));
   const path = list ?? own;
   const isNumber = (label: string) => /^-?\d+$/.test(label);
   const texts = [...new Set(samples.map(({ label }) => label!))].filter((label) => !isNumber(label)).sort(byCharacters);
   const highest = samples.reduce((most, { label }) => (isNumber(label!) ? Math.max(most, Number(label)) : most), -1);
-  if (highest >= MAX_CLASSES) throw new UserError(`${dir}: a class has the number ${highest}`);
+  if (highest >= MAX_CLASSES)
+    throw new UserError(`${dir}: the class number ${highest} is too large, accepted are up to ${MAX_CLASSES - 1}`);
   const named = path === undefined ? undefined : readNames(path);
   const classes = named ?? (texts.length > 0 ? texts : Array.from({ length: highest + 1 }, (_, i) => String(i)));
   const numbers = new Map(classes.map((name, i) => [name, i]));
   const labelOf = ({ shard, image, label = '' }: Sample): number => {
     const number = numbers.get(label) ?? (isNumber(label) ? Number(label) : NaN);
     if (number >= 0 && number < classes.length) return number;
-    const names = path === undefined ? '' : ` of ${path}`;
+    const names = path === undefined ? '' : ` in ${path}`;
     throw new UserError(
-      `${shard.path}: ${image.name} is of the class ${JSON.stringify(label)}, but there are ${classes.length}${names}, from 0`,
+      `${shard.path}: ${image.name} has the class ${JSON.stringify(label)}, but there are ${classes.length} classes${names}, from 0`,
     );
   };
   return { classes, labelOf };
 }
 
-/** More than any set of images has; a number in a text costs nothing. */
+/** More than any data set; limits what a number in a text can claim. */
 const MAX_CLASSES = 2 ** 16;
 
 function readNames(path: string): string[] {

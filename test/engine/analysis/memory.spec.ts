@@ -106,7 +106,7 @@ describe('a step that finds no memory', () => {
     const error = await trainer.step(batch, moment).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(UserError);
     expect((error as UserError).message).to.match(
-      /^out of memory: steps on 8 images take about 1125899.\d GB, where [\d.]+ GB are to be had; try "batch_size": 1, and 8 times the "accumulate" for optimizer steps on as many images$/,
+      /^out of memory: steps on 8 images need about 1125899.\d GB, but [\d.]+ GB are available; try "batch_size": 1, and multiply "accumulate" by 8 to keep the number of images per optimizer step$/,
     );
     await trainer.release();
   });
@@ -123,7 +123,7 @@ describe('a step that finds no memory', () => {
     expect(size(100, 70e9, 8e9)).to.deep.equal([6, 16]);
     expect(size(3, 70e9, 8e9)).to.deep.equal([1, 2]);
     expect(memoryAdvice(1, 70e9, 8e9)).to.equal(
-      'steps on 1 image take about 70.0 GB, where 8.0 GB are to be had; take a smaller network',
+      'steps on 1 image need about 70.0 GB, but 8.0 GB are available; use a smaller network',
     );
   });
 

@@ -45,7 +45,10 @@ describe('partition', () => {
   });
 
   it('refuses a validation part that comes out empty', () => {
-    expect(() => partition(10, { validation: 0.04, subset: 1, seed: 1 })).to.throw(UserError, '"validation" is 0.04');
+    expect(() => partition(10, { validation: 0.04, subset: 1, seed: 1 })).to.throw(
+      UserError,
+      '"validation": 0.04 of 10 images leaves',
+    );
   });
 });
 

@@ -69,7 +69,7 @@ describe('initialWeights', () => {
     await initialWeights({ checkpoint: path, skip: ['head'] }, model, specs).catch((error: unknown) => {
       message = (error as UserError).message;
     });
-    expect(message).to.match(/^"init\.skip": "head" matches no parameter of the network; they begin with /);
+    expect(message).to.match(/^"init\.skip": "head" matches no parameter of the network; parameter names begin with /);
   });
 
   it('are those under a key, under the names of the network, and what the file is told', async () => {
@@ -83,7 +83,7 @@ describe('initialWeights', () => {
       lines.push(line),
     );
     expect([...rest.keys()]).to.have.members(ofStudent.filter((name) => !name.startsWith('fc2')));
-    expect(lines).to.deep.equal([`${path}: names are taken without "ema." in front`]);
+    expect(lines).to.deep.equal([`${path}: removes the prefix "ema." from names`]);
   });
 
   it('are told by their content where they are in an ONNX file', async () => {

@@ -281,10 +281,10 @@ describe('a recipe', () => {
 
   it('names the file, the key and what is accepted', () => {
     for (const [changes, message] of [
-      [{ class_weights: [1, 2] }, '"class_weights" must have 10 numbers, one for each class, or be "balanced", got 2'],
+      [{ class_weights: [1, 2] }, '"class_weights" must be "balanced" or have 10 numbers, one per class, got 2'],
       [
         { freeze: ['stem'] },
-        '"freeze": "stem" matches no parameter of the network; they begin with conv1, bn1, conv2, bn2, fc',
+        '"freeze": "stem" matches no parameter of the network; parameter names begin with conv1, bn1, conv2, bn2, fc',
       ],
     ] as const) {
       expect(() => recipe(changes)).to.throw(UserError, `x/params.json: ${message}`);

@@ -50,7 +50,7 @@ describe('a teacher from a checkpoint', () => {
     return logits;
   }
 
-  it('takes the weights under a key, renamed', async () => {
+  it('uses the weights under a key, renamed', async () => {
     writeSafetensors(checkpoint, weights);
     const plain = await logitsOf({});
     const other = new Map([...weights].map(([name]) => [`other.${name}`, weights.get(name)!]));
@@ -66,7 +66,7 @@ describe('a teacher from a checkpoint', () => {
     expect(lines).to.deep.equal([`Teacher ${checkpoint}: 2 of its ${weights.size} tensors are random, as "skip" says`]);
     expect(await logitsOf({ skip: ['linear'] })).to.deep.equal(first);
     const complaint = await complaintOf('"teacher.skip"', () => logitsOf({ skip: ['head'] }));
-    expect(complaint).to.match(/^"head" matches no parameter of the network; they begin with conv1, /);
+    expect(complaint).to.match(/^"head" matches no parameter of the network; parameter names begin with conv1, /);
   });
 
   it('sees images at a size of its own, as torch.nn.functional.interpolate makes them', async () => {

@@ -95,7 +95,7 @@ describe('the normalization of a teacher', () => {
         expect(error).to.be.instanceOf(UserError);
         expect((error as Error).message).to.equal(
           `${name}: "normalize.std" is [${wrong.std.join(', ')}], ` +
-            `accepted is an array of ${channels}, a number for each channel of the images of noise`,
+            `accepted is an array of ${channels}, one number for each channel of the images of noise`,
         );
       }
     });

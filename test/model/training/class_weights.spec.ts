@@ -25,7 +25,7 @@ describe('class weights', () => {
     expect(classWeights([1, 2], Uint32Array.of(0), [0], ['a', 'b'])).to.deep.equal([1, 2]);
     expect(() => classWeights([1, 2, 3], Uint32Array.of(0), [0], ['a', 'b'])).to.throw(
       UserError,
-      '"class_weights" must have 2 numbers, one for each class, or be "balanced", got 3',
+      '"class_weights" must be "balanced" or have 2 numbers, one per class, got 3',
     );
   });
 });

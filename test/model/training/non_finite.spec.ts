@@ -189,12 +189,12 @@ describe('the diagnosis', () => {
   it('names what the step is given, where that is not finite', async () => {
     const { loss, sound } = troubles['a loss that is NaN']!;
     expect(await firstOf(trainerWith(loss, sound, NaN, {}))).to.equal(
-      '"fed", which the step is given, has 1 of 1 values that are not finite',
+      '"fed", an input of the step, has 1 of 1 values that are not finite',
     );
     const trainer = trainerWith(loss, sound, 1, {});
     spoil(trainer, 'fc2.weight', [0, 1], NaN);
     expect(await firstOf(trainer)).to.equal(
-      '"fc2.weight", which the step is given, has 2 of 18 values that are not finite',
+      '"fc2.weight", an input of the step, has 2 of 18 values that are not finite',
     );
   });
 

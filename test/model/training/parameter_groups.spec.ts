@@ -33,7 +33,7 @@ describe('parameterRules', () => {
   });
 
   it('must match something, and leave something', () => {
-    const known = 'matches no parameter of the network; they begin with conv1, bn1, layer1, fc';
+    const known = 'matches no parameter of the network; parameter names begin with conv1, bn1, layer1, fc';
     expect(() => rulesFor({ freeze: ['conv1', 'stem'] })).to.throw(UserError, `"freeze": "stem" ${known}`);
     expect(() => rulesFor({ learning_rates: { 'head*': 1 } })).to.throw(
       UserError,

@@ -48,15 +48,15 @@ describe('loadCifar10', () => {
     writeFileSync(path, standard.filter((name) => name !== 'deer').join('\n'));
     expectRefusal(`${path}: 9 class names, but CIFAR-10 has 10: number 4 is "dog", not "deer"`);
     writeFileSync(path, [...standard, 'van'].join('\n'));
-    expectRefusal(`${path}: 11 class names, but CIFAR-10 has 10: behind the last is "van"`);
+    expectRefusal(`${path}: 11 class names, but CIFAR-10 has 10: after the last is "van"`);
   });
 
   it('refuses a folder without training or without test file, and what is no folder', () => {
     rmSync(join(dir, 'test_batch.bin'));
-    expectRefusal(`${dir}: no test_batch.bin`);
+    expectRefusal(`${dir}: contains no test_batch.bin`);
     rmSync(join(dir, 'data_batch_1.bin'));
     rmSync(join(dir, 'data_batch_2.bin'));
-    expectRefusal(`${dir}: no data_batch_*.bin`);
+    expectRefusal(`${dir}: contains no data_batch_*.bin`);
     const file = join(dir, 'file');
     writeFileSync(file, '');
     expect(() => loadCifar10(file)).to.throw(UserError, `${file}: not a folder`);
@@ -75,6 +75,6 @@ describe('loadCifar10', () => {
     bytes[2 * recordBytes] = 10;
     const file = join(dir, 'test_batch.bin');
     writeFileSync(file, bytes);
-    expectRefusal(`${file}: record 2 has label 10, labels are 0 to 9`);
+    expectRefusal(`${file}: record 2 has the label 10, accepted are 0 to 9`);
   });
 });

@@ -220,13 +220,13 @@ describe('a folder of images', () => {
   it('says what is missing', async () => {
     expect(await refusal()).to.equal(`${dir}: not a folder`);
     mkdirSync(join(dir, 'train', 'a'), { recursive: true });
-    expect(await refusal()).to.include(`${join(dir, 'train')}: 1 folder in it, but a folder is needed for each`);
+    expect(await refusal()).to.include(`${join(dir, 'train')}: 1 folder in it, but two or more classes`);
     mkdirSync(join(dir, 'train', 'b'));
     mkdirSync(join(dir, 'val'));
     await put('train/a/0.png', plain(20, 20));
-    expect(await refusal()).to.include(`${join(dir, 'train', 'b')}: a class without an image: remove the folder, or`);
+    expect(await refusal()).to.include(`${join(dir, 'train', 'b')}: a class without images: remove the folder, or`);
     await put('train/b/0.png', plain(20, 20));
-    expect(await refusal()).to.equal(`${dir}: no image to test on in it`);
+    expect(await refusal()).to.equal(`${dir}: contains no test images`);
     await put('val/c/0.png', plain(20, 20));
     expect(await refusal()).to.include(`${join(dir, 'val', 'c')}: a class without training images`);
     rmSync(join(dir, 'val', 'c'), { recursive: true });
@@ -257,7 +257,7 @@ describe('the layouts of image folders', () => {
     const { train, validation, test, remarks } = await load();
     expect([train.size, validation?.size, test.size]).to.deep.equal([2, 2, 2]);
     expect(remarks).to.deep.equal([
-      `${dir}: beside Training left alone, as no part of the data set: models, unlabeled`,
+      `${dir}: ignored next to Training, since they are not splits of the data set: models, unlabeled`,
     ]);
     mkdirSync(join(dir, 'val'));
     expect(await refusal()).to.equal(`${dir}: both val and valid would be "val": move one of them elsewhere`);
@@ -294,7 +294,7 @@ describe('the layouts of image folders', () => {
     const { train, remarks } = await load();
     expect(train.size).to.equal(2);
     expect(remarks).to.deep.equal([
-      `${dir}: left alone: 2 .tga, 2 .txt, 2 hidden, 1 outside of the folders of classes, 1 without an ending`,
+      `${dir}: ignored: 2 .tga, 2 .txt, 2 hidden, 1 outside of class folders, 1 without an extension`,
     ]);
   });
 
@@ -302,18 +302,20 @@ describe('the layouts of image folders', () => {
     await others();
     mkdirSync(join(dir, 'train', 'c'));
     writeFileSync(join(dir, 'train', 'c', '0.tga'), 'x');
-    expect(await refusal()).to.include(`${join(dir, 'train', 'c')}: a class without an image`);
+    expect(await refusal()).to.include(`${join(dir, 'train', 'c')}: a class without images`);
     writeFileSync(join(dir, 'train', 'c', '0.png'), 'x');
-    expect(await refusal({ on_bad_image: 'skip' })).to.equal(`${dir}: no image to train on for the class "c"`);
+    expect(await refusal({ on_bad_image: 'skip' })).to.equal(`${dir}: no training images for the class "c"`);
   });
 
   it('are refused with a word of what is meant where the classes are elsewhere', async () => {
     await put('outer/a/0.png', plain(20, 20));
     await put('outer/b/0.png', plain(20, 20));
-    expect(await refusal()).to.include('1 folder in it, but a folder is needed for each of two classes or more: is ');
+    expect(await refusal()).to.include(
+      '1 folder in it, but two or more classes with a folder each are needed; did you mean ',
+    );
     rmSync(join(dir, 'outer'), { recursive: true });
     await put('train/0.png', plain(20, 20));
-    expect(await refusal()).to.include('; 1 image in none: name the list of their classes with');
+    expect(await refusal()).to.include('; 1 image outside of folders: set "dataset.labels" to');
   });
 
   it('may have a flat val, whose classes are asked for, and a flat test, which is left alone', async () => {
@@ -321,8 +323,8 @@ describe('the layouts of image folders', () => {
     for (const i of [1, 2, 3]) await put(`val/ILSVRC2012_val_0000000${i}.JPEG`, plain(20, 20).jpeg());
     await put('test/0.png', plain(20, 20));
     expect(await refusal()).to.equal(
-      `${join(dir, 'val')}: 3 images without folders of classes, as ImageNet's validation images are unpacked: ` +
-        'name the list of their classes with "dataset.labels"',
+      `${join(dir, 'val')}: 3 images without class folders, like ImageNet's validation images: ` +
+        'set "dataset.labels" to the list of their classes',
     );
     const list = (text: string) => writeFileSync(join(dir, 'val.txt'), text);
     const labels = async () => [...(await load({ labels: 'val.txt' })).test.labels];
@@ -333,21 +335,19 @@ describe('the layouts of image folders', () => {
     list('ImageId,PredictionString\nILSVRC2012_val_00000002,b 1 2 3 4\nILSVRC2012_val_00000001,a 1 2 3 4 a 5 6 7 8\n');
     const { test, remarks } = await load({ labels: 'val.txt' });
     expect([...test.labels]).to.deep.equal([1, 0]);
-    expect(remarks).to.deep.equal([`${dir}: left alone: 2 without a label, 1 .txt`]);
+    expect(remarks).to.deep.equal([`${dir}: ignored: 2 without a label, 1 .txt`]);
     rmSync(join(dir, 'val'), { recursive: true });
     await put('val/a/0.png', plain(20, 20));
-    expect((await load()).remarks).to.include(
-      `${join(dir, 'test')}: left alone, as nothing tells the classes of 1 image`,
-    );
+    expect((await load()).remarks).to.include(`${join(dir, 'test')}: ignored: no class information for 1 image`);
     rmSync(join(dir, 'val'), { recursive: true });
     for (const i of [1, 2, 3]) await put(`val/ILSVRC2012_val_0000000${i}.JPEG`, plain(20, 20).jpeg());
     list('490\n361\n171\n');
-    expect(await refusal({ labels: 'val.txt' })).to.include("nothing but numbers, which may be those of ImageNet's");
+    expect(await refusal({ labels: 'val.txt' })).to.include("contains only numbers, possibly those of ImageNet's");
     list('b\na\n');
     expect(await refusal({ labels: 'val.txt' })).to.equal(`${join(dir, 'val.txt')}: 2 classes for 3 images in ${dir}`);
     list('ILSVRC2012_val_00000003.JPEG c\n');
     expect(await refusal({ labels: 'val.txt' })).to.equal(
-      `${join(dir, 'val.txt')}: row 1: "c" is no class to train on: these are 2, from "a" to "b"`,
+      `${join(dir, 'val.txt')}: row 1: "c" is not a training class: there are 2, from "a" to "b"`,
     );
   });
 
@@ -419,7 +419,7 @@ describe('lists of paths and labels', () => {
     await images();
     write('a.csv', 'who,when,what\n0,1,x\n1,1,y\n2,1,x\n3,1,y\n');
     expect(await refusal({ labels: 'a.csv' })).to.equal(
-      `${join(dir, 'a.csv')}: its columns are "who", "when", "what"; say which is what: ` +
+      `${join(dir, 'a.csv')}: its columns are "who", "when", "what"; name them: ` +
         '"labels": {"file": …, "image": COLUMN, "label": COLUMN}',
     );
     const { train, test } = await load({ labels: { file: 'a.csv', image: 'who', label: 'what' }, test: 0.5 });
@@ -433,7 +433,7 @@ describe('lists of paths and labels', () => {
     await images();
     write('a.csv', 'name,label\n0.png,x\n7.png,y\n8.png,y\n');
     expect(await refusal({ labels: 'a.csv' })).to.equal(
-      `${join(dir, 'a.csv')}: row 2: no image "7.png" in ${dir}, and 1 more that are not there`,
+      `${join(dir, 'a.csv')}: row 2: no image "7.png" in ${dir}, nor 1 others`,
     );
     await images('more');
     write('a.csv', 'name,label\n0.png,x\n');
@@ -451,9 +451,9 @@ describe('bad images', () => {
     /premature end|truncated/i,
     /an empty file/,
     /unsupported image format/,
-    /it has 20000 × 20000 pixels, accepted are 268435456 in all/,
-    /a link that leads nowhere/,
-    /a link that leads nowhere/,
+    /it has 20000 × 20000 pixels, accepted are up to 268435456 in total/,
+    /broken link/,
+    /broken link/,
     /unsupported image format/,
   ];
   beforeEach(async () => {
@@ -476,7 +476,7 @@ describe('bad images', () => {
     const message = await refusal();
     expect(message).to.match(reasons[0]!);
     expect(message.startsWith(`${join(dir, 'train', 'a', names[0]!)}: `)).to.equal(true);
-    expect(message).to.include(', and 6 more bad images; remove what is bad, or set "dataset.on_bad_image" to "skip"');
+    expect(message).to.include(', and 6 more bad images; remove bad images, or set "dataset.on_bad_image" to "skip"');
     // What is known already is said again.
     expect(await refusal()).to.equal(message);
   });
@@ -575,13 +575,13 @@ describe('the cache of a folder', () => {
       (thrown: unknown) => thrown,
     );
     expect(error).to.be.instanceOf(UserError);
-    expect((error as Error).message).to.match(/0\.png: .*; it was a good image when the run began$/);
+    expect((error as Error).message).to.match(/0\.png: .*; it was readable when the run started$/);
     writeFileSync(path, await plain(20, 40).png().toBuffer());
     const other: unknown = await train.read(0).then(
       () => undefined,
       (thrown: unknown) => thrown,
     );
-    expect((other as Error).message).to.equal(`${path}: changed since the run began`);
+    expect((other as Error).message).to.equal(`${path}: has changed since the run started`);
   });
 
   it('holds an index that names every file', async () => {

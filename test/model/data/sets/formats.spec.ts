@@ -70,12 +70,12 @@ describe('loadCifar100', () => {
     const wrong = fakeCifar100Records(3);
     wrong[2 * 3074 + 1] = 100;
     writeFileSync(test, wrong);
-    expectRefusal(() => loadCifar100(dir, 'fine'), `${test}: record 2 has label 100, labels are 0 to 99`);
+    expectRefusal(() => loadCifar100(dir, 'fine'), `${test}: record 2 has the label 100, accepted are 0 to 99`);
     expect(loadCifar100(dir, 'coarse').test.size).to.equal(3);
     truncateSync(test, 5000);
     expectRefusal(() => loadCifar100(dir, 'fine'), `${test}: 5000 bytes is not a multiple of 3074`);
     rmSync(test);
-    expectRefusal(() => loadCifar100(dir, 'fine'), `${dir}: no test.bin of CIFAR-100 in it`);
+    expectRefusal(() => loadCifar100(dir, 'fine'), `${dir}: contains no test.bin of CIFAR-100`);
   });
 });
 
@@ -105,7 +105,7 @@ describe('the python versions of CIFAR', () => {
     const pixels = new Uint8Array(2 * 3072);
     const write = (content: Uint8Array | string) => writeFileSync(batch(), content);
     write(cifarBatch({ labels: [1, 10] }, pixels));
-    expectRefusal(load, `${batch()}: element 1 is the label 10, labels are 0 to 9`);
+    expectRefusal(load, `${batch()}: element 1 is the label 10, accepted are 0 to 9`);
     write(cifarBatch({ labels: [1] }, pixels));
     expectRefusal(load, `${batch()}: 1 labels under "labels" for 2 images`);
     write(cifarBatch({ fine_labels: [1, 2] }, pixels));
@@ -115,16 +115,19 @@ describe('the python versions of CIFAR', () => {
     const short = cifarBatch({ labels: [1, 2] }, pixels);
     short.writeUInt16LE(3071, short.indexOf('M\x00\x0c\x86', 0, 'latin1') + 1);
     write(short);
-    expectRefusal(load, `${batch()}: not a valid pickle: an array is not described as NumPy does`);
+    expectRefusal(load, `${batch()}: not a valid pickle: an array does not have the form that NumPy writes`);
     write('\x80\x02]q\x00.');
     expectRefusal(load, `${batch()}: not a valid pickle`);
     write(Buffer.from('\x80\x02]q\x00.', 'latin1'));
-    expectRefusal(load, `${batch()}: a pickle of no dict, as those of CIFAR are`);
+    expectRefusal(load, `${batch()}: not a pickled dict, as CIFAR's files are`);
     rmSync(join(dir, 'cifar-10-batches-py', 'test_batch'));
-    expectRefusal(load, `${join(dir, 'cifar-10-batches-py')}: no test_batch of CIFAR-10 in it`);
+    expectRefusal(load, `${join(dir, 'cifar-10-batches-py')}: contains no test_batch of CIFAR-10`);
     rmSync(join(dir, 'cifar-10-batches-py'), { recursive: true });
     writeFileSync(join(dir, 'cifar-10-python.tar.gz'), '');
-    expectRefusal(load, `${dir}: no data_batch_*.bin or data_batch_1 of CIFAR-10 in it: unpack cifar-10-python.tar.gz`);
+    expectRefusal(
+      load,
+      `${dir}: contains no data_batch_*.bin or data_batch_1 of CIFAR-10: unpack cifar-10-python.tar.gz`,
+    );
   });
 
   it('are named where a folder of images is asked for', async () => {
@@ -135,7 +138,7 @@ describe('the python versions of CIFAR', () => {
     );
     expect(error).to.be.instanceOf(UserError);
     expect((error as Error).message).to.equal(
-      `${place}: 0 folders in it, but a folder is needed for each of two classes or more; this is cifar10: set "dataset" to ` +
+      `${place}: 0 folders in it, but two or more classes with a folder each are needed; it contains cifar10: set "dataset" to ` +
         '"cifar10" and "data_dir" to the folder',
     );
   });
@@ -173,7 +176,7 @@ describe('loadCifar101', () => {
     writeFileSync(at(images), npy('|u1', [9, 3, 32, 32], new Uint8Array(9 * 3072)));
     expectRefusal(load, `${at(images)}: holds uint8 [9, 3, 32, 32], accepted is uint8 [N, 32, 32, 3]`);
     rmSync(at(images));
-    expectRefusal(load, `no ${images} of CIFAR-10.1 in it`);
+    expectRefusal(load, `contains no ${images} of CIFAR-10.1`);
   });
 });
 
@@ -231,16 +234,16 @@ describe('loadMnist', () => {
       labels,
       idx([12], (i) => i),
     );
-    expectRefusal(load, `${labels}: element 10 is the label 10, labels are 0 to 9`);
+    expectRefusal(load, `${labels}: element 10 is the label 10, accepted are 0 to 9`);
     writeFileSync(labels, idx([12], () => 0).subarray(0, 15));
-    expectRefusal(load, `${labels}: 15 bytes, but 12 elements take 20, the file is damaged`);
+    expectRefusal(load, `${labels}: 15 bytes, but 12 elements take 20: the file is damaged`);
     writeFileSync(labels, 'something else');
     expectRefusal(load, `${labels}: not an IDX file of unsigned bytes with 1 axes`);
     const compressed = join(dir, 'train-labels-idx1-ubyte.gz');
     writeFileSync(compressed, gzipSync(idx([30], () => 0)).subarray(0, 20));
     expectRefusal(load, `${compressed}: not a whole gzip file`);
     rmSync(compressed);
-    expectRefusal(load, `${dir}: no train-labels-idx1-ubyte.gz of MNIST in it`);
+    expectRefusal(load, `${dir}: contains no train-labels-idx1-ubyte.gz of MNIST`);
   });
 });
 
@@ -256,12 +259,12 @@ describe('the sets in the form of MNIST', () => {
       const found = `Fashion-MNIST is read from ${join(dir, 'FashionMNIST', 'raw')}`;
       expect(remarks).to.deep.equal(place === 'FashionMNIST/raw' ? [] : [found]);
     }
-    expectRefusal(() => loadMnist(dir, 'kmnist'), `${dir}: no train-images-idx3-ubyte of KMNIST in it`);
+    expectRefusal(() => loadMnist(dir, 'kmnist'), `${dir}: contains no train-images-idx3-ubyte of KMNIST`);
     expectRefusal(() => loadMnist(join(dir, 'other'), 'kmnist'), `${join(dir, 'other')}: not a folder`);
     writeFileSync(join(dir, 'kmnist.zip'), '');
     expectRefusal(
       () => loadMnist(dir, 'kmnist'),
-      `${dir}: no train-images-idx3-ubyte of KMNIST in it: unpack kmnist.zip`,
+      `${dir}: contains no train-images-idx3-ubyte of KMNIST: unpack kmnist.zip`,
     );
   });
 
@@ -289,7 +292,7 @@ describe('the sets in the form of MNIST', () => {
     expect(loadMnist(dir, 'emnist', 0, 'bymerge').classes.slice(34).join('')).to.equal('YZabdefghnqrt');
     expectRefusal(
       () => loadMnist(dir, 'emnist'),
-      `${dir}: no emnist-balanced-train-images-idx3-ubyte of EMNIST balanced in it`,
+      `${dir}: contains no emnist-balanced-train-images-idx3-ubyte of EMNIST balanced`,
     );
     const labels = join(dir, 'gzip', 'emnist-letters-test-labels-idx1-ubyte');
     writeFileSync(
@@ -298,7 +301,7 @@ describe('the sets in the form of MNIST', () => {
     );
     expectRefusal(
       () => loadMnist(dir, 'emnist', 0, 'letters'),
-      `${labels}: element 0 is the label 0, labels are 1 to 26`,
+      `${labels}: element 0 is the label 0, accepted are 1 to 26`,
     );
   });
 
@@ -312,7 +315,7 @@ describe('the sets in the form of MNIST', () => {
       labels,
       idx([12, 8], () => 10, 12),
     );
-    expectRefusal(() => loadMnist(dir, 'qmnist'), `${labels}: element 0 is the label 10, labels are 0 to 9`);
+    expectRefusal(() => loadMnist(dir, 'qmnist'), `${labels}: element 0 is the label 10, accepted are 0 to 9`);
   });
 });
 
@@ -343,7 +346,7 @@ describe('loadStl10', () => {
   it('refuses damaged files', () => {
     const labels = join(dir, 'test_y.bin');
     writeFileSync(labels, Buffer.of(1, 2, 3, 11, 5));
-    expectRefusal(() => loadStl10(dir, 'labeled'), `${labels}: byte 3 is 11, labels are 1 to 10`);
+    expectRefusal(() => loadStl10(dir, 'labeled'), `${labels}: byte 3 is 11, accepted are 1 to 10`);
     writeFileSync(labels, Buffer.of(1, 2));
     expectRefusal(() => loadStl10(dir, 'labeled'), `${labels}: 2 labels for 5 images`);
     truncateSync(join(dir, 'train_X.bin'), 27647);
@@ -380,7 +383,7 @@ describe('loadSvhn', () => {
     const path = join(dir, 'test_32x32.mat');
     const write = (content: Uint8Array | string) => writeFileSync(path, content);
     write(svhn(12).subarray(0, 1500));
-    await refusal(`${path}: not a valid MATLAB file: it is cut off`);
+    await refusal(`${path}: not a valid MATLAB file: it is truncated`);
     const packed = svhn(12);
     packed[400]! ^= 1;
     write(packed);
@@ -391,7 +394,7 @@ describe('loadSvhn', () => {
     await refusal(`${path}: 11 labels for 12 images`);
     labels[3] = 11;
     write(mat({ X: [[32, 32, 3, 12], images], y: [[12, 1], labels] }, true));
-    await refusal(`${path}: element 3 of "y" is 11, labels are 1 to 10`);
+    await refusal(`${path}: element 3 of "y" is 11, accepted are 1 to 10`);
     write(mat({ X: [[12, 32, 32, 3], images] }, true));
     await refusal(`${path}: no array "y" in it`);
     write(mat({ X: [[12, 32, 32, 3], images], y: [[12, 1], labels] }, true));
@@ -403,7 +406,7 @@ describe('loadSvhn', () => {
     write(' '.repeat(200));
     await refusal(`${path}: not a MATLAB file of version 5`);
     rmSync(path);
-    await refusal(`${dir}: no test_32x32.mat of SVHN in it`);
+    await refusal(`${dir}: contains no test_32x32.mat of SVHN`);
   });
 });
 

@@ -87,21 +87,23 @@ describe('loadNpz', () => {
     const wrong = (x: Uint8Array, y: Uint8Array) => write({ 'x_train.npy': x, 'y_train.npy': y });
     write({ 'foo.npy': images!, 'bar.npy': labels! });
     expect(await refusal()).to.equal(
-      `${file}: its arrays are "foo", "bar"; say which are what: "arrays": {"train": [IMAGES, LABELS], "test": [IMAGES, LABELS]}`,
+      `${file}: its arrays are "foo", "bar"; name them: "arrays": {"train": [IMAGES, LABELS], "test": [IMAGES, LABELS]}`,
     );
     expect(await refusal({ arrays: { train: ['foo', 'baz'] } })).to.include(
-      'no array "baz" in it: its arrays are "foo"',
+      'contains no array "baz": its arrays are "foo"',
     );
     wrong(npy('<f4', [1, 2, 2], new Uint8Array(16)), labels!);
-    expect(await refusal()).to.include('"x_train" is float32 [1, 2, 2], accepted are images of uint8: save them as');
+    expect(await refusal()).to.include(
+      '"x_train" is float32 [1, 2, 2], accepted are uint8 images: if values are from 0 to 1, save them as',
+    );
     wrong(npy('|u1', [10, 4, 4, 4], new Uint8Array(640)), labels!);
     expect(await refusal()).to.include('accepted are [N, H, W], [N, H, W, C] and [N, C, H, W] with 1 or 3 channels C');
     wrong(images!, npy('|u1', [9], new Uint8Array(9)));
     expect(await refusal()).to.include('"y_train" has the shape [9], accepted are [10], [10, 1] and [10, classes]');
     wrong(images!, npy('|u1', [10, 14], new Uint8Array(140)));
-    expect(await refusal()).to.include('row 0 of 14 labels has not a single 1 among zeros');
+    expect(await refusal()).to.include('row 0 of 14 labels is not one-hot');
     wrong(images!, npy('|i1', [10], Uint8Array.of(0, 255, 0, 0, 0, 0, 0, 0, 0, 0)));
-    expect(await refusal()).to.include('element 1 is the label -1, labels are whole numbers from 0');
+    expect(await refusal()).to.include('element 1 is the label -1, accepted are integers from 0');
     wrong(images!, npy('|O', [10], new Uint8Array(80)));
     expect(await refusal()).to.include(`"y_train": not a valid .npy file: its dtype is "|O"`);
     const bytes = zip({ 'x_train.npy': images!, 'y_train.npy': labels! }, false);

@@ -61,7 +61,7 @@ describe('loadParquet', () => {
       [0, 1, 2, 2],
     ]);
     expect(await refusal(fixture('two_labels'), { label: 'color' })).to.equal(
-      `${fixture('two_labels')}: no column "color" in it: its columns are "coarse_label", "img", "fine_label"; name one by "dataset.label"`,
+      `${fixture('two_labels')}: no column "color": its columns are "coarse_label", "img", "fine_label"; set "dataset.label" to one of them`,
     );
     const plain = await load(fixture('bytes'));
     expect([plain.classes, labels(plain), plain.shape]).to.deep.equal([
@@ -105,7 +105,7 @@ describe('loadParquet', () => {
     const dataset = await load(join(dir, 'set'));
     expect([dataset.train.size, dataset.test.size]).to.deep.equal([2, 2]);
     expect(dataset.remarks).to.deep.equal(
-      ['test', 'train'].map((part) => `${join(dir, 'set', `${part}.parquet`)}: 2 image(s) without a label left alone`),
+      ['test', 'train'].map((part) => `${join(dir, 'set', `${part}.parquet`)}: ignored 2 image(s) without a label`),
     );
   });
 
@@ -121,37 +121,39 @@ describe('loadParquet', () => {
     put('plain/valid-00000-of-00001-70d52db3c749a935.parquet');
     expect((await load(join(dir, 'plain'))).validation!.size).to.equal(4);
     put('other/train/0000.parquet');
-    expect(await refusal(dir)).to.equal(`${dir}: several data sets in it, in other, plain: name one of these folders`);
+    expect(await refusal(dir)).to.equal(
+      `${dir}: contains several data sets, in other, plain: use one of these folders`,
+    );
   });
 
   it('refuses what it cannot train on, in one line', async () => {
     expect(await refusal(fixture('paths'))).to.equal(
-      `${fixture('paths')}#0: the image is elsewhere, at /home/x/0.png; set "dataset.on_bad_image" to "skip" to go on without it`,
+      `${fixture('paths')}#0: the image is stored in another file, /home/x/0.png; set "dataset.on_bad_image" to "skip" to ignore bad images`,
     );
     expect(await refusal(fixture('lists'))).to.equal(
-      `${fixture('lists')}: the column "labels" is a list or has parts: accepted is one class an image`,
+      `${fixture('lists')}: the column "labels" is a list or a struct, accepted is one class per image`,
     );
     expect(await refusal(fixture('no_images'))).to.equal(
-      `${fixture('no_images')}: no column of images in it: its columns are "text", "label"; name one by "dataset.image"`,
+      `${fixture('no_images')}: no image column: its columns are "text", "label"; set "dataset.image" to one of them`,
     );
     expect(await refusal(fixture('delta'))).to.include(
-      'it has pages in the encoding DELTA_BINARY_PACKED, accepted are PLAIN',
+      'it has pages with the encoding DELTA_BINARY_PACKED, accepted are PLAIN',
     );
-    expect(await refusal(fixture('high'))).to.equal(`${fixture('high')}: row 2 has the label 3, labels are 0 to 2`);
+    expect(await refusal(fixture('high'))).to.equal(`${fixture('high')}: row 2 has the label 3, accepted are 0 to 2`);
     if (!('zstdDecompressSync' in zlib)) {
       expect(await refusal(fixture('zstd'))).to.include(
-        'it is compressed with Zstandard, which Node.js reads from 22.15 on',
+        'it is compressed with Zstandard, which requires Node.js 22.15 or later',
       );
     } else expect(labels(await load(fixture('zstd')))).to.deep.equal([0, 1, 1, 2]);
     expect(await refusal(join(dir, 'none'))).to.equal(`${join(dir, 'none')}: no such file or folder`);
-    expect(await refusal(dir)).to.equal(`${dir}: no .parquet file in it`);
+    expect(await refusal(dir)).to.equal(`${dir}: contains no .parquet file`);
     const file = join(dir, 'a.parquet');
     writeFileSync(file, readFileSync(fixture('bytes')).subarray(0, 500));
     expect(await refusal(file)).to.include(`${file}: not a valid Parquet file: `);
     mkdirSync(join(dir, 'set'));
     cpSync(fixture('high'), join(dir, 'set', 'train-0.parquet'));
     cpSync(fixture('two_labels'), join(dir, 'set', 'train-1.parquet'));
-    expect(await refusal(join(dir, 'set'), { label: 'fine_label' })).to.include('no column "fine_label" in it');
+    expect(await refusal(join(dir, 'set'), { label: 'fine_label' })).to.include('no column "fine_label"');
     cpSync(fixture('two_labels'), join(dir, 'set', 'train-0.parquet'));
     expect((await load(join(dir, 'set'), { label: 'coarse_label' })).classes).to.deep.equal(['x', 'y', 'z']);
   });

@@ -86,7 +86,7 @@ describe('loadWebDataset', () => {
     ]);
     writeFileSync(join(dir, 'classnames.txt'), 'cat\n');
     expect(await refusal()).to.equal(
-      `${join(dir, 'a.tar')}: x/1.png is of the class "1", but there are 1 of ${join(dir, 'classnames.txt')}, from 0`,
+      `${join(dir, 'a.tar')}: x/1.png has the class "1", but there are 1 classes in ${join(dir, 'classnames.txt')}, from 0`,
     );
     rmSync(join(dir, 'classnames.txt'));
     write('a.tar', [
@@ -121,7 +121,7 @@ describe('loadWebDataset', () => {
     ]);
     const { train, test, remarks } = await load();
     expect([[...train.labels], [...test.labels]]).to.deep.equal([[0, 1], [1]]);
-    expect(remarks).to.deep.equal([`${dir}: 1 image(s) to test on without a class left alone`]);
+    expect(remarks).to.deep.equal([`${dir}: ignored 1 test image(s) without a class`]);
   });
 
   it('knows long names', async () => {
@@ -135,17 +135,17 @@ describe('loadWebDataset', () => {
   });
 
   it('refuses what it cannot train on, in one line', async () => {
-    expect(await refusal()).to.equal(`${dir}: no .tar file in it`);
+    expect(await refusal()).to.equal(`${dir}: contains no .tar file`);
     const archive = tar([['1.png', image]]);
     writeFileSync(join(dir, 'a.tar.gz'), gzipSync(archive));
-    expect(await refusal()).to.equal(`${dir}: no .tar file in it: unpack a.tar.gz by gunzip`);
+    expect(await refusal()).to.equal(`${dir}: contains no .tar file: decompress a.tar.gz with gunzip`);
     write('a.tar', [['1.png', image]]);
     const path = join(dir, 'a.tar');
-    expect(await refusal()).to.include(`${path}: a sample without a class: accepted are a number or a name in cls`);
+    expect(await refusal()).to.include(`${path}: a sample has no class: accepted are a number or a name in cls`);
     writeFileSync(path, archive.subarray(0, 600));
-    expect(await refusal()).to.equal(`${path}: not a valid tar archive: a file that is cut off at byte 0`);
+    expect(await refusal()).to.equal(`${path}: not a valid tar archive: a truncated file at byte 0`);
     writeFileSync(path, 'x'.repeat(2000));
-    expect(await refusal()).to.equal(`${path}: not a valid tar archive: no header of a file at byte 0`);
+    expect(await refusal()).to.equal(`${path}: not a valid tar archive: no file header at byte 0`);
     write('a.tar', [
       ['1.png', image.subarray(0, 50)],
       ['1.cls', '0'],
@@ -155,6 +155,6 @@ describe('loadWebDataset', () => {
     expect(await refusal()).to.include(`${join(dir, 'a.tar', '1.png')}: `);
     expect(readFileSync(path).length).to.be.above(0);
     const skipped = await load({ on_bad_image: 'skip', test: 0.6 }).catch((error: Error) => error.message);
-    expect(skipped).to.include('no image to train on');
+    expect(skipped).to.include('contains no training images');
   });
 });
