@@ -6,42 +6,4 @@
 import { generateLogits } from './commands/generate_logits';
 import { runMain } from './utils/cli';
 
-const command = {
-  name: 'generate_logits.ts',
-  summary: 'Writes train_logits.npy and test_logits.npy, one row per image in the order of the data set.',
-  flags: {
-    model_dir: {
-      type: 'string',
-      required: 'name the directory of a trained experiment',
-      help: 'directory of a trained experiment',
-    },
-    restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
-    device: deviceFlag,
-    out: { type: 'string', help: 'directory for the files (default: --model_dir)' },
-  },
-} as const;
-
-async function main(): Promise<void> {
-  const args = parseArguments(process.argv.slice(2), command);
-  const { model_dir, restore_file, out = model_dir } = args;
-  const flag = flaggedDevice(args.device);
-  const experiment = await openTrained(model_dir, restore_file);
-  const { params, dataset, model, threads } = experiment;
-  const weights = await trainedWeights(experiment);
-  const evaluator = await Evaluator.create(model, weights, threads, await deviceFor(params, flag));
-  makeWritable(out);
-  for (const part of ['train', 'test'] as const) {
-    const split = dataset[part];
-    const bar = progressBar(split.size, 'images');
-    const logits = await predictLogits(evaluator, split, allOf(split), dataset, (done) => bar.update(done));
-    bar.stop();
-    const path = join(out, `${part}_logits.npy`);
-    const classes = dataset.classes.length;
-    writeNpy(path, ndarray('float32', [split.size, classes], logits));
-    const accuracy = topAccuracy({ logits, labels: split.labels, classes }, 1);
-    process.stdout.write(`${path}: ${split.size} × ${classes}, accuracy ${accuracy.toFixed(4)}\n`);
-  }
-  await evaluator.release();
-}
-
-void runMain(main);
+void runMain(generateLogits);

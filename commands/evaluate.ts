@@ -41,22 +41,26 @@ const command = {
     model_dir: { type: 'string', required: 'name the directory of an experiment', help: 'directory of an experiment' },
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
     split: { type: 'string', default: 'val', help: '"val", "test" or "train": which images, without augmentation' },
-    temperature: { type: 'number', default: 1, help: 'of the softmax scores, the soft targets and the KL divergence' },
+    temperature: {
+      type: 'number',
+      default: 1,
+      help: 'temperature of the softmax scores, the soft targets and the KL divergence',
+    },
     onnx: {
       type: 'string',
-      help: 'a classifier to evaluate in place of the checkpoint: a file, or an object as "teacher" in params.json',
+      help: 'ONNX classifier to evaluate instead of the checkpoint: a file, or an object like "teacher" in params.json',
     },
     device: deviceFlag,
     out: { type: 'string', help: 'directory for the results (default: evaluation/ in --model_dir)' },
-    output: { type: 'string', help: 'what the ONNX file gives: "logits" (the default) or "probabilities"' },
+    output: { type: 'string', help: 'the output of the ONNX file: "logits" (the default) or "probabilities"' },
   },
 } as const;
 
 const PARTS: readonly Part[] = ['val', 'test', 'train'];
-/** Images in the picture of the worst losses. */
+/** Images in the figure of the worst losses. */
 const WORST = 20;
 
-/** Some images of a split. */
+/** A selection of images of a split. */
 interface Sample {
   readonly split: Split;
   readonly indices: Uint32Array;
@@ -120,15 +124,15 @@ export async function evaluate(): Promise<void> {
 }
 
 /**
- * What stands in place of the student, from --onnx: an object as "teacher" in params.json, or a file, which is fed as the
- * teacher of params.json is where it is that.
+ * The ONNX model to evaluate instead of the student, from --onnx: an object like "teacher" in params.json, or a file. A
+ * file that is the teacher in params.json gets the same preprocessing.
  */
 function onnxOf(text: string, output: OnnxTeacherParams['output'] | undefined, { teacher }: Params): OnnxTeacherParams {
   const told = output !== undefined && { output };
   if (text.trimStart().startsWith('{')) return { ...parseOnnxTeacher(parsed(text), '--onnx'), ...told };
   const teachers = [teacher].flat().filter((one) => typeof one === 'object' && 'onnx' in one);
   const same = teachers.find(({ onnx }) => resolve(onnx) === resolve(text));
-  if (same) notice(`${text} is fed as the teacher that it is in params.json`);
+  if (same) notice(`${text} gets the preprocessing of "teacher" in params.json`);
   return { ...(same ?? { layout: 'NCHW', output: 'logits' }), onnx: text, ...told };
 }
 
@@ -141,8 +145,8 @@ function parsed(text: string): unknown {
 }
 
 /**
- * The teacher of an experiment, where it has one that knows the images: cached logits are of training images only. One that
- * cannot be loaded, whose file is gone for example, costs the comparison and not the evaluation.
+ * The teacher of an experiment, if it can be evaluated on the images: cached logits cover training images only. If it
+ * cannot be loaded, for example because its file is missing, the evaluation runs without the comparison.
  */
 async function teacherFor(
   params: Params,
@@ -158,7 +162,7 @@ async function teacherFor(
     return await loadTeacher(teacher, model, dataset, context);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    warning(`${error.message}; what compares with the teacher is left out`);
+    warning(`${error.message}; the comparison with the teacher is skipped`);
     return undefined;
   }
 }
@@ -173,7 +177,9 @@ function texts({ temperature, classes, scores, correct, confusion }: Analysis, p
   ];
 }
 
-/** The confusion matrix, soft targets by class and of single images, and the images of the worst losses, by file name. */
+/**
+ * Figures by file name: confusion matrix, soft targets by class and of single images, and images of the worst losses.
+ */
 async function pictures(
   analysis: Analysis,
   part: Part,
@@ -246,7 +252,7 @@ function summary({ teacher, loss_split, ...figures }: Figures, { bytes, paramete
     ...(teacher
       ? [
           ['accuracy of the teacher', percent(teacher.accuracy)],
-          ['same class as the teacher', percent(teacher.agreement)],
+          ['agreement with the teacher', percent(teacher.agreement)],
           [`KL from the teacher, temperature ${teacher.temperature}`, teacher.kl_divergence.toFixed(4)],
         ]
       : []),

@@ -23,7 +23,7 @@ import { runFiles } from '../runs/files';
 
 const command = {
   name: 'export.ts',
-  summary: 'Writes the student of an experiment as an ONNX file, and tries it on the test images.',
+  summary: 'Exports the student of an experiment as an ONNX file and evaluates it on the test images.',
   flags: {
     model_dir: {
       type: 'string',
@@ -34,29 +34,32 @@ const command = {
     precision: { type: 'string', default: 'float32', help: '"float32" or "int8"' },
     reduce_range: {
       type: 'boolean',
-      help: 'weights of 7 bits with --precision int8: the same results on every processor',
+      help: 'with --precision int8, use 7-bit weights: the same results on every processor',
     },
-    out: { type: 'string', help: 'the file (default: student.onnx or student.int8.onnx in --model_dir)' },
+    out: { type: 'string', help: 'output file (default: student.onnx or student.int8.onnx in --model_dir)' },
   },
 } as const;
 
-/** Training images whose activations give the scales of quantization, evenly spread over the data set. */
+/**
+ * Number of training images for calibration, evenly spread over the data set: their activations set the quantization
+ * scales.
+ */
 const CALIBRATION_IMAGES = 512;
 const SATURATION =
-  'On x86 processors without VNNI (before Intel Cascade Lake, AMD Zen 4) 8-bit products saturate, and accuracies differ\n' +
-  'from those above: --reduce_range exports weights of 7 bits, which do not\n';
-/** A folded float32 graph rounds differently; beyond this share of the largest logit something is wrong. */
+  'On x86 processors without VNNI (before Intel Cascade Lake, AMD Zen 4) 8-bit products saturate and accuracies differ\n' +
+  'from those above: --reduce_range exports 7-bit weights, which avoid this\n';
+/** A folded float32 graph rounds differently; a difference above this share of the largest logit is an error. */
 const TOLERANCE = 1e-3;
 
-/** How a file does on the test images, beside the network that it was made of. */
+/** Measurements of a file on the test images, compared to the original network. */
 interface Measurement {
   readonly bytes: number;
   readonly accuracy: number;
-  /** Share of images that it puts into the same class. */
+  /** Share of images with the same predicted class. */
   readonly agreement: number;
-  /** Of its logits from the network's. */
+  /** Largest difference of its logits from the network's. */
   readonly largest_difference: number;
-  /** Of a run, in milliseconds. */
+  /** Duration of a run in milliseconds. */
   readonly latency: Readonly<Record<'batch_1' | 'batch_128', number>>;
 }
 
@@ -65,10 +68,10 @@ export async function exportStudent(): Promise<void> {
   const { model_dir: directory, restore_file } = args;
   const precision = oneOf('precision', args.precision, ['float32', 'int8'] as const);
   const reduceRange = args.reduce_range;
-  if (reduceRange && precision !== 'int8') throw new UserError('--reduce_range is for --precision int8', 2);
+  if (reduceRange && precision !== 'int8') throw new UserError('--reduce_range requires --precision int8', 2);
   const out = args.out ?? join(directory, runFiles[precision]);
   const experiment = await openTrained(directory, restore_file, () => {
-    if (isDirectory(out)) throw new UserError(`${out}: a directory; --out names a file`);
+    if (isDirectory(out)) throw new UserError(`${out}: is a directory; --out must name a file`);
     refuseUnwritable(out);
     return undefined;
   });
@@ -130,13 +133,13 @@ export async function exportStudent(): Promise<void> {
   } catch (error) {
     // With --out the directory of the run may be one that is only read.
     if (args.out === undefined || !(error instanceof UserError)) throw error;
-    warning(`${printable(error.message)}; the figures are those below`);
+    warning(`${printable(error.message)}; the measurements are printed below`);
   }
   process.stdout.write(`${comparison(measurements, dataset)}\nWritten to ${out}\n`);
   if (precision === 'int8' && !reduceRange) process.stdout.write(SATURATION);
 }
 
-/** Training images as feeds, a few at a time. */
+/** Training images as inputs of the graph, a few at a time. */
 async function* calibrationFeeds(dataset: Dataset, indices: Uint32Array) {
   const count = Math.min(CALIBRATION_IMAGES, indices.length);
   const chosen = Uint32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
@@ -144,7 +147,7 @@ async function* calibrationFeeds(dataset: Dataset, indices: Uint32Array) {
   for await (const { images } of loadBatches(dataset.train, chosen, pass)) yield pixelFeeds(images, dataset.shape);
 }
 
-/** Loads a file as its users do, runs it on the test images, and times it. */
+/** Loads a file as its users would, runs it on the test images and times it. */
 async function measured(
   bytes: Uint8Array,
   dataset: Dataset,
@@ -178,8 +181,8 @@ function comparison(measurements: Readonly<Record<string, Measurement>>, { test 
   const rows = [
     [`${test.size} test images`, ...Object.keys(measurements)],
     row('accuracy', ({ accuracy }) => percent(accuracy)),
-    row('same class as the network', ({ agreement }) => percent(agreement)),
-    row('largest difference of a logit', ({ largest_difference: difference }) => difference.toPrecision(3)),
+    row('agreement with the network', ({ agreement }) => percent(agreement)),
+    row('largest logit difference', ({ largest_difference: difference }) => difference.toPrecision(3)),
     row('bytes', ({ bytes }) => bytes.toLocaleString('en')),
     row('batch of 1', ({ latency }) => `${latency.batch_1.toFixed(2)} ms`),
     row('batch of 128', ({ latency }) => `${latency.batch_128.toFixed(2)} ms`),

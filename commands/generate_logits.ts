@@ -13,7 +13,7 @@ import { progressBar } from '../utils/progress';
 
 const command = {
   name: 'generate_logits.ts',
-  summary: 'Writes train_logits.npy and test_logits.npy, a row for each image in the order of the data set.',
+  summary: 'Writes train_logits.npy and test_logits.npy, one row per image in the order of the data set.',
   flags: {
     model_dir: {
       type: 'string',
@@ -22,7 +22,7 @@ const command = {
     },
     restore_file: { type: 'string', default: 'best', help: '"best", "last" or a file with the weights' },
     device: deviceFlag,
-    out: { type: 'string', help: 'directory for the files (default: that of --model_dir)' },
+    out: { type: 'string', help: 'directory for the files (default: --model_dir)' },
   },
 } as const;
 

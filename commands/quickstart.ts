@@ -14,8 +14,12 @@ const command = {
   name: 'quickstart.ts',
   summary: 'Trains a student alone and distilled, and compares them.',
   flags: {
-    parent_dir: { type: 'string', default: 'experiments/quickstart', help: 'holds the directories of both students' },
-    seeds: { type: 'number', default: 1, help: 'how many seeds; of several the table is kept in comparison.md' },
+    parent_dir: { type: 'string', default: 'experiments/quickstart', help: 'directory for both students' },
+    seeds: {
+      type: 'number',
+      default: 1,
+      help: 'number of seeds; with several, the table is also written to comparison.md',
+    },
   },
 } as const;
 
@@ -42,7 +46,7 @@ export function quickstart(): Promise<void> {
   return Promise.resolve();
 }
 
-/** Trains the experiment of `directory`, or a repeat of it with another seed in a folder below, and reads its score. */
+/** Trains the experiment in `directory`, or its repeat with another seed in a folder below, and reads its score. */
 function testAccuracy(directory: string, repeat: number): number {
   const run = repeatDirectory(directory, repeat);
   if (repeat > 0) {
@@ -53,7 +57,7 @@ function testAccuracy(directory: string, repeat: number): number {
   process.stdout.write(`\n${run}\n`);
   const argv = [require.resolve('ts-node/dist/bin'), join(__dirname, '..', 'train.ts'), '--model_dir', run];
   const { status } = spawnSync(process.execPath, argv, { stdio: 'inherit' });
-  if (status !== 0) throw new UserError(`${run}: the training did not end well; start again to go on`);
+  if (status !== 0) throw new UserError(`${run}: training failed; run the same command again to resume`);
   return readScore(join(run, runFiles.test)).metrics.get('accuracy')!;
 }
 
@@ -62,7 +66,7 @@ function summary(name: string, values: readonly number[]): string[] {
   return [name, points(mean(values)), ...spread];
 }
 
-/** A share as percentage points. */
+/** A fraction as percentage points. */
 function points(share: number): string {
   return (100 * share).toFixed(2);
 }

@@ -25,35 +25,35 @@ const command = {
   name: 'synthesize_results.ts',
   summary: 'Makes one table of all runs below a directory.',
   flags: {
-    parent_dir: { type: 'string', default: 'experiments', help: 'where runs are sought, at any depth' },
-    sort: { type: 'string', help: 'columns to sort by, with commas; -name puts the largest first' },
-    columns: { type: 'string', help: 'columns to show, with commas' },
-    format: { type: 'string', default: 'md', help: 'of the file: md, csv, json or html' },
+    parent_dir: { type: 'string', default: 'experiments', help: 'directory to search for runs, at any depth' },
+    sort: { type: 'string', help: 'columns to sort by, separated by commas; -name sorts in descending order' },
+    columns: { type: 'string', help: 'columns to show, separated by commas' },
+    format: { type: 'string', default: 'md', help: 'file format: md, csv, json or html' },
     out: {
       type: 'string',
-      help: 'the file (default: results.<format>, or report.html, in --parent_dir); exit code 1 where --out or --format asks for it and it cannot be written',
+      help: 'output file (default: results.<format>, or report.html, in --parent_dir); with --out or --format, a file that cannot be written is an error',
     },
-    group_by: { type: 'string', help: 'a column; the rows of each of its values get a table of their own' },
-    baseline: { type: 'string', help: 'directory of a run that all others are compared with' },
-    watch: { type: 'boolean', default: false, help: 'with html: serve the page on this machine until Ctrl-C' },
-    port: { type: 'number', default: 0, help: 'of --watch; 0 is any that is free' },
+    group_by: { type: 'string', help: 'column to group by; each of its values gets its own table' },
+    baseline: { type: 'string', help: 'directory of a run to compare all others with' },
+    watch: { type: 'boolean', default: false, help: 'with --format html: serve the page on this machine until Ctrl-C' },
+    port: { type: 'number', default: 0, help: 'port for --watch; 0 picks a free one' },
   },
 } as const;
 
-/** The file of a table of the runs below `parent`, by format. */
+/** The file for the table of the runs below `parent`, by format. */
 type Writer = (table: Table, baseline: Baseline | undefined, parent: string) => string;
 const formats = { md: toMarkdown, csv: toCsv, json: toJson, html: toHtml } satisfies Record<string, Writer>;
 
 export async function synthesizeResults(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const format = oneOf('format', args.format, ['md', 'csv', 'json', 'html'] as const);
-  if (args.watch && format !== 'html') throw new UserError('--watch goes with --format html', 2);
+  if (args.watch && format !== 'html') throw new UserError('--watch requires --format html', 2);
   const { parent_dir: parent, port } = args;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new UserError(`--port must be an integer from 0 to 65535, got ${port}`, 2);
   }
   const { table, baseline, runs } = tabulate(args);
-  if (runs === 0 && !args.watch) throw new UserError(`${parent}: holds no run with results: ${wouldBeRuns}`);
+  if (runs === 0 && !args.watch) throw new UserError(`${parent}: contains no run with results: ${wouldBeRuns}`);
 
   if (runs > 0) process.stdout.write(toTerminal(table, terminalOf(process.stdout)));
   const path = args.out ?? join(parent, format === 'html' ? 'report.html' : `results.${format}`);
@@ -61,11 +61,11 @@ export async function synthesizeResults(): Promise<void> {
   try {
     removeDrafts(dirname(path));
     writeFileAtomic(path, writer(table, baseline, parent));
-    process.stdout.write(`${counted(runs, 'run')}; the table is kept in ${path}\n`);
+    process.stdout.write(`${counted(runs, 'run')}; table written to ${path}\n`);
     if (format === 'html') await keepFigures(join(dirname(path), 'report'), pageData(table, parent));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    warning(`${printable(error.message)}; --out names another file`);
+    warning(`${printable(error.message)}; use --out to write another file`);
     // The content of results.md has been printed, that of other files has not.
     if (args.out !== undefined || format !== 'md') process.exitCode = 1;
   }
@@ -73,7 +73,7 @@ export async function synthesizeResults(): Promise<void> {
 
   const server = await servePage(() => pageData(tabulate(args).table, parent), port);
   const interrupted = interruption();
-  process.stdout.write(`${server.address} shows the runs as they go on; Ctrl-C ends it\n`);
+  process.stdout.write(`${server.address} shows the runs live; press Ctrl-C to stop\n`);
   process.exitCode = await interrupted;
   await server.close();
 }
@@ -86,7 +86,7 @@ interface TableArguments {
   readonly baseline: string | undefined;
 }
 
-/** The table of the runs that there are now. */
+/** The table of the current runs. */
 function tabulate({ parent_dir: parent, ...args }: TableArguments): {
   table: Table;
   baseline?: Baseline;
@@ -103,12 +103,12 @@ function tabulate({ parent_dir: parent, ...args }: TableArguments): {
   return { table: makeTable(rows, options), baseline, runs: runs.length };
 }
 
-/** Waits for Ctrl-C, SIGTERM or a closed terminal; the exit code that shells report for it. */
+/** Waits for Ctrl-C, SIGTERM or a closed terminal; returns the exit code that shells report for it. */
 function interruption(): Promise<number> {
   return new Promise((resolve) => onEnding((_, exitCode) => resolve(exitCode)));
 }
 
-/** All runs, with those of the baseline where it lies elsewhere, and its directory as they name it. */
+/** All runs, with those of a baseline that lies elsewhere, and the directory of the baseline as the runs name it. */
 function withBaseline(found: readonly Run[], parent: string, given: string): { directory: string; runs: Run[] } {
   const path = [given, join(parent, given)].find(existsSync);
   if (path === undefined) throw new UserError(`--baseline: ${given}: no such directory`);
@@ -120,5 +120,5 @@ function withBaseline(found: readonly Run[], parent: string, given: string): { d
 async function keepFigures(folder: string, data: PageData): Promise<void> {
   removeDrafts(folder);
   const count = await writeFigures(folder, data);
-  if (count > 0) process.stdout.write(`${count} figures are kept in ${folder}\n`);
+  if (count > 0) process.stdout.write(`${count} figures written to ${folder}\n`);
 }
