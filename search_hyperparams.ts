@@ -3,7 +3,7 @@
  * Run it again to resume:
  *
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/cnn_distill_alpha_temp
- *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --trials 40 --sampler tpe --parallel 4
+ *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --n_trials 40 --sampler tpe --n_jobs 4
  */
 import { join } from 'node:path';
 import { resolvedParams } from './model/experiment/resolved';

@@ -150,7 +150,7 @@ class Bench {
   async search(trials: number, epochs: number): Promise<{ seconds: number; computed: number; asked: number }> {
     const directory = this.experiment({ num_epochs: epochs });
     const space = { alpha: [0.1, 0.5, 0.9, 0.95, 0.99], temperature: [2, 4.5, 6, 10, 20] };
-    writeJson(join(directory, searchFiles.settings), { space, trials, parallel: 2 });
+    writeJson(join(directory, searchFiles.settings), { space, n_trials: trials, n_jobs: 2 });
     const { seconds } = await run([...script('search_hyperparams.ts'), '--parent_dir', directory]);
     const facts = globSync(`*/${runFiles.record}`, { cwd: directory }).map(
       (path) => readJson(join(directory, path)) as Facts,

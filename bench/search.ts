@@ -100,7 +100,7 @@ class Bench {
       }
       const seconds = (performance.now() - began) / 1000;
       const space = { alpha: { low: 0, high: 1 }, temperature: { low: 1, high: 20 } };
-      const searched = await this.search(idle, params, { space, sampler: 'tpe', trials, parallel: 1 });
+      const searched = await this.search(idle, params, { space, sampler: 'tpe', n_trials: trials, n_jobs: 1 });
       differences.push((searched.seconds - seconds) / trials);
     }
     return median(differences);
@@ -109,7 +109,7 @@ class Bench {
   /** Seconds of CPU time that the search itself takes each second while two trials run. */
   async cpuShare(): Promise<number> {
     const params = { num_epochs: 100, epoch_ms: 200 };
-    const { cpu, seconds } = await this.search(idle, params, { space: { alpha: [0.1, 0.2] }, parallel: 2 });
+    const { cpu, seconds } = await this.search(idle, params, { space: { alpha: [0.1, 0.2] }, n_jobs: 2 });
     return cpu / seconds;
   }
 
@@ -120,8 +120,8 @@ class Bench {
     for (let round = 0; round < rounds; round++) {
       for (const [i, threads_per_trial] of threads.entries()) {
         if (this.isInterrupted) return seconds;
-        const parallel = trials / threads_per_trial;
-        seconds[i]!.push((await this.search(training, params, { space, threads_per_trial, parallel })).seconds);
+        const n_jobs = trials / threads_per_trial;
+        seconds[i]!.push((await this.search(training, params, { space, threads_per_trial, n_jobs })).seconds);
       }
     }
     return seconds;
@@ -131,7 +131,7 @@ class Bench {
   private async search(
     trainer: readonly string[],
     params: object,
-    content: { readonly parallel: number } & Readonly<Record<string, unknown>>,
+    content: { readonly n_jobs: number } & Readonly<Record<string, unknown>>,
   ): Promise<{ seconds: number; cpu: number }> {
     const directory = join(this.parent, `search_${this.searches++}`);
     mkdirSync(directory);
@@ -139,7 +139,7 @@ class Bench {
     const settings = parseSettings(content, directory);
     const journal = new Journal(join(directory, searchFiles.journal));
     const terminal = Object.assign(createWriteStream(devNull), { isTTY: true, columns: 120, rows: 40 });
-    const view = openView(content.parallel, settings.metric, terminal as unknown as typeof process.stderr);
+    const view = openView(content.n_jobs, settings.metric, terminal as unknown as typeof process.stderr);
     const ignore = () => {};
     const began = performance.now();
     const cpuBefore = process.cpuUsage();
@@ -147,7 +147,7 @@ class Bench {
       directory,
       params: params as Record<string, unknown>,
       settings,
-      parallel: content.parallel,
+      parallel: content.n_jobs,
       events: [],
       append: (event) => journal.append(event),
       launcher: localLauncher(trainer, pollMs),

@@ -42,8 +42,8 @@ const command = {
       required: 'name the directory of a search',
       help: 'directory with params.json and search.json; each trial gets one in it',
     },
-    parallel: { type: 'number', help: 'trials at a time' },
-    trials: { type: 'number', help: 'points in all, those of before included' },
+    n_jobs: { type: 'number', formerly: 'parallel', help: 'trials at a time' },
+    n_trials: { type: 'number', formerly: 'trials', help: 'trials in total, including those of earlier starts' },
     sampler: { type: 'string', help: Object.keys(samplers).join(', ') },
     dry_run: { type: 'boolean', default: false, help: 'print the trials and write nothing' },
     extend: { type: 'boolean', default: false, help: 'accept that there is more to search than when it began' },
@@ -54,7 +54,7 @@ const command = {
 export async function searchHyperparameters(argv: readonly string[], trainer: Trainer): Promise<void> {
   const args = parseArguments(argv, command);
   const { parent_dir: parent } = args;
-  for (const flag of ['parallel', 'trials'] as const) {
+  for (const flag of ['n_jobs', 'n_trials'] as const) {
     const value = args[flag];
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
       throw new UserError(`--${flag} must be an integer from 1, got ${value}`, 2);
@@ -92,14 +92,14 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
 
 /** What the command line sets in place of search.json; a sampler has its default options then. */
 interface Overrides {
-  readonly trials?: number | undefined;
+  readonly n_trials?: number | undefined;
   readonly sampler?: string | undefined;
-  readonly parallel?: number | undefined;
+  readonly n_jobs?: number | undefined;
 }
 
-function settingsOf(parent: string, { trials, sampler, parallel }: Overrides): Settings {
+function settingsOf(parent: string, { n_trials, sampler, n_jobs }: Overrides): Settings {
   if (sampler !== undefined) oneOf('sampler', sampler, Object.keys(samplers) as SamplerName[]);
-  const given = Object.entries({ trials, sampler, parallel }).filter(([, value]) => value !== undefined);
+  const given = Object.entries({ n_trials, sampler, n_jobs }).filter(([, value]) => value !== undefined);
   return readSettings(join(parent, searchFiles.settings), Object.fromEntries(given));
 }
 
@@ -143,7 +143,7 @@ async function search(
   const { space, metric, threads_per_trial: threads } = settings;
   const { parallel, why } = mostAtATime(settings, availableParallelism());
   const pollMs = 1000;
-  const view = openView(Math.min(parallel, settings.trials), metric);
+  const view = openView(Math.min(parallel, settings.n_trials), metric);
   const interrupt = onInterrupt(view.announce);
   const log = openLog(join(parent, searchFiles.log), view.print);
   const teacherCache = join(parent, runFiles.teacherCache);
@@ -169,7 +169,7 @@ async function search(
   };
   const failed = [...trialsOf(events).values()].filter((trial) => stateOf(trial, settings.repeats) === 'failed').length;
   log.info(
-    `Searching with ${settings.sampler.name}, ${parallel} at a time: ${done()} of ${settings.trials} trials done` +
+    `Searching with ${settings.sampler.name}, ${parallel} at a time: ${done()} of ${settings.n_trials} trials done` +
       (failed > 0 ? `, ${failed} that failed before are tried again` : ''),
   );
   if (why !== undefined) log.info(why);
@@ -184,14 +184,14 @@ async function search(
   const { best, counts } = searching.snapshot();
   if (best) log.info(`Best ${metric}: ${best.value.toFixed(4)} of ${join(parent, best.name)}`);
   const failures = searching.failures();
-  if (failures !== undefined && counts.complete > 0) log.warn(`Of ${settings.trials} trials ${failures}`);
+  if (failures !== undefined && counts.complete > 0) log.warn(`Of ${settings.n_trials} trials ${failures}`);
   if (interrupt.requested) {
-    log.warn(`Interrupted after ${done()} of ${settings.trials} trials; the same command goes on`);
+    log.warn(`Interrupted after ${done()} of ${settings.n_trials} trials; the same command goes on`);
     process.exitCode = interrupt.exitCode;
     return;
   }
-  if (done() < settings.trials) {
-    log.warn(`Ended after ${done()} of ${settings.trials} trials: there are no further points`);
+  if (done() < settings.n_trials) {
+    log.warn(`Ended after ${done()} of ${settings.n_trials} trials: there are no further points`);
   }
   rmSync(teacherCache, { recursive: true, force: true });
   if (counts.complete === 0) throw new UserError(`${parent}: no trial is complete: ${failures ?? 'all were pruned'}`);
@@ -203,7 +203,7 @@ function crowd(parent: string, settings: Settings): string | undefined {
   const { launcher, space, threads_per_trial: threads } = settings;
   // A trial sees to it itself where it is on another machine, or the number is searched.
   if (launcher === 'slurm' || space.some(({ path }) => path === 'threads')) return undefined;
-  const what = `${join(parent, searchFiles.settings)}: "parallel" times "threads_per_trial"`;
+  const what = `${join(parent, searchFiles.settings)}: "n_jobs" times "threads_per_trial"`;
   return threadsWarning(what, mostAtATime(settings, availableParallelism()).parallel * threads);
 }
 
@@ -218,7 +218,7 @@ function trialTable(parent: string, settings: Settings, events: readonly Event[]
   let { trials } = withoutLost(trialsOf(events), parent, settings.repeats);
   const isKnown = new Set(trials.keys());
   const proposals = new Proposals(settings, trials);
-  while (trials.size < settings.trials) {
+  while (trials.size < settings.n_trials) {
     const proposal = proposals.next(trials);
     if (proposal === undefined) break;
     trials = withEvent(trials, proposal);

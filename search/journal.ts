@@ -5,6 +5,7 @@ import { UserError } from '../utils/errors';
 import { isThere, openToAppend, reading, writing } from '../utils/files';
 import { isObject } from '../utils/json';
 import { mistakes, type Schema } from '../utils/schema';
+import { withPresentNames } from './settings/former_names';
 import type { Settings } from './settings/settings';
 import { PATH, spaceSchema } from './space/schema';
 import type { Point } from './space/space';
@@ -70,7 +71,8 @@ export function readJournal(path: string): Event[] {
     if (index === 0 && event.event !== 'search') {
       throw new UserError(`${path}: does not begin with a search; ${repair}`);
     }
-    return event;
+    if (event.event !== 'search') return event;
+    return { ...event, settings: withPresentNames({ ...event.settings }) as unknown as Settings };
   });
 }
 

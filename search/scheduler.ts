@@ -75,7 +75,7 @@ export class Search {
   }
 
   private propose(): Trial | undefined {
-    if (this.isExhausted || this.study.trials.size >= this.context.settings.trials) return undefined;
+    if (this.isExhausted || this.study.trials.size >= this.context.settings.n_trials) return undefined;
     const proposal = this.proposals.next(this.study.trials);
     this.isExhausted = proposal === undefined;
     if (proposal === undefined) return undefined;

@@ -68,12 +68,12 @@ export class Study {
       running: this.running.size,
     };
     const best = this.best();
-    const left = settings.trials - counts.complete - counts.pruned - counts.failed;
+    const left = settings.n_trials - counts.complete - counts.pruned - counts.failed;
     const mean = this.durations.reduce((sum, seconds) => sum + seconds, 0) / this.durations.length;
     return {
       running: [...this.running.values()],
       counts,
-      total: settings.trials,
+      total: settings.n_trials,
       ...(best && { best }),
       ...(this.durations.length > 0 && { secondsLeft: (mean * left) / Math.min(parallel, Math.max(left, 1)) }),
     };
@@ -158,6 +158,6 @@ export class Study {
 
   /** A value of the metric such that more is better. */
   private gain(value: number): number {
-    return this.context.settings.goal === 'minimize' ? -value : value;
+    return this.context.settings.direction === 'minimize' ? -value : value;
   }
 }

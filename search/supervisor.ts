@@ -43,9 +43,9 @@ export async function supervise(
     const { id, seconds } = job.status();
     if (id === undefined) return time.total;
     const now = time.add(id, seconds);
-    const step = settings.timeout === undefined ? Infinity : TIME_STEP * settings.timeout;
+    const step = settings.trial_timeout === undefined ? Infinity : TIME_STEP * settings.trial_timeout;
     const isDue = recorded?.job !== id || now.total - recorded.total >= step || (isLast && now.total > recorded.total);
-    if (isDue && (settings.timeout !== undefined || settings.launcher === 'slurm')) {
+    if (isDue && (settings.trial_timeout !== undefined || settings.launcher === 'slurm')) {
       study.record({ event: 'job', name, ...now });
       recorded = now;
     }
@@ -67,7 +67,7 @@ export async function supervise(
     }
     if (stop !== undefined) return;
     if (study.isStopping) end('interrupt', 'SIGINT');
-    else if (settings.timeout !== undefined && seconds > settings.timeout) end('timeout', 'SIGTERM');
+    else if (settings.trial_timeout !== undefined && seconds > settings.trial_timeout) end('timeout', 'SIGTERM');
     else if (repeat === 0 && study.prunes(name, asked)) end('pruned', 'SIGINT');
     if (asked === 0 && epochs > 0) study.tellOfTeachers(directory);
     asked = curve.length;

@@ -60,7 +60,7 @@ describe('hostile names', function () {
 
   it('are names to a search and nothing else, in values and in the path of its directory', async () => {
     const values = ['$(touch executed)', "'; touch executed; '", '"\n|`touch executed`', '../../outside', 'a\0b'];
-    const made = makeSearch({ space: { label: [...values, `-rf${'x'.repeat(5000)}`] }, parallel: 4 });
+    const made = makeSearch({ space: { label: [...values, `-rf${'x'.repeat(5000)}`] }, n_jobs: 4 });
     const directory = join(scratch, `$(touch executed) "quoted" 'twice'; touch executed\n& ~ *`);
     execFileSync('cp', ['-r', made, directory]);
     rmSync(made, { recursive: true });
@@ -386,10 +386,10 @@ describe('settings without end', () => {
     const line = (search: object) => complaint(() => parseSettings(search, 's'));
     const range = { low: 0, high: 1e12, integer: true };
     expect(line({ space: { a: range, b: range } })).to.match(
-      /^s: "space" has \d+e\+24 points: "trials" must say|^s: "space" has 1\.0+\d*e\+24 points/,
+      /^s: "space" has \d+e\+24 points: "n_trials" must say|^s: "space" has 1\.0+\d*e\+24 points/,
     );
-    expect(line({ space: { a: range }, trials: 5 })).to.equal('no complaint');
-    expect(line({ space: { a: [1] }, trials: 10_001 })).to.equal('s: "trials" must be <= 10000, got 10001');
+    expect(line({ space: { a: range }, n_trials: 5 })).to.equal('no complaint');
+    expect(line({ space: { a: [1] }, n_trials: 10_001 })).to.equal('s: "n_trials" must be <= 10000, got 10001');
     const chain = Object.fromEntries(
       Array.from({ length: 40 }, (_, i) => [
         `p${i}`,

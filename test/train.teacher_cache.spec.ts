@@ -34,7 +34,7 @@ describe('teacher outputs', function () {
   it('are shared by the trials of a search, which end with the same bytes as alone', async () => {
     const parent = experiment(join(scratch, 'search'), distilled);
     const alphas = [0.1, 0.5, 0.9];
-    writeFileSync(join(parent, 'search.json'), JSON.stringify({ space: { alpha: alphas }, parallel: 2 }));
+    writeFileSync(join(parent, 'search.json'), JSON.stringify({ space: { alpha: alphas }, n_jobs: 2 }));
     const searched = await runScript('search_hyperparams.ts', scratch, ['--parent_dir', parent]);
     expect([searched.exitCode, searched.stderr]).to.deep.equal([0, '']);
     expect(readdirSync(parent), 'the folder of the search is gone').to.not.include('.teacher_cache');

@@ -13,9 +13,12 @@ interface FlagTypes {
   boolean: boolean;
 }
 
-/** `required`: advice if the flag is missing, such as "name the directory of an experiment". */
+/**
+ * `required`: what to do about it where it is missing, as in "name the directory of an experiment". `formerly`: an older name,
+ * which is still accepted.
+ */
 export type Flag = {
-  [T in keyof FlagTypes]: { type: T; default?: FlagTypes[T]; required?: string; help: string };
+  [T in keyof FlagTypes]: { type: T; default?: FlagTypes[T]; required?: string; formerly?: string; help: string };
 }[keyof FlagTypes];
 
 export interface CommandSpec {
@@ -96,12 +99,18 @@ function endUnlessClosed(this: NodeJS.WriteStream, { code, message }: NodeJS.Err
  */
 export function parseArguments<const S extends CommandSpec>(argv: readonly string[], spec: S): Arguments<S> {
   const { flags } = spec;
+  const former = Object.fromEntries(
+    Object.values(flags).flatMap((flag) => (flag.formerly === undefined ? [] : [[flag.formerly, flag]])),
+  );
+  const accepted = { ...flags, ...former };
   const options: Record<string, { type: 'string' | 'boolean' }> = {
     help: { type: 'boolean' },
     version: { type: 'boolean' },
   };
-  for (const [name, { type }] of Object.entries(flags)) options[name] = { type: type === 'boolean' ? type : 'string' };
-  const args = withDashedValues(argv, spec);
+  for (const [name, { type }] of Object.entries(accepted)) {
+    options[name] = { type: type === 'boolean' ? type : 'string' };
+  }
+  const args = withDashedValues(argv, accepted);
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
@@ -119,8 +128,11 @@ export function parseArguments<const S extends CommandSpec>(argv: readonly strin
   }
   if (given.help) throw new Answer(usage(spec));
   if (given.version) throw new Answer(packageVersion);
-  const values = Object.entries(flags).map(([name, { type, default: fallback, required }]) => {
-    const value = given[name] ?? fallback;
+  const values = Object.entries(flags).map(([name, { type, default: fallback, required, formerly = name }]) => {
+    if (formerly !== name && given[name] !== undefined && given[formerly] !== undefined) {
+      throw new UserError(`--${name} and --${formerly} are two names of one option: keep --${name}`, 2);
+    }
+    const value = given[name] ?? given[formerly] ?? fallback;
     if (value === undefined && required !== undefined) throw new UserError(`--${name} is missing: ${required}`, 2);
     return [name, type === 'number' && typeof value === 'string' ? toNumber(name, value) : value];
   });
@@ -138,8 +150,8 @@ export function oneOf<T extends string>(flag: string, value: string, accepted: r
   return found;
 }
 
-/** Joins `--flag -x` to `--flag=-x` if the flag takes a value: no script has short options, so -x must be the value. */
-function withDashedValues(argv: readonly string[], { flags }: CommandSpec): string[] {
+/** `--flag -x` as `--flag=-x` where the flag takes a value: there are no short options that -x could be. */
+function withDashedValues(argv: readonly string[], flags: CommandSpec['flags']): string[] {
   const args: string[] = [];
   for (const word of argv) {
     const name = /^--(\w+)$/.exec(args.at(-1) ?? '')?.[1];

@@ -14,8 +14,8 @@ type Change = readonly [line: string, isExtension: boolean];
 
 /** The changes that matter to points and their comparison; how and where trials run may change at any time. */
 export function settingsChanges(before: Settings, after: Settings): Changes {
-  const fixed = ['sampler', 'seed', 'pruner', 'metric', 'goal', 'names'] as const;
-  const growing = ['trials', 'repeats'] as const;
+  const fixed = ['sampler', 'seed', 'pruner', 'metric', 'direction', 'names'] as const;
+  const growing = ['n_trials', 'repeats'] as const;
   const changes = [
     ...changesOfSpace(before.space, after.space),
     ...growing.flatMap((key) => changed(key, before[key], after[key], after[key] >= before[key])),

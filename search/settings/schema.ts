@@ -9,6 +9,7 @@ import { pruners } from '../pruners/index';
 import { samplers } from '../samplers/index';
 import { anySpace, spaceForm } from '../space/schema';
 import { namings } from '../trials/trial_name';
+import { formerNames, namedAsIn } from './former_names';
 
 type File = Readonly<Record<string, unknown>>;
 
@@ -99,9 +100,9 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
       $schema: { type: 'string', title: 'Where this schema is, for editors.' },
       space: { ...space, title: 'Keys of params.json (inside objects: "schedule.gamma") and the values to try.' },
       sampler: { ...sampler, default: 'grid', title: 'How points are chosen.' },
-      trials: integer(1, {
+      n_trials: integer(1, {
         maximum: MAX_TRIALS,
-        title: 'Points in all, not further ones. Without it all of a grid, or 40.',
+        title: 'Trials in total, not additional ones. Default: the whole grid, or 40.',
       }),
       seed: integer(0, { maximum: 2 ** 32 - 1, default: 230, title: 'Of the search, not of the trainings.' }),
       repeats: integer(1, { default: 1, title: 'Trainings of each point, with different seeds.' }),
@@ -111,14 +112,17 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
         default: 'val_accuracy',
         title: 'What is compared.',
       },
-      goal: { enum: ['maximize', 'minimize'], title: 'Without it "minimize" for a loss and "maximize" for the rest.' },
-      parallel: integer(1, { title: 'Trials at a time. Without it as many as the cores have threads for.' }),
+      direction: {
+        enum: ['maximize', 'minimize'],
+        title: 'Default: "minimize" for a loss, "maximize" for anything else.',
+      },
+      n_jobs: integer(1, { title: 'Trials at a time. Default: as many as the cores have threads for.' }),
       threads_per_trial: integer(1, { default: 1, title: 'Threads of each.' }),
       max_failures: integer(0, { default: 3, title: 'The search goes on with up to so many failed trials.' }),
       retries: integer(0, { default: 1, title: 'How often a failed trial is started again.' }),
-      timeout: {
+      trial_timeout: {
         ...text('^(?=.*[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?$', seconds),
-        title: 'The longest that a trial may take.',
+        title: 'The longest a training may take, over all its starts.',
       },
       launcher: { enum: ['local', 'slurm'], default: 'local', title: 'What runs the trials.' },
       slurm,
@@ -128,9 +132,11 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
   );
 }
 
-/** The schema of one search.json, whose sampler and pruner are in their long form. */
-export function schemaFor({ space, sampler, pruner }: File): Schema {
-  return schemaOf(spaceForm(space), chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
+/** The schema of one search.json, whose sampler and pruner are in their long form; its keys have the names that the file uses. */
+export function schemaFor(file: File): Schema {
+  const { space, sampler, pruner } = file;
+  const schema = schemaOf(spaceForm(space), chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
+  return { ...schema, properties: namedAsIn(file, schema.properties as Schema) };
 }
 
 /**
@@ -139,9 +145,16 @@ export function schemaFor({ space, sampler, pruner }: File): Schema {
  * @internal
  */
 export function editorSchema(): Schema {
+  const schema = schemaOf(anySpace, anyPlugin(samplers), anyPlugin(pruners));
+  const properties = schema.properties as Readonly<Record<string, Schema>>;
+  const former = formerNames.map(([name, present]) => [
+    name,
+    { ...properties[present], title: `The former name of "${present}".`, deprecated: true },
+  ]);
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'search.json: a search for hyperparameters',
-    ...schemaOf(anySpace, anyPlugin(samplers), anyPlugin(pruners)),
+    ...schema,
+    properties: { ...properties, ...Object.fromEntries(former) },
   };
 }

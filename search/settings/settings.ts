@@ -12,6 +12,7 @@ import { PATH } from '../space/schema';
 import { MAX_TRIALS, schemaFor } from './schema';
 import type { Space } from '../space/space';
 import type { Naming } from '../trials/trial_name';
+import { keysGivenTwice, namedAsIn, withPresentNames } from './former_names';
 
 export interface SlurmSettings {
   readonly partition?: string;
@@ -41,19 +42,19 @@ export interface Settings {
   readonly space: Space;
   readonly sampler: SamplerSettings;
   /** Points in all. */
-  readonly trials: number;
+  readonly n_trials: number;
   readonly seed: number;
   readonly repeats: number;
   readonly pruner: PrunerSettings;
   readonly metric: string;
-  readonly goal: 'maximize' | 'minimize';
+  readonly direction: 'maximize' | 'minimize';
   /** Trials at a time; absent: as many as the cores have threads for. */
-  readonly parallel?: number;
+  readonly n_jobs?: number;
   readonly threads_per_trial: number;
   readonly max_failures: number;
   readonly retries: number;
   /** Seconds; absent: no limit. */
-  readonly timeout?: number;
+  readonly trial_timeout?: number;
   readonly launcher: 'local' | 'slurm';
   readonly slurm: SlurmSettings;
   readonly names: Naming;
@@ -66,23 +67,30 @@ export const classicSearch = {
 };
 
 /**
- * Reads and checks a search.json; the classic search where there is none. `changes` are keys that count in place of those
- * of the file. Throws a UserError with a line a mistake.
+ * Reads and checks a search.json; the classic search where there is none. `changes` replace keys of the file. Throws a
+ * UserError with a line for each mistake.
  */
 export function readSettings(path: string, changes: Readonly<Record<string, unknown>> = {}): Settings {
   const content = isThere(path) ? readJson(path) : classicSearch;
-  return parseSettings(isObject(content) ? { ...content, ...changes } : content, path);
+  return parseSettings(content, path, changes);
 }
 
 /** Checks the content of a search.json, which stays as it is; `source` names it in the lines of the UserError. */
-export function parseSettings(content: unknown, source: string): Settings {
+export function parseSettings(
+  content: unknown,
+  source: string,
+  changes: Readonly<Record<string, unknown>> = {},
+): Settings {
   const check = (lines: string[]) => {
     if (lines.length > 0) throw new UserError(lines.map((line) => `${source}: ${line}`).join('\n'));
   };
   if (!isObject(content)) check(mistakes({ type: 'object' }, content));
-  const file = expanded(content as Record<string, unknown>);
-  const hasThreads = file.threads_per_trial !== undefined;
-  check([...pathMistakes(file.space), ...mistakes(schemaFor(file), file)]);
+  const given = content as Record<string, unknown>;
+  check(keysGivenTwice(given));
+  const written = expanded({ ...given, ...namedAsIn(given, changes) });
+  const hasThreads = written.threads_per_trial !== undefined;
+  check([...pathMistakes(written.space), ...mistakes(schemaFor(written), written)]);
+  const file = withPresentNames(written);
 
   const { space, mistakes: lines } = parseSpace(file.space as SpaceInFile);
   check(lines);
@@ -92,13 +100,14 @@ export function parseSettings(content: unknown, source: string): Settings {
     check([`"repeats" must be 1 where "space" has "seed", got ${repeats}`]);
   }
   const defaults = {
-    trials: sampler.name === 'grid' ? gridSize(space) : 40,
-    goal: metric.endsWith('loss') ? 'minimize' : 'maximize',
+    n_trials: sampler.name === 'grid' ? gridSize(space) : 40,
+    direction: metric.endsWith('loss') ? 'minimize' : 'maximize',
   };
-  if (file.trials === undefined && defaults.trials > MAX_TRIALS) {
-    check([`"space" has ${defaults.trials} points: "trials" must say how many of them, up to ${MAX_TRIALS}`]);
+  if (file.n_trials === undefined && defaults.n_trials > MAX_TRIALS) {
+    check([`"space" has ${defaults.n_trials} points: "n_trials" must say how many of them, up to ${MAX_TRIALS}`]);
   }
-  const timeout = typeof file.timeout === 'string' ? { timeout: secondsOf(file.timeout) } : {};
+  const { trial_timeout: limit } = file;
+  const timeout = typeof limit === 'string' ? { trial_timeout: secondsOf(limit) } : {};
   const { launcher, slurm } = file as unknown as Settings;
   const threads = launcher === 'slurm' && !hasThreads && slurm.cpus ? { threads_per_trial: slurm.cpus } : {};
   delete file.$schema;

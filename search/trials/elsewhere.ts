@@ -31,7 +31,7 @@ export class Elsewhere {
     this.left.set(name, { directory, since: performance.now() });
   }
 
-  /** A trial whose lock no longer counts. Those that are in use for longer than `timeout` have failed. */
+  /** A trial whose lock no longer counts. Those that are in use for longer than `trial_timeout` have failed. */
   takeBack(): Trial | undefined {
     const { pollMs, settings } = this.context;
     const now = performance.now();
@@ -41,11 +41,11 @@ export class Elsewhere {
       const trial = this.study.trials.get(name)!;
       const owner = ownerOf(directory);
       const seconds = (now - since) / 1000;
-      const isLate = settings.timeout !== undefined && seconds > settings.timeout;
+      const isLate = settings.trial_timeout !== undefined && seconds > settings.trial_timeout;
       if (owner !== undefined && !isLate) continue;
       this.left.delete(name);
       if (owner === undefined) return trial;
-      const reason = `timeout after ${settings.timeout} s, in use by ${describeHolder(directory, owner)}`;
+      const reason = `timeout after ${settings.trial_timeout} s, in use by ${describeHolder(directory, owner)}`;
       this.study.record({ event: 'failed', name, repeat: trial.values.length, reason });
       this.study.report(name, seconds);
     }

@@ -39,7 +39,7 @@ export class Proposals {
     const { point, epochs } = trial;
     const state = stateOf(trial, this.settings.repeats);
     const value = valueOf(trial);
-    const sign = this.settings.goal === 'minimize' ? -1 : 1;
+    const sign = this.settings.direction === 'minimize' ? -1 : 1;
     const isMeasured = state === 'complete' || state === 'pruned';
     return { trial: trial.trial, point, state, epochs, ...(isMeasured && { value: sign * value }) };
   }

@@ -78,7 +78,9 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
       const { epochs, value } = lastOf(curveOf(child, settings.metric));
       return { event: 'pruned', name, repeat, value: finite(value), epochs };
     }
-    if (stop === 'timeout') return { event: 'failed', name, repeat, reason: `timeout after ${settings.timeout} s` };
+    if (stop === 'timeout') {
+      return { event: 'failed', name, repeat, reason: `timeout after ${settings.trial_timeout} s` };
+    }
     // A process that began before had the lock, or one that we only watched has gone: look again.
     if (left || ending.isUnseen || lockState(child) === 'held') continue;
     const diverged = files.diverged();

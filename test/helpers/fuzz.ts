@@ -687,7 +687,7 @@ const experiments: object[] = [
 ];
 
 const searches: object[] = [
-  { space: { alpha: [0.1, 0.5], 'schedule.gamma': { low: 0.1, high: 0.9 } }, sampler: 'random', trials: 4 },
+  { space: { alpha: [0.1, 0.5], 'schedule.gamma': { low: 0.1, high: 0.9 } }, sampler: 'random', n_trials: 4 },
   {
     space: {
       optimizer: ['adam', 'sgd'],
@@ -697,7 +697,7 @@ const searches: object[] = [
     },
     sampler: { name: 'tpe', startup_trials: 2 },
     pruner: { name: 'asha' },
-    timeout: '1h30m',
+    trial_timeout: '1h30m',
     slurm: { partition: 'gpu', time: '1:00:00', memory: '8G' },
     launcher: 'slurm',
     repeats: 2,

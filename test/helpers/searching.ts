@@ -45,7 +45,7 @@ export async function runSearch(
     directory,
     params: JSON.parse(readFileSync(join(directory, 'params.json'), 'utf8')) as Record<string, unknown>,
     settings,
-    parallel: settings.parallel ?? 2,
+    parallel: settings.n_jobs ?? 2,
     events,
     append: (event) => journal.append(event),
     launcher: localLauncher([...tsNode, stub('stub_trainer.ts')], 20),

@@ -14,7 +14,7 @@ describe('a search in chaos', function () {
 
   it('ends with each trial once', async () => {
     const alpha = Array.from({ length: 10 }, (_, i) => (i + 1) / 16);
-    const directory = makeSearch({ space: { alpha }, parallel: 3, retries: 3, max_failures: 100 }, { epoch_ms: 600 });
+    const directory = makeSearch({ space: { alpha }, n_jobs: 3, retries: 3, max_failures: 100 }, { epoch_ms: 600 });
     const start = () => startSearch(['--parent_dir', directory]);
     const chaos = { seed: 230, seconds: 15, everySeconds: 0.5 };
     const survived = await survive(directory, start, (parent) => localVictims(directory, parent, 500), chaos);

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJournal } from '../../search/journal';
+import { readSettings } from '../../search/settings/settings';
 import { childrenOf, countOf, ended, killUntilDone, makeSearch, startSearch, statesIn } from '../helpers/searching';
 import { snapshot } from '../helpers/train';
 
@@ -21,7 +22,7 @@ describe('search_hyperparams.ts', function () {
 
   it('loses nothing and does nothing twice, however often it is killed', async () => {
     const alpha = Array.from({ length: 12 }, (_, i) => (i + 1) / 16);
-    const directory = prepare({ space: { alpha }, parallel: 3 }, { epoch_ms: 150 });
+    const directory = prepare({ space: { alpha }, n_jobs: 3 }, { epoch_ms: 150 });
     const kills = await killUntilDone(directory, 1500);
     expect(kills).to.be.at.least(2);
     expect(Object.values(statesIn(directory))).to.deep.equal(Array(12).fill('complete'));
@@ -95,7 +96,7 @@ describe('search_hyperparams.ts', function () {
   });
 
   it('saves on Ctrl-C and says how to go on', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.2] }, parallel: 2 }, { num_epochs: 100, epoch_ms: 50 });
+    const directory = prepare({ space: { alpha: [0.1, 0.2] }, n_jobs: 2 }, { num_epochs: 100, epoch_ms: 50 });
     const search = startSearch(['--parent_dir', directory]);
     const end = ended(search);
     const isUnderWay = () =>
@@ -173,6 +174,23 @@ describe('search_hyperparams.ts', function () {
     expect(params.stderr).to.match(/^error: .*params\.json: "num_epochs" was 1, is 2\n/);
   });
 
+  it('goes on where names of keys and flags have changed meanwhile', async () => {
+    const directory = prepare({ space: { alpha: [0.1, 0.2] }, sampler: 'random', trials: 3 }, { num_epochs: 1 });
+    const old = await run(directory, '--dry_run', '--trials', '1', '--parallel', '1');
+    expect([old.stderr, old.exitCode]).to.deep.equal(['', 0]);
+    expect(old.stdout).to.match(/│ 1 /).and.not.match(/│ 2 /);
+    const path = join(directory, 'search.journal.jsonl');
+    const { n_trials: trials, direction: goal, ...rest } = readSettings(join(directory, 'search.json'));
+    const begun = { event: 'search', settings: { trials, goal, ...rest }, params: { num_epochs: 1, epoch_ms: 30 } };
+    writeFileSync(path, `${JSON.stringify(begun)}\n`);
+    change(directory, { space: { alpha: [0.1, 0.2] }, sampler: 'random', n_trials: 3 });
+    const before = snapshot(directory);
+    const now = await run(directory, '--dry_run');
+    expect([now.stderr, now.exitCode]).to.deep.equal(['', 0]);
+    expect(now.stdout).to.match(/│ 2 /);
+    expect(snapshot(directory)).to.deep.equal(before);
+  });
+
   const space = { alpha: [0.1] };
   const mistakes: [title: string, search: object, args: string[], exitCode: number, says: RegExp][] = [
     ['no --parent_dir', { space }, [], 2, /^--parent_dir is missing/],
@@ -185,18 +203,32 @@ describe('search_hyperparams.ts', function () {
       /^DIR\/search.json: not a directory$/,
     ],
     [
-      '--parallel 0',
+      '--n_jobs 0',
       { space },
-      ['--parent_dir', 'DIR', '--parallel', '0'],
+      ['--parent_dir', 'DIR', '--n_jobs', '0'],
       2,
-      /^--parallel must be an integer from 1, got 0$/,
+      /^--n_jobs must be an integer from 1, got 0$/,
     ],
     [
-      '--trials 1.5',
+      '--n_trials 1.5',
       { space },
-      ['--parent_dir', 'DIR', '--trials', '1.5'],
+      ['--parent_dir', 'DIR', '--n_trials', '1.5'],
       2,
-      /^--trials must be an integer from 1, got 1.5$/,
+      /^--n_trials must be an integer from 1, got 1.5$/,
+    ],
+    [
+      'an option under both of its names',
+      { space },
+      ['--parent_dir', 'DIR', '--n_jobs', '1', '--parallel', '1'],
+      2,
+      /^--n_jobs and --parallel are two names of one option: keep --n_jobs$/,
+    ],
+    [
+      'a key under both of its names',
+      { space, direction: 'maximize', goal: 'maximize' },
+      ['--parent_dir', 'DIR'],
+      1,
+      /^DIR\/search\.json: "direction" and "goal" are two names of one key: keep "direction"$/,
     ],
     [
       'an unknown sampler',
@@ -207,10 +239,10 @@ describe('search_hyperparams.ts', function () {
     ],
     [
       'far more threads than cores',
-      { space, parallel: 1000 },
+      { space, n_jobs: 1000 },
       ['--parent_dir', 'DIR'],
       1,
-      /^DIR\/search\.json: "parallel" times "threads_per_trial" must be at most \d+ \(4 per core\), got 1000$/,
+      /^DIR\/search\.json: "n_jobs" times "threads_per_trial" must be at most \d+, 4 for each core, got 1000$/,
     ],
     ['a wrong search.json', { space: {} }, ['--parent_dir', 'DIR'], 1, /^DIR\/search.json: "space" must be/],
   ];

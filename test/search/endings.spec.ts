@@ -15,7 +15,7 @@ describe('a trial', function () {
   after(() => directories.forEach((directory) => rmSync(directory, { recursive: true })));
 
   const searched = async (search: object, params: object) => {
-    const directory = makeSearch({ parallel: 2, ...search }, params);
+    const directory = makeSearch({ n_jobs: 2, ...search }, params);
     directories.push(directory);
     return { directory, ...(await runSearch(directory)) };
   };

@@ -36,6 +36,14 @@ describe('a journal', () => {
     expect(withoutTime(readJournal(path))).to.deep.equal(withoutTime(expected));
   });
 
+  it('has the settings of an earlier version under their present names', () => {
+    const { n_trials: trials, direction: goal, ...rest } = settings;
+    const event = { event: 'search', settings: { trials, goal, parallel: 2, timeout: 90, ...rest }, params: {} };
+    writeFileSync(path, `${JSON.stringify(event)}\n`);
+    const [read] = readJournal(path);
+    expect(read).to.deep.equal({ ...event, settings: { ...settings, n_jobs: 2, trial_timeout: 90 } });
+  });
+
   it('does without a last line that was cut off anywhere, and goes on behind the line before', () => {
     write(begin, proposed('a', 0));
     const whole = readFileSync(path);

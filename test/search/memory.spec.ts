@@ -13,7 +13,7 @@ describe(`a search of ${TRIALS} trials`, function () {
   for (const sampler of process.env.SOAK ? ['tpe', 'sobol'] : ['tpe']) {
     it(`by ${sampler} takes less than 300 MB`, async () => {
       const space = { alpha: { low: 0, high: 1 }, temperature: { low: 1, high: 20, log: true } };
-      const content = { space, sampler, pruner: 'asha', trials: TRIALS, parallel: 2 };
+      const content = { space, sampler, pruner: 'asha', n_trials: TRIALS, n_jobs: 2 };
       const directory = makeSearch(content, { num_epochs: 30 });
       const args = ['-r', 'ts-node/register', join(__dirname, '..', 'helpers', 'quick_search.ts'), '--parent_dir'];
       const { exitCode, stdout, stderr } = await ended(spawn(process.execPath, [...args, directory]));

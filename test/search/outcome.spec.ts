@@ -29,7 +29,7 @@ describe('the end of a search', function () {
   };
 
   it('is exit code 1 and a line where all have failed, and the next start does not call them done', async () => {
-    const directory = prepare({ space: { behavior: ['fail'], alpha: [0.1, 0.2] }, retries: 0, parallel: 2 });
+    const directory = prepare({ space: { behavior: ['fail'], alpha: [0.1, 0.2] }, retries: 0, n_jobs: 2 });
     const first = await run(directory);
     expect([first.exitCode, first.stderr]).to.deep.equal([
       1,
@@ -49,7 +49,7 @@ describe('the end of a search', function () {
 
   it('counts those that came to nothing, after the best', async () => {
     const space = { behavior: ['good', 'fail', 'diverge'] };
-    const directory = prepare({ space, retries: 0, parallel: 3 }, { num_epochs: 2 });
+    const directory = prepare({ space, retries: 0, n_jobs: 3 }, { num_epochs: 2 });
     const { exitCode, stdout, stderr } = await run(directory);
     expect([exitCode, stderr]).to.deep.equal([0, '']);
     expect(stdout.at(-3)).to.equal('Best val_accuracy: 0.5000 of DIR/behavior_good');
@@ -117,7 +117,7 @@ describe('a trial whose directory is a link', function () {
     `${child}: is a link to ${outside}; a trial is trained in the search's own directory only`;
 
   it('is refused, and nothing is trained there', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.2] }, parallel: 2 });
+    const directory = prepare({ space: { alpha: [0.1, 0.2] }, n_jobs: 2 });
     symlinkSync(outside, join(directory, 'alpha_0.1'));
     await runSearch(directory);
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'failed', 'alpha_0.2': 'complete' });

@@ -23,7 +23,7 @@ describe('a search', function () {
 
   it('trains every point once, in a directory that says all, and replaces what ends at once', async () => {
     const space = { alpha: [0.1, 0.9, 0.5], epoch_ms: [20, 700] };
-    const directory = prepare({ space, parallel: 2, threads_per_trial: 3 }, { num_epochs: 2 });
+    const directory = prepare({ space, n_jobs: 2, threads_per_trial: 3 }, { num_epochs: 2 });
     const { error, snapshots } = await runSearch(directory);
     expect(error).to.equal(undefined);
     const names = childrenOf(directory);
@@ -45,7 +45,7 @@ describe('a search', function () {
 
   it('starts a failed trial again, and records one that fails for good with its last words', async () => {
     const space = { behavior: ['fail_once', 'fail', 'good'] };
-    const directory = prepare({ space, parallel: 3, retries: 2 });
+    const directory = prepare({ space, n_jobs: 3, retries: 2 });
     const { error } = await runSearch(directory);
     expect(error).to.equal(undefined);
     expect(statesIn(directory)).to.deep.equal({
@@ -67,7 +67,7 @@ describe('a search', function () {
       `WARNING: ${said('b.pth', '24.0')}`,
       `INFO: ${said('a.pth', '79.9')}`,
     ];
-    const directory = prepare({ space: { teacher: teachers, alpha: [0.1, 0.5] }, parallel: 1 }, { num_epochs: 1 });
+    const directory = prepare({ space: { teacher: teachers, alpha: [0.1, 0.5] }, n_jobs: 1 }, { num_epochs: 1 });
     const { error, lines } = await runSearch(directory);
     expect(error).to.equal(undefined);
     const told = lines.filter((line) => line.startsWith('Teacher '));
@@ -94,7 +94,7 @@ describe('a search', function () {
 
   it('gives up after too many failures, and goes on where it was when started again', async () => {
     const space = { behavior: ['fail'], alpha: [1, 2, 3, 4] };
-    const directory = prepare({ space, parallel: 1, retries: 0, max_failures: 1 });
+    const directory = prepare({ space, n_jobs: 1, retries: 0, max_failures: 1 });
     const { error } = await runSearch(directory);
     expect(error).to.be.instanceOf(UserError);
     expect((error as UserError).message).to.match(/^.*: 2 trials failed, "max_failures" is 1; /);
@@ -109,7 +109,7 @@ describe('a search', function () {
 
   it('ends what takes too long, with SIGKILL what is deaf', async () => {
     const space = { behavior: ['hang', 'hang_hard'] };
-    const directory = prepare({ space, parallel: 2, timeout: '2s' });
+    const directory = prepare({ space, n_jobs: 2, trial_timeout: '2s' });
     const { error } = await runSearch(directory);
     expect(error).to.equal(undefined);
     expect(statesIn(directory)).to.deep.equal({ behavior_hang: 'failed', behavior_hang_hard: 'failed' });
@@ -119,7 +119,7 @@ describe('a search', function () {
   });
 
   it('counts the time of all starts against the limit', async () => {
-    const directory = prepare({ space: { alpha: [0.5] }, timeout: '3s' }, { num_epochs: 200, epoch_ms: 50 });
+    const directory = prepare({ space: { alpha: [0.5] }, trial_timeout: '3s' }, { num_epochs: 200, epoch_ms: 50 });
     await runSearch(directory, ({ running }) => (running[0]?.seconds ?? 0) >= 1.5);
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.5': 'running' });
     await runSearch(directory);
@@ -146,7 +146,7 @@ describe('a search', function () {
   it('stops hopeless trials, which keep what they have', async () => {
     const space = { alpha: [0.9, 0.1] };
     const pruner = { name: 'median', startup_trials: 1 };
-    const directory = prepare({ space, pruner, parallel: 1 }, { num_epochs: 6, epoch_ms: 300 });
+    const directory = prepare({ space, pruner, n_jobs: 1 }, { num_epochs: 6, epoch_ms: 300 });
     await runSearch(directory);
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.9': 'complete', 'alpha_0.1': 'pruned' });
     const [pruned] = ofKind(directory, 'pruned') as unknown as [{ epochs: number; value: number }];
@@ -158,7 +158,7 @@ describe('a search', function () {
   });
 
   it('lets its children save when it is interrupted, and goes on where they were', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.9] }, parallel: 2 }, { num_epochs: 4, epoch_ms: 150 });
+    const directory = prepare({ space: { alpha: [0.1, 0.9] }, n_jobs: 2 }, { num_epochs: 4, epoch_ms: 150 });
     const { error } = await runSearch(directory, ({ running }) => running.some(({ epochs }) => epochs >= 1));
     expect(error).to.equal(undefined);
     expect(Object.values(statesIn(directory))).to.include('running');
@@ -169,7 +169,7 @@ describe('a search', function () {
   });
 
   it('keeps a finished run that it finds, and leaves a directory of other params alone', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.9] }, parallel: 1 });
+    const directory = prepare({ space: { alpha: [0.1, 0.9] }, n_jobs: 1 });
     await runSearch(directory);
     rmSync(join(directory, 'search.journal.jsonl'));
     writeFileSync(join(directory, 'alpha_0.9', 'params.json'), '{"num_epochs":7,"epoch_ms":30,"alpha":0.9}');
@@ -181,7 +181,7 @@ describe('a search', function () {
   });
 
   it('fails a trial whose directory is taken away under its trainer, and does the others', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.9] }, parallel: 1 }, { num_epochs: 4, epoch_ms: 150 });
+    const directory = prepare({ space: { alpha: [0.1, 0.9] }, n_jobs: 1 }, { num_epochs: 4, epoch_ms: 150 });
     const child = join(directory, 'alpha_0.1');
     const { error } = await runSearch(directory, ({ running }) => {
       if (running[0]?.label === 'alpha_0.1' && running[0].epochs >= 1) renameSync(child, `${child}_elsewhere`);

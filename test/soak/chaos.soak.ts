@@ -29,7 +29,7 @@ const params = {
 const waiting = { num_epochs: 10, steps: 4, epoch_ms: (1000 * SECONDS) / 3 / (TRIALS / 4) / 10 };
 
 const chaosOf = (seed: number) => ({ seed, seconds: SECONDS, everySeconds: 3 });
-const searchOf = (space: object) => ({ space, sampler: 'sobol', trials: TRIALS, retries: 3, max_failures: 1000 });
+const searchOf = (space: object) => ({ space, sampler: 'sobol', n_trials: TRIALS, retries: 3, max_failures: 1000 });
 
 describe(`a search of ${TRIALS} trainings in ${SECONDS} s of chaos`, function () {
   this.timeout(2000 * SECONDS + 30 * 60_000);
@@ -37,7 +37,7 @@ describe(`a search of ${TRIALS} trainings in ${SECONDS} s of chaos`, function ()
   for (const seed of [1, 2, 3]) {
     it(`ends with each once, as if nothing had been, with seed ${seed}`, async () => {
       const space = { learning_rate: { low: 1e-4, high: 1e-3, log: true } };
-      const directory = makeSearch({ ...searchOf(space), parallel: 2 });
+      const directory = makeSearch({ ...searchOf(space), n_jobs: 2 });
       writeFileSync(join(directory, 'params.json'), JSON.stringify(params));
       const start = () => startSearch(['--parent_dir', directory], process.env, script('search_hyperparams.ts'));
       const victims = (parent: () => number | undefined) => localVictims(directory, parent, PAUSE_MS);
@@ -65,7 +65,7 @@ describe(`a search of ${TRIALS} trainings in ${SECONDS} s of chaos`, function ()
       const releasing = setInterval(releaseRequeued, 5000);
       try {
         const space = { alpha: { low: 0.1, high: 0.9 } };
-        const directory = makeSearch({ ...searchOf(space), launcher: 'slurm', parallel: 4 }, waiting);
+        const directory = makeSearch({ ...searchOf(space), launcher: 'slurm', n_jobs: 4 }, waiting);
         const start = () => startSearch(['--parent_dir', directory]);
         const victims = (parent: () => number | undefined) => slurmVictims(directory, parent, PAUSE_MS, cluster);
         const survived = await survive(directory, start, victims, chaosOf(seed));

@@ -8,7 +8,7 @@ describe('a search of 60 trials', function () {
 
   it('does each once, however often it is killed', async () => {
     const space = { alpha: { low: 0, high: 1 } };
-    const directory = makeSearch({ space, sampler: 'tpe', trials: 60, parallel: 3 }, { epoch_ms: 150 });
+    const directory = makeSearch({ space, sampler: 'tpe', n_trials: 60, n_jobs: 3 }, { epoch_ms: 150 });
     const kills = await killUntilDone(directory, 2000);
     expect(kills).to.be.at.least(10);
     expect(Object.values(statesIn(directory))).to.deep.equal(Array(60).fill('complete'));

@@ -53,7 +53,7 @@ describe('a search of trainings on a Slurm that fails', function () {
       }
       const local = join(scratch, 'local');
       if (!existsSync(local)) {
-        prepare('local', { parallel: 2 });
+        prepare('local', { n_jobs: 2 });
         const { exitCode, stderr } = await ended(run('search_hyperparams.ts', '--parent_dir', local));
         expect(exitCode, stderr).to.equal(0);
       }

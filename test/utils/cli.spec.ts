@@ -86,6 +86,34 @@ describe('parseArguments', () => {
   });
 });
 
+describe('a flag with a former name', () => {
+  const renamed = {
+    name: 'search.ts',
+    summary: 'Searches.',
+    flags: { n_trials: { type: 'number', formerly: 'trials', default: 40, help: 'trials in total' } },
+  } as const satisfies CommandSpec;
+
+  it('is set by either name, and only the present one is a value', () => {
+    for (const argv of [['--trials', '-5'], ['--trials=-5'], ['--n_trials', '-5']]) {
+      expect(parseArguments(argv, renamed)).to.deep.equal({ n_trials: -5 });
+    }
+    expect(parseArguments([], renamed)).to.deep.equal({ n_trials: 40 });
+  });
+
+  it('is refused under both names at a time', () => {
+    expect(() => parseArguments(['--trials', '5', '--n_trials', '5'], renamed))
+      .to.throw(UserError, /^--n_trials and --trials are two names of one option: keep --n_trials$/)
+      .with.property('exitCode', 2);
+  });
+
+  it('is shown under the present name only', () => {
+    expect(() => parseArguments(['--help'], renamed))
+      .to.throw(/--n_trials <number> {2}trials in total/)
+      .with.property('message')
+      .that.does.not.include('--trials');
+  });
+});
+
 describe('runMain', () => {
   /** Runs `body` as the main function of a script; `end` closes its stdout unread. */
   function run(body: string, ...argv: string[]) {

@@ -154,8 +154,8 @@ describe('a search on Slurm', function () {
     expect(stdout).to.match(/alpha_0\.5: failed: Slurm job \d+: CANCELLED/);
   });
 
-  it('counts the training time of all jobs against "timeout", not the time in which they are suspended', async () => {
-    const directory = prepare({ space: { alpha: [0.5] }, timeout: '4s' }, { num_epochs: 100, epoch_ms: 200 });
+  it('counts the training time of all jobs against "trial_timeout", not the time in which they are suspended', async () => {
+    const directory = prepare({ space: { alpha: [0.5] }, trial_timeout: '4s' }, { num_epochs: 100, epoch_ms: 200 });
     const child = join(directory, 'alpha_0.5');
     const end = ended(startSearch(['--parent_dir', directory]));
     await until(() => existsSync(join(child, 'last.safetensors')));
@@ -214,7 +214,7 @@ describe('a search on Slurm', function () {
     expect(stdout).to.include('Slurm answers again');
     expect(statesIn(directory)).to.deep.equal(Object.fromEntries(names.map((name) => [name, 'complete'])));
 
-    const local = makeSearch({ space, parallel: 4 }, { num_epochs: 3, steps: 10, epoch_ms: 10 });
+    const local = makeSearch({ space, n_jobs: 4 }, { num_epochs: 3, steps: 10, epoch_ms: 10 });
     directories.push(local);
     await runSearch(local);
     for (const name of names) {

@@ -9,6 +9,7 @@ import { Cluster } from '../../../search/launchers/slurm_cluster';
 import { commentOf, memoryAfter, sbatchOptions, writeScript } from '../../../search/launchers/slurm_options';
 import { endingOf, isHopeless, parseStates, waitingFor } from '../../../search/launchers/slurm_states';
 import { mostAtATime } from '../../../search/parallelism';
+import { positionText, START } from '../../../runs/position';
 import { hasAdvanced, positionsOf } from '../../../search/trials/positions';
 import { RunningTime } from '../../../search/trials/running_time';
 import { parseSettings, type SlurmSettings } from '../../../search/settings/settings';
@@ -63,13 +64,13 @@ describe('what a trial asks of Slurm', () => {
   });
 
   it('is few jobs at a time where later trials learn from earlier ones', () => {
-    const at = (search: object) => mostAtATime(parse({ launcher: 'slurm', trials: 100, ...search }), 8);
+    const at = (search: object) => mostAtATime(parse({ launcher: 'slurm', n_trials: 100, ...search }), 8);
     expect(at({})).to.deep.equal({ parallel: 100 });
     expect(at({ sampler: 'tpe' }).parallel).to.equal(10);
     expect(at({ sampler: 'tpe' }).why).to.match(/^10 jobs at a time, so that "tpe" learns .*"slurm.array_limit"/);
     expect(at({ pruner: 'asha' }).why).to.include('so that "asha" learns');
-    expect(at({ sampler: 'tpe', trials: 12 }).parallel).to.equal(4);
-    expect(at({ sampler: 'tpe', trials: 3 })).to.deep.equal({ parallel: 3 });
+    expect(at({ sampler: 'tpe', n_trials: 12 }).parallel).to.equal(4);
+    expect(at({ sampler: 'tpe', n_trials: 3 })).to.deep.equal({ parallel: 3 });
     expect(at({ sampler: 'tpe', slurm: { array_limit: 30 } })).to.deep.equal({ parallel: 30 });
     expect(mostAtATime(parse({ sampler: 'tpe', threads_per_trial: 4 }), 8)).to.deep.equal({ parallel: 2 });
   });
@@ -147,7 +148,7 @@ describe('the progress of a trial', () => {
     const directory = mkdtempSync(join(tmpdir(), 'positions-'));
     const write = (folder: string, epoch: number, step: number) => {
       mkdirSync(join(directory, folder), { recursive: true });
-      const position = JSON.stringify({ epoch, step });
+      const position = positionText({ ...START, epoch, step });
       writeSafetensors(join(directory, folder, 'last.safetensors'), new Map(), { position });
     };
     const start = positionsOf(directory);

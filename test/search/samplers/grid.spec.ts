@@ -7,9 +7,9 @@ import { trialName } from '../../../search/trials/trial_name';
 import { search } from '../../helpers/search';
 
 const pointsOf = (content: object): Point[] => {
-  const { space, sampler, seed, trials } = parseSettings(content, 'search.json');
+  const { space, sampler, seed, n_trials } = parseSettings(content, 'search.json');
   const points = search(createSampler(sampler, space, seed), 1e6, () => 0).map(({ point }) => point);
-  expect(trials).to.equal(points.length);
+  expect(n_trials).to.equal(points.length);
   return points;
 };
 
@@ -53,7 +53,7 @@ describe('the grid', () => {
     const axis = { low: 0, high: 99, integer: true };
     const space = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`x${i}`, axis]));
     const settings = parseSettings(
-      { space: { ...space, huge: { low: 0, high: 2 ** 32, integer: true } }, trials: 10 },
+      { space: { ...space, huge: { low: 0, high: 2 ** 32, integer: true } }, n_trials: 10 },
       'search.json',
     );
     expect(gridSize(settings.space)).to.equal(100 ** 7 * (2 ** 32 + 1));

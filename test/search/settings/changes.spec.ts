@@ -11,7 +11,7 @@ const base = {
     momentum: { low: 0, high: 0.9, when: { optimizer: 'sgd' } },
   },
   sampler: 'tpe',
-  trials: 40,
+  n_trials: 40,
 };
 const settings = (content: object) => parseSettings(content, 'search.json');
 const changes = (space: object) => settingsChanges(settings(base), settings({ ...base, space }));
@@ -82,11 +82,11 @@ describe('settingsChanges', () => {
 
   it('lets a search grow', () => {
     expect(compare({})).to.deep.equal({ lines: [], onlyExtends: true });
-    expect(compare({ trials: 60, repeats: 3, space: { ...base.space, alpha: [0.1, 0.5, 0.9] } })).to.deep.equal({
-      lines: ['"space.alpha" has gained 0.9', '"trials" was 40, is 60', '"repeats" was 1, is 3'],
+    expect(compare({ n_trials: 60, repeats: 3, space: { ...base.space, alpha: [0.1, 0.5, 0.9] } })).to.deep.equal({
+      lines: ['"space.alpha" has gained 0.9', '"n_trials" was 40, is 60', '"repeats" was 1, is 3'],
       onlyExtends: true,
     });
-    expect(compare({ trials: 20 })).to.deep.equal({ lines: ['"trials" was 40, is 20'], onlyExtends: false });
+    expect(compare({ n_trials: 20 })).to.deep.equal({ lines: ['"n_trials" was 40, is 20'], onlyExtends: false });
   });
 
   it('names what makes trials incomparable', () => {
@@ -97,14 +97,21 @@ describe('settingsChanges', () => {
         '"seed" was 230, is 1',
         '"pruner" was {"name":"none"}, is {"min_epochs":2,"name":"asha","reduction_factor":4}',
         '"metric" was "val_accuracy", is "val_loss"',
-        '"goal" was "maximize", is "minimize"',
+        '"direction" was "maximize", is "minimize"',
       ],
       onlyExtends: false,
     });
   });
 
   it('does not mind how and where trials run', () => {
-    const change = { parallel: 8, threads_per_trial: 2, max_failures: 0, retries: 0, timeout: '1h', launcher: 'slurm' };
+    const change = {
+      n_jobs: 8,
+      threads_per_trial: 2,
+      max_failures: 0,
+      retries: 0,
+      trial_timeout: '1h',
+      launcher: 'slurm',
+    };
     expect(compare({ ...change, slurm: { cpus: 2 } })).to.deep.equal({ lines: [], onlyExtends: true });
   });
 });

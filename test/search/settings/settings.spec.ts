@@ -28,17 +28,21 @@ function linesOf(content: unknown): string[] {
 }
 const spaceLines = (space: unknown, more: object = { sampler: 'random' }) => linesOf({ space, ...more });
 
+/** Some keys under their former and their present names. */
+const former = { trials: 3, goal: 'minimize', parallel: 2, timeout: '90s' };
+const present = { n_trials: 3, direction: 'minimize', n_jobs: 2, trial_timeout: '90s' };
+
 describe('search.json', () => {
   it('fills every key', () => {
     expect(parse(small)).to.deep.equal({
       space: [{ kind: 'choice', path: 'alpha', values: [0.1, 0.5] }],
       sampler: { name: 'grid' },
-      trials: 2,
+      n_trials: 2,
       seed: 230,
       repeats: 1,
       pruner: { name: 'none' },
       metric: 'val_accuracy',
-      goal: 'maximize',
+      direction: 'maximize',
       threads_per_trial: 1,
       max_failures: 3,
       retries: 1,
@@ -53,17 +57,17 @@ describe('search.json', () => {
       $schema: '../search.schema.json',
       ...small,
       sampler: { name: 'tpe', startup_trials: 5, candidates: 10, multivariate: false },
-      trials: 40,
+      n_trials: 40,
       seed: 1,
       repeats: 3,
       pruner: { name: 'hyperband', min_epochs: 2, max_epochs: 30, reduction_factor: 4 },
       metric: 'train_loss_soft',
-      goal: 'minimize',
-      parallel: 2,
+      direction: 'minimize',
+      n_jobs: 2,
       threads_per_trial: 2,
       max_failures: 0,
       retries: 0,
-      timeout: '1h30m',
+      trial_timeout: '1h30m',
       launcher: 'slurm',
       slurm: {
         ...{ partition: 'gpu', time: '1-12:00:00', gres: 'gpu:a100:1', cpus: 4, memory: '8G', memory_factor: 1.25 },
@@ -75,7 +79,37 @@ describe('search.json', () => {
     };
     const { $schema, ...rest } = content;
     expect($schema).to.equal('../search.schema.json');
-    expect(parse(content)).to.deep.equal({ ...rest, space: parse(small).space, timeout: 5400 });
+    expect(parse(content)).to.deep.equal({ ...rest, space: parse(small).space, trial_timeout: 5400 });
+  });
+
+  it('accepts the former names of keys, whose mistakes it names as the file does', () => {
+    expect(parse({ ...small, ...former })).to.deep.equal(parse({ ...small, ...present }));
+    expect(linesOf({ ...small, trials: 0, timeout: 5 })).to.deep.equal([
+      '"trials" must be >= 1, got 0',
+      '"timeout" must be "90s", "30m", "2h" or "1h30m", got 5',
+    ]);
+    expect(linesOf({ ...small, gaol: 'minimize', goal: 'maximize' })).to.deep.equal([
+      '"gaol" is not a key; did you mean "goal"?',
+    ]);
+  });
+
+  it('refuses a key under both of its names with one line', () => {
+    Object.entries(former).forEach(([key, value], i) => {
+      const [name, same] = Object.entries(present)[i]!;
+      expect(linesOf({ ...small, [key]: value, [name]: same })).to.deep.equal([
+        `"${name}" and "${key}" are two names of one key: keep "${name}"`,
+      ]);
+    });
+  });
+
+  it('lets a change count in place of a key of either name', () => {
+    const [old, now] = [
+      { ...small, trials: 3 },
+      { ...small, n_trials: 3 },
+    ];
+    for (const content of [small, old, now]) {
+      expect(parseSettings(content, 'x/search.json', { n_trials: 5 }).n_trials).to.equal(5);
+    }
   });
 
   it('survives JSON', () => {
@@ -85,9 +119,9 @@ describe('search.json', () => {
       c: { values: [1], when: { b: [1, 3] } },
     };
     for (const sampler of ['grid', 'random', 'sobol', 'tpe']) {
-      const settings = parse({ space, sampler, pruner: 'asha', timeout: '90s' });
+      const settings = parse({ space, sampler, pruner: 'asha', trial_timeout: '90s' });
       expect(JSON.parse(JSON.stringify(settings))).to.deep.equal(settings);
-      expect(settings.timeout).to.equal(90);
+      expect(settings.trial_timeout).to.equal(90);
     }
   });
 
@@ -101,17 +135,17 @@ describe('search.json', () => {
   });
 
   it('has as many trials as the grid has points, or 40', () => {
-    expect(parse({ space: { a: [1, 2], b: { low: 1, high: 5, integer: true } } }).trials).to.equal(10);
-    expect(parse({ ...small, sampler: 'random' }).trials).to.equal(40);
-    expect(parse({ ...small, trials: 1 }).trials).to.equal(1);
+    expect(parse({ space: { a: [1, 2], b: { low: 1, high: 5, integer: true } } }).n_trials).to.equal(10);
+    expect(parse({ ...small, sampler: 'random' }).n_trials).to.equal(40);
+    expect(parse({ ...small, n_trials: 1 }).n_trials).to.equal(1);
   });
 
   it('minimizes a loss and maximizes the rest where it does not say', () => {
     for (const metric of ['val_accuracy', 'train_accuracy']) {
-      expect(parse({ ...small, metric }).goal).to.equal('maximize');
+      expect(parse({ ...small, metric }).direction).to.equal('maximize');
     }
-    expect(parse({ ...small, metric: 'val_loss' }).goal).to.equal('minimize');
-    expect(parse({ ...small, metric: 'val_loss', goal: 'maximize' }).goal).to.equal('maximize');
+    expect(parse({ ...small, metric: 'val_loss' }).direction).to.equal('minimize');
+    expect(parse({ ...small, metric: 'val_loss', direction: 'maximize' }).direction).to.equal('maximize');
   });
 
   it('brings dimensions to one form', () => {
@@ -170,19 +204,19 @@ describe('search.json', () => {
         '"sampler.candidate" is not a key; did you mean "sampler.candidates"?',
       ],
       [{ pruner: { name: 'asha', reduction_factor: 1 } }, '"pruner.reduction_factor" must be >= 2, got 1'],
-      [{ trials: 0 }, '"trials" must be >= 1, got 0'],
-      [{ trails: 5 }, '"trails" is not a key; did you mean "trials"?'],
+      [{ n_trials: 0 }, '"n_trials" must be >= 1, got 0'],
+      [{ ntrials: 5 }, '"ntrials" is not a key; did you mean "n_trials"?'],
       [{ seed: -1 }, '"seed" must be >= 0, got -1'],
       [{ repeats: 1.5 }, '"repeats" must be an integer, got 1.5'],
       [
         { metric: 'accuracy' },
         '"metric" must be "train_" or "val_" and a number of metrics.jsonl, as in "val_accuracy", got "accuracy"',
       ],
-      [{ goal: 'min' }, '"goal" must be one of "maximize", "minimize", got "min"'],
-      [{ timeout: '2 hours' }, '"timeout" must be "90s", "30m", "2h" or "1h30m", got "2 hours"'],
-      [{ timeout: '' }, '"timeout" must be "90s", "30m", "2h" or "1h30m", got ""'],
-      [{ timeout: '0h0s' }, '"timeout" must be "90s", "30m", "2h" or "1h30m", got "0h0s"'],
-      [{ timeout: 60 }, '"timeout" must be "90s", "30m", "2h" or "1h30m", got 60'],
+      [{ direction: 'min' }, '"direction" must be one of "maximize", "minimize", got "min"'],
+      [{ trial_timeout: '2 hours' }, '"trial_timeout" must be "90s", "30m", "2h" or "1h30m", got "2 hours"'],
+      [{ trial_timeout: '' }, '"trial_timeout" must be "90s", "30m", "2h" or "1h30m", got ""'],
+      [{ trial_timeout: '0h0s' }, '"trial_timeout" must be "90s", "30m", "2h" or "1h30m", got "0h0s"'],
+      [{ trial_timeout: 60 }, '"trial_timeout" must be "90s", "30m", "2h" or "1h30m", got 60'],
       [{ launcher: 'sulrm' }, '"launcher" must be one of "local", "slurm", got "sulrm"; did you mean "slurm"?'],
       [{ slurm: { partition: 'a b' } }, '"slurm.partition" must be the name of a partition, got "a b"'],
       [
@@ -210,7 +244,7 @@ describe('search.json', () => {
     for (const [change, line] of cases) expect(linesOf({ ...small, ...change })).to.deep.equal([line]);
     expect(linesOf({})).to.deep.equal(['"space" is missing']);
     expect(linesOf([])).to.deep.equal(['must be an object, got an array of 0']);
-    expect(linesOf({ ...small, seed: 'a', trials: 'b' })).to.have.lengthOf(2);
+    expect(linesOf({ ...small, seed: 'a', n_trials: 'b' })).to.have.lengthOf(2);
   });
 
   it('names what is wrong with a dimension', () => {
@@ -325,17 +359,17 @@ describe('readSettings', () => {
 
   it('gives the published grid where there is no file', () => {
     const settings = readSettings(join(directory, 'search.json'));
-    expect(settings).to.include({ trials: 40, names: 'classic' });
+    expect(settings).to.include({ n_trials: 40, names: 'classic' });
     expect(settings.sampler).to.deep.equal({ name: 'grid' });
     expect(settings.space.map(({ path }) => path)).to.deep.equal(['alpha', 'temperature']);
   });
 
   it('names the file in each mistake', () => {
     const path = join(directory, 'search.json');
-    writeFileSync(path, '{"space": {"alpha": [1]}, "trials": 0, "seed": 1.5}');
+    writeFileSync(path, '{"space": {"alpha": [1]}, "n_trials": 0, "seed": 1.5}');
     expect(() => readSettings(path)).to.throw(
       UserError,
-      `${path}: "trials" must be >= 1, got 0\n${path}: "seed" must be an integer, got 1.5`,
+      `${path}: "n_trials" must be >= 1, got 0\n${path}: "seed" must be an integer, got 1.5`,
     );
     writeFileSync(path, '{');
     expect(() => readSettings(path)).to.throw(UserError, `${path}: not valid JSON`);
@@ -372,9 +406,9 @@ describe('search.schema.json', () => {
         space: of<unknown>(space),
         sampler: plugin,
         pruner: plugin,
-        trials: of(number),
+        n_trials: of(number),
         metric: of(fc.constantFrom('val_loss', 'x')),
-        timeout: of(fc.constantFrom('1h', '', '3')),
+        trial_timeout: of(fc.constantFrom('1h', '', '3')),
         slurm: of<unknown>(fc.record({ cpus: number, memory: fc.string() })),
         names: of(fc.constantFrom('plain', 'classic')),
       },
@@ -401,6 +435,8 @@ describe('search.schema.json', () => {
     const likely = fc.record({ space: fc.record({ a, b: likelyRange }), sampler: fc.constantFrom('tpe', 'sobol') });
     fc.assert(fc.property(likely, check), { numRuns: 300 });
     expect(accepted).to.be.above(100);
+    expect(isAccepted({ ...small, ...former }), JSON.stringify(isAccepted.errors)).to.equal(true);
+    expect(isAccepted({ ...small, timeout: 3 })).to.equal(false);
     expect(isAccepted({ ...small, trails: 3 })).to.equal(false);
     expect(isAccepted({ ...small, sampler: { name: 'tpe', min_epochs: 3 } })).to.equal(false);
   });

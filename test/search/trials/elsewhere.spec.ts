@@ -37,7 +37,7 @@ describe('a trial in use elsewhere', function () {
   };
 
   it('comes after the others, and goes on when its machine is done or silent', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.2, 0.3, 0.4] }, parallel: 2, timeout: '1h' });
+    const directory = prepare({ space: { alpha: [0.1, 0.2, 0.3, 0.4] }, n_jobs: 2, trial_timeout: '1h' });
     const [silent, done] = [join(directory, 'alpha_0.1'), join(directory, 'alpha_0.2')];
     lock(silent, 'beating');
     lock(done, 'beating');
@@ -68,7 +68,7 @@ describe('a trial in use elsewhere', function () {
   });
 
   it('fails after the timeout, with who has it', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.2] }, parallel: 1, timeout: '4s' }, { epoch_ms: 10 });
+    const directory = prepare({ space: { alpha: [0.1, 0.2] }, n_jobs: 1, trial_timeout: '4s' }, { epoch_ms: 10 });
     const child = join(directory, 'alpha_0.1');
     lock(child, 'old');
     const { error } = await runSearch(directory);
@@ -94,7 +94,7 @@ describe('a trial in use elsewhere', function () {
   });
 
   it('may belong to another user of this machine', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.2] }, parallel: 1 });
+    const directory = prepare({ space: { alpha: [0.1, 0.2] }, n_jobs: 1 });
     const child = join(directory, 'alpha_0.1');
     mkdirSync(child);
     const held = acquireLock(child);
@@ -114,7 +114,7 @@ describe('a trial in use elsewhere', function () {
   });
 
   it('fails where its lock can no longer be read', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.2] }, parallel: 1 });
+    const directory = prepare({ space: { alpha: [0.1, 0.2] }, n_jobs: 1 });
     const child = join(directory, 'alpha_0.1');
     lock(child, 'beating');
     const { error } = await runSearch(directory, ({ counts }) => {

@@ -15,7 +15,7 @@ describe('a trial whose directory was deleted', function () {
   };
 
   it('is trained again, and is not called the best in the meantime', async () => {
-    const directory = prepare({ space: { alpha: [0.1, 0.9] }, parallel: 1 });
+    const directory = prepare({ space: { alpha: [0.1, 0.9] }, n_jobs: 1 });
     const child = join(directory, 'alpha_0.9');
     expect((await runSearch(directory)).snapshots.at(-1)!.best!.name).to.equal('alpha_0.9');
     rmSync(child, { recursive: true });
@@ -29,7 +29,7 @@ describe('a trial whose directory was deleted', function () {
   });
 
   it('is trained again where others were still under way', async () => {
-    const directory = prepare({ space: { alpha: [0.9, 0.1] }, parallel: 1 }, { num_epochs: 2, epoch_ms: 200 });
+    const directory = prepare({ space: { alpha: [0.9, 0.1] }, n_jobs: 1 }, { num_epochs: 2, epoch_ms: 200 });
     const child = join(directory, 'alpha_0.9');
     let wasRemoved = false;
     const { error, snapshots } = await runSearch(directory, ({ counts, running }) => {
@@ -59,7 +59,7 @@ describe('a trial whose directory was deleted', function () {
   });
 
   it('stays pruned where it was', async () => {
-    const directory = prepare({ space: { alpha: [0.9], behavior: ['good', 'diverge'] }, parallel: 1 });
+    const directory = prepare({ space: { alpha: [0.9], behavior: ['good', 'diverge'] }, n_jobs: 1 });
     await runSearch(directory);
     rmSync(join(directory, 'alpha_0.9_behavior_diverge'), { recursive: true });
     expect((await runSearch(directory)).lines).to.deep.equal([]);
