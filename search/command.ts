@@ -231,7 +231,7 @@ function trialTable(parent: string, settings: Settings, events: readonly Event[]
   };
   const body = [...trials.values()].map((trial, index) => [
     String(index + 1),
-    ...paths.map((path) => (Object.hasOwn(trial.point, path) ? canonical(trial.point[path]!) : '')),
+    ...paths.map((path) => (Object.hasOwn(trial.params, path) ? canonical(trial.params[path]!) : '')),
     trial.name,
     stateIn(trial),
   ]);

@@ -6,12 +6,12 @@ import { Elsewhere } from './trials/elsewhere';
 import { failuresOf, mostFrequentReason } from './trials/failures';
 import { Proposals } from './trials/proposals';
 import type { Snapshot } from './snapshot';
-import { Study } from './study';
+import { SearchState } from './search_state';
 import { runTrial } from './trials/trial_run';
 import type { Trial } from './trials/trials';
 
 export class Search {
-  private readonly study: Study;
+  private readonly study: SearchState;
   private readonly proposals: Proposals;
   private readonly elsewhere: Elsewhere;
   /** Trials that were begun before, or have lost their results. */
@@ -19,7 +19,7 @@ export class Search {
   private isExhausted = false;
 
   constructor(private readonly context: SearchContext) {
-    this.study = new Study(context);
+    this.study = new SearchState(context);
     const { trials } = this.study;
     this.proposals = new Proposals(context.settings, trials);
     this.elsewhere = new Elsewhere(this.study, context);

@@ -4,7 +4,7 @@ import type { SearchContext } from './context';
 import type { JobTime } from './journal';
 import type { Ending, Job } from './launchers/launcher';
 import { RunningTime } from './trials/running_time';
-import type { Study } from './study';
+import type { SearchState } from './search_state';
 
 /** Why a run was told to end. */
 export type Stop = 'interrupt' | 'pruned' | 'timeout';
@@ -26,7 +26,7 @@ export async function supervise(
   job: Job,
   { name, repeat, label, directory }: Run,
   asked: number,
-  study: Study,
+  study: SearchState,
   { directory: parent, settings, pollMs, graceMs }: SearchContext,
 ): Promise<{ stop: Stop | undefined; ending: Ending }> {
   const time = new RunningTime(repeat, study.trials.get(name)!.job);
@@ -68,7 +68,7 @@ export async function supervise(
     if (stop !== undefined) return;
     if (study.isStopping) end('interrupt', 'SIGINT');
     else if (settings.trial_timeout !== undefined && seconds > settings.trial_timeout) end('timeout', 'SIGTERM');
-    else if (repeat === 0 && study.prunes(name, asked)) end('pruned', 'SIGINT');
+    else if (repeat === 0 && study.shouldPrune(name, asked)) end('pruned', 'SIGINT');
     if (asked === 0 && epochs > 0) study.tellOfTeachers(directory);
     asked = curve.length;
   };

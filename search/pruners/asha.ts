@@ -18,11 +18,11 @@ export const asha: PrunerKind<AshaOptions> = {
     reduction_factor: { type: 'integer', minimum: 2, default: 4 },
   },
   create: ({ min_epochs, reduction_factor }) => ({
-    prunes: (trial, others) => {
+    shouldPrune: (trial, others) => {
       if (hasDiverged(trial)) return true;
       const longest = longestComplete(others);
       const first = min_epochs ?? (longest === undefined ? undefined : Math.max(1, Math.floor(longest / 100)));
-      return first !== undefined && halving(first, reduction_factor).prunes(trial, others);
+      return first !== undefined && halving(first, reduction_factor).shouldPrune(trial, others);
     },
   }),
 };
@@ -30,7 +30,7 @@ export const asha: PrunerKind<AshaOptions> = {
 /** Successive halving with its first rung at epoch `first`. */
 export function halving(first: number, factor: number): Pruner {
   return {
-    prunes: (trial, others) => {
+    shouldPrune: (trial, others) => {
       if (hasDiverged(trial)) return true;
       const epoch = trial.values.length;
       if (!isRung(epoch, first, factor)) return false;

@@ -5,7 +5,7 @@
  */
 import { Random } from '../../utils/random';
 import { halving } from './asha';
-import { hasDiverged, longestComplete, type PrunerKind } from './pruner';
+import { hasDiverged, longestComplete, type Curve, type PrunerKind } from './pruner';
 
 export type HyperbandOptions = {
   readonly min_epochs: number;
@@ -24,15 +24,15 @@ export const hyperband: PrunerKind<HyperbandOptions> = {
   create: ({ min_epochs, max_epochs, reduction_factor }, seed) => {
     const random = new Random(seed, 'search.hyperband');
     return {
-      prunes: (trial, others) => {
+      shouldPrune: (trial, others) => {
         if (hasDiverged(trial)) return true;
         const longest = max_epochs ?? longestComplete(others);
         if (longest === undefined) return false;
         const shares = bracketShares(longest / min_epochs, reduction_factor);
-        const bracketOf = ({ trial }: { trial: number }) => bracketAt(shares, random.uniform(trial));
+        const bracketOf = ({ number }: Curve) => bracketAt(shares, random.uniform(number));
         const bracket = bracketOf(trial);
         const rivals = others.filter((other) => bracketOf(other) === bracket);
-        return halving(min_epochs * reduction_factor ** bracket, reduction_factor).prunes(trial, rivals);
+        return halving(min_epochs * reduction_factor ** bracket, reduction_factor).shouldPrune(trial, rivals);
       },
     };
   },

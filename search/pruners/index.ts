@@ -33,7 +33,7 @@ export function pruningEpoch(
   others: readonly Curve[],
 ): number | undefined {
   for (let epoch = asked + 1; epoch <= trial.values.length; epoch++) {
-    if (pruner.prunes({ ...trial, values: trial.values.slice(0, epoch) }, others)) return epoch;
+    if (pruner.shouldPrune({ ...trial, values: trial.values.slice(0, epoch) }, others)) return epoch;
   }
   return undefined;
 }

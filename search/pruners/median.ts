@@ -18,7 +18,7 @@ export const median: PrunerKind<MedianOptions> = {
     warmup_epochs: { type: 'integer', minimum: 0, default: 0 },
   },
   create: ({ startup_trials, warmup_epochs }) => ({
-    prunes: (trial, others) => {
+    shouldPrune: (trial, others) => {
       if (hasDiverged(trial)) return true;
       const epoch = trial.values.length;
       const complete = others.filter(({ state }) => state === 'complete');

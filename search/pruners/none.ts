@@ -3,5 +3,5 @@ import type { PrunerKind } from './pruner';
 
 export const none: PrunerKind<Readonly<Record<never, never>>> = {
   options: {},
-  create: () => ({ prunes: () => false }),
+  create: () => ({ shouldPrune: () => false }),
 };

@@ -3,7 +3,7 @@ import type { Schema } from '../../utils/schema';
 
 /** What a trial has reported. */
 export interface Curve {
-  readonly trial: number;
+  readonly number: number;
   /** The metric after each epoch, from the first on; the larger the better. */
   readonly values: readonly number[];
   readonly state: 'running' | 'complete' | 'pruned' | 'failed';
@@ -11,7 +11,7 @@ export interface Curve {
 
 export interface Pruner {
   /** Whether a trial stops after the last epoch of its curve, given those of all others. Asked once after each epoch. */
-  prunes(trial: Curve, others: readonly Curve[]): boolean;
+  shouldPrune(trial: Curve, others: readonly Curve[]): boolean;
 }
 
 /** A kind of pruner, as search.json names it. */

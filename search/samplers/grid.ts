@@ -41,7 +41,7 @@ class Grid implements Sampler {
     return this.below(0, {});
   }
 
-  propose(trial: number): Point | undefined {
+  suggest(trial: number): Point | undefined {
     if (trial >= this.size) return undefined;
     let rest = trial;
     const point: Record<string, Point[string]> = {};
@@ -86,6 +86,6 @@ class Grid implements Sampler {
   }
 }
 
-function dependsOn({ when = {} }: Dimension, path: string): boolean {
-  return Object.hasOwn(when, path);
+function dependsOn({ when: condition = {} }: Dimension, path: string): boolean {
+  return Object.hasOwn(condition, path);
 }

@@ -6,7 +6,7 @@ import type { Sampler, SamplerKind } from './sampler';
 import { sobol } from './sobol';
 import { tpe } from './tpe';
 
-export type { Observation, Sampler } from './sampler';
+export type { FrozenTrial, Sampler } from './sampler';
 
 export const samplers = { grid, random, sobol, tpe };
 

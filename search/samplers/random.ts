@@ -13,5 +13,5 @@ export const random: SamplerKind<NoOptions> = {
 /** A value depends on the seed, the path of its dimension and the trial: a further dimension changes no other. */
 export function createRandom(space: Space, seed: number): Sampler {
   const streams = space.map(({ path }) => new Random(seed, `search.random ${path}`));
-  return { propose: (trial) => makePoint(space, (dimension, d) => fromUnit(dimension, streams[d]!.uniform(trial))) };
+  return { suggest: (trial) => makePoint(space, (dimension, d) => fromUnit(dimension, streams[d]!.uniform(trial))) };
 }

@@ -1,11 +1,11 @@
-/** What chooses the points of a search. */
+/** What chooses the parameters of trials. */
 import type { Schema } from '../../utils/schema';
 import type { Point, Space } from '../space/space';
 
-/** What is known of a trial. */
-export interface Observation {
-  readonly trial: number;
-  readonly point: Point;
+/** What a sampler knows of a trial. */
+export interface FrozenTrial {
+  readonly number: number;
+  readonly params: Point;
   readonly state: 'running' | 'complete' | 'pruned' | 'failed';
   /** The metric of a complete trial, or that of the last epoch of a pruned one; the larger the better. */
   readonly value?: number;
@@ -15,10 +15,10 @@ export interface Observation {
 
 export interface Sampler {
   /**
-   * The point of trial `trial` (from 0), or undefined where there is none left. It depends on the seed, the number of
-   * the trial and, if the sampler learns, on the set of observations, whatever their order.
+   * The parameters of trial `number` (from 0), or undefined where there is no point left. They depend on the seed, the number
+   * and, if the sampler learns, on the trials in `history`, whatever their order.
    */
-  propose(trial: number, history: readonly Observation[]): Point | undefined;
+  suggest(number: number, history: readonly FrozenTrial[]): Point | undefined;
 }
 
 /** A kind of sampler, as search.json names it. */

@@ -18,7 +18,7 @@ export const sobol: SamplerKind<NoOptions> = {
   create: (space, seed) => {
     const streams = space.map(({ path }) => new Random(seed, `search.sobol ${path}`));
     return {
-      propose: (trial) =>
+      suggest: (trial) =>
         makePoint(space, (dimension, d) => fromUnit(dimension, scrambled(sobolWord(trial, d), streams[d]!) * 2 ** -32)),
     };
   },

@@ -8,7 +8,7 @@ import { canonical } from '../json';
 import { isActive, isPointOf, makePoint, type Dimension, type Point, type Space } from '../space/space';
 import { ParzenEstimator } from './parzen';
 import { createRandom } from './random';
-import type { Observation, Sampler, SamplerKind } from './sampler';
+import type { FrozenTrial, Sampler, SamplerKind } from './sampler';
 
 export type TpeOptions = {
   /** Finished trials up to which points are random. */
@@ -45,12 +45,12 @@ class Tpe implements Sampler {
     this.groups = groupsOf(space, options.multivariate);
   }
 
-  propose(trial: number, history: readonly Observation[]): Point | undefined {
-    const observations = history.filter((one) => one.trial !== trial && isPointOf(this.space, one.point));
-    const { good, others, finished } = split(observations);
-    if (finished < this.options.startup_trials) return this.startup.propose(trial, []);
+  suggest(trial: number, history: readonly FrozenTrial[]): Point | undefined {
+    const known = history.filter((one) => one.number !== trial && isPointOf(this.space, one.params));
+    const { good, others, finished } = split(known);
+    if (finished < this.options.startup_trials) return this.startup.suggest(trial, []);
 
-    const tried = new Set(observations.map((one) => canonical(one.point)));
+    const tried = new Set(known.map((one) => canonical(one.params)));
     let point: Point = {};
     this.groups.forEach((group, g) => {
       if (!isActive(group[0]!, point)) return;
@@ -89,21 +89,21 @@ function groupsOf(space: Space, multivariate: boolean): Dimension[][] {
  * oldest to the newest trial. Complete trials come before pruned ones, and of these the longer before the shorter.
  * Running trials count as bad, so that those that run at a time keep apart; failed ones count as nothing.
  */
-export function split(observations: readonly Observation[]): { good: Point[]; others: Point[]; finished: number } {
-  const byTrial = [...observations].sort((a, b) => a.trial - b.trial);
-  const complete = byTrial.filter(({ state, value }) => state === 'complete' && !Number.isNaN(value ?? NaN));
-  const pruned = byTrial.filter(({ state }) => state === 'pruned');
-  const value = (one: Observation) => (Number.isNaN(one.value ?? NaN) ? -Infinity : one.value!);
-  const better = (a: Observation, b: Observation) => (value(a) === value(b) ? 0 : value(b) - value(a));
+export function split(trials: readonly FrozenTrial[]): { good: Point[]; others: Point[]; finished: number } {
+  const byNumber = [...trials].sort((a, b) => a.number - b.number);
+  const complete = byNumber.filter(({ state, value }) => state === 'complete' && !Number.isNaN(value ?? NaN));
+  const pruned = byNumber.filter(({ state }) => state === 'pruned');
+  const value = (one: FrozenTrial) => (Number.isNaN(one.value ?? NaN) ? -Infinity : one.value!);
+  const better = (a: FrozenTrial, b: FrozenTrial) => (value(a) === value(b) ? 0 : value(b) - value(a));
   const ranked = [
     ...complete.sort(better),
     ...pruned.sort((a, b) => (b.epochs ?? 0) - (a.epochs ?? 0) || better(a, b)),
   ];
   const good = new Set(ranked.slice(0, Math.min(Math.ceil(0.1 * ranked.length), 25)));
-  const counted = byTrial.filter((one) => one.state === 'running' || ranked.includes(one));
+  const counted = byNumber.filter((one) => one.state === 'running' || ranked.includes(one));
   return {
-    good: counted.filter((one) => good.has(one)).map(({ point }) => point),
-    others: counted.filter((one) => !good.has(one)).map(({ point }) => point),
+    good: counted.filter((one) => good.has(one)).map(({ params }) => params),
+    others: counted.filter((one) => !good.has(one)).map(({ params }) => params),
     finished: ranked.length,
   };
 }

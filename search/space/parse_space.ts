@@ -41,8 +41,8 @@ export function parseSpace(file: SpaceInFile): { space: Space; mistakes: string[
       );
     }
     const dimension = isList(content) ? parseChoice(path, content, complain) : parseRange(path, content, complain);
-    const when = Array.isArray(content) ? undefined : (content as ListInFile).when;
-    space.push(when ? { ...dimension, when: parseCondition(when, space, complain) } : dimension);
+    const condition = Array.isArray(content) ? undefined : (content as ListInFile).when;
+    space.push(condition ? { ...dimension, when: parseCondition(condition, space, complain) } : dimension);
   }
   return { space, mistakes };
 }
@@ -96,9 +96,9 @@ function parseRange(path: string, { low, high, step, log, integer }: RangeInFile
   return range.step === undefined ? range : { ...range, high: valueAt(range, countOf(range) - 1) as number };
 }
 
-function parseCondition(when: Readonly<Record<string, unknown>>, before: Space, complain: Complain): Condition {
+function parseCondition(given: Readonly<Record<string, unknown>>, before: Space, complain: Complain): Condition {
   const condition: Record<string, readonly Json[]> = {};
-  for (const [path, wanted] of Object.entries(when)) {
+  for (const [path, wanted] of Object.entries(given)) {
     const key = `.when.${path}`;
     const dimension = before.find((earlier) => earlier.path === path);
     const values = (Array.isArray(wanted) ? wanted : [wanted]) as unknown[];

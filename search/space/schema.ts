@@ -8,7 +8,7 @@ const MAX_DIMENSIONS = 100;
 
 const number = { type: 'number' };
 const list = { type: 'array', items: {}, minItems: 1, description: 'a list of at least one value' };
-const when = {
+const condition = {
   type: 'object',
   additionalProperties: {},
   minProperties: 1,
@@ -23,14 +23,14 @@ const range = {
     step: { type: 'number', exclusiveMinimum: 0 },
     log: { type: 'boolean', default: false },
     integer: { type: 'boolean', default: false },
-    when,
+    when: condition,
   },
   required: ['low', 'high'],
   additionalProperties: false,
 };
 const listed = {
   type: 'object',
-  properties: { values: list, when },
+  properties: { values: list, when: condition },
   required: ['values'],
   additionalProperties: false,
 };

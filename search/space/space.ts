@@ -98,8 +98,8 @@ export function fromUnit(dimension: Dimension, u: number): Json {
 }
 
 /** Whether a dimension exists, given the values of the dimensions before it. */
-export function isActive({ when = {} }: Dimension, point: Point): boolean {
-  return Object.entries(when).every(
+export function isActive({ when: condition = {} }: Dimension, point: Point): boolean {
+  return Object.entries(condition).every(
     ([path, values]) => Object.hasOwn(point, path) && values.some((value) => isSame(value, point[path]!)),
   );
 }

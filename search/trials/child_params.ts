@@ -1,4 +1,4 @@
-/** The params.json of a search's child: that of the parent with the values of a point. */
+/** The params.json of a search's child: that of the parent with the params of a trial. */
 import { UserError } from '../../utils/errors';
 import { show } from '../../utils/json';
 import type { Json } from '../json';

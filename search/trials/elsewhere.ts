@@ -2,7 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { describeHolder, lockOwner, SILENCE_SECONDS, type LockOwner } from '../../runs/lock';
 import type { SearchContext } from '../context';
-import type { Study } from '../study';
+import type { SearchState } from '../search_state';
 import type { Trial } from './trials';
 
 /** A trial's directory, and when this search first found it in use. */
@@ -17,7 +17,7 @@ export class Elsewhere {
   private saidWaiting = false;
 
   constructor(
-    private readonly study: Study,
+    private readonly study: SearchState,
     private readonly context: SearchContext,
   ) {}
 

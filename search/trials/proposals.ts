@@ -1,6 +1,6 @@
 /** The trials that a sampler proposes, each of a point that no trial has had. */
 import type { Event } from '../journal';
-import { createSampler, type Observation, type Sampler } from '../samplers/index';
+import { createSampler, type FrozenTrial, type Sampler } from '../samplers/index';
 import type { Settings } from '../settings/settings';
 import { stateOf, valueOf, type Trial, type Trials } from './trials';
 import { trialName } from './trial_name';
@@ -18,29 +18,29 @@ export class Proposals {
   ) {
     this.sampler = createSampler(settings.sampler, settings.space, settings.seed);
     // A grid that has grown has new points anywhere; the other samplers go on.
-    const draws = [...known.values()].map(({ trial }) => trial);
+    const draws = [...known.values()].map(({ number }) => number);
     this.draw = settings.sampler.name === 'grid' ? 0 : Math.max(-1, ...draws) + 1;
   }
 
   /** The next trial, given all that there are; undefined where the space has no further points. */
   next(trials: Trials): (Event & { event: 'proposed' }) | undefined {
-    const history = [...trials.values()].map((trial) => this.observation(trial));
+    const history = [...trials.values()].map((trial) => this.frozen(trial));
     for (let misses = 0; misses <= trials.size + MOST_REPETITIONS; misses++) {
-      const trial = this.draw++;
-      const point = this.sampler.propose(trial, history);
-      if (point === undefined) return undefined;
-      const name = trialName(point, this.settings.names);
-      if (!trials.has(name)) return { event: 'proposed', name, trial, point };
+      const number = this.draw++;
+      const params = this.sampler.suggest(number, history);
+      if (params === undefined) return undefined;
+      const name = trialName(params, this.settings.names);
+      if (!trials.has(name)) return { event: 'proposed', name, trial: number, point: params };
     }
     return undefined;
   }
 
-  private observation(trial: Trial): Observation {
-    const { point, epochs } = trial;
+  private frozen(trial: Trial): FrozenTrial {
+    const { params, epochs } = trial;
     const state = stateOf(trial, this.settings.repeats);
     const value = valueOf(trial);
     const sign = this.settings.direction === 'minimize' ? -1 : 1;
     const isMeasured = state === 'complete' || state === 'pruned';
-    return { trial: trial.trial, point, state, epochs, ...(isMeasured && { value: sign * value }) };
+    return { number: trial.number, params, state, epochs, ...(isMeasured && { value: sign * value }) };
   }
 }

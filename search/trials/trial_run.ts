@@ -12,7 +12,7 @@ import { LauncherFault } from '../launchers/launcher';
 import { lostRepeat } from './lost_results';
 import { hasAdvanced, positionsOf } from './positions';
 import type { Settings } from '../settings/settings';
-import type { Study } from '../study';
+import type { SearchState } from '../search_state';
 import { supervise, type Run } from '../supervisor';
 import type { Trial } from './trials';
 
@@ -23,8 +23,8 @@ const REMOVED = 'its directory was removed while it was trained';
  * Runs the repeats of a trial that are left, one after another. Returns the directory that another machine works on, where
  * there is one: the trial has to wait for that.
  */
-export async function runTrial(trial: Trial, study: Study, context: SearchContext): Promise<string | undefined> {
-  const { name, point, values } = trial;
+export async function runTrial(trial: Trial, study: SearchState, context: SearchContext): Promise<string | undefined> {
+  const { name, values } = trial;
   const { directory, params, settings } = context;
   const began = performance.now();
   const source = join(directory, runFiles.params);
@@ -34,7 +34,7 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
     let outcome: Event | 'interrupted' | 'elsewhere';
     let isPrepared = false;
     try {
-      const own = { ...childParams(params, point, source), ...threadsOf(settings) };
+      const own = { ...childParams(params, trial.params, source), ...threadsOf(settings) };
       refuseLinks(directory, label);
       prepareChild(run.directory, repeat === 0 ? own : { ...own, seed: seedOf(own) + repeat }, context.resolve);
       isPrepared = true;
@@ -57,7 +57,11 @@ export async function runTrial(trial: Trial, study: Study, context: SearchContex
 }
 
 /** Runs a repeat until it is finished, pruned, or has failed for good, unless it cannot be begun or go on now. */
-async function runRepeat(run: Run, study: Study, context: SearchContext): Promise<Event | 'interrupted' | 'elsewhere'> {
+async function runRepeat(
+  run: Run,
+  study: SearchState,
+  context: SearchContext,
+): Promise<Event | 'interrupted' | 'elsewhere'> {
   const { settings, launcher, log } = context;
   const { name, repeat, directory: child } = run;
   const files = new RunDirectory(child);
@@ -99,7 +103,7 @@ async function runRepeat(run: Run, study: Study, context: SearchContext): Promis
   }
 }
 
-function finished({ name, repeat, directory }: Run, study: Study, metric: string): Event {
+function finished({ name, repeat, directory }: Run, study: SearchState, metric: string): Event {
   const { value, epochs } = scoreOf(directory, metric);
   if (repeat === 0) study.setCurve(name, curveOf(directory, metric));
   return { event: 'finished', name, repeat, value: finite(value), epochs };

@@ -7,8 +7,8 @@ export type TrialState = 'running' | 'complete' | 'pruned' | 'failed';
 export interface Trial {
   readonly name: string;
   /** The number for which the sampler gave the point. */
-  readonly trial: number;
-  readonly point: Point;
+  readonly number: number;
+  readonly params: Point;
   /** The metric of each repeat that has finished. */
   readonly values: readonly number[];
   /** What ended it early, with the metric then. */
@@ -39,14 +39,14 @@ function add(trials: Map<string, Trial>, event: Event): void {
   const { name } = event;
   const before = trials.get(name);
   if (event.event === 'proposed') {
-    const { trial, point } = event;
-    trials.set(name, { name, trial, point, values: [], epochs: 0 });
+    const { trial: number, point: params } = event;
+    trials.set(name, { name, number, params, values: [], epochs: 0 });
   } else if (before !== undefined) trials.set(name, after(before, event));
 }
 
 function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'proposed' }>): Trial {
-  const { name, trial: draw, point, values, job } = trial;
-  const anew = { name, trial: draw, point, values, epochs: trial.epochs };
+  const { name, number, params, values, job } = trial;
+  const anew = { name, number, params, values, epochs: trial.epochs };
   // The time of the jobs counts until the trial has failed for good, or its results were lost.
   const rest = { ...anew, ...(job && { job }) };
   if (event.event === 'started') {

@@ -85,7 +85,7 @@ describe('the end of a search', function () {
 
 describe('failuresOf', () => {
   const trial = (name: string, state: 'failed' | 'pruned', reason: string): Trial => {
-    return { name, trial: 0, point: {}, values: [], epochs: 1, early: { state, value: NaN, reason } };
+    return { name, number: 0, params: {}, values: [], epochs: 1, early: { state, value: NaN, reason } };
   };
 
   it('takes reasons for one that differ in numbers and in the names of trials', () => {

@@ -25,14 +25,14 @@ describe('hyperband', () => {
   it('deals trials to brackets by their shares, which stop them from different epochs on', () => {
     const pruner = createPruner({ name: 'hyperband', min_epochs: 1, max_epochs: 27, reduction_factor: 3 }, 230);
     // Rivals in plenty make a bad trial stop at the first rung of its bracket.
-    const rivals = Array.from({ length: 400 }, (_, trial): Curve => {
-      return { trial, values: Array<number>(27).fill(1), state: 'complete' };
+    const rivals = Array.from({ length: 400 }, (_, number): Curve => {
+      return { number, values: Array<number>(27).fill(1), state: 'complete' };
     });
     const counts = new Map<number, number>();
     const trials = 4000;
-    for (let trial = 1000; trial < 1000 + trials; trial++) {
+    for (let number = 1000; number < 1000 + trials; number++) {
       const epoch = [1, 3, 9, 27].find((epoch) => {
-        return pruner.prunes({ trial, values: Array<number>(epoch).fill(0), state: 'running' }, rivals);
+        return pruner.shouldPrune({ number, values: Array<number>(epoch).fill(0), state: 'running' }, rivals);
       });
       counts.set(epoch!, (counts.get(epoch!) ?? 0) + 1);
     }
@@ -48,11 +48,11 @@ describe('hyperband', () => {
 describe('asha', () => {
   it('without "min_epochs" waits for a complete trial, and has its first rung at a hundredth of it', () => {
     const pruner = createPruner({ name: 'asha', reduction_factor: 4 }, 0);
-    const bad = (epochs: number): Curve => ({ trial: 0, values: Array<number>(epochs).fill(0), state: 'running' });
+    const bad = (epochs: number): Curve => ({ number: 0, values: Array<number>(epochs).fill(0), state: 'running' });
     const good = (epochs: number, state: Curve['state']): Curve => {
-      return { trial: epochs, values: Array<number>(epochs).fill(1), state };
+      return { number: epochs, values: Array<number>(epochs).fill(1), state };
     };
-    const stops = (others: Curve[]) => [1, 2, 3, 4, 5, 8].filter((epoch) => pruner.prunes(bad(epoch), others));
+    const stops = (others: Curve[]) => [1, 2, 3, 4, 5, 8].filter((epoch) => pruner.shouldPrune(bad(epoch), others));
     expect(stops([good(300, 'running'), good(200, 'pruned'), good(100, 'failed')])).to.deep.equal([]);
     expect(stops([good(250, 'complete'), good(300, 'running')])).to.deep.equal([2, 8]);
     expect(stops([good(27, 'complete')])).to.deep.equal([1, 4]);

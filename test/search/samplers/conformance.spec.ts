@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai';
 import { canonical } from '../../../search/json';
-import { createSampler, samplers, type Observation, type SamplerName } from '../../../search/samplers';
+import { createSampler, samplers, type FrozenTrial, type SamplerName } from '../../../search/samplers';
 import { parseSettings } from '../../../search/settings/settings';
 import { isPointOf, type Point, type Space } from '../../../search/space/space';
 import { Random } from '../../../utils/random';
@@ -39,8 +39,8 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
       const content = { space: { x: [1] }, sampler: name };
       return createSampler(parseSettings(content, 'search.json').sampler, space, seed);
     };
-    /** Observations of all states, by a search of 20 trials. */
-    const historyOf = (space: Space): Observation[] => {
+    /** Trials in all states, by a search of 20 trials. */
+    const historyOf = (space: Space): FrozenTrial[] => {
       const states = ['complete', 'pruned', 'complete', 'failed', 'complete', 'running', 'complete'] as const;
       return search(create(space), 20, score).map((one, i) => ({
         ...one,
@@ -53,17 +53,17 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
 
     it('proposes points of the space, in its order', () => {
       for (const space of spaces) {
-        for (const { point } of search(create(space), 60, score)) {
-          expect(isPointOf(space, point), JSON.stringify(point)).to.equal(true);
+        for (const { params } of search(create(space), 60, score)) {
+          expect(isPointOf(space, params), JSON.stringify(params)).to.equal(true);
           const paths = space.map(({ path }) => path);
-          expect(Object.keys(point)).to.deep.equal(paths.filter((path) => Object.hasOwn(point, path)));
+          expect(Object.keys(params)).to.deep.equal(paths.filter((path) => Object.hasOwn(params, path)));
         }
       }
     });
 
     it('reaches every value of every dimension, and every condition', () => {
       const [space] = spaces as [Space];
-      const points = search(create(space), 200, score).map(({ point }) => point);
+      const points = search(create(space), 200, score).map(({ params }) => params);
       for (const dimension of space) {
         const reached = new Set(points.map((point) => point[dimension.path]).filter((value) => value !== undefined));
         expect(new Set([...reached].map(canonical)).size, dimension.path).to.equal(
@@ -76,11 +76,11 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
       for (const space of spaces) {
         const history = historyOf(space);
         const used = create(space);
-        for (let trial = 0; trial < 5; trial++) used.propose(trial, []);
+        for (let trial = 0; trial < 5; trial++) used.suggest(trial, []);
         for (const trial of [0, 3, history.length]) {
-          const proposed = used.propose(trial, history);
-          expect(create(space).propose(trial, history)).to.deep.equal(proposed);
-          expect(create(space).propose(trial, history.toReversed())).to.deep.equal(proposed);
+          const proposed = used.suggest(trial, history);
+          expect(create(space).suggest(trial, history)).to.deep.equal(proposed);
+          expect(create(space).suggest(trial, history.toReversed())).to.deep.equal(proposed);
         }
       }
     });
@@ -89,9 +89,9 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
       const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
       for (const space of spaces) {
         const history = historyOf(space);
-        const proposed = create(space).propose(history.length, history);
+        const proposed = create(space).suggest(history.length, history);
         expect(copy({ point: proposed })).to.deep.equal({ point: proposed });
-        expect(create(copy(space)).propose(history.length, copy(history))).to.deep.equal(proposed);
+        expect(create(copy(space)).suggest(history.length, copy(history))).to.deep.equal(proposed);
       }
     });
 
@@ -99,7 +99,7 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
       for (const space of spaces) {
         const history = historyOf(space);
         const before = structuredClone(history);
-        create(space).propose(history.length, history);
+        create(space).suggest(history.length, history);
         expect(history).to.deep.equal(before);
       }
     });
@@ -107,17 +107,17 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
     it('goes on after failures, values that are no numbers, and points that the space no longer has', () => {
       for (const space of spaces) {
         const good = search(create(space), 15, score);
-        const strange: Observation[] = [
-          { trial: 100, point: good[0]!.point, state: 'complete', value: NaN },
-          { trial: 101, point: good[0]!.point, state: 'complete' },
-          { trial: 102, point: good[0]!.point, state: 'pruned', value: NaN, epochs: 3 },
-          { trial: 103, point: good[0]!.point, state: 'pruned' },
-          { trial: 104, point: good[0]!.point, state: 'failed', value: 1 },
-          { trial: 105, point: { gone: 1 }, state: 'complete', value: 1 },
-          { trial: 106, point: good[0]!.point, state: 'complete', value: -Infinity },
+        const strange: FrozenTrial[] = [
+          { number: 100, params: good[0]!.params, state: 'complete', value: NaN },
+          { number: 101, params: good[0]!.params, state: 'complete' },
+          { number: 102, params: good[0]!.params, state: 'pruned', value: NaN, epochs: 3 },
+          { number: 103, params: good[0]!.params, state: 'pruned' },
+          { number: 104, params: good[0]!.params, state: 'failed', value: 1 },
+          { number: 105, params: { gone: 1 }, state: 'complete', value: 1 },
+          { number: 106, params: good[0]!.params, state: 'complete', value: -Infinity },
         ];
         for (const history of [strange, [...good, ...strange]]) {
-          expect(isPointOf(space, create(space).propose(1, history)!)).to.equal(true);
+          expect(isPointOf(space, create(space).suggest(1, history)!)).to.equal(true);
         }
       }
     });
@@ -125,7 +125,7 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
     if (name !== 'grid') {
       it('depends on the seed', () => {
         for (const space of spaces) {
-          const points = (seed: number) => search(create(space, seed), 12, score).map(({ point }) => point);
+          const points = (seed: number) => search(create(space, seed), 12, score).map(({ params }) => params);
           expect(points(1)).not.to.deep.equal(points(2));
         }
       });

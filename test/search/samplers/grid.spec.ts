@@ -8,7 +8,7 @@ import { search } from '../../helpers/search';
 
 const pointsOf = (content: object): Point[] => {
   const { space, sampler, seed, n_trials } = parseSettings(content, 'search.json');
-  const points = search(createSampler(sampler, space, seed), 1e6, () => 0).map(({ point }) => point);
+  const points = search(createSampler(sampler, space, seed), 1e6, () => 0).map(({ params }) => params);
   expect(n_trials).to.equal(points.length);
   return points;
 };
@@ -57,7 +57,7 @@ describe('the grid', () => {
       'search.json',
     );
     expect(gridSize(settings.space)).to.equal(100 ** 7 * (2 ** 32 + 1));
-    expect(createSampler(settings.sampler, settings.space, 0).propose(2 ** 32 + 5, [])).to.deep.equal({
+    expect(createSampler(settings.sampler, settings.space, 0).suggest(2 ** 32 + 5, [])).to.deep.equal({
       ...{ x0: 0, x1: 0, x2: 0, x3: 0, x4: 0, x5: 0, x6: 1 },
       huge: 4,
     });

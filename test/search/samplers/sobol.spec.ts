@@ -11,7 +11,7 @@ const cube = (dimensions: number): Space =>
 /** The first points of the scrambled sequence in the unit cube. */
 function points(count: number, dimensions: number, seed: number): number[][] {
   const sampler = createSampler({ name: 'sobol' }, cube(dimensions), seed);
-  return Array.from({ length: count }, (_, i) => Object.values(sampler.propose(i, [])!) as number[]);
+  return Array.from({ length: count }, (_, i) => Object.values(sampler.suggest(i, [])!) as number[]);
 }
 
 describe('the Sobol sequence', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createSampler, type Observation } from '../../../search/samplers';
+import { createSampler, type FrozenTrial } from '../../../search/samplers';
 import { cutNormalQuantile, normalMass } from '../../../search/samplers/normal';
 import { ageWeights, ParzenEstimator } from '../../../search/samplers/parzen';
 import { split } from '../../../search/samplers/tpe';
@@ -78,7 +78,11 @@ describe('the Parzen estimator', () => {
 describe('the tree-structured Parzen estimator', () => {
   it('takes the trials for good ones that Optuna takes', () => {
     for (const { trials, good, others } of expected.splits) {
-      const history = trials.map((one) => ({ ...one, point: { trial: one.trial } })) as unknown as Observation[];
+      const history = trials.map((one) => ({
+        ...one,
+        number: one.trial,
+        params: { trial: one.trial },
+      })) as unknown as FrozenTrial[];
       const found = split(history.toReversed());
       expect(found.good.map(({ trial }) => trial)).to.deep.equal(good);
       expect(found.others.map(({ trial }) => trial)).to.deep.equal(others);
@@ -92,16 +96,16 @@ describe('the tree-structured Parzen estimator', () => {
   it('is random for its first ten finished trials', () => {
     const history = search(tpe(line), 10, nearHalf);
     const random = createSampler({ name: 'random' }, line, 230);
-    history.forEach(({ trial, point }) => expect(point).to.deep.equal(random.propose(trial, [])));
+    history.forEach(({ number, params }) => expect(params).to.deep.equal(random.suggest(number, [])));
     const unfinished = history.map((one, i) => (i === 3 ? { ...one, state: 'running' as const } : one));
-    expect(tpe(line).propose(10, unfinished)).to.deep.equal(random.propose(10, []));
-    expect(tpe(line).propose(10, history)).not.to.deep.equal(random.propose(10, []));
+    expect(tpe(line).suggest(10, unfinished)).to.deep.equal(random.suggest(10, []));
+    expect(tpe(line).suggest(10, history)).not.to.deep.equal(random.suggest(10, []));
   });
 
   it('looks where it was good', () => {
     const history = search(tpe(line), 60, nearHalf);
     const far = (from: number) =>
-      history.slice(from, from + 20).reduce((sum, { point }) => sum - nearHalf(point), 0) / 20;
+      history.slice(from, from + 20).reduce((sum, { params }) => sum - nearHalf(params), 0) / 20;
     expect(far(40)).to.be.below(far(0) / 2);
   });
 
@@ -109,12 +113,12 @@ describe('the tree-structured Parzen estimator', () => {
     const history = search(tpe(line), 20, nearHalf);
     const proposals = (liar: boolean) => {
       const known = [...history];
-      for (let trial = 20; trial < 30; trial++) {
-        const point = tpe(line).propose(trial, known)!;
-        if (liar) known.push({ trial, point, state: 'running' });
-        else known.push({ trial, point, state: 'failed' });
+      for (let number = 20; number < 30; number++) {
+        const params = tpe(line).suggest(number, known)!;
+        if (liar) known.push({ number, params, state: 'running' });
+        else known.push({ number, params, state: 'failed' });
       }
-      const values = known.slice(20).map(({ point }) => point.x as number);
+      const values = known.slice(20).map(({ params }) => params.x as number);
       const mean = values.reduce((a, b) => a + b) / values.length;
       return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length);
     };
@@ -127,27 +131,27 @@ describe('the tree-structured Parzen estimator', () => {
       { kind: 'choice', path: 'b', values: [1, 2, 3, 4] },
     ];
     const history = search(tpe(space), 10, ({ a, b }) => (a as number) * (b as number));
-    const start = new Set(history.map(({ point }) => JSON.stringify(point))).size;
+    const start = new Set(history.map(({ params }) => JSON.stringify(params))).size;
     const sampler = tpe(space);
-    for (let trial = 10; trial < 14; trial++) {
-      history.push({ trial, point: sampler.propose(trial, history)!, state: 'complete', value: 0 });
+    for (let number = 10; number < 14; number++) {
+      history.push({ number, params: sampler.suggest(number, history)!, state: 'complete', value: 0 });
     }
-    expect(new Set(history.map(({ point }) => JSON.stringify(point))).size).to.equal(start + 4);
+    expect(new Set(history.map(({ params }) => JSON.stringify(params))).size).to.equal(start + 4);
   });
 
   it('keeps together what belongs together, unless told that dimensions are independent', () => {
     const space: Space = ['x', 'y'].map((path) => ({ kind: 'range', path, low: 0, high: 1, log: false }));
     const random = new Random(3, 'history');
     // Two corners are good: x and y alike, where neither alone tells anything.
-    const history = Array.from({ length: 60 }, (_, trial): Observation => {
+    const history = Array.from({ length: 60 }, (_, number): FrozenTrial => {
       const [x, y] = [0, 1].map(
-        (index) => (random.uniform(index, trial) < 0.5 ? 0.1 : 0.9) + 0.1 * random.uniform(index + 2, trial) - 0.05,
+        (index) => (random.uniform(index, number) < 0.5 ? 0.1 : 0.9) + 0.1 * random.uniform(index + 2, number) - 0.05,
       );
-      return { trial, point: { x: x!, y: y! }, state: 'complete', value: -Math.abs(x! - y!) };
+      return { number, params: { x: x!, y: y! }, state: 'complete', value: -Math.abs(x! - y!) };
     });
     const apart = (multivariate: boolean) => {
       const sampler = tpe(space, 1, multivariate);
-      const points = Array.from({ length: 50 }, (_, i) => sampler.propose(60 + i, history)!);
+      const points = Array.from({ length: 50 }, (_, i) => sampler.suggest(60 + i, history)!);
       return points.filter(({ x, y }) => Math.abs((x as number) - (y as number)) > 0.5).length;
     };
     expect(apart(true)).to.be.below(5);
@@ -158,7 +162,7 @@ describe('the tree-structured Parzen estimator', () => {
     it(`beats random search on ${name}`, function () {
       this.timeout(60_000);
       const seeds = Array.from({ length: 20 }, (_, seed) => seed);
-      const medianBest = (histories: Observation[][], trials: number) => {
+      const medianBest = (histories: FrozenTrial[][], trials: number) => {
         const best = histories.map((history) => Math.max(...history.slice(0, trials).map(({ value }) => value!)));
         return best.sort((a, b) => a - b)[histories.length / 2]!;
       };
@@ -168,7 +172,7 @@ describe('the tree-structured Parzen estimator', () => {
           search(createSampler({ name: 'random' }, problem.space, seed), 100, problem.objective),
         ),
       };
-      for (const { point } of runs.tpe.flat()) expect(isPointOf(problem.space, point)).to.equal(true);
+      for (const { params } of runs.tpe.flat()) expect(isPointOf(problem.space, params)).to.equal(true);
       for (const trials of [50, 100]) {
         expect(medianBest(runs.tpe, trials)).to.be.above(medianBest(runs.random, trials));
       }

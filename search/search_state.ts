@@ -10,7 +10,7 @@ import { createPruner, pruningEpoch, type Curve, type Pruner } from './pruners';
 import type { Running, Snapshot } from './snapshot';
 import { stateOf, trialsOf, valueOf, withEvent, type Trial, type Trials, type TrialState } from './trials/trials';
 
-export class Study {
+export class SearchState {
   trials: Trials;
   /** Runs under way by the names of their trials. */
   readonly running = new Map<string, Running>();
@@ -102,9 +102,9 @@ export class Study {
   }
 
   /** Whether a trial has no prospects; after `asked` epochs that has been seen to. */
-  prunes(name: string, asked: number): boolean {
+  shouldPrune(name: string, asked: number): boolean {
     const curves = [...this.trials.values()].map((trial): Curve => ({
-      trial: trial.trial,
+      number: trial.number,
       values: (this.curves.get(trial.name) ?? []).map((value) => this.gain(value)),
       state: this.state(trial),
     }));
@@ -137,7 +137,7 @@ export class Study {
 
   plannedEpochs(name: string): number {
     const { params } = this.context;
-    const epochs = this.trials.get(name)!.point.num_epochs ?? params.num_epochs;
+    const epochs = this.trials.get(name)!.params.num_epochs ?? params.num_epochs;
     return typeof epochs === 'number' ? epochs : 0;
   }
 
