@@ -1,4 +1,5 @@
 /** The view of a training step that a method receives. */
+import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
 import type { DistillContext, KlReduction } from '../distillers/distiller';
 import type { Head } from '../nets/heads';
@@ -13,7 +14,7 @@ export interface Step
     Pick<DistillContext, 'student' | 'teacher' | 'teachers' | 'studentHead' | 'teacherHead' | 'labels'>,
     Pick<DistillContext, 'targets' | 'indices' | 'crossEntropy' | 'teacherOn'> {
   readonly model: Model;
-  readonly options: Pick<DistillContext, 'batchSize' | 'examples'>;
+  readonly options: Pick<DistillContext, 'batchSize' | 'examples'> & { readonly largestBatch?: number | undefined };
   /** Reads the value of a key of params.json and records that the method uses it. */
   param(key: string): Pick<DistillContext, 'alpha' | 'temperature' | 'klReduction'>;
   /** Images, student and teacher seen through an augmentation by its name; undefined: the images of the batch. */
@@ -130,6 +131,11 @@ export class MethodContext implements DistillContext {
 
   branch(stage: string, name: string): FeatureMaps {
     return this.step.branch(stage, this.beside(name));
+  }
+
+  averaged(decay: (context: StepContext) => number, view: string): FeatureMaps {
+    const prefix = `${this.layers.options.prefix}average.`;
+    return this.step.averaged(this.layers.graph.hostScalar(`${prefix}decay`, decay), view, prefix);
   }
 
   /** Layers that are trained as part of `layers`, under the prefix `name`. */

@@ -114,6 +114,15 @@ export function trainingGraph(
   return graph;
 }
 
+/** The cross-entropies with the labels, called `ce` or `<what>_ce`, and all other losses. */
+function partsOf(losses: Losses): Parts<Tensor> {
+  const sumOf = (isWanted: boolean) => {
+    const own = Object.keys(losses).filter((name) => /(^|_)ce$/.test(name) === isWanted);
+    return own.length > 0 ? own.map((name) => losses[name]!).reduce(add) : undefined;
+  };
+  return { task: sumOf(true), distillation: sumOf(false) };
+}
+
 /** Shared by the methods of a step; everything is built on first use. */
 export class StepBuilder {
   readonly graph = new Graph();
