@@ -79,16 +79,16 @@ async function main(): Promise<void> {
       : makeShapes({ train: 10_000, test: 1, seed: SEED });
     const waits = [
       await waiting('cnn', small, 128, setting),
-      await waiting('resnet8_v', kept, 32, setting),
-      await waiting('resnet8_v', decoded, 32, setting),
+      await waiting('resnet8_imagenet', kept, 32, setting),
+      await waiting('resnet8_imagenet', decoded, 32, setting),
     ];
     const [onCnn, onKept, onDecoded] = waits.map((share) => `${(100 * share).toFixed(2)} %`);
     process.stdout.write(`Share of the time in which ${args.steps} steps wait, ${args.num_workers} batches ahead:\n`);
     process.stdout.write(
       table([
         [`cnn, ${small.name}, batch 128`, onCnn],
-        [`resnet8_v, photographs at ${SIZE} from the cache, batch 32`, onKept],
-        [`resnet8_v, photographs at ${SIZE} decoded each time, batch 32`, onDecoded],
+        [`resnet8_imagenet, photographs at ${SIZE} from the cache, batch 32`, onKept],
+        [`resnet8_imagenet, photographs at ${SIZE} decoded each time, batch 32`, onDecoded],
       ]),
     );
 

@@ -1,10 +1,12 @@
 /** docs/params.md: every key of params.json, from the JSON schemas that check it. `npm run docs` writes it. */
-import { augmentations } from '../model/data/augmentation';
+import { augmentationAliases, augmentations } from '../model/data/augmentation';
 import { datasetNames } from '../model/data';
-import { distillers } from '../model/distillers';
+import { distillers, methodAliases } from '../model/distillers';
+import { netAliases } from '../model/nets';
 import { teachers } from '../model/teachers';
 import { paramsSchema } from '../model/experiment/params';
 import { schedules } from '../model/training/schedules';
+import type { Aliases } from '../utils/aliases';
 import { isObject } from '../utils/json';
 import type { Schema } from '../utils/schema';
 
@@ -212,6 +214,12 @@ function optionsTable(what: string, schemas: Readonly<Record<string, Schema>>, n
 /** A schema for the options alone. */
 const ofOptions = (options: Readonly<Record<string, Schema>>): Schema => ({ properties: options });
 
+function aliasRows(what: string, aliases: Aliases): string[] {
+  return Object.entries(aliases).map(
+    ([old, { name, origin }]) => `| ${what} | \`${old}\` | \`${name}\` | ${origin} |\n`,
+  );
+}
+
 /** The sections on keys that have forms of their own. */
 function forms(): string[] {
   const datasets = Object.fromEntries(datasetNames.map((name) => [name, formOf('dataset', { name })]));
@@ -265,5 +273,14 @@ ${optionsTable('object', objects, '')}`,
 \`"method": { "name": "at", "weight": 500 }\`. Without options: ${plain(Object.keys(methods), methods, '').join(', ')}.
 
 ${optionsTable('method', methods, 'name')}`,
+    `## Old names
+
+Names of earlier versions are accepted wherever today's are. A run that began under one resumes to the bit.
+
+| what | old name | today | origin of the old name |
+| --- | --- | --- | --- |
+${Object.entries({ network: netAliases, method: methodAliases, augmentation: augmentationAliases })
+  .flatMap(([what, aliases]) => aliasRows(what, aliases))
+  .join('')}`,
   ];
 }

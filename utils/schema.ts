@@ -1,12 +1,17 @@
 /** Validates a JSON value against a JSON schema (ajv), with one line of plain English per mistake. */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { currentName, type Aliases } from './aliases';
 import { show } from './json';
 import { nearest } from './nearest';
 
-/** A JSON schema. `description` states in words what is accepted and replaces the generated wording. */
+/**
+ * A JSON schema. `description` states in words what is accepted and replaces the generated wording; `aliases` are old names of
+ * what an `enum` lists, by which a mistyped one is recognized, too.
+ */
 export type Schema = Record<string, unknown>;
 
 const ajv = new Ajv({ useDefaults: true, allErrors: true, strict: true, verbose: true });
+ajv.addVocabulary(['aliases']);
 const compiled = new Map<string, ValidateFunction>();
 
 /** Maximum number of mistakes that are listed. */
@@ -28,10 +33,10 @@ export function mistakes(schema: Schema, value: unknown): string[] {
   return more > 0 ? [...lines, `and ${more} more`] : lines;
 }
 
-/** `; did you mean "…"?` if a known name is similar, otherwise ''. */
-function suggestion(word: unknown, names: readonly string[], prefix = ''): string {
-  const name = typeof word === 'string' ? nearest(word, names) : undefined;
-  return name === undefined ? '' : `; did you mean ${show(prefix + name)}?`;
+/** `; did you mean "…"?` if a known name, or an old one of it, is similar, otherwise ''. */
+function suggestion(word: unknown, names: readonly string[], prefix = '', aliases: Aliases = {}): string {
+  const name = typeof word === 'string' ? nearest(word, [...names, ...Object.keys(aliases)]) : undefined;
+  return name === undefined ? '' : `; did you mean ${show(prefix + currentName(name, aliases))}?`;
 }
 
 const typeNames: Record<string, string> = {
@@ -58,5 +63,5 @@ function describe({ keyword, instancePath, params, data, parentSchema, message }
   if (keyword === 'type') accepted = `must be ${typeNames[String(schema.type)]}`;
   if (keyword === 'enum') accepted = `must be one of ${names.map(show).join(', ')}`;
   if (typeof schema.description === 'string') accepted = `must be ${schema.description}`;
-  return `${path === '' ? '' : `${show(path)} `}${accepted}, got ${show(data)}${suggestion(data, names)}`;
+  return `${path === '' ? '' : `${show(path)} `}${accepted}, got ${show(data)}${suggestion(data, names, '', schema.aliases as Aliases | undefined)}`;
 }

@@ -78,7 +78,6 @@ export const origins: Readonly<Record<string, Origin>> = {
   }),
   nst: of('features', 2017, 'arXiv', { mdistiller: 'NST', RepDistiller: 'nst', 'KD-Zoo': 'nst' }),
   pkd: of('features', 2019, 'EMNLP'),
-  fd: sfd,
   sfd,
   vid: of('features', 2019, 'CVPR', {
     torchdistill: 'VIDLoss',
@@ -100,7 +99,7 @@ export const origins: Readonly<Record<string, Origin>> = {
     'KD-Zoo': 'ab',
     mmrazor: 'ABLoss',
   }),
-  oh: of('features', 2019, 'ICCV', { mdistiller: 'OFD', 'KD-Zoo': 'ofd', mmrazor: 'OFDLoss' }),
+  ofd: of('features', 2019, 'ICCV', { mdistiller: 'OFD', 'KD-Zoo': 'ofd', mmrazor: 'OFDLoss' }),
   ft: of('features', 2018, 'NeurIPS', {
     torchdistill: 'FTLoss',
     RepDistiller: 'factor',
@@ -160,6 +159,6 @@ export const origins: Readonly<Record<string, Origin>> = {
   dafl: of('data_free', 2019, 'ICCV', { mmrazor: 'dafl' }),
   zskt: of('data_free', 2019, 'NeurIPS', { mmrazor: 'zskt' }),
   dfad: of('data_free', 2019, 'arXiv', { mmrazor: 'dfad' }),
-  datafree: of('data_free', 2019, 'NeurIPS'),
-  dataset: of('data_free', 2019, 'NeurIPS'),
+  data_free: of('data_free', 2019, 'NeurIPS'),
+  dataset_distillation: of('data_free', 2019, 'NeurIPS'),
 };

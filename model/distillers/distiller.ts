@@ -107,6 +107,8 @@ export interface StagedRun {
 export interface Distiller<Options extends object = object> {
   /** One line: what it does, and the paper that it follows. */
   readonly title: string;
+  /** What its layers are called in checkpoints, after `distiller.`, where that is an old name of the method. */
+  readonly stateName?: string;
   /** JSON schema of each option, with its default; `title` says what it is and in which unit. */
   readonly options: Readonly<Record<string, Schema>>;
   readonly needsTeacher: boolean;

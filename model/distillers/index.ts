@@ -1,4 +1,5 @@
 /** The distillation methods by the name that params.json calls them. */
+import type { Aliases } from '../../utils/aliases';
 import type { Distiller } from './distiller';
 import { ab } from './features/ab';
 import { afd } from './features/afd';
@@ -11,8 +12,8 @@ import { crd } from './relations/crd';
 import { cskd } from './self/cskd';
 import { ctkd } from './logits/ctkd';
 import { dafl } from './data_free/dafl';
-import { datafree } from './data_free/datafree';
-import { dataset } from './data_free/dataset';
+import { dataFree } from './data_free/data_free';
+import { datasetDistillation } from './data_free/dataset_distillation';
 import { dcd } from './relations/dcd';
 import { dfad } from './data_free/dfad';
 import { dist } from './logits/dist';
@@ -31,7 +32,7 @@ import { multikd } from './logits/multikd';
 import { nkd } from './logits/nkd';
 import { nokd } from './nokd';
 import { nst } from './features/nst';
-import { oh } from './features/oh';
+import { ofd } from './features/ofd';
 import { okddip } from './online/okddip';
 import { one } from './online/one';
 import { pefd } from './features/pefd';
@@ -95,13 +96,12 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   pkd,
   pkt,
   rkd,
-  fd: sfd,
   sfd,
   sp,
   vid,
   fitnet,
   ab,
-  oh,
+  ofd,
   ft,
   afd,
   semckd,
@@ -120,6 +120,16 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   dafl,
   zskt,
   dfad,
-  datafree,
-  dataset,
+  data_free: dataFree,
+  dataset_distillation: datasetDistillation,
+};
+
+const ofDistiller = 'karanchahal/distiller';
+
+/** Old names of methods. */
+export const methodAliases: Aliases = {
+  oh: { name: 'ofd', origin: `${ofDistiller}: overhaul` },
+  fd: { name: 'sfd', origin: `${ofDistiller}: feature distillation` },
+  datafree: { name: 'data_free', origin: 'earlier versions' },
+  dataset: { name: 'dataset_distillation', origin: 'earlier versions' },
 };

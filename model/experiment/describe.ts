@@ -2,12 +2,13 @@
 import { table, getBorderCharacters } from 'table';
 import { sgd } from '../../engine/optimizers/index';
 import { State } from '../../engine/session';
+import { currentName } from '../../utils/aliases';
 import { oneOf } from '../../utils/cli';
 import { sizeOf } from '../../formats/ndarray';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
 import { kinds, origins, type Origin } from '../distillers/catalogue';
-import { distillers, type Distiller } from '../distillers/index';
+import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { DISTILLER_PREFIX } from '../distillers/states';
 import { nets } from '../nets/index';
 import { isPath, loadMethod } from './own_methods';
@@ -18,8 +19,8 @@ import { phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
 export function inWords(name: string): string {
   if (name === 'all') return allByKind();
   if (isPath(name)) return describeMethod(name, loadMethod(name));
-  const distiller = distillers[oneOf('describe', name, Object.keys(distillers))]!;
-  return describeMethod(name, distiller);
+  const current = oneOf('describe', currentName(name, methodAliases), Object.keys(distillers));
+  return describeMethod(current, distillers[current]!);
 }
 
 /** A paragraph for each kind of methods, a line for each method: its name, year and venue, and what it does. */

@@ -14,7 +14,7 @@ import { RunDirectory } from '../../runs/run_directory';
 import { checkNormalize, type Dataset } from '../data/dataset';
 import { distillers } from '../distillers/index';
 import { DISTILLER_PREFIX, ofStudent } from '../distillers/states';
-import { nets } from '../nets/index';
+import { netCalled } from '../nets/index';
 import { isPath, loadMethod } from './own_methods';
 import { located } from './own_paths';
 import { evaluationGraph, specsOf, type Model } from '../nets/model';
@@ -22,7 +22,7 @@ import type { Method } from '../training/step_graph';
 
 /** The student of an experiment on the images of its data set. A normalization of other channels is a UserError. */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
-  const { build, aliases } = nets[netOf(params)]!;
+  const { build, aliases } = netCalled(netOf(params));
   checkNormalize(runFiles.params, params.normalize, dataset);
   return {
     net: build,

@@ -1,7 +1,10 @@
 /** The runs of an experiment, in their order: the stages of its method, and last the run itself. */
 import { join } from 'node:path';
 import { runFiles, STAGES, stageFolder } from '../../runs/files';
+import { formerNames } from '../../utils/aliases';
 import { UserError } from '../../utils/errors';
+import { isThere } from '../../utils/files';
+import { netAliases } from '../nets/index';
 import { netOf, parseParams, type Params } from './params';
 import { methodsOf, readAsWritten } from './experiment';
 import { ownPath } from './own_paths';
@@ -30,7 +33,7 @@ export function plannedRuns(directory: string): PlannedRun[] {
     throw new UserError(`${path}: "method": ${first.name} and ${second.name} both train in stages; choose one`);
   const { stages } = first;
 
-  const folders = stages.slice(0, -1).map(({ name }, i) => stageFolder(i + 1, name));
+  const folders = stages.slice(0, -1).map(({ name }, i) => folderOf(directory, i + 1, name));
   return stages.map((stage, i) => {
     const isStage = i < folders.length;
     const before = i === 0 ? undefined : ownPath(isStage ? '..' : STAGES, folders[i - 1]!);
@@ -39,4 +42,10 @@ export function plannedRuns(directory: string): PlannedRun[] {
     if (!isStage) return { directory, params: parsed, given, isStage };
     return { directory: join(directory, STAGES, folders[i]!), params: parsed, given: content, isStage };
   });
+}
+
+/** The folder of a stage, which may have begun when the network that it is called after had another name. */
+function folderOf(directory: string, number: number, name: string): string {
+  const folders = [name, ...formerNames(name, netAliases)].map((one) => stageFolder(number, one));
+  return folders.find((folder) => isThere(join(directory, STAGES, folder))) ?? folders[0]!;
 }

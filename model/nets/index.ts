@@ -1,4 +1,6 @@
 /** The networks by the name that params.json calls them. */
+import { currentName } from '../../utils/aliases';
+import { netAliases } from './aliases';
 import { cnn } from './cnn';
 import { densenet, densenetBC } from './densenet';
 import { googlenet } from './googlenet';
@@ -16,6 +18,7 @@ import { narrowStageResnet, wideStageResnet } from './stage_resnet';
 import { vgg } from './vgg';
 import { wideResnet, type WideResnetNames } from './wide_resnet';
 
+export { netAliases };
 export type { Net, NetOptions, NetOutputs } from './net';
 
 /** What a network is trained with where params.json does not say. */
@@ -75,56 +78,55 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   resnet110: sgd(classicResnet(110)),
 
   // The same with 1×1 convolutions as shortcuts.
-  resnet8_sm: sgd(classicResnetProjected(8)),
-  resnet14_sm: sgd(classicResnetProjected(14)),
-  resnet20_sm: sgd(classicResnetProjected(20)),
-  resnet32_sm: sgd(classicResnetProjected(32)),
-  resnet44_sm: sgd(classicResnetProjected(44)),
-  resnet56_sm: sgd(classicResnetProjected(56)),
-  resnet110_sm: sgd(classicResnetProjected(110)),
-  resnet164_sm: sgd(classicResnetProjected(164, 'bottleneck')),
+  resnet8_projection: sgd(classicResnetProjected(8)),
+  resnet14_projection: sgd(classicResnetProjected(14)),
+  resnet20_projection: sgd(classicResnetProjected(20)),
+  resnet32_projection: sgd(classicResnetProjected(32)),
+  resnet44_projection: sgd(classicResnetProjected(44)),
+  resnet56_projection: sgd(classicResnetProjected(56)),
+  resnet110_projection: sgd(classicResnetProjected(110)),
+  resnet164_projection: sgd(classicResnetProjected(164, 'bottleneck')),
 
   // ResNet with a ReLU after every stage only: three narrow stages, then four wide ones.
-  resnet8_stage: sgd(narrowStageResnet(8)),
-  resnet14_stage: sgd(narrowStageResnet(14)),
-  resnet20_stage: sgd(narrowStageResnet(20)),
-  resnet26_stage: sgd(narrowStageResnet(26)),
-  resnet32_stage: sgd(narrowStageResnet(32)),
-  resnet44_stage: sgd(narrowStageResnet(44)),
-  resnet56_stage: sgd(narrowStageResnet(56)),
-  resnet10_stage: sgd(wideStageResnet(10)),
-  resnet18_stage: sgd(wideStageResnet(18)),
-  resnet34_stage: sgd(wideStageResnet(34)),
-  resnet50_stage: sgd(wideStageResnet(50)),
-  resnet101_stage: sgd(wideStageResnet(101)),
-  resnet152_stage: sgd(wideStageResnet(152)),
+  resnet8_stage_relu: sgd(narrowStageResnet(8)),
+  resnet14_stage_relu: sgd(narrowStageResnet(14)),
+  resnet20_stage_relu: sgd(narrowStageResnet(20)),
+  resnet26_stage_relu: sgd(narrowStageResnet(26)),
+  resnet32_stage_relu: sgd(narrowStageResnet(32)),
+  resnet44_stage_relu: sgd(narrowStageResnet(44)),
+  resnet56_stage_relu: sgd(narrowStageResnet(56)),
+  resnet10_stage_relu: sgd(wideStageResnet(10)),
+  resnet18_stage_relu: sgd(wideStageResnet(18)),
+  resnet34_stage_relu: sgd(wideStageResnet(34)),
+  resnet50_stage_relu: sgd(wideStageResnet(50)),
+  resnet101_stage_relu: sgd(wideStageResnet(101)),
+  resnet152_stage_relu: sgd(wideStageResnet(152)),
 
   // ResNet for photographs, as in torchvision: three narrow stages, then four wide ones.
-  resnet8_v: sgd(narrowImagenetResnet(8)),
-  resnet14_v: sgd(narrowImagenetResnet(14)),
-  resnet20_v: sgd(narrowImagenetResnet(20)),
-  resnet10_v: sgd(imagenetResnet(10)),
-  resnet18_v: sgd(imagenetResnet(18)),
-  resnet34_v: sgd(imagenetResnet(34)),
-  resnet50_v: sgd(imagenetResnet(50)),
-  resnet101_v: sgd(imagenetResnet(101)),
-  resnet152_v: sgd(imagenetResnet(152)),
+  resnet8_imagenet: sgd(narrowImagenetResnet(8)),
+  resnet14_imagenet: sgd(narrowImagenetResnet(14)),
+  resnet20_imagenet: sgd(narrowImagenetResnet(20)),
+  resnet10_imagenet: sgd(imagenetResnet(10)),
+  resnet18_imagenet: sgd(imagenetResnet(18)),
+  resnet34_imagenet: sgd(imagenetResnet(34)),
+  resnet50_imagenet: sgd(imagenetResnet(50)),
+  resnet101_imagenet: sgd(imagenetResnet(101)),
+  resnet152_imagenet: sgd(imagenetResnet(152)),
 
   // Wide ResNet: WRN-28-10 with stages `block1`, …; the others with stages `layer1`, ….
-  wrn: sgd(wideResnet(28, 10, blockNames)),
   wrn28_10: sgd(wideResnet(28, 10, blockNames)),
-  WRN10_1: sgd(wideResnet(10, 1, layerNames)),
-  WRN16_1: sgd(wideResnet(16, 1, layerNames)),
-  WRN28_1: sgd(wideResnet(28, 1, layerNames)),
-  WRN40_1: sgd(wideResnet(40, 1, layerNames)),
-  WRN16_2: sgd(wideResnet(16, 2, layerNames)),
-  WRN28_2: sgd(wideResnet(28, 2, layerNames)),
-  WRN10_4: sgd(wideResnet(10, 4, layerNames)),
-  WRN16_4: sgd(wideResnet(16, 4, layerNames)),
-  WRN22_4: sgd(wideResnet(22, 4, layerNames)),
-  WRN40_4: sgd(wideResnet(40, 4, layerNames)),
-  WRN16_8: sgd(wideResnet(16, 8, layerNames)),
-  WRN22_8: sgd(wideResnet(22, 8, layerNames)),
+  wrn10_1: sgd(wideResnet(10, 1, layerNames)),
+  wrn16_1: sgd(wideResnet(16, 1, layerNames)),
+  wrn28_1: sgd(wideResnet(28, 1, layerNames)),
+  wrn40_1: sgd(wideResnet(40, 1, layerNames)),
+  wrn16_2: sgd(wideResnet(16, 2, layerNames)),
+  wrn28_2: sgd(wideResnet(28, 2, layerNames)),
+  wrn10_4: sgd(wideResnet(10, 4, layerNames)),
+  wrn16_4: sgd(wideResnet(16, 4, layerNames)),
+  wrn22_4: sgd(wideResnet(22, 4, layerNames)),
+  wrn40_4: sgd(wideResnet(40, 4, layerNames)),
+  wrn16_8: sgd(wideResnet(16, 8, layerNames)),
+  wrn22_8: sgd(wideResnet(22, 8, layerNames)),
 
   // Pre-activation ResNet.
   preresnet110: sgd(preresnet(110)),
@@ -138,7 +140,6 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   resnext29: sgd(resnext(29, 8)),
 
   // DenseNet: DenseNet-BC-100 of growth 12 with three blocks, then those with four blocks.
-  densenet: sgd(densenetBC(100, 12)),
   densenet100: sgd(densenetBC(100, 12)),
   densenet_cifar: sgd(densenet(121, 12)),
   densenet121: sgd(densenet(121, 32)),
@@ -172,3 +173,8 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   mlp1200: perceptron(mlp([1200, 1200]), 5e-4),
   mlp800: perceptron(mlp([800, 800]), 0),
 };
+
+/** The network of a name, which may be an old one. */
+export function netCalled(name: string): NetEntry {
+  return nets[currentName(name, netAliases)]!;
+}

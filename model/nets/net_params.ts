@@ -12,7 +12,11 @@ export interface NetParams {
 const MAX_WIDTH = 2 ** 16;
 
 export const netOptions: Options = {
-  dropout_rate: number({ ...belowOne, default: 0, title: 'Dropout rate of `cnn` and of the wide ResNets.' }),
+  dropout_rate: number({
+    ...belowOne,
+    default: 0,
+    title: 'Dropout rate of `cnn`, `mlp`, the DenseNets and the wide ResNets.',
+  }),
   num_channels: integer({
     minimum: 1,
     maximum: MAX_WIDTH,

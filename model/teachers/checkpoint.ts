@@ -5,6 +5,7 @@ import { weightFiles } from '../../runs/files';
 import { writeModel } from '../../engine/onnx/write';
 import { Session, State } from '../../engine/session';
 import { matchStateDict, readWeights } from '../../formats/checkpoints';
+import { formerNames } from '../../utils/aliases';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
 import { oneOf, text } from '../../utils/schema_forms';
@@ -13,7 +14,7 @@ import { checkNormalize } from '../data/dataset';
 import type { Batch } from '../data/loader';
 import { normalizeSchema, type NormalizeParams } from '../data/normalize';
 import { ofStudent } from '../distillers/states';
-import { nets } from '../nets';
+import { netAliases, netCalled, nets } from '../nets';
 import { imageSide, netOptions } from '../nets/net_params';
 import { weightsOptions, type WeightsParams } from '../nets/weights_params';
 import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
@@ -39,7 +40,7 @@ async function checkpointTeacher(
   student: Model,
   context: Pick<TeacherContext, 'threads' | 'backend' | 'profile' | 'log'>,
 ): Promise<Teacher> {
-  const { build, aliases } = nets[teacher.model]!;
+  const { build, aliases } = netCalled(teacher.model);
   const { size, skip, key, rename } = teacher;
   const model: Model = {
     net: build,
@@ -123,7 +124,8 @@ class CheckpointTeacher implements Teacher {
 /** The named checkpoint, or the best weights of the teacher's own experiment. */
 export function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): string {
   if (checkpoint !== undefined) return checkpoint;
-  const directory = join('experiments', `base_${model}`);
+  const directories = [model, ...formerNames(model, netAliases)].map((name) => join('experiments', `base_${name}`));
+  const directory = directories.find(isThere) ?? directories[0]!;
   const [, foreign] = weightFiles('best');
   const candidates = weightFiles('best').map((file) => join(directory, file));
   const found = candidates.find(isThere);
@@ -140,7 +142,7 @@ const { num_channels: width, hidden_sizes: hidden, dropout_rate: dropout } = net
 
 export const networkTeacher: TeacherEntry<CheckpointTeacherParams> = {
   options: () => ({
-    model: oneOf(Object.keys(nets), { title: 'The network.' }),
+    model: oneOf(Object.keys(nets), { aliases: netAliases, title: 'The network.' }),
     checkpoint: text({
       title: 'File of its weights; by default the best ones of `experiments/base_<model>`.',
     }),

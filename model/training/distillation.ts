@@ -7,6 +7,7 @@ import { readSafetensors } from '../../formats/safetensors';
 import type { EpochRecord } from '../../runs/metrics';
 import { START, type Position } from '../../runs/position';
 import { readCheckpoint, writeCheckpoint } from '../../runs/run_directory';
+import { currentName, type Aliases } from '../../utils/aliases';
 import { DEVICES } from '../../utils/devices';
 import { UserError } from '../../utils/errors';
 import { mistakes } from '../../utils/schema';
@@ -14,9 +15,9 @@ import { threadsWarning } from '../../utils/threads';
 import { augmentationSteps } from '../data/augmentation/index';
 import type { Dataset, Split } from '../data/dataset';
 import { loadBatches, partition, type Partition } from '../data/loader';
-import { distillers, type Distiller } from '../distillers/index';
+import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { allOf, Evaluator, type Metrics } from '../evaluation/evaluator';
-import { nets, type Net, type NetOptions } from '../nets/index';
+import { netAliases, nets, type Net, type NetOptions } from '../nets/index';
 import { evaluationGraph, type Model } from '../nets/model';
 import { loadTeacher, type Teacher, type TeacherParams } from '../teachers/index';
 import { classWeights } from './class_weights';
@@ -115,7 +116,7 @@ export class Distillation {
     const { student, dataset, teacher, optimizer = adam(), validation = 0.1, batchSize: most = 128 } = options;
     const { seed = 0, threads = 0, device = 'auto', learningRate: base = 1e-3 } = options;
     const model: Model = {
-      net: typeof student === 'string' ? known('student', student, nets).build : student,
+      net: typeof student === 'string' ? known('student', student, nets, netAliases).build : student,
       options: { numChannels: 32, dropoutRate: 0, ...options.net, classes: dataset.classes.length },
       normalize: dataset.normalize,
       input: dataset.shape,
@@ -297,16 +298,17 @@ export class Distillation {
 function chosen(choice: MethodChoice): Method {
   const { method, options } =
     typeof choice === 'object' && 'method' in choice ? choice : { method: choice, options: {} };
-  const distiller = typeof method === 'string' ? known('method', method, distillers) : method;
+  const distiller = typeof method === 'string' ? known('method', method, distillers, methodAliases) : method;
   const filled = { ...options };
   const lines = mistakes({ type: 'object', properties: distiller.options, additionalProperties: false }, filled);
   if (lines.length > 0) throw new UserError(`distill: method: ${lines.join('; ')}`);
   return { name: typeof method === 'string' ? method : 'own', distiller, options: filled };
 }
 
-function known<T>(argument: string, name: string, entries: Readonly<Record<string, T>>): T {
-  refuseUnknown(argument, name, Object.keys(entries));
-  return entries[name]!;
+function known<T>(argument: string, name: string, entries: Readonly<Record<string, T>>, aliases: Aliases): T {
+  const current = currentName(name, aliases);
+  refuseUnknown(argument, current, Object.keys(entries));
+  return entries[current]!;
 }
 
 function refuseUnknown(argument: string, name: string, names: readonly string[]): void {

@@ -4,7 +4,7 @@ import type { Tensor } from '../../engine/tensor';
 import type { DistillContext, KlReduction } from '../distillers/distiller';
 import type { Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
-import { nets } from '../nets/index';
+import { netCalled } from '../nets/index';
 import type { Model } from '../nets/model';
 import { FeatureMaps } from '../nets/feature_maps';
 
@@ -126,7 +126,7 @@ export class MethodContext implements DistillContext {
 
   peer(net: string, name: string): FeatureMaps {
     const layers = new Layers(this.layers.graph, this.beside(name));
-    return FeatureMaps.of(name, nets[net]!.build(layers, this.step.imagesAt(undefined), this.step.model.options));
+    return FeatureMaps.of(name, netCalled(net).build(layers, this.step.imagesAt(undefined), this.step.model.options));
   }
 
   branch(stage: string, name: string): FeatureMaps {

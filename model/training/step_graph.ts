@@ -142,7 +142,7 @@ export class StepBuilder {
     const { methods } = this.options;
     const losses: Record<string, Tensor> = {};
     for (const { name, distiller, options } of methods) {
-      const own = (phase ?? distiller).losses?.(this.context(name, options)) ?? {};
+      const own = (phase ?? distiller).losses?.(this.context(distiller.stateName ?? name, options)) ?? {};
       for (const [key, loss] of Object.entries(own)) losses[key] = losses[key] ? add(losses[key], loss) : loss;
     }
     if (!phase && !methods.some(saysWhatLabelsCount)) {

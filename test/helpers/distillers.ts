@@ -221,7 +221,7 @@ function drawnSetting(graph: Graph, one: Case, distiller: Distiller): DistillCon
     alpha,
     temperature,
     klReduction,
-    layers: new Layers(graph, { mode: 'train', seed: SEED, prefix: `distiller.${one.method}.` }),
+    layers: new Layers(graph, { mode: 'train', seed: SEED, prefix: `distiller.${distiller.stateName ?? one.method}.` }),
     view: (name) => other[name] ?? refuse(),
     studentOn: (images) => onMatrix(images, 'student', trained),
     teacherOn: (images) => onMatrix(images, 'teacher', given),

@@ -9,7 +9,7 @@ import { ndarray } from '../../formats/ndarray';
 const SIZE = 32;
 const { train, shape, normalize } = makeShapes({ train: 2 * SIZE, test: 1, seed: 0 });
 const names =
-  'cnn resnet8 resnet18 resnet8_v resnet8_stage WRN10_1 preact_resnet18 resnext29 densenet100 vgg11 googlenet senet18 ' +
+  'cnn resnet8 resnet18 resnet8_imagenet resnet8_stage_relu wrn10_1 preact_resnet18 resnext29 densenet100 vgg11 googlenet senet18 ' +
   'mobilenet mobilenetv2 shufflenetg2 shufflenetv2 simplenet mlp800';
 
 describe('rows of a batch', function () {

@@ -1,4 +1,5 @@
 /** The augmentations by their names in params.json. */
+import type { Aliases } from '../../../utils/aliases';
 import type { Augmentation } from './augmentation';
 import { autoaugment } from './autoaugment';
 import { colorJitter } from './color_jitter';
@@ -19,13 +20,16 @@ export const augmentations: Readonly<Record<string, Augmentation>> = {
   flip,
   random_resized_crop: randomResizedCrop,
   color_jitter: colorJitter,
-  /** Its name in earlier versions. */
-  colour_jitter: colorJitter,
   autoaugment,
   randaugment,
   cutout,
   mixup,
   cutmix,
+};
+
+/** Old names of augmentations. */
+export const augmentationAliases: Aliases = {
+  colour_jitter: { name: 'color_jitter', origin: 'the British spelling of earlier versions' },
 };
 
 /** `augmentation` of params.json: "yes" is what is usual for the data set, or a list, each by its name with its options. */

@@ -1,6 +1,6 @@
 /** Teacher assistants (Mirzadeh et al. 2020, "Improved knowledge distillation via teacher assistant"). */
 import { runFiles } from '../../../runs/files';
-import { nets } from '../../nets/index';
+import { netAliases, nets } from '../../nets/index';
 import type { Distiller } from '../distiller';
 import { kd, type KdOptions } from './kd';
 
@@ -17,7 +17,7 @@ export const takd: Distiller<TakdOptions> = {
   options: {
     assistants: {
       type: 'array',
-      items: { enum: Object.keys(nets) },
+      items: { enum: Object.keys(nets), aliases: netAliases },
       minItems: 1,
       default: ['resnet20'],
       description: 'a list of nets',

@@ -1,6 +1,6 @@
 /** Two students that teach each other (Zhang, Xiang, Hospedales & Lu 2018, "Deep mutual learning"). */
 import { detach, mul } from '../../../engine/ops/index';
-import { nets } from '../../nets/index';
+import { netAliases, nets } from '../../nets/index';
 import type { Distiller } from '../distiller';
 import { kdLoss } from '../logits/kd';
 
@@ -18,7 +18,12 @@ export interface DmlOptions {
 export const dml: Distiller<DmlOptions> = {
   title: 'Deep mutual learning with a peer: CE + β · KL(peer ‖ student), and the other way round (Zhang et al. 2018)',
   options: {
-    peer: { enum: Object.keys(nets), default: 'resnet20', title: 'the net that learns beside the student' },
+    peer: {
+      enum: Object.keys(nets),
+      aliases: netAliases,
+      default: 'resnet20',
+      title: 'the net that learns beside the student',
+    },
     weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
   },
   needsTeacher: false,

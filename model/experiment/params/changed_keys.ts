@@ -1,9 +1,10 @@
 /** Where two params differ. */
+import { withCurrentNames } from './current_names';
 import type { Params } from './types';
 
-/** Keys whose values differ, sorted; a key inside an object as `schedule.gamma`. */
+/** Keys whose values differ, sorted; a key inside an object as `schedule.gamma`. An old name and the current one are the same. */
 export function changedKeys(before: Params, after: Params): string[] {
-  return differences(before, after).sort();
+  return differences(withCurrentNames(before), withCurrentNames(after)).sort();
 }
 
 function differences(before: unknown, after: unknown, path = ''): string[] {

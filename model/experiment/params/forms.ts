@@ -7,7 +7,8 @@ import type { Schema } from '../../../utils/schema';
 import { object, oneOf, type Options } from '../../../utils/schema_forms';
 import { datasetNames, datasetOptions, datasets, type DatasetEntry } from '../../data/index';
 import type { Dataset } from '../../data/dataset';
-import { nets } from '../../nets/index';
+import type { Aliases } from '../../../utils/aliases';
+import { netAliases, nets } from '../../nets/index';
 import { teachers } from '../../teachers/index';
 import { schedules } from '../../training/schedules';
 
@@ -19,13 +20,17 @@ export function entryOf<Entry>(entries: Readonly<Record<string, Entry>>, name: u
 }
 
 /** Of something with a name and its own options, or of a list of such; `description` says what is accepted. */
-export function namedSchema(given: unknown, entries: Named, description: string): Schema {
+export function namedSchema(given: unknown, entries: Named, aliases: Aliases, description: string): Schema {
   const names = Object.keys(entries);
   const one = (value: unknown): Schema => {
-    if (!isObject(value)) return oneOf(names);
+    if (!isObject(value)) return oneOf(names, { aliases });
     const own = entryOf(entries, value.name);
     // Where the name is not known, options cannot be told from mistakes.
-    return object({ name: oneOf(names), ...own?.options }, ['name'], own ? {} : { additionalProperties: true });
+    return object(
+      { name: oneOf(names, { aliases }), ...own?.options },
+      ['name'],
+      own ? {} : { additionalProperties: true },
+    );
   };
   if (!Array.isArray(given)) return one(given);
   if (given.length === 0 || given.length > names.length) {
@@ -58,12 +63,12 @@ const MAX_TEACHERS = 32;
 export function teacherSchema(given: unknown, more: Schema): Schema {
   const names = Object.keys(nets);
   if (isObject(given)) return { ...oneTeacher(given), ...more };
-  if (!Array.isArray(given)) return oneOf(['none', ...names], { default: 'none', ...more });
+  if (!Array.isArray(given)) return oneOf(['none', ...names], { aliases: netAliases, default: 'none', ...more });
   if (given.length === 0 || given.length > MAX_TEACHERS) {
     const description = `a list of 1 to ${MAX_TEACHERS} teachers`;
     return { type: 'array', minItems: 1, maxItems: MAX_TEACHERS, description, ...more };
   }
-  const items = given.map((one) => (isObject(one) ? oneTeacher(one) : oneOf(names)));
+  const items = given.map((one) => (isObject(one) ? oneTeacher(one) : oneOf(names, { aliases: netAliases })));
   return { type: 'array', items, minItems: items.length, additionalItems: false, ...more };
 }
 

@@ -8,6 +8,7 @@ import { mistakes } from '../../../utils/schema';
 import { distillers, type Distiller } from '../../distillers/index';
 import { isPath, loadMethod } from '../own_methods';
 import { brokenConditions } from './conditions';
+import { withCurrentNames } from './current_names';
 import { listOf, longForm } from './long_form';
 import { schemaFor } from './schema';
 import type { Params } from './types';
@@ -33,7 +34,7 @@ export function parseParams(content: unknown, source: string): Params {
   const search = searchNamed(content);
   if (search !== undefined) throw fail([search]);
   const methods = methodsFor(content);
-  const file = longForm(content, methods);
+  const file = longForm(withCurrentNames(content), methods);
   const lines = mistakes(schemaFor(file, methods), file);
   lines.push(...brokenConditions(file, methods));
   if (lines.length > 0) throw fail(lines);

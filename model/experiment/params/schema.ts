@@ -20,13 +20,14 @@ import {
   type Options,
 } from '../../../utils/schema_forms';
 import { optimizers } from '../../../engine/optimizers/index';
-import { augmentations } from '../../data/augmentation/index';
+import { augmentationAliases, augmentations } from '../../data/augmentation/index';
 import { normalizeSchema } from '../../data/normalize';
-import { distillers, type Distiller } from '../../distillers/index';
+import { distillers, methodAliases, type Distiller } from '../../distillers/index';
 import { nets } from '../../nets/index';
 import { netOptions } from '../../nets/net_params';
 import { weightsOptions } from '../../nets/weights_params';
 import { onNanPolicies } from '../../training/nan_guard';
+import { versionAliases } from './current_names';
 import { dataDirectory, datasetSchema, entryOf, namedSchema, scheduleSchema, teacherSchema } from './forms';
 
 /** Threads, and batches that are prefetched: more than any machine has use for. */
@@ -68,10 +69,10 @@ function studentKeys({ method }: File, methods: Readonly<Record<string, Distille
   return {
     model_version: oneOf(
       Object.keys(nets).flatMap((name) => [name, `${name}_distill`]),
-      { title: 'The student: a network, or `<network>_distill` to distill it.' },
+      { aliases: versionAliases, title: 'The student: a network, or `<network>_distill` to distill it.' },
     ),
     method: {
-      ...namedSchema(method, methods, 'a method or a list of some, each named once'),
+      ...namedSchema(method, methods, methodAliases, 'a method or a list of some, each named once'),
       title:
         'What is minimized: a method by its name or as an object with its options, or a list of methods, whose losses are added. The default is `"kd"` for `<network>_distill` and `"nokd"` (cross-entropy alone) otherwise.',
     },
@@ -178,7 +179,12 @@ function dataKeys({ dataset, augmentation, validation }: File): Options {
     }),
     augmentation: {
       ...(Array.isArray(augmentation)
-        ? namedSchema(augmentation, augmentations, '"yes", "no" or a list of augmentations, each named once')
+        ? namedSchema(
+            augmentation,
+            augmentations,
+            augmentationAliases,
+            '"yes", "no" or a list of augmentations, each named once',
+          )
         : oneOf(['yes', 'no'], { default: 'yes' })),
       title:
         '`"yes"` is what is usual for the data set: random crop (padding 4) and flip; no flip for MNIST and its relatives; random resized crop and flip for image folders. Or a list of augmentations, by name or with options.',

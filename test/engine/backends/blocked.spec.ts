@@ -177,7 +177,7 @@ describe('graphs in the blocked layout', function () {
   });
 
   // With Softplus for ReLU: a pixel within a rounding error of a kink would have either gradient.
-  const families = ['resnet8', 'preact_resnet18', 'senet18', 'mobilenetv2', 'shufflenetv2', 'vgg11', 'WRN10_1'];
+  const families = ['resnet8', 'preact_resnet18', 'senet18', 'mobilenetv2', 'shufflenetv2', 'vgg11', 'wrn10_1'];
   for (const name of families) {
     it(`a step of ${name}`, async () => {
       const model = {

@@ -12,7 +12,7 @@ import { batches } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { boundaryLoss } from '../../../model/distillers/features/ab';
 import { factorLoss } from '../../../model/distillers/features/ft';
-import { negativeMean, overhaulLoss } from '../../../model/distillers/features/oh';
+import { negativeMean, overhaulLoss } from '../../../model/distillers/features/ofd';
 import { hierarchicalLoss } from '../../../model/distillers/features/reviewkd';
 import { nets } from '../../../model/nets';
 import { outputShapes, type Model } from '../../../model/nets/model';
@@ -68,8 +68,8 @@ const cases: Record<string, Case> = {
   },
   ab: { method: 'ab', ...threeStages },
   'ab with another margin': { method: 'ab', options: { weight: 0.1, margin: 0.4 }, ...threeStages },
-  oh: { method: 'oh', ...threeStages },
-  'oh where the teacher is positive': { method: 'oh', range: [0.5, 2], ...threeStages },
+  oh: { method: 'ofd', ...threeStages },
+  'oh where the teacher is positive': { method: 'ofd', range: [0.5, 2], ...threeStages },
   'ft: the paraphraser': { method: 'ft', options: { stage: 'paraphraser' }, ...lastMaps(4) },
   'ft: the student': { method: 'ft', ...lastMaps(4) },
   'ft: squares, of other sizes': { method: 'ft', options: { p: 2, stage: 'student' }, ...lastMaps(8) },

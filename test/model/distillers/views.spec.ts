@@ -27,8 +27,8 @@ const pair = { student: logits, teacher: logits };
 
 const uda = { method: 'uda', ...pair };
 const kdOptions = { weight: 1, standardize: false, focal: false };
-const datafree = { method: 'datafree', options: { noise_dim: 6 }, student: { logits: [4, 5] } };
-const made = { method: 'dataset', options: { images: 6 }, student: logits };
+const datafree = { method: 'data_free', options: { noise_dim: 6 }, student: { logits: [4, 5] } };
+const made = { method: 'dataset_distillation', options: { images: 6 }, student: logits };
 
 describe('uda, dml, takd and the games without data agree with PyTorch', () =>
   agreesWithOracle(
@@ -184,14 +184,14 @@ describe('takd', () => {
 });
 
 for (const [name, options] of [
-  ['datafree', { noise_dim: 8, generator_steps: 1, student_steps: 2, generator_rate: 1 }],
-  ['dataset', { images: 8, image_steps: 1, student_steps: 2, image_rate: 1 }],
+  ['data_free', { noise_dim: 8, generator_steps: 1, student_steps: 2, generator_rate: 1 }],
+  ['dataset_distillation', { images: 8, image_steps: 1, student_steps: 2, image_rate: 1 }],
 ] as const) {
   describe(name, () => {
     it('takes turns: each trains its own side and leaves the other as it was', async function () {
       this.timeout(30_000);
       const trainer = trainerOf(name, options, pixelTeacher());
-      const isBeside = (state: string) => state.startsWith(`distiller.${name}.`);
+      const isBeside = (state: string) => state.startsWith(`distiller.${distillers[name]!.stateName}.`);
       const [batch] = batches(dataset.train, all, pass);
       for (let step = 1; step <= 4; step++) {
         const before = new Map([...trainer.state.arrays()].map(([key, { data }]) => [key, data.slice()]));
@@ -212,7 +212,7 @@ for (const [name, options] of [
       const [rate] = Object.keys(distillers[name]!.options).filter((key) => key.endsWith('_rate'));
       const moved = async (factor: number) => {
         const trainer = trainerOf(name, { ...options, [rate!]: factor }, pixelTeacher());
-        const parameter = name === 'datafree' ? 'distiller.datafree.conv3.weight' : 'distiller.dataset.images';
+        const parameter = name === 'data_free' ? 'distiller.datafree.conv3.weight' : 'distiller.dataset.images';
         const before = (trainer.state.get(parameter).data as Float32Array).slice();
         const [batch] = batches(dataset.train, all, pass);
         await trainer.step(batch!, moment);
@@ -230,7 +230,7 @@ for (const [name, options] of [
 
 describe('games without data', () => {
   it('have nothing to play for where student and teacher are the same', async () => {
-    for (const name of ['datafree', 'dataset']) {
+    for (const name of ['data_free', 'dataset_distillation']) {
       const distiller: Distiller = distillers[name]!;
       expect(distiller.needsTeacher).to.equal(true);
       expect(

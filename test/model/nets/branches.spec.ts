@@ -24,7 +24,7 @@ describe('branches of a student', () => {
   for (const [name, ours, shared] of [
     ['resnet8', /^(layer3|linear)\./, 'layer2.0.conv2.weight'],
     ['preact_resnet18', /^(layer4\.(?!0\.bn1)|linear\.)/, 'layer3.1.conv2.weight'],
-    ['WRN10_1', /^(layer3\.layer\.(?!0\.bn1)|bn1\.|linear\.)/, 'layer2.layer.0.conv2.weight'],
+    ['wrn10_1', /^(layer3\.layer\.(?!0\.bn1)|bn1\.|linear\.)/, 'layer2.layer.0.conv2.weight'],
     ['cnn', /^(conv3|bn3|fc1|fcbn1|fc2)\./, 'conv2.weight'],
   ] as const) {
     it(`have the layers of a ${name} after the stage, and no others`, () => {

@@ -5,7 +5,7 @@
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { Layers } from '../../../model/nets/layers';
-import { nets } from '../../../model/nets/index';
+import { netCalled } from '../../../model/nets/index';
 import { UserError } from '../../../utils/errors';
 import oracle from '../../fixtures/nets_other.json';
 import { expectAnswers, expectStates, imagesOf, type Expected } from '../../helpers/nets';
@@ -37,7 +37,7 @@ function build({ net, input, hiddenSizes }: Case) {
   const images = graph.input('images', 'float32', [2, ...input]);
   // Dropout leaves an evaluation alone.
   const options = { classes: CLASSES, numChannels: 32, dropoutRate: 0.3, ...(hiddenSizes && { hiddenSizes }) };
-  const outputs = nets[net]!.build(new Layers(graph, { mode: 'eval', seed: 0 }), images, options);
+  const outputs = netCalled(net).build(new Layers(graph, { mode: 'eval', seed: 0 }), images, options);
   const parameters = [...graph.states.values()].filter(({ trainable }) => trainable).map(({ tensor }) => tensor);
   return { graph, parameters, ...outputs };
 }

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { Layers } from '../../../model/nets/layers';
-import { nets } from '../../../model/nets/index';
+import { netCalled } from '../../../model/nets/index';
 import oracle from '../../fixtures/nets_residual.json';
 import { expectAnswers, expectStates, imagesOf, normOf, type Expected } from '../../helpers/nets';
 
@@ -24,7 +24,7 @@ function build(net: string, side: number, mode: 'train' | 'eval' = 'eval') {
   const graph = new Graph();
   const images = graph.input('images', 'float32', [2, 3, side, side]);
   const options = { classes: CLASSES, numChannels: 32, dropoutRate: 0.3 };
-  const outputs = nets[net]!.build(new Layers(graph, { mode, seed: 0 }), images, options);
+  const outputs = netCalled(net).build(new Layers(graph, { mode, seed: 0 }), images, options);
   const parameters = [...graph.states.values()].filter(({ trainable }) => trainable).map(({ tensor }) => tensor);
   return { graph, parameters, ...outputs };
 }

@@ -3,12 +3,12 @@ import fc from 'fast-check';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../../utils/errors';
-import { datasetNames } from '../../../model/data';
-import { augmentations } from '../../../model/data/augmentation';
-import { distillers } from '../../../model/distillers';
-import { nets } from '../../../model/nets';
-import { changedKeys, netOf, parseParams, readGivenParams } from '../../../model/experiment/params';
+import { UserError } from '../../../../utils/errors';
+import { datasetNames } from '../../../../model/data';
+import { augmentations } from '../../../../model/data/augmentation';
+import { distillers } from '../../../../model/distillers';
+import { nets } from '../../../../model/nets';
+import { changedKeys, netOf, parseParams, readGivenParams } from '../../../../model/experiment/params';
 
 /** Names as messages list them. */
 const listed = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
@@ -67,14 +67,14 @@ describe('params', () => {
   });
 
   it('takes method, optimizer, weight decay and schedule from model_version', () => {
-    const params = parse({ ...plain, model_version: 'resnet18_distill', teacher: 'wrn' });
+    const params = parse({ ...plain, model_version: 'resnet18_distill', teacher: 'wrn28_10' });
     expect(params).to.deep.include({
       method: [{ name: 'kd', weight: 1, standardize: false, focal: false }],
       optimizer: 'sgd',
       weight_decay: 5e-4,
     });
     expect(params.schedule).to.deep.equal({ type: 'step', step_size: 150, gamma: 0.1 });
-    expect(params.teacher).to.deep.equal({ model: 'wrn', num_channels: 32 });
+    expect(params.teacher).to.deep.equal({ model: 'wrn28_10', num_channels: 32 });
     expect(netOf(params)).to.equal('resnet18');
     expect(netOf(parse(plain))).to.equal('cnn');
     expect(parse({ ...plain, optimizer: 'sgd', schedule: { type: 'constant' } })).to.deep.include({
@@ -280,23 +280,25 @@ describe('params', () => {
 
   it('accepts a list of teachers, each in its own form', () => {
     const teacher = [
-      'wrn',
+      'wrn28_10',
       { model: 'cnn', num_channels: 8, dropout_rate: 0.5 },
       { onnx: 'a.onnx' },
       { logits: 'a.npy' },
     ];
     expect(parse({ ...distilled, augmentation: 'no', teacher }).teacher).to.deep.equal([
-      { model: 'wrn', num_channels: 32 },
+      { model: 'wrn28_10', num_channels: 32 },
       { model: 'cnn', num_channels: 8 },
       { onnx: 'a.onnx', layout: 'NCHW', output: 'logits' },
       { logits: 'a.npy' },
     ]);
-    expect(parse({ ...distilled, teacher: ['wrn'] }).teacher).to.deep.equal([{ model: 'wrn', num_channels: 32 }]);
+    expect(parse({ ...distilled, teacher: ['wrn28_10'] }).teacher).to.deep.equal([
+      { model: 'wrn28_10', num_channels: 32 },
+    ]);
   });
 
   it('says which weights of a file are meant, for a teacher and for the beginning, and what the student is fed', () => {
     const which = { key: 'model_ema', rename: { shortcut: 'downsample', extra: '' }, skip: ['fc'] };
-    const teacher = { model: 'wrn', checkpoint: 'a.pth', ...which, size: 64, num_channels: 32 };
+    const teacher = { model: 'wrn28_10', checkpoint: 'a.pth', ...which, size: 64, num_channels: 32 };
     expect(parse({ ...distilled, teacher }).teacher).to.deep.equal(teacher);
     const init = { checkpoint: 'a.pth', ...which };
     const normalize = { mean: [0.5], std: [0.5] };
@@ -307,7 +309,7 @@ describe('params', () => {
       '"init.key" must be a key such as "model_ema", of 1 to 200 characters, got ""',
       '"init.rename" must be an object such as {"shortcut": "downsample"}, of 1 to 200 parts of names, got an object',
     ]);
-    expect(linesOf({ ...distilled, teacher: { model: 'wrn', size: 0, rename: { a: 1 } } })).to.deep.equal([
+    expect(linesOf({ ...distilled, teacher: { model: 'wrn28_10', size: 0, rename: { a: 1 } } })).to.deep.equal([
       '"teacher.rename.a" must be a string, got 1',
       '"teacher.size" must be >= 1, got 0',
     ]);
@@ -411,7 +413,7 @@ describe('params', () => {
   it('refuses to crop and flip the images behind cached logits', () => {
     const cached = { logits: 'a.npy' };
     const reason = '"teacher" has cached logits, which do not follow a crop or a flip';
-    for (const teacher of [cached, ['wrn', cached]]) {
+    for (const teacher of [cached, ['wrn28_10', cached]]) {
       expect(linesOf({ ...distilled, teacher })).to.deep.equal([
         `"augmentation" must be "no" where ${reason}, got "yes"`,
       ]);
@@ -420,7 +422,7 @@ describe('params', () => {
   });
 
   it('leaves what it was given as it was', () => {
-    const teacher = { model: 'wrn', dropout_rate: 0.3 };
+    const teacher = { model: 'wrn28_10', dropout_rate: 0.3 };
     const method = [{ name: 'dkd' }, 'kd'];
     for (const form of [teacher, [teacher, { onnx: 'a.onnx' }]]) {
       const content = { ...distilled, teacher: form, method, dataset: { name: 'shapes' } };
@@ -543,7 +545,7 @@ describe('params', () => {
 
   it('accepts hidden layers of any number and size', () => {
     expect(parse({ ...plain, hidden_sizes: [30, 1] }).hidden_sizes).to.deep.equal([30, 1]);
-    const teacher = { model: 'wrn', hidden_sizes: [800] };
+    const teacher = { model: 'wrn28_10', hidden_sizes: [800] };
     expect(parse({ ...distilled, teacher }).teacher).to.deep.equal({ ...teacher, num_channels: 32 });
     const array = '"hidden_sizes" must be an array of up to 100 integers from 1 to 65536, got';
     expect(linesOf({ ...plain, hidden_sizes: [] })).to.deep.equal([`${array} an array of 0`]);
@@ -813,8 +815,10 @@ describe('params.json of the published experiments', () => {
     for (const experiment of experiments) {
       const { teacher, ...given } = experiment as typeof experiment & { teacher?: string };
       const params = parse(experiment);
-      expect(params).to.include(given);
-      const expected = teacher === undefined || teacher === 'none' ? 'none' : { model: teacher, num_channels: 32 };
+      const current = (name: string) => ({ wrn: 'wrn28_10', densenet: 'densenet100' })[name] ?? name;
+      expect(params).to.include({ ...given, model_version: current(given.model_version) });
+      const expected =
+        teacher === undefined || teacher === 'none' ? 'none' : { model: current(teacher), num_channels: 32 };
       expect(params.teacher).to.deep.equal(expected);
     }
   });
@@ -900,7 +904,7 @@ describe('changedKeys', () => {
   });
 
   it('sees one number of an array, and an object in place of a word', () => {
-    const teacher = (std: number) => ({ model: 'wrn', normalize: { mean: [0, 0, 0], std: [1, std, 1] } });
+    const teacher = (std: number) => ({ model: 'wrn28_10', normalize: { mean: [0, 0, 0], std: [1, std, 1] } });
     const before = parse({ ...distilled, teacher: teacher(1) });
     expect(changedKeys(before, parse({ ...distilled, teacher: teacher(2) }))).to.deep.equal([
       'teacher.normalize.std.1',

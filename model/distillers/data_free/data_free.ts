@@ -21,10 +21,11 @@ const game: Game<GameOptions> = {
  * images of fresh noise; neither images nor labels of the data set are looked at. Kennethborup/knowledgeDistillation calls
  * this game DataFreeDistiller. It is slow: on `shapes` a cnn reached 18 % (chance: 10 %) after 1,000 steps with batches of 32.
  */
-export const datafree: Distiller<GameOptions> = {
+export const dataFree: Distiller<GameOptions> = {
   title:
     'No data: a generator seeks images of large KL(teacher ‖ student), the student minimizes it (Micaelli & Storkey 2019)',
   options: gameOptions({ noise_dim: 100, generator_steps: 1, student_steps: 5 }),
+  stateName: 'datafree',
   needsTeacher: true,
   phases: (options) => turns(game, options),
 };

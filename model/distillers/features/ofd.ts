@@ -1,4 +1,4 @@
-/** A comprehensive overhaul of feature distillation (Heo et al. 2019b). */
+/** Overhaul of feature distillation (Heo et al. 2019b), OFD for short. */
 import { add, detach, div, mul, neg, relu, sub, sum, sumSquare } from '../../../engine/ops/index';
 import { indicator } from '../../../engine/ops/activation';
 import type { Tensor } from '../../../engine/tensor';
@@ -6,7 +6,7 @@ import { connector } from './connector';
 import type { Distiller } from '../distiller';
 import { layerOptions, layerPairs, sameSize, type LayerOptions } from '../pairs';
 
-interface OhOptions extends LayerOptions {
+interface OfdOptions extends LayerOptions {
   readonly weight: number;
 }
 
@@ -39,7 +39,7 @@ export function overhaulLoss(student: Tensor, teacher: Tensor): Tensor {
  * of the batch, which holds for sums with a shortcut and for maps that are pooled before their ReLU too. The teacher is in
  * evaluation mode.
  */
-export const oh: Distiller<OhOptions> = {
+export const ofd: Distiller<OfdOptions> = {
   title: 'Overhaul: β · Σ_l 2^(l−L) · Σ d(f_s, max(f_t, m)), before the ReLU, margin m < 0 (Heo et al. 2019b)',
   options: {
     weight: { type: 'number', minimum: 0, default: 1e-3, title: 'β' },
@@ -48,6 +48,7 @@ export const oh: Distiller<OhOptions> = {
       title: 'outputs before their ReLU, such as "stage2.preact"; those of the last stages that both have by default',
     },
   },
+  stateName: 'oh',
   needsTeacher: true,
   losses: (setting) => {
     const { layers, options } = setting;
@@ -56,6 +57,7 @@ export const oh: Distiller<OhOptions> = {
       const connected = connector(layers, `connector.${i}`, student, teacher.shape[1]!);
       return mul(overhaulLoss(connected, teacher), 2 ** (i + 1 - length));
     });
+    // The name that it has in the metrics of all runs.
     return { oh: mul(losses.reduce(add), options.weight) };
   },
 };

@@ -5,7 +5,7 @@ import type { Tensor } from '../../../engine/tensor';
 import type { Distiller, DistillContext } from '../distiller';
 import { kdLoss } from '../logits/kd';
 
-export interface DatasetOptions {
+export interface DatasetDistillationOptions {
   readonly images: number;
   readonly image_steps: number;
   readonly student_steps: number;
@@ -23,7 +23,7 @@ function scaled(x: Tensor, [low, high]: readonly [low: number, high: number]): T
 }
 
 /** D = KL(p_t ‖ p_s) on all images of the made set. */
-function divergence(setting: DistillContext<DatasetOptions>, turn: 'images' | 'student'): Tensor {
+function divergence(setting: DistillContext<DatasetDistillationOptions>, turn: 'images' | 'student'): Tensor {
   const { layers, input, options } = setting;
   const free = layers.parameter('images', [options.images, ...input], uniform(2));
   const made = options.range ? scaled(free, options.range) : free;
@@ -35,10 +35,10 @@ function divergence(setting: DistillContext<DatasetOptions>, turn: 'images' | 's
 /**
  * The images' turn: min −D over the pixels, the student as evaluated. The student's turn: min D. D = KL(p_t ‖ p_s) on all
  * made images at once, whatever the batch size; neither images nor labels of the data set are looked at. The game is
- * that of `datafree`, with a tensor in place of a generator (Kennethborup/knowledgeDistillation, DatasetDistiller). Weak:
+ * that of `data_free`, with a tensor in place of a generator (Kennethborup/knowledgeDistillation, DatasetDistiller). Weak:
  * on `shapes` students matched the teacher on 64 to 128 made images, and stayed at chance on real ones.
  */
-export const dataset: Distiller<DatasetOptions> = {
+export const datasetDistillation: Distiller<DatasetDistillationOptions> = {
   title:
     'No data: pixels are trained for large KL(teacher ‖ student), the student minimizes it (after Micaelli & Storkey 2019)',
   options: {
@@ -60,6 +60,7 @@ export const dataset: Distiller<DatasetOptions> = {
       title: 'interval of normalized pixels that a sigmoid keeps the images in; anything goes by default',
     },
   },
+  stateName: 'dataset',
   needsTeacher: true,
   phases: ({ image_steps, student_steps, image_rate }) => [
     {
