@@ -43,7 +43,7 @@ export const zskt: Distiller<ZsktOptions> = {
   title:
     'No data: a generator seeks images of large KL(teacher ‖ student), the student matches attention maps as well (Micaelli & Storkey 2019, NeurIPS)',
   options: {
-    attention_weight: { type: 'number', minimum: 0, default: 250, title: 'β' },
+    attention_weight: { type: 'number', minimum: 0, default: 250, title: 'β, weight of the attention maps' },
     ...gameOptions({ noise_dim: 100, generator_steps: 1, student_steps: 10 }),
     ...layerOptions,
   },

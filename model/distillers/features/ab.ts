@@ -31,8 +31,8 @@ export function boundaryLoss(student: Tensor, teacher: Tensor, margin: number): 
 export const ab: Distiller<AbOptions> = {
   title: 'Activation boundaries: β · Σ_l 2^(l−L) · Σ max(0, m − sign(f_t) f_s)², then soft targets (Heo et al. 2019)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 0.003, title: 'β' },
-    margin: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'm' },
+    weight: { type: 'number', minimum: 0, default: 0.003, title: 'β, weight of this loss' },
+    margin: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'm, margin of the boundary' },
     boundary_epochs: { type: 'integer', minimum: 1, default: 10, title: 'epochs of the first stage' },
     layers: {
       ...layerOptions.layers,

@@ -67,7 +67,7 @@ function shares(layers: Layers, student: readonly Tensor[], teacher: readonly Te
 export const afd: Distiller<AfdOptions> = {
   title: 'Attention maps of all layers, matched by attention: β · Σ a_ts · mean (v_s − v_t)² (Ji et al. 2021, AAAI)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 200, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 200, title: 'β, weight of this loss' },
     dim: { type: 'integer', minimum: 1, default: 128, title: 'length of keys and queries' },
     ...sideOptions,
   },

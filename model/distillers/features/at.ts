@@ -26,7 +26,7 @@ export function attentionLoss(student: Tensor, teacher: Tensor, p: AtOptions['p'
 export const at: Distiller<AtOptions> = {
   title: 'Attention transfer: β · Σ_l mean (q_s − q_t)², q = Σ_c |f_c|ᵖ at length 1 (Zagoruyko & Komodakis 2017)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 1000, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 1000, title: 'β, weight of this loss' },
     p: { enum: [1, 2, 4], default: 2, title: 'exponent of the activations that an attention map adds up' },
     ...layerOptions,
   },

@@ -27,7 +27,7 @@ function classActivations({ map, activations }: Head, size: number): Tensor {
 export const catkd: Distiller<CatkdOptions> = {
   title: 'Class activation maps: β · mean (a_s − a_t)², a = W f on few places (Guo et al. 2023, CVPR)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 400, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 400, title: 'β, weight of this loss' },
     size: { type: 'integer', minimum: 1, default: 2, title: 'side of the maps after averaging' },
     normalize: { type: 'boolean', default: true, title: 'whether the map of each class has length 1' },
   },

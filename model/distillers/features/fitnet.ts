@@ -30,7 +30,7 @@ function hintLoss(layers: Layers, name: string, student: Tensor, teacher: Tensor
 export const fitnet: Distiller<FitnetOptions> = {
   title: 'Hints: β · mean (r(f_s) − f_t)², r a 1×1 convolution, of a layer in the middle (Romero et al. 2015)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 100, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 100, title: 'β, weight of this loss' },
     stages: { enum: [1, 2], default: 1, title: '1: hints beside the labels; 2: hints alone first, then soft targets' },
     hint_epochs: { type: 'integer', minimum: 1, default: 10, title: 'epochs of the first of two stages' },
     layers: { ...layerOptions.layers, title: 'outputs of student and teacher to compare; the middle stage by default' },

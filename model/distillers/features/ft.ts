@@ -38,7 +38,7 @@ function convolutions(layers: Layers, name: string, x: Tensor, widths: readonly 
 export const ft: Distiller<FtOptions> = {
   title: 'Factor transfer: β · mean |F_s − F_t|ᵖ, factors of maps at length 1 (Kim, Park & Kwak 2018)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 200, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 200, title: 'β, weight of this loss' },
     k: {
       type: 'number',
       exclusiveMinimum: 0,

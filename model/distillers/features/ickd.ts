@@ -33,7 +33,7 @@ function embedded(layers: Layers, name: string, map: Tensor, channels: number): 
 export const ickd: Distiller<IckdOptions> = {
   title: 'Correlations of channels: β · Σ (G_s − G_t)² / (N · C), G = F Fᵀ of an image (Liu et al. 2021, ICCV)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 2.5, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 2.5, title: 'β, weight of this loss' },
     ...layerOptions,
   },
   needsTeacher: true,

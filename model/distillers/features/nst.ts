@@ -39,7 +39,7 @@ function meanKernel(a: Tensor, b: Tensor): Tensor {
 /** Numbers of channels may differ; of two sizes of maps the larger is averaged. */
 export const nst: Distiller<NstOptions> = {
   title: 'Neuron selectivity: β · Σ_l MMD² of channels at length 1, kernel (a · b)² (Huang & Wang 2017)',
-  options: { weight: { type: 'number', minimum: 0, default: 50, title: 'β' }, ...layerOptions },
+  options: { weight: { type: 'number', minimum: 0, default: 50, title: 'β, weight of this loss' }, ...layerOptions },
   needsTeacher: true,
   losses: (setting) => {
     const losses = layerPairs(setting).map((pair) => selectivityLoss(...sameSize(pair)));

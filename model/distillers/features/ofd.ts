@@ -42,7 +42,7 @@ export function overhaulLoss(student: Tensor, teacher: Tensor): Tensor {
 export const ofd: Distiller<OfdOptions> = {
   title: 'Overhaul: β · Σ_l 2^(l−L) · Σ d(f_s, max(f_t, m)), before the ReLU, margin m < 0 (Heo et al. 2019b)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 1e-3, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 1e-3, title: 'β, weight of this loss' },
     layers: {
       ...layerOptions.layers,
       title: 'outputs before their ReLU, such as "stage2.preact"; those of the last stages that both have by default',

@@ -15,7 +15,7 @@ interface PefdOptions {
 export const pefd: Distiller<PefdOptions> = {
   title: 'Features by several projectors: β · mean (1 − cos(mean_k ReLU(W_k f_s), f_t)) (Chen et al. 2022, NeurIPS)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 25, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 25, title: 'β, weight of this loss' },
     projectors: { type: 'integer', minimum: 1, default: 3, title: 'projectors, each a linear layer and ReLU' },
   },
   needsTeacher: true,

@@ -77,7 +77,7 @@ function fusion(layers: Layers, name: string, x: Tensor, deeper: Tensor | undefi
 export const reviewkd: Distiller<ReviewOptions> = {
   title: 'Knowledge review: β · Σ_l HCL(ABF(f_s of l and deeper), f_t of l) (Chen et al. 2021)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' },
     warm_up: { type: 'integer', minimum: 0, default: 20, title: 'epochs over which β grows to its value' },
     layers: {
       ...layerOptions.layers,

@@ -25,7 +25,7 @@ function globalMaxPool(map: Tensor): Tensor {
 /** Stages need equal numbers of channels; their maps are taken before the ReLU, unless `layers` names others. */
 export const sfd: Distiller<SfdOptions> = {
   title: 'Simple feature distillation: β · Σ_l max_n ‖gmp(f_s) − gmp(f_t)‖₂, gmp a maximum over places (distiller, FD)',
-  options: { weight: { type: 'number', minimum: 0, default: 1, title: 'β' }, ...layerOptions },
+  options: { weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' }, ...layerOptions },
   needsTeacher: true,
   losses: (setting) => {
     const losses = layerPairs(setting, '.preact').map((pair) => {

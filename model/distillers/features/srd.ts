@@ -33,8 +33,8 @@ function logSumLoss(student: Tensor, teacher: Tensor, exponent: SrdOptions['expo
 export const srd: Distiller<SrdOptions> = {
   title: 'Projected and standardized features: β · ln Σ |f̂_s − f̂_t|ᵖ (Miles & Mikolajczyk 2024, AAAI)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 2, title: 'β' },
-    exponent: { enum: [1, 2, 4], default: 4, title: 'p' },
+    weight: { type: 'number', minimum: 0, default: 2, title: 'β, weight of this loss' },
+    exponent: { enum: [1, 2, 4], default: 4, title: 'p, exponent' },
   },
   needsTeacher: true,
   losses: ({ student, teacher, layers, options: { weight, exponent } }) => {

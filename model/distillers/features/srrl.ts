@@ -19,8 +19,8 @@ export const srrl: Distiller<SrrlOptions> = {
   title:
     "Features by the teacher's classifier: CE + α · mean (h − f_t)² + β · mean (W_t h − z_t)² (Yang et al. 2021, ICLR)",
   options: {
-    feature_weight: { type: 'number', minimum: 0, default: 1, title: 'α' },
-    weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
+    feature_weight: { type: 'number', minimum: 0, default: 1, title: 'α, weight of the features' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' },
     variant: { enum: ['pooled'], title: '"pooled": connected after the mean, as in the code of SimKD and CTKD' },
   },
   needsTeacher: true,

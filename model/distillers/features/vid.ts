@@ -35,7 +35,7 @@ function regressor(layers: Layers, name: string, x: Tensor, width: number): Tens
 export const vid: Distiller<VidOptions> = {
   title: 'Variational information: β · Σ_l −ln N(f_t; regressor(f_s), σ²), σ² trained (Ahn et al. 2019)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' },
     initial_variance: { type: 'number', exclusiveMinimum: LEAST, default: 5, title: 'σ² at the start' },
     ...layerOptions,
   },

@@ -56,7 +56,7 @@ function standardized(x: Tensor): Tensor {
  */
 export const vkd: Distiller<VkdOptions> = {
   title: 'Orthogonal projection: α · mean smoothL1(P f_s − LayerNorm(f_t)) (Miles et al. 2024, CVPR)',
-  options: { weight: { type: 'number', minimum: 0, default: 1, title: 'α' } },
+  options: { weight: { type: 'number', minimum: 0, default: 1, title: 'α, weight of this loss' } },
   needsTeacher: true,
   losses: ({ student, teacher, layers, options: { weight } }) => {
     const [mine, theirs] = [student.pooled.shape[1]!, teacher.pooled.shape[1]!];

@@ -49,8 +49,8 @@ export const mlkd: Distiller<MlkdOptions> = {
       description: 'a list of numbers above 0',
       title: 'temperatures, whose terms are added',
     },
-    ce_weight: { type: 'number', minimum: 0, default: 0.1, title: 'c' },
-    weight: { type: 'number', minimum: 0, default: 0.9, title: 'w' },
+    ce_weight: { type: 'number', minimum: 0, default: 0.1, title: 'c, weight of the cross-entropy' },
+    weight: { type: 'number', minimum: 0, default: 0.9, title: 'w, weight of this loss' },
     policy: {
       enum: ['crop+flip+randaugment', 'randaugment', 'crop+flip+autoaugment', 'autoaugment', 'crop+flip'],
       default: 'crop+flip+randaugment',

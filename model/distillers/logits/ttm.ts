@@ -30,7 +30,7 @@ function matching(title: string, defaults: TtmOptions, weighted: boolean): Disti
         default: defaults.gamma,
         title: "γ, power of the teacher's probabilities: 1 / T",
       },
-      weight: { type: 'number', minimum: 0, default: defaults.weight, title: 'β' },
+      weight: { type: 'number', minimum: 0, default: defaults.weight, title: 'β, weight of this loss' },
     },
     needsTeacher: true,
     losses: ({ student, teacher, options }) => ({

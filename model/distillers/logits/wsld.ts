@@ -29,8 +29,8 @@ export interface WsldOptions {
 export const wsld: Distiller<WsldOptions> = {
   title: 'Weighted soft labels: CE + α · T² · w · CE(p_t, p_s), w = 1 − exp(−CE_s / CE_t) (Zhou et al. 2021, ICLR)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 2.5, title: 'α' },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 2, title: 'T' },
+    weight: { type: 'number', minimum: 0, default: 2.5, title: 'α, weight of this loss' },
+    temperature: { type: 'number', exclusiveMinimum: 0, default: 2, title: 'T, temperature' },
   },
   needsTeacher: true,
   losses: ({ student, teacher, targets, options }) => {

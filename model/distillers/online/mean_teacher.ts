@@ -28,7 +28,7 @@ export const meanTeacher: Distiller<MeanTeacherOptions> = {
   title:
     "Without a teacher: CE + β · mean (p − p̄)², p̄ of the student's averaged weights on another view (Tarvainen & Valpola 2017, NeurIPS)",
   options: {
-    weight: { type: 'number', minimum: 0, default: 100, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 100, title: 'β, weight of this loss' },
     decay: {
       type: 'number',
       minimum: 0,

@@ -99,7 +99,7 @@ function remembered(
 export const crd: Distiller<CrdOptions> = {
   title: 'Contrast: β · NCE of embeddings of both sides, memories of all examples as negatives (Tian et al. 2020)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 0.8, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 0.8, title: 'β, weight of this loss' },
     dim: { type: 'integer', minimum: 1, default: 128, title: 'length of the embeddings' },
     negatives: { type: 'integer', minimum: 1, default: NEGATIVES, title: 'examples drawn at each step' },
     tau: { type: 'number', exclusiveMinimum: 0, default: 0.07, title: 'τ, by which products are divided' },

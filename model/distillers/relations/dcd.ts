@@ -47,8 +47,8 @@ export const dcd: Distiller<DcdOptions> = {
   title:
     'Contrast within the batch, the same in both directions: β · (CE + γ · KL) (Giakoumoglou & Stathaki 2024, arXiv)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
-    consistency_weight: { type: 'number', minimum: 0, default: 0.5, title: 'γ' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' },
+    consistency_weight: { type: 'number', minimum: 0, default: 0.5, title: 'γ, weight of the consistency' },
     dim: { type: 'integer', minimum: 1, default: 128, title: 'length of the embeddings' },
   },
   needsTeacher: true,

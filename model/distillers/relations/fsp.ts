@@ -37,7 +37,7 @@ export const fsp: Distiller<FspOptions> = {
   title:
     'Flow of the solution procedure: first β · Σ_l mean (G_s − G_t)², G = f_l f_{l+1}ᵀ / HW, then labels (Yim et al. 2017)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 50, title: 'β' },
+    weight: { type: 'number', minimum: 0, default: 50, title: 'β, weight of this loss' },
     init_epochs: { type: 'integer', minimum: 1, default: 30, title: 'epochs of the first run' },
     stage: { enum: ['flow'], title: 'set for the first run, which matches flows alone' },
     layers: {

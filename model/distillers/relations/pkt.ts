@@ -26,7 +26,7 @@ export function probabilityLoss(student: Tensor, teacher: Tensor): Tensor {
 
 export const pkt: Distiller<PktOptions> = {
   title: 'Probabilistic transfer: β · mean p_t ln(p_t / p_s), p_ij ∝ 1 + cos(f_i, f_j) (Passalis & Tefas 2018)',
-  options: { weight: { type: 'number', minimum: 0, default: 30000, title: 'β' } },
+  options: { weight: { type: 'number', minimum: 0, default: 30000, title: 'β, weight of this loss' } },
   needsTeacher: true,
   losses: ({ student, teacher, options: { weight } }) => ({
     pkt: mul(probabilityLoss(student.pooled, teacher.pooled), weight),

@@ -19,7 +19,7 @@ export function similarityLoss(student: Tensor, teacher: Tensor): Tensor {
 export const sp: Distiller<SpOptions> = {
   title: 'Similarity of examples: γ · ‖G_s − G_t‖² / N², G = f fᵀ with rows at length 1 (Tung & Mori 2019)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 3000, title: 'γ' },
+    weight: { type: 'number', minimum: 0, default: 3000, title: 'γ, weight of this loss' },
     layers: { ...layerOptions.layers, title: 'outputs of student and teacher to compare; the last stages by default' },
   },
   needsTeacher: true,

@@ -38,8 +38,8 @@ export const byot: Distiller<ByotOptions> = {
     'Own teacher: branches at earlier stages learn from labels, logits and vector of the last (Zhang et al. 2019, ICCV)',
   options: {
     alpha: { type: 'number', minimum: 0, maximum: 1, default: 0.3, title: 'α, weight of the soft targets in branches' },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 3, title: 'T' },
-    feature_weight: { type: 'number', minimum: 0, default: 0.03, title: 'λ' },
+    temperature: { type: 'number', exclusiveMinimum: 0, default: 3, title: 'T, temperature' },
+    feature_weight: { type: 'number', minimum: 0, default: 0.03, title: 'λ, weight of the features' },
     variant: { enum: ['code'], title: '"code": the distance of vectors not squared, over the whole batch' },
   },
   needsTeacher: false,

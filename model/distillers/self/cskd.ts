@@ -18,8 +18,8 @@ export const cskd: Distiller<CskdOptions> = {
   title:
     "Without a teacher: CE + λ · T² · KL(p(x') ‖ p(x)), x' another image of the class of x (Yun et al. 2020, CVPR)",
   options: {
-    weight: { type: 'number', minimum: 0, default: 1, title: 'λ' },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 4, title: 'T' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'λ, weight of this loss' },
+    temperature: { type: 'number', exclusiveMinimum: 0, default: 4, title: 'T, temperature' },
     policy: {
       enum: ['crop+flip', 'flip', 'random_resized_crop+flip', 'autoaugment', 'randaugment'],
       default: 'crop+flip',
