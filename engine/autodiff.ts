@@ -25,7 +25,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
       if (!needs[i] || !contribution) return;
       if (!sameShape(contribution.shape, input.shape)) {
         throw new Error(
-          `gradients: ${output.name} gave ${formatShape(contribution.shape)} for ` +
+          `gradients: ${output.name} returned ${formatShape(contribution.shape)} for ` +
             `${input.name} of shape ${formatShape(input.shape)}`,
         );
       }

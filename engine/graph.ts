@@ -100,7 +100,7 @@ export class Graph {
 
   /** A value that is fed at every step. Throws if the name is taken by another input. */
   input(name: string, dtype: DType, shape: readonly number[]): Tensor {
-    if (this.inputs.has(name)) throw new Error(`input: "${name}" is there already`);
+    if (this.inputs.has(name)) throw new Error(`input: "${name}" already exists`);
     const tensor = this.declare(name, dtype, shape);
     this.inputs.set(name, tensor);
     return tensor;
@@ -246,7 +246,7 @@ export class Graph {
     trainable: boolean,
     initial: () => NdArray,
   ): Tensor {
-    if (this.states.has(name)) throw new Error(`state: "${name}" is there already`);
+    if (this.states.has(name)) throw new Error(`state: "${name}" already exists`);
     const tensor = this.declare(name, dtype, shape);
     this.states.set(name, { tensor, trainable, initial });
     return tensor;

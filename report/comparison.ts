@@ -1,6 +1,6 @@
 /**
- * Rows against a baseline: the paired difference over the seeds that both have, by a t test, or over the images of one pair
- * of runs, by McNemar's; corrected for the number of rows.
+ * Compares rows with a baseline: the paired difference over the seeds that both have, by a t test, or over the images
+ * of one pair of runs, by McNemar's; corrected for the number of rows.
  */
 import { UserError } from '../utils/errors';
 import { readPredictions } from '../runs/predictions';
@@ -15,8 +15,8 @@ import { mean } from './statistics/mean';
 import { pairedDifference, type PairedDifference } from './statistics/paired_difference';
 
 /**
- * better, worse: the corrected p is below 0.05; inconclusive: it is not; single run: one pair of runs without predictions for
- * the same images cannot be tested.
+ * better, worse: the corrected p is below 0.05; inconclusive: it is not; single run: a pair of runs without predictions
+ * for the same images, which cannot be tested.
  */
 type Verdict = 'better' | 'worse' | 'inconclusive' | 'single run' | 'no common seed';
 
@@ -24,16 +24,16 @@ export const SIGNIFICANCE = 0.05;
 
 /** The difference of a row; of one pair of runs that is tested, interval and p are those over its images. */
 export interface Comparison extends PairedDifference {
-  /** What p comes from: `t` over seeds, `McNemar` over images. */
+  /** The test behind p: `t` over seeds, `McNemar` over images. */
   readonly test: 't' | 'McNemar' | undefined;
-  /** p as corrected for all rows that are tested (Holm). */
+  /** p, corrected for all tested rows (Holm). */
   readonly pHolm: number;
   readonly verdict: Verdict;
-  /** Mean difference of the accuracy on each class, where all pairs have predictions. */
+  /** Mean difference of the accuracy on each class, if all pairs have predictions. */
   readonly classes: ReadonlyMap<string, number>;
 }
 
-/** What is compared: the test accuracy where the baseline has it, the validation accuracy otherwise. */
+/** The compared metric: the test accuracy if the baseline has it, otherwise the validation accuracy. */
 type ComparedMetric = 'test_accuracy' | 'val_accuracy';
 
 export interface Baseline {
@@ -42,8 +42,8 @@ export interface Baseline {
 }
 
 /**
- * The row that holds the run of `directory`, or else the one row whose runs are all that lie below it. Throws a
- * UserError where there is no such row, or no score to compare with.
+ * The row that contains the run in `directory`, or else the only row of runs below it. Throws a UserError if there is
+ * no such row, or no score to compare with.
  */
 export function baselineIn(rows: readonly Row[], directory: string): Baseline {
   const isBelow = (run: Run) => directory === '.' || run.directory.startsWith(`${directory}/`);
@@ -51,7 +51,9 @@ export function baselineIn(rows: readonly Row[], directory: string): Baseline {
   const found = exact.length > 0 ? exact : rows.filter(({ runs }) => runs.some(isBelow));
   if (found.length !== 1) {
     const reason =
-      found.length === 0 ? `holds no run: ${wouldBeRuns}` : `holds ${found.length} experiments; name one of them`;
+      found.length === 0
+        ? `contains no run: ${wouldBeRuns}`
+        : `contains ${found.length} experiments; choose one of them`;
     throw new UserError(`--baseline: ${directory} ${reason}`);
   }
   const [row] = found as [Row];
@@ -62,7 +64,7 @@ export function baselineIn(rows: readonly Row[], directory: string): Baseline {
   return { row, metric };
 }
 
-/** Each row − baseline; the baseline itself and rows without a finished score are left out. */
+/** Each row − baseline; omits the baseline itself and rows without a final score. */
 export function compareRows(rows: readonly Row[], baseline: Baseline): Map<Row, Comparison> {
   const compared = rows.flatMap((row) => {
     const difference = differenceOf(row, baseline);

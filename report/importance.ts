@@ -1,33 +1,33 @@
 /**
- * How much each parameter of a search matters for getting into the best tenth: PED-ANOVA (Watanabe, Bansal & Hutter 2023,
- * "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces", arXiv 2304.10255), with the
- * constants of Optuna 5 and its weights for parameters that only some runs have (arXiv 2601.20800, Theorem 4.2).
+ * The importance of each parameter of a search for getting into the best tenth: PED-ANOVA (Watanabe, Bansal & Hutter
+ * 2023, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces", arXiv 2304.10255), with
+ * the constants of Optuna 5 and its weights for parameters that only some runs have (arXiv 2601.20800, Theorem 4.2).
  */
 import type { Scalar } from '../utils/flatten';
 import { normalCumulative } from '../utils/normal';
 import type { Goal } from './pareto';
 
-/** Where the values of a parameter lie: between two numbers, evenly or by magnitude, or among some choices. */
+/** The domain of a parameter: an interval with linear or logarithmic scale, or a list of choices. */
 export type Domain =
   | { readonly kind: 'number'; readonly low: number; readonly high: number; readonly log: boolean }
   | { readonly kind: 'choice'; readonly choices: readonly Scalar[] };
 
 export interface SearchedParam {
   readonly domain: Domain;
-  /** One for each run; undefined where it does not have the parameter. */
+  /** One value per run; undefined if it does not have the parameter. */
   readonly values: readonly (Scalar | undefined)[];
 }
 
-/** The share of runs that count as the best. */
+/** The fraction of runs that count as the best. */
 const TOP = 0.1;
-/** Cells that a range is cut into. */
+/** Number of cells of a range. */
 const CELLS = 50;
-/** Runs that the uniform prior weighs as much as. */
+/** Weight of the uniform prior, in runs. */
 const PRIOR = 1;
 const LEAST_RUNS = 2;
 const TINY = 1e-12;
 
-/** Shares of the parameters, adding up to 1, for runs with these scores; all 0 where nothing tells them apart. */
+/** Shares of the parameters, adding up to 1, for runs with these scores; all 0 if nothing distinguishes them. */
 export function importances(params: readonly SearchedParam[], scores: readonly number[], goal: Goal): number[] {
   const sign = goal === 'maximize' ? -1 : 1;
   const losses = scores.map((score) => sign * score);
@@ -64,7 +64,7 @@ function cellOf(value: Scalar, domain: Domain): number {
   return Math.min(Math.max(place, 0), CELLS - 1);
 }
 
-/** The Parzen density of some cells, by cell: a kernel on each cell that occurs, as heavy as it often does, and a prior. */
+/** The Parzen density over cells: a kernel on each occurring cell, weighted by its frequency, and a prior. */
 function densityOf(cells: readonly number[], domain: Domain): number[] {
   const size = domain.kind === 'choice' ? domain.choices.length : CELLS;
   const counts = Array<number>(size).fill(0);
@@ -78,14 +78,17 @@ function densityOf(cells: readonly number[], domain: Domain): number[] {
 
 type Kernel = (cell: number) => number;
 
-/** Each lets a little go to the other choices; the prior is the same for all. */
+/** Kernels for choices: each gives a little weight to the other choices; the prior is uniform. */
 function choiceKernels(occupied: readonly number[], size: number): Kernel[] {
   const base = PRIOR / (occupied.length + 1);
   const total = 1 + size * base;
   return [...occupied.map((own) => (cell: number) => (Number(cell === own) + base) / total), () => 1 / size];
 }
 
-/** Normal kernels, cut off at both ends, whose width follows Scott's rule (Scott 1992): 1.059 · min(IQR / 1.34, s) · n^(−1/5). */
+/**
+ * Normal kernels, truncated at both ends, whose width follows Scott's rule (Scott 1992): 1.059 · min(IQR / 1.34, s) ·
+ * n^(−1/5).
+ */
 function numberKernels(occupied: readonly number[], counts: readonly number[]): Kernel[] {
   const n = occupied.reduce((sum, cell) => sum + counts[cell]!, 0);
   const mean = occupied.reduce((sum, cell) => sum + cell * counts[cell]!, 0) / n;

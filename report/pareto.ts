@@ -1,17 +1,17 @@
-/** Networks that no other beats in cost and score at once. */
+/** The Pareto front: networks that no other beats in both cost and score. */
 
-/** Which end of a score is the good one, in the words of search.json. */
+/** The direction of a score, in the words of search.json. */
 export type Goal = 'maximize' | 'minimize';
 
 export interface Candidate {
-  /** Parameters, operations, milliseconds: the less the better. */
+  /** Parameters, operations or milliseconds: lower is better. */
   readonly cost: number;
   readonly score: number;
 }
 
 /**
- * Indices of the candidates that are not dominated, from the cheapest to the dearest. One is dominated where another costs
- * no more and scores no worse, and is better in one of the two; of equals all stay. NaN never counts.
+ * Indices of the candidates that are not dominated, by ascending cost. A candidate is dominated if another costs no
+ * more and scores no worse, and is better in one of the two; equal ones all stay. NaN is ignored.
  */
 export function paretoFront(candidates: readonly Candidate[], goal: Goal): number[] {
   const sign = goal === 'maximize' ? 1 : -1;

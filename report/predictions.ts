@@ -1,20 +1,20 @@
-/** What the predictions of a run say: calibration, accuracy by class, and where two runs differ. */
+/** Metrics from the predictions of runs: calibration, accuracy by class, and disagreements of two runs. */
 import { calibrationError } from '../runs/calibration';
 import { readPredictions, type Predictions } from '../runs/predictions';
 import type { Disagreement } from './statistics/mcnemar';
 
-/** The figures of a file; its predictions themselves stay there, as they would be many. */
+/** The metrics of a file; the predictions themselves are not kept in memory. */
 export interface PredictionSummary {
   readonly path: string;
   readonly epoch: number;
   /** Expected calibration error, 15 bins. */
   readonly calibrationError: number;
   readonly classes: readonly string[];
-  /** Accuracy on the images of each class; NaN where there are none. */
+  /** Accuracy on the images of each class; NaN for a class without images. */
   readonly classAccuracies: Float64Array;
 }
 
-/** Reads a file. A UserError names it where it is damaged. */
+/** Reads a file. Throws a UserError that names it if it is damaged. */
 export function readSummary(path: string): PredictionSummary {
   const { labels, predicted, confidences, epoch, classes } = readPredictions(path);
   const right = new Float64Array(classes.length);
@@ -34,7 +34,9 @@ export function readSummary(path: string): PredictionSummary {
   };
 }
 
-/** On how many of the same images two runs disagree in being right, and how many there are; undefined where images differ. */
+/**
+ * How many images only one of two runs classifies correctly, and the number of images; undefined if the images differ.
+ */
 export function disagreement(a: Predictions, b: Predictions): (Disagreement & { readonly images: number }) | undefined {
   if (!areEqual(a.indices, b.indices) || !areEqual(a.labels, b.labels)) return undefined;
   const [isRight, isRightThen] = [a, b].map(

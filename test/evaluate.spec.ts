@@ -215,7 +215,7 @@ describe('evaluate.ts', function () {
     expect(stderr).to.match(
       /^notice: .*weights\.safetensors is not of this run, and is fed images with the mean \[.*\n$/,
     );
-    expect(stderr).to.match(/ of shapes; where it was trained with others, set "normalize" in params\.json\n$/);
+    expect(stderr).to.match(/ of shapes; if it was trained with other values, set "normalize" in params\.json\n$/);
   });
 
   it('feeds an ONNX file as the teacher that it is, or by the keys of one', async () => {
@@ -283,7 +283,7 @@ describe('evaluate.ts', function () {
       [
         'for a checkpoint in place of an ONNX file',
         () => ['--model_dir', run, '--onnx', join(run, 'best.safetensors')],
-        `${join(run, 'best.safetensors')}: not an ONNX model: it is a safetensors file, which is named with its network`,
+        `${join(run, 'best.safetensors')}: not an ONNX model: it is a safetensors file: name its network too`,
         1,
       ],
       [

@@ -46,7 +46,9 @@ describe('the device of train.ts', function () {
     writeJson(join(directory, 'run.json'), { ...facts, device: 'cuda' });
     experiment(directory, { ...tiny, device: 'auto', num_epochs: 2 });
     await finish(directory, '--device', 'cpu');
-    expect(logOf(directory)).to.contain('The run began on cuda: its bits will be others than if it had stayed there');
+    expect(logOf(directory)).to.contain(
+      'The run started on cuda: its results are no longer bit-identical to an uninterrupted run',
+    );
   });
 
   it('that --device names comes before that of params.json', async () => {
@@ -68,7 +70,7 @@ describe('the device of train.ts', function () {
   it('has float32 where float16 gains nothing, by itself; asked for by name, that is refused', async () => {
     const directory = experiment(join(scratch, 'float16'), { ...tiny, precision: 'float16' });
     expect((await refusal(directory, '--device', 'cpu'))[0]).to.match(
-      /^"precision": "float16" gains nothing on .*"cpu"/,
+      /^"precision": "float16" is not faster on .*"cpu"/,
     );
     experiment(directory, { ...tiny, precision: 'float16', accumulate: 2 });
     expect((await refusal(directory))[0]).to.contain('"accumulate" must be 1 where "precision" is "float16", got 2');

@@ -130,7 +130,7 @@ const settings: Mistake[] = [
     params: { num_epochs: 2, learning_rate: 0.5, schedule: { type: 'constant' } },
     says: [
       join('DIR', 'params.json: "learning_rate" (was 0.003, is 0.5), "schedule.gamma" (was 0.2, is absent), '),
-      '"schedule.type" (was "step", is "constant") changed since the run began',
+      '"schedule.type" (was "step", is "constant") changed since the run started',
       '--fresh',
     ],
   },
@@ -243,7 +243,7 @@ const teachers: Mistake[] = [
       writeNpy(join(cwd, 'few.npy'), ndarray('float32', [100, 10]));
     },
     args: fresh,
-    says: ['few.npy: has the shape [100, 10], accepted is [400, 10]: a row for each of the 400 training images'],
+    says: ['few.npy: has the shape [100, 10], accepted is [400, 10]: one row for each of the 400 training images'],
   },
   {
     title: 'cached logits of images that are cropped and flipped',

@@ -92,7 +92,7 @@ describe('a run of train.ts with numbers that are not finite', function () {
       expect(message).to.contain(line);
       expect(stdout).to.contain('\nResuming after epoch 1, step 0\n');
       expect(stdout).to.match(
-        /\nLog in layer "head" \(node head\/Log#\d+\) made 1 of 1 values that are not finite; its inputs: argument from 0 to 0\n$/,
+        /\nLog in layer "head" \(node head\/Log#\d+\) gave 1 of 1 values that are not finite; its inputs: argument from 0 to 0\n$/,
       );
     });
 

@@ -181,7 +181,7 @@ describe('what a run records', function () {
       await finish('--model_dir', path);
       experiment(path, { ...quick, ...cosine, num_epochs: 4 });
       expect(await finish('--model_dir', path)).to.contain(
-        '"num_epochs" was 2 and is 4: the cosine is stretched, the learning rate of epoch 3 is 0.005 after 0.005\n',
+        '"num_epochs" was 2 and is now 4: the cosine is stretched, the learning rate of epoch 3 is 0.005 after 0.005\n',
       );
       expect(runIn(path).plans).to.deep.equal([
         { from_step: 0, num_epochs: 2 },
@@ -189,7 +189,7 @@ describe('what a run records', function () {
       ]);
       const target = join(scratch, 'raised_again');
       const stdout = await finish('--repeat', path, '--model_dir', target);
-      expect(stdout).to.contain('best weights: the same bits');
+      expect(stdout).to.contain('best weights: bit-identical');
       expect(readFileSync(join(target, 'metrics.jsonl'))).to.deep.equal(readFileSync(join(path, 'metrics.jsonl')));
     });
   });
@@ -230,7 +230,7 @@ describe('what a run records', function () {
       experiment(path, { ...quick, dataset, num_epochs: 2 });
       const before = results(path);
       expect(await refusal('--model_dir', path)).to.match(
-        /grown\/run: the data set is another: 13 images to train on and 4 to test on, and it began with 12 images .*--fresh/,
+        /grown\/run: the data set has changed: it has 13 training and 4 test images, the run started with 12 training .*--fresh/,
       );
       expect(results(path)).to.deep.equal(before);
     });
@@ -245,7 +245,9 @@ describe('what a run records', function () {
       tensors.get('fc1.bias')!.data[0] = 1;
       writeSafetensors(checkpoint, tensors);
       experiment(path, { ...quick, ...changes, num_epochs: 3 });
-      expect(await refusal('--model_dir', path)).to.contain(`${checkpoint} is not the teacher that it began with`);
+      expect(await refusal('--model_dir', path)).to.contain(
+        `${checkpoint} is not the teacher that the run started with`,
+      );
     });
   });
 });

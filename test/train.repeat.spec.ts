@@ -30,7 +30,7 @@ const convolutional = {
   batch_size: 64,
   num_epochs: 3,
 };
-const SAME = ['metrics: the same bits', 'best weights: the same bits', 'last weights: the same bits'];
+const SAME = ['metrics: bit-identical', 'best weights: bit-identical', 'last weights: bit-identical'];
 
 describe('train.ts --repeat', function () {
   this.timeout(120_000);
@@ -174,7 +174,7 @@ describe('train.ts --repeat', function () {
     const origin = join(moved, 'before_1', 'best.safetensors');
     rewrite(origin, (text) => `${text} `);
     const { error } = await fail('--repeat', moved);
-    expect(messageOf(error)).to.equal(`${origin}: no longer the file that the run started from`);
+    expect(messageOf(error)).to.equal(`${origin}: has changed since the run started from it`);
   });
 
   it('tells bits that are others in the same surroundings', async () => {
@@ -245,14 +245,14 @@ describe('train.ts --repeat', function () {
     rewrite(join(unknown, 'run.json'), () => '{}');
     const outside = join(scratch, 'none');
     for (const [args, message, exitCode] of [
-      [[unfinished], `${unfinished}: not finished; when it is, it can be repeated`, 1],
-      [[outside], `${outside}: not finished; when it is, it can be repeated`, 1],
-      [[unknown], `${join(unknown, 'run.json')}: does not say what was trained`, 1],
-      [[original, '--fresh'], '--repeat begins as the run did: give neither --fresh nor --restore_file', 2],
+      [[unfinished], `${unfinished}: not finished; only finished runs can be repeated`, 1],
+      [[outside], `${outside}: not finished; only finished runs can be repeated`, 1],
+      [[unknown], `${join(unknown, 'run.json')}: "params" and "cwd" of the run are missing`, 1],
+      [[original, '--fresh'], '--repeat starts as the original run did: remove --fresh and --restore_file', 2],
       [[original, '--model_dir', original], `--model_dir must be another directory than --repeat, got ${original}`, 2],
       [
         [original, '--model_dir', taken],
-        `${join(taken, 'params.json')}: is of another run; name a directory that is not there yet`,
+        `${join(taken, 'params.json')}: belongs to another run; use a new directory`,
         1,
       ],
     ] as const) {

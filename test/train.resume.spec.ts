@@ -144,7 +144,7 @@ describe('a run of train.ts', function () {
     cpSync(uninterrupted, path, { recursive: true });
     truncateSync(join(path, 'last.safetensors'), 1000);
     const { 'params.json': params, ...before } = snapshot(path);
-    expect(await finish(path, '--fresh')).to.contain(`Earlier results are kept in ${join(path, 'before_1')}\n`);
+    expect(await finish(path, '--fresh')).to.contain(`Moved earlier results to ${join(path, 'before_1')}\n`);
     expect(snapshot(join(path, 'before_1'))).to.deep.equal(before);
     expect(snapshot(path)['params.json']).to.equal(params);
     expectSameResults(path);

@@ -41,7 +41,7 @@ describe('train.ts with weights of others', function () {
   it('says what names lose and by what the images are normalized, unless params.json does', async () => {
     const plain = await trained('plain', { init: { checkpoint: ema } });
     expect(plain.log).to.include(`:INFO: ${ema}: removes the prefix "ema." from names\n`);
-    expect(plain.log).to.include(`:INFO: ${ema} is not of this run, and is fed images with the mean [`);
+    expect(plain.log).to.include(`:INFO: ${ema} is not from this run; images are normalized with the mean [`);
     const { normalize } = makeShapes({ train: 1, test: 1, seed: 0 });
     const same = await trained('same', { init: { checkpoint: ema }, normalize });
     expect(same.log).not.to.include('is not of this run');
@@ -67,7 +67,7 @@ describe('train.ts with weights of others', function () {
       /^:INFO: .*quickstart.*: agrees with the labels of (9\d|100)\.\d % of 150 images\n$/,
     );
     expect(lineOf(await trained('wrong', { ...part, teacher: { ...teacher, normalize: wrong } }))).to.match(
-      /^:WARNING: .* of [1-4]?\d\.\d % of 150 images; so little suggests a mistake: check "normalize" and the order /,
+      /^:WARNING: .* of [1-4]?\d\.\d % of 150 images; suspiciously low: check "normalize" and the order /,
     );
   });
 

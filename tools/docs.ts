@@ -1,8 +1,8 @@
 /**
- * The pages and pictures of docs/ that are made from the code:
+ * Generates pages and pictures of docs/ from the code:
  *
  *   npm run docs                 writes them
- *   npm run docs -- --check      ends with exit code 1 where one of them is not what the code says
+ *   npm run docs -- --check      exits with 1 if one of them is out of date
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,13 +18,13 @@ const root = join(__dirname, '..');
 
 const command = {
   name: 'docs.ts',
-  summary: 'Writes the pages and pictures of docs/ that are made from the code.',
+  summary: 'Generates pages and pictures of docs/ from the code.',
   flags: {
     check: { type: 'boolean', default: false, help: 'write nothing; exit code 1 if one of them is out of date' },
   },
 } as const;
 
-/** Files by their paths in the repository, but for the reference of index.ts, which takes some seconds. */
+/** Generated files by path, except the reference of index.ts, which takes some seconds. */
 export function generatedFiles(): Record<string, string> {
   const figures = Object.entries(methodFigures()).map(([name, svg]) => [`docs/pictures/${name}`, svg]);
   return {
@@ -34,13 +34,13 @@ export function generatedFiles(): Record<string, string> {
   };
 }
 
-/** The reference of all that index.ts exports, by typedoc as typedoc.json says. */
+/** The API reference of index.ts, by typedoc with typedoc.json. */
 function apiFiles(): Record<string, string> {
   const out = mkdtempSync(join(tmpdir(), 'api-'));
   try {
     const typedoc = join(root, 'node_modules', 'typedoc', 'bin', 'typedoc');
     const { status } = spawnSync(process.execPath, [typedoc, '--out', out], { cwd: root, stdio: 'inherit' });
-    if (status !== 0) throw new UserError('typedoc failed; its message is above');
+    if (status !== 0) throw new UserError('typedoc failed; see its message above');
     const names = readdirSync(out).filter((name) => name.endsWith('.md'));
     return Object.fromEntries(names.map((name) => [`docs/api/${name}`, tidied(readFileSync(join(out, name), 'utf8'))]));
   } finally {
@@ -66,7 +66,7 @@ function main(): Promise<void> {
   });
   if (check && stale.length > 0) {
     const names = stale.map(([path]) => path).join(', ');
-    throw new UserError(`${names}: not what the code says; "npm run docs" writes it again`);
+    throw new UserError(`${names}: out of date; run "npm run docs" to write it again`);
   }
   for (const [path, content] of stale) {
     mkdirSync(dirname(join(root, path)), { recursive: true });

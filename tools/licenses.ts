@@ -18,7 +18,7 @@ interface Lock {
   >;
 }
 
-/** Those that allow use, change and distribution, and ask that their text goes along. */
+/** Licenses that allow use, change and distribution, and require that their text is included. */
 const permissive = [
   'MIT',
   'ISC',
@@ -31,7 +31,7 @@ const permissive = [
   'Unlicense',
 ];
 
-/** Packages whose license asks for more, and why that is met. */
+/** Packages whose license requires more, and why this is met. */
 const exceptions: Readonly<Record<string, RegExp>> = {
   // libvips is a library of its own that sharp loads, and that anyone may replace, as the license asks.
   'LGPL-3.0-or-later': /^@img\/sharp-(libvips|wasm32|win32)/,

@@ -35,7 +35,7 @@ export async function openDevice(
   try {
     const { backend, description } = opened;
     if (!halving.includes(backend.name)) {
-      throw new UserError(`"precision": "float16" gains nothing on "device": "${backend.name}": use "float32"`);
+      throw new UserError(`"precision": "float16" is not faster on "device": "${backend.name}": use "float32"`);
     }
     await tryPrecision(backend, precision);
     return { ...opened, description: `${description}, products in float16`, precision };
@@ -51,7 +51,7 @@ async function openBest(): Promise<DeviceInfo> {
     const { backend, description } = await openOnnxRuntime('cpu');
     return { backend, description: `${description}: ${reason}` };
   };
-  if (!hasCudaLibraries()) return onCpu('there are no CUDA libraries for it');
+  if (!hasCudaLibraries()) return onCpu('the CUDA libraries are not installed');
   try {
     return await openOnnxRuntime('cuda');
   } catch (error) {

@@ -47,7 +47,7 @@ export async function openOnnxRuntime(provider: Provider): Promise<DeviceInfo> {
   try {
     await tryProduct(backend, 'float32');
   } catch (error) {
-    throw new UserError(`"device": "${provider}" needs ${needs[provider]}, and does not start: ${reasonOf(error)}`);
+    throw new UserError(`"device": "${provider}" needs ${needs[provider]}, but does not start: ${reasonOf(error)}`);
   }
   return opened;
 }
@@ -57,7 +57,7 @@ export async function tryPrecision(backend: Backend, precision: Precision): Prom
   try {
     await tryProduct(backend, precision);
   } catch (error) {
-    throw new UserError(`"precision": "${precision}" is not what this GPU can do: ${reasonOf(error)}`);
+    throw new UserError(`"precision": "${precision}" is not supported by this GPU: ${reasonOf(error)}`);
   }
 }
 

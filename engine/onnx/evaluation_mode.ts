@@ -58,8 +58,8 @@ export function evaluationOf(
     const opType = node.opType as keyof typeof counts;
     if (opType === 'BatchNormalization' && node.inputs.slice(3, 5).some(dependsOnImages)) {
       throw new UserError(
-        `${path}: ${named(node)} normalizes each batch by itself, as it has no running statistics ` +
-          `(track_running_stats=False): what it gives for an image depends on the other ones`,
+        `${path}: ${named(node)} normalizes with batch statistics, since it has no running statistics ` +
+          `(track_running_stats=False): its output for an image depends on the other images`,
       );
     }
     if (!isTraining(node)) continue;
@@ -71,10 +71,10 @@ export function evaluationOf(
 
 function remarksOf({ BatchNormalization: norms, Dropout: dropouts }: Record<'BatchNormalization' | 'Dropout', number>) {
   const parts = [
-    ...(norms > 0 ? [`BatchNormalization takes its running statistics (${norms} of them)`] : []),
-    ...(dropouts > 0 ? [`Dropout is left out (${dropouts} of them)`] : []),
+    ...(norms > 0 ? [`BatchNormalization uses its running statistics (${norms} of them)`] : []),
+    ...(dropouts > 0 ? [`Dropout is removed (${dropouts} of them)`] : []),
   ];
-  return parts.length > 0 ? [`exported in training mode, evaluated nevertheless: ${parts.join(', ')}`] : [];
+  return parts.length > 0 ? [`exported in training mode, switched to evaluation mode: ${parts.join(', ')}`] : [];
 }
 
 /** The name of the value that says whether a Dropout is in training mode; '' if there is none. */
@@ -89,7 +89,7 @@ function isRandom({ opType, domain }: OnnxNode): boolean {
 }
 
 function named({ opType, name }: OnnxNode): string {
-  return name === '' ? quoted(opType) : `${quoted(opType)} of the name ${quoted(name)}`;
+  return name === '' ? quoted(opType) : `${quoted(opType)} with the name ${quoted(name)}`;
 }
 
 /** The bytes of a node without its training flag and without the statistics of the batch among its outputs. */

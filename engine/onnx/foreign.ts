@@ -80,7 +80,7 @@ export class ForeignModel {
   }
 }
 
-/** The paths of the files beside a model that hold its weights; [] if the model itself does. */
+/** The paths of the files next to a model that hold its weights; [] if the model itself does. */
 export function weightFiles(path: string, bytes = readBytes(path)): string[] {
   const files = [...readModel(bytes, path).initializers.values()].map(({ file }) => file);
   return [...new Set(files)].flatMap((file) => (file === undefined ? [] : [join(dirname(path), file)]));
@@ -93,8 +93,8 @@ function readForeign(path: string): { bytes: Uint8Array; model: OnnxModel } {
   const model = readModel(bytes, path);
   for (const { file } of model.initializers.values()) {
     if (file === undefined || isFile(join(dirname(path), file))) continue;
-    const trouble = isThere(join(dirname(path), file)) ? 'cannot be read: not a regular file' : 'is not there';
-    throw new UserError(`${path}: its weights are in the file ${quoted(file)} beside it, which ${trouble}`);
+    const trouble = isThere(join(dirname(path), file)) ? 'cannot be read: not a regular file' : 'does not exist';
+    throw new UserError(`${path}: its weights are in the file ${quoted(file)} next to it, which ${trouble}`);
   }
   return { bytes, model };
 }
@@ -183,5 +183,5 @@ function weightsKind(bytes: Uint8Array): string | undefined {
       ? 'a PyTorch checkpoint'
       : undefined;
   if (title === undefined) return foreignKind(bytes);
-  return `it is ${title}, which is named with its network: "teacher": { "model": …, "checkpoint": FILE }`;
+  return `it is ${title}: name its network too, "teacher": { "model": …, "checkpoint": FILE }`;
 }

@@ -62,7 +62,7 @@ export class Rewriter {
     }
     const constant = this.source.constants.get(tensor);
     if (!constant && !this.source.states.has(tensor.name)) {
-      throw new Error(`rewrite: nothing replaces "${tensor.name}"`);
+      throw new Error(`rewrite: "${tensor.name}" has no replacement`);
     }
     const copy = constant
       ? this.target.constant(constant)

@@ -1,4 +1,4 @@
-/** What a distillation method is to the rest of the house: named losses on what student and teacher make of a batch. */
+/** The interface of distillation methods: named losses on the outputs of student and teacher for a batch. */
 import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
 import type { Schema } from '../../utils/schema';
@@ -6,34 +6,36 @@ import type { Head } from '../nets/heads';
 import type { Layers } from '../nets/layers';
 import type { FeatureMaps } from '../nets/feature_maps';
 
-/** What a divergence is divided by: the examples, or these times the classes. */
+/** The divisor of a divergence: the number of examples, or that times the number of classes. */
 export type KlReduction = 'batchmean' | 'mean';
 
 /** A method by its name, and its own options. */
 export type MethodParams = { readonly name: string } & Readonly<Record<string, unknown>>;
 
-/** Scalars by name, weighted already: what is minimized is their sum. */
+/** Weighted scalars by name; their sum is minimized. */
 export type Losses = Readonly<Record<string, Tensor>>;
 
-/** What a method may use. All of it is made when it is first asked for. */
+/** What a method can use. Everything is built on first use. */
 export interface DistillContext<Options extends object = object> {
-  /** The method's own options, filled. */
+  /** The method's own options, with defaults. */
   readonly options: Options;
-  /** The student on the images of the batch, training. */
+  /** The student on the images of the batch, in training mode. */
   readonly student: FeatureMaps;
-  /** The teacher on the same pixels; of several the mean of their logits. No gradient flows into it. */
+  /** The teacher on the same pixels; for several, the mean of their logits. No gradient flows into it. */
   readonly teacher: FeatureMaps;
   /** Each teacher on the same pixels. */
   readonly teachers: readonly FeatureMaps[];
-  /** What the student ends with. */
+  /** The head of the student. */
   readonly studentHead: Head;
-  /** What the teacher ends with, frozen; it must be one net with a checkpoint. */
+  /** The frozen head of the teacher, which must be one net with a checkpoint. */
   readonly teacherHead: Head;
   /** (N) int32, from 0. */
   readonly labels: Tensor;
-  /** (N, classes): what the labels say, one-hot unless examples are mixed. */
+  /** (N, classes): the targets, one-hot unless examples are mixed. */
   readonly targets: Tensor;
-  /** Of logits (N, classes) and the labels, with the class weights and the label smoothing of params.json. */
+  /**
+   * Cross-entropy of logits (N, classes) and the labels, with the class weights and the label smoothing of params.json.
+   */
   readonly crossEntropy: (logits: Tensor) => Tensor;
   /** (N) int32: numbers of the examples within the training set. */
   readonly indices: Tensor;
@@ -49,19 +51,19 @@ export interface DistillContext<Options extends object = object> {
   readonly alpha: number;
   readonly temperature: number;
   readonly klReduction: KlReduction;
-  /** Layers that are trained beside the student; they are kept in checkpoints and left out of the student's files. */
+  /** Additional layers trained with the student; stored in checkpoints, but not in the student's files. */
   readonly layers: Layers;
   /** Student and teacher on the same images seen through another augmentation, by its name. */
   view(name: string): { readonly student: FeatureMaps; readonly teacher: FeatureMaps };
-  /** The student on other images (N, C, H, W), normalized; in 'eval' mode it is as evaluated. */
+  /** The student on other images (N, C, H, W), normalized; optionally in 'eval' mode. */
   studentOn(images: Tensor, mode: 'train' | 'eval'): FeatureMaps;
   /** The teacher on other images (N, C, H, W), normalized; gradients flow through it into them. */
   teacherOn(images: Tensor): FeatureMaps;
-  /** One more network on the images of the batch, trained as part of `layers` under the prefix `name`. */
+  /** Another network on the images of the batch, trained as part of `layers` under the prefix `name`. */
   peer(net: string, name: string): FeatureMaps;
   /**
-   * The student's layers after its output `stage` once more, with weights of their own, trained as part of `layers` under the
-   * prefix `name`; those before are shared.
+   * A copy of the student's layers after its output `stage` with its own weights, trained as part of `layers` under the
+   * prefix `name`; earlier layers are shared.
    */
   branch(stage: string, name: string): FeatureMaps;
   /**
@@ -76,7 +78,7 @@ export interface Phase<Options extends object = object> {
   readonly name: string;
   /** Steps in a turn. */
   readonly steps: number;
-  /** Factor of the run's learning rate; 1 where absent. */
+  /** Factor of the run's learning rate; 1 by default. */
   readonly rate?: number;
   losses(setting: DistillContext<Options>): Losses;
   /** Whether a parameter, by its name, is trained in this phase. */
@@ -105,21 +107,19 @@ export interface StagedRun {
 }
 
 export interface Distiller<Options extends object = object> {
-  /** One line: what it does, and the paper that it follows. */
+  /** One line: what it does, and its paper. */
   readonly title: string;
-  /** What its layers are called in checkpoints, after `distiller.`, where that is an old name of the method. */
-  readonly stateName?: string;
-  /** JSON schema of each option, with its default; `title` says what it is and in which unit. */
+  /** JSON schema of each option, with its default; `title` gives its meaning and unit. */
   readonly options: Readonly<Record<string, Schema>>;
   readonly needsTeacher: boolean;
-  /** Whether it asks for views. */
+  /** Whether it uses views. */
   readonly needsViews?: boolean;
-  /** Whether the losses say themselves what the labels count for; otherwise cross-entropy is added with weight 1. */
+  /** Whether the losses include the cross-entropy; otherwise it is added with weight 1. */
   readonly includesCrossEntropy?: boolean;
-  /** Whether labels count for nothing with these options, as in a stage that trains on features alone. */
+  /** Whether labels are unused with these options, as in a stage that trains only on features. */
   ignoresLabels?(options: Options): boolean;
   losses?(setting: DistillContext<Options>): Losses;
-  /** In place of `losses`, for methods that train different things in turn. */
+  /** Replaces `losses` for methods that alternate several kinds of steps. */
   phases?(options: Options): readonly Phase<Options>[];
   /** Runs that build on each other; none where `options` are those of such a stage. */
   stages?(options: Options, run: StagedRun): readonly Stage[];

@@ -1,5 +1,4 @@
-/** The distillation methods by the name that params.json calls them. */
-import type { Aliases } from '../../utils/aliases';
+/** The distillation methods by their names in params.json. */
 import type { Distiller } from './distiller';
 import { ab } from './features/ab';
 import { afd } from './features/afd';

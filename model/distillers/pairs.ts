@@ -1,4 +1,4 @@
-/** Which maps of student and teacher are compared, and how two of different sizes are brought together. */
+/** The pairs of student and teacher feature maps to compare, and how to match their sizes. */
 import { adaptiveAvgPool } from '../../engine/ops';
 import { formatShape, type Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
@@ -7,7 +7,7 @@ import type { FeatureMaps } from '../nets/feature_maps';
 import type { DistillContext } from './distiller';
 
 export interface LayerOptions {
-  /** Names of a student's and a teacher's output; the last stages that both have where absent. */
+  /** Names of a student's and a teacher's output; the last stages that both have by default. */
   readonly layers?: readonly (readonly [student: string, teacher: string])[];
 }
 

@@ -1,4 +1,4 @@
-/** What a run says before its first step and after its last. */
+/** What a run prints before its first step and after its last. */
 import { dirname } from 'node:path';
 import type { EpochRecord } from '../../runs/metrics';
 import type { RunDirectory } from '../../runs/run_directory';
@@ -12,7 +12,7 @@ import type { Start } from './resume';
 import type { Setup } from './setup';
 import { unusedInWords, unusedKeys } from './unused_keys';
 
-/** Logs what is trained on what, and warns of what the user should know. `remarks` are lines that were said so far. */
+/** Logs what is trained on which images, with warnings for the user. `remarks` are the lines collected so far. */
 export function announce(
   log: Log,
   run: RunDirectory,
@@ -33,7 +33,7 @@ export function announce(
 ): void {
   const { dataset, train, teacher, model, device, trainer, batchSize } = setup;
   const { last, position, weights } = start;
-  if (aside !== undefined) log.info(`Earlier results are kept in ${aside}`);
+  if (aside !== undefined) log.info(`Moved earlier results to ${aside}`);
   log.info(`Loading the datasets: ${dataset.name}, ${counted(train.length, 'image')} to train on`);
   log.info('- done.');
   if (teacher) log.info(`Experiment - model version: ${params.model_version}`);
@@ -46,7 +46,7 @@ export function announce(
   const { name } = device.backend;
   const before = last && run.device();
   if (before !== undefined && before !== name) {
-    log.warn(`The run began on ${before}: its results are no longer bit-identical to an uninterrupted run there`);
+    log.warn(`The run started on ${before}: its results are no longer bit-identical to an uninterrupted run`);
   }
   const needed = name === 'cpu' ? trainer.neededBytes : 0;
   if (needed > availableBytes()) log.warn(memoryAdvice(batchSize, needed, availableBytes()));
@@ -55,7 +55,7 @@ export function announce(
   if (last) log.info(`Resuming after epoch ${position.epoch}, step ${position.step}`);
 }
 
-/** The validation accuracy by epoch as a small curve, and how to compare the run with others, for a terminal. */
+/** The validation accuracy by epoch as a sparkline, and how to compare the run with others, for a terminal. */
 export function learningCurve(directory: string, history: readonly EpochRecord[]): string {
   const accuracies = history.map(({ val }) => val.accuracy);
   const [first = NaN, last = NaN] = [accuracies[0], accuracies.at(-1)];

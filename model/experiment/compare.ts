@@ -1,4 +1,4 @@
-/** Two trainings of the same thing: where they ran, and how far their metrics and weights lie apart. */
+/** Compares two runs of the same training: their machines, and the differences of their metrics and weights. */
 import { isThere } from '../../utils/files';
 import { flatten, type Flat, type Scalar } from '../../utils/flatten';
 import { bytesOf, type NamedArrays } from '../../formats/ndarray';
@@ -7,7 +7,7 @@ import { readEpochs, readScore } from '../../runs/metrics';
 import type { RunDirectory } from '../../runs/run_directory';
 import { readSafetensors } from '../../formats/safetensors';
 
-/** A number of both, and |a − b| by the larger of |a| and |b|. */
+/** A number from both runs, and |a − b| relative to the larger of |a| and |b|. */
 interface Difference {
   readonly name: string;
   readonly before: Scalar | undefined;
@@ -15,27 +15,27 @@ interface Difference {
   readonly relative: number;
 }
 
-/** The largest of several differences; absent where all is the same. */
+/** The largest of several differences; absent if all are equal. */
 interface Part {
   readonly name: string;
   readonly largest?: Difference;
 }
 
 export interface RunComparison {
-  /** What else was different: versions, machine, threads, files. */
+  /** Other differences: versions, machine, threads, files. */
   readonly surroundings: readonly Pick<Difference, 'name' | 'before' | 'after'>[];
   readonly parts: readonly Part[];
   readonly isSame: boolean;
-  /** Whether it is as near as trainings with other roundings come. */
+  /** Whether the difference is within what rounding differences cause. */
   readonly isNear: boolean;
 }
 
-/** The most by which the loss of the first epoch may differ where roundings do, by its size. */
+/** Maximum relative difference of the first epoch's loss from rounding. */
 const FIRST_LOSS = 0.01;
-/** How many standard errors of the difference of two shares test accuracies may lie apart. */
+/** Maximum difference of test accuracies, in standard errors of the difference of two proportions. */
 const ERRORS = 3;
 
-/** What makes other roundings, or other numbers. */
+/** What causes rounding differences, or other results. */
 const surroundings =
   /^(version|commit|dirty|node|onnxruntime|os|cpu|host|device|precision|threads|data\..*|files\..*\.sha256)$/;
 
@@ -55,11 +55,11 @@ export function compareRuns(before: RunDirectory, after: RunDirectory): RunCompa
   };
 }
 
-/** Lines that say it. */
+/** The comparison as lines of text. */
 export function comparisonInWords({ surroundings: others, parts }: RunComparison): string[] {
   return [
     ...others.map(({ name, before, after }) => `Different: ${name} is ${after}, was ${before}`),
-    ...parts.map(({ name, largest: found }) => `${name}: ${found ? distance(found) : 'the same bits'}`),
+    ...parts.map(({ name, largest: found }) => `${name}: ${found ? distance(found) : 'bit-identical'}`),
   ];
 }
 
@@ -68,7 +68,7 @@ function distance({ name, before, after, relative }: Difference): string {
   return `up to ${Number((100 * relative).toPrecision(2))} % apart (${name}${values})`;
 }
 
-/** What run.json says, with the threads that there were where it says "all". */
+/** The content of run.json, with the actual number of threads for "all". */
 function factsOf(run: RunDirectory): Flat {
   const facts = run.facts();
   return flatten({ ...facts, threads: facts.threads || facts.cores });
@@ -105,7 +105,7 @@ function partOfWeights(name: 'best' | 'last', before: RunDirectory, after: RunDi
   return { name: `${name} weights`, ...largest(names.flatMap((tensor) => tensorDifference(tensor, a, b))) };
 }
 
-/** By the largest value of the tensor. */
+/** Relative to the largest value of the tensor. */
 function tensorDifference(name: string, before: NamedArrays, after: NamedArrays): Difference[] {
   const [a, b] = [before.get(name), after.get(name)];
   if (a && b && Buffer.compare(bytesOf(a), bytesOf(b)) === 0) return [];
@@ -129,7 +129,7 @@ function relative(a: number, b: number): number {
   return Number.isFinite(most) ? Math.abs(a - b) / most : Infinity;
 }
 
-/** Roundings grow from step to step: the first epoch is nearly the same, the test accuracy what chance makes of it. */
+/** Rounding differences grow from step to step: the first epoch is nearly equal, the test accuracy varies by chance. */
 function isNear(before: Flat, after: Flat, images: number): boolean {
   const both = (name: string) => [Number(before.get(name)), Number(after.get(name))] as const;
   const epochs = (metrics: Flat) => [...metrics.keys()].filter((name) => name.endsWith(': epoch')).length;

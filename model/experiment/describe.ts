@@ -1,4 +1,4 @@
-/** A method in words: what it is, its options, what it looks at and what it trains beside the student. */
+/** Describes a method: its options, its inputs, and what it trains in addition to the student. */
 import { table, getBorderCharacters } from 'table';
 import { sgd } from '../../engine/optimizers/index';
 import { State } from '../../engine/session';
@@ -69,7 +69,7 @@ function describeMethod(name: string, distiller: Distiller): string {
       : ['  no options of its own', '']),
     ...[...originOf(name), ...facts(name, distiller)].map((line) => `  ${line}`),
     `  ${needsTeacher ? 'needs' : 'takes no'} "teacher"`,
-    `  labels: ${includesCrossEntropy || 'phases' in distiller ? 'as the losses say' : 'cross-entropy of weight 1 is added'}`,
+    `  labels: ${includesCrossEntropy || 'phases' in distiller ? 'as the losses say' : 'cross-entropy with weight 1 is added'}`,
     ...('stages' in distiller ? ['  trains in stages, each a run of its own in stages/'] : []),
   ].join('\n');
 }
@@ -77,7 +77,7 @@ function describeMethod(name: string, distiller: Distiller): string {
 /** So many accepted names are listed in full. */
 const FEW = 8;
 
-/** What the losses of a method look at, found by building them. */
+/** The inputs of a method's losses, found by building them. */
 function facts(name: string, distiller: Distiller): string[] {
   const options = {};
   mistakes({ type: 'object', properties: distiller.options }, options);
@@ -108,7 +108,7 @@ function facts(name: string, distiller: Distiller): string[] {
     if (step.seesImages) lines.push(`student: ${[...step.student.asked].join(', ')}`);
     if (taught.length > 0) lines.push(`teacher: ${taught.map((one) => one.slice(TEACHER_PREFIX.length)).join(', ')}`);
     if (step.asked.size > 0) lines.push(`further keys of params.json: ${[...step.asked].join(', ')}`);
-    if (values > 0) lines.push(`beside the student: ${values.toLocaleString('en')} parameters`);
+    if (values > 0) lines.push(`trained in addition to the student: ${values.toLocaleString('en')} parameters`);
   }
   return lines;
 }

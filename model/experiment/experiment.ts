@@ -1,4 +1,4 @@
-/** From the params of an experiment to its student: what the scripts share. */
+/** From the params of an experiment to its student: shared by the scripts. */
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { readOnnxWeights } from '../../engine/onnx/weights';
@@ -20,7 +20,10 @@ import { located } from './own_paths';
 import { evaluationGraph, specsOf, type Model } from '../nets/model';
 import type { Method } from '../training/step_graph';
 
-/** The student of an experiment on the images of its data set. A normalization of other channels is a UserError. */
+/**
+ * The student of an experiment on the images of its data set. Throws a UserError for a normalization with another
+ * number of channels.
+ */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
   const { build, aliases } = netCalled(netOf(params));
   checkNormalize(runFiles.params, params.normalize, dataset);
@@ -38,7 +41,7 @@ export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'class
   };
 }
 
-/** The params of an experiment, as its params.json gives them and with every key filled. */
+/** The params of an experiment, as given in params.json and with defaults filled in. */
 export interface Experiment {
   readonly given: Readonly<Record<string, unknown>>;
   readonly params: Params;
@@ -50,7 +53,7 @@ export function readExperiment(path: string): Experiment {
   return { given, params: located(params, dirname(path)) };
 }
 
-/** The same, with paths within the directory as they are written. */
+/** The same, with paths inside the directory as written. */
 export function readAsWritten(path: string): Experiment {
   const given = readGivenParams(path);
   return { given, params: parseParams(given, path) };
@@ -65,23 +68,23 @@ export function methodsOf(params: Params): Method[] {
   );
 }
 
-/** The modules that its methods are from, where they are not of the house. */
+/** The modules of its custom methods. */
 export function methodFiles(params: Params): string[] {
   return params.method.map(({ name }) => name).filter(isPath);
 }
 
-/** The file of the weights that a run starts from: itself, or the best ones of the directory of a run. */
+/** The file of the weights that a run starts from: the given file, or the best weights of a run's directory. */
 export function initialFile(checkpoint: string): string {
   const isRun = existsSync(checkpoint) && statSync(checkpoint).isDirectory();
   return isRun ? checkpointPath(new RunDirectory(checkpoint), 'best') : checkpoint;
 }
 
-/** Does one of its methods need a teacher? */
+/** Whether one of its methods needs a teacher. */
 export function needsTeacher(params: Params): boolean {
   return methodsOf(params).some(({ distiller }) => distiller.needsTeacher);
 }
 
-/** The file of a named checkpoint: `best` or `last` of a run, or a file. One that is not there is a UserError. */
+/** The file of a named checkpoint: `best` or `last` of a run, or a file. Throws a UserError if it does not exist. */
 export function checkpointPath(run: RunDirectory, name: string): string {
   const candidates = [name, ...weightFiles(name)].map((file) => run.file(file));
   const isOwn = name === 'best' || name === 'last';
@@ -90,10 +93,7 @@ export function checkpointPath(run: RunDirectory, name: string): string {
   return path;
 }
 
-/**
- * The weights of the network in a file, which must be all of them; what was trained beside it is left out. `log` is told what
- * is particular to the file.
- */
+/** Reads all weights of the network from a file; ignores additional layers. `log` receives notes about the file. */
 export async function loadWeights(path: string, model: Model, log?: (line: string) => void): Promise<NamedArrays> {
   const { aliases } = model;
   return matchStateDict(path, ofStudent(await readWeights(path, { log })), specsOf(evaluationGraph(model)), {
@@ -103,8 +103,8 @@ export async function loadWeights(path: string, model: Model, log?: (line: strin
 }
 
 /**
- * A line on weights that a run did not write, where its params.json does not say what they were trained with: images are
- * normalized as is usual for the data set, and files of others often have other numbers.
+ * A line about external weights without a normalization in params.json: images get the data set's usual normalization,
+ * while external weights often expect another one.
  */
 export function normalizationNotice(
   path: string,
@@ -116,14 +116,14 @@ export function normalizationNotice(
   if (normalize || own.includes(resolve(path))) return undefined;
   const { mean, std } = dataset.normalize;
   return (
-    `${path} is not of this run, and is fed images with the mean [${mean.join(', ')}] and std [${std.join(', ')}] of ` +
-    `${dataset.name}; where it was trained with others, set "normalize" in params.json`
+    `${path} is not from this run; images are normalized with the mean [${mean.join(', ')}] and std [${std.join(', ')}] of ` +
+    `${dataset.name}; if it was trained with other values, set "normalize" in params.json`
   );
 }
 
 /**
- * The weights that a run starts from: those of the network that `skip` does not match, and those of layers beside it that
- * the file has too. `specs` are those of all its states.
+ * The weights that a run starts from: those of the network that `skip` does not match, and those of additional layers
+ * in the file. `specs` are those of all states.
  */
 export async function initialWeights(
   { checkpoint, skip = [], key, rename }: NonNullable<Params['init']>,

@@ -1,4 +1,4 @@
-/** What a run is made of besides its params: the images, and the files that the params name, by their SHA-256. */
+/** The inputs of a run besides its params: the images and the files named in the params, by their SHA-256. */
 import { createHash } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
 import { weightFiles } from '../../engine/onnx/foreign';
@@ -16,8 +16,7 @@ export interface Ingredient {
 
 export interface Ingredients {
   /**
-   * Sizes of the parts, the digest of their labels and, where these are in memory, images; and where they lie in files that of
-   * the labels and sizes of all of them.
+   * Sizes of the splits, and the digest of their labels and images; for images in files, of their labels and sizes.
    */
   readonly data: {
     readonly train: number;
@@ -52,20 +51,20 @@ export function inputsOf(params: Params, dataset: Dataset, run: string, before?:
 /** Files with the names of a teacher's classes. */
 const NAMES = 'teacher_names';
 
-/** Keys of params.json that say where something lies, and not what it is. */
+/** Keys of params.json that are locations and do not affect results. */
 export function isPathKey(key: string): boolean {
   const ofData = /^(data_dir|dataset\.(dir|test_dir|file|classes|labels(\.\d+|\.file)?))$/;
   return ofData.test(key) || /^(teacher\.(\d+\.)?(checkpoint|onnx|logits|classes)|init\.checkpoint)$/.test(key);
 }
 
 /**
- * Lines about what a run went on with so far and is no longer the same; `moved` are keys whose paths have changed, which may be
- * where the digests of before are known.
+ * Lines about inputs that have changed since the run started; `moved` are keys whose paths have changed, which is
+ * allowed if the earlier digests are known.
  */
 export function changedInputs(before: Partial<Ingredients>, now: Ingredients, moved: readonly string[]): string[] {
   const { data, files = {} } = before;
-  if (!data) return moved.map((key) => `"${key}" changed, and run.json does not say what was there`);
-  const sizes = (of: Ingredients['data']) => `${of.train} images to train on and ${of.test} to test on`;
+  if (!data) return moved.map((key) => `"${key}" has changed, and run.json has no digest of the old file`);
+  const sizes = (of: Ingredients['data']) => `${of.train} training and ${of.test} test images`;
   const isOther =
     data.sha256 !== now.data.sha256 || (data.files_sha256 !== undefined && data.files_sha256 !== now.data.files_sha256);
   const others = Object.entries(now.files).filter(
@@ -76,8 +75,8 @@ export function changedInputs(before: Partial<Ingredients>, now: Ingredients, mo
   const columns = names[0] === names[1] ? [] : moved.filter((key) => /^teacher\..*classes$/.test(key));
   return [
     ...columns.map((key) => `"${key}" changed`),
-    ...(isOther ? [`the data set is another: ${sizes(now.data)}, and it began with ${sizes(data)}`] : []),
-    ...others.map(([name, { path }]) => `${path} is not the ${name.replaceAll('_', ' ')} that it began with`),
+    ...(isOther ? [`the data set has changed: it has ${sizes(now.data)}, the run started with ${sizes(data)}`] : []),
+    ...others.map(([name, { path }]) => `${path} is not the ${name.replaceAll('_', ' ')} that the run started with`),
   ];
 }
 
@@ -112,7 +111,7 @@ function filesOf(
   ]);
 }
 
-/** Of images in files, the digest of their labels and sizes in pixels. */
+/** For images in files, the digest of their labels and sizes in pixels. */
 function filesDigest({ train, validation, test }: Dataset): { files_sha256?: string } {
   const splits = [train, ...(validation ? [validation] : []), test].filter((split) => 'sizeOf' in split);
   if (splits.length === 0) return {};

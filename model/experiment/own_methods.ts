@@ -1,15 +1,17 @@
-/** Methods from outside: modules that params.json names by path, such as "./my_distiller.ts". */
+/** Custom methods: modules that params.json names by path, such as "./my_distiller.ts". */
 import { resolve } from 'node:path';
 import { messageOf, UserError } from '../../utils/errors';
 import { isFile, isThere } from '../../utils/files';
 import type { Distiller } from '../distillers/index';
 
-/** Is this the path of a module and not the name of a method? Paths are relative to the working directory. */
+/**
+ * Whether this is the path of a module rather than the name of a method. Paths are relative to the working directory.
+ */
 export function isPath(name: string): boolean {
   return /\.[cm]?[jt]s$/.test(name);
 }
 
-/** The default export of a module, with what it leaves out filled: no options, a teacher. */
+/** The default export of a module with defaults: no options, needs a teacher. */
 export function loadMethod(path: string): Distiller {
   const file = resolve(path);
   if (!isThere(file)) throw new UserError(`${path}: no such file, named as a "method"`);

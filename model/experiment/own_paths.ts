@@ -1,30 +1,29 @@
 /**
- * Paths within the directory of a run. In its params and in run.json they begin with `{model_dir}`, as in
- * `{model_dir}/stages/1_boundary/last.safetensors`: the run can be moved and its directory written in another way, and two
- * equal runs have equal params.
+ * Paths inside the directory of a run. In its params and in run.json they begin with `{model_dir}`, as in
+ * `{model_dir}/stages/1_boundary/last.safetensors`: so the run can be moved, and equal runs have equal params.
  */
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { isObject } from '../../utils/json';
 
 const HERE = '{model_dir}/';
 
-/** The path of a file or folder within the run whose params it stands in. */
+/** The path of a file or folder inside the run, for its own params. */
 export function ownPath(...names: readonly string[]): string {
   return HERE + names.join('/');
 }
 
-/** A path as it is kept in the run in `directory`: from there on where it leads to something within. */
+/** A path as stored in the run in `directory`: relative to it if it is inside. */
 export function keptPath(path: string, directory: string): string {
   const names = relative(directory, path);
   return isAbsolute(names) || names.split(sep)[0] === '..' ? path : ownPath(...names.split(sep));
 }
 
-/** Params, or a path, with such paths as they are where the run is in `directory`. */
+/** Params, or a path, with such paths resolved for a run in `directory`. */
 export function located<T>(params: T, directory: string): T {
   return withTexts(params, (text) => (text.startsWith(HERE) ? join(directory, text.slice(HERE.length)) : text));
 }
 
-/** A value with another text in place of each that is in it. */
+/** Replaces every string in a value. */
 function withTexts<T>(value: T, change: (text: string) => string): T {
   const changed = (one: unknown): unknown => {
     if (typeof one === 'string') return change(one);

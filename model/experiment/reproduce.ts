@@ -1,4 +1,4 @@
-/** Training a run once more, from what its run.json says. */
+/** Repeats a run from its run.json. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../utils/errors';
@@ -13,28 +13,29 @@ import { located } from './own_paths';
 import { plansIn, type Plan } from './plans';
 
 interface Repetition {
-  /** The run, and the directory in which it is trained once more; absolute paths. */
+  /** The run, and the directory of its repetition; absolute paths. */
   readonly original: string;
   readonly directory: string;
   /** The working directory that the paths in its params are relative to. */
   readonly cwd: string;
-  /** The weights that it starts from, unless it goes on. */
+  /** The weights that it starts from, unless it is resumed. */
   readonly startsFrom: string | undefined;
-  /** How many epochs it was planned with, where its run.json says. */
+  /** Its planned epochs, if its run.json has them. */
   readonly plans: readonly Plan[] | undefined;
 }
 
 /**
- * Prepares the directory `target`, or a folder `again_<n>` in that of the run: params.json as the run had it, with as many
- * threads, where this machine takes them, and on the same device. One that is begun is gone on with. A UserError where the run is not finished or the
- * weights that it started from are no longer there.
+ * Prepares the directory `target`, or a folder `again_<n>` in that of the run: with the run's params.json, its number
+ * of threads, if accepted on this machine, and its device. An unfinished repetition is resumed. Throws a UserError if
+ * the run is not finished or its initial weights no longer exist.
  */
 export function planRepetition(path: string, target: string | undefined): Repetition {
   const run = new RunDirectory(resolve(path));
   const source = run.file(runFiles.record);
-  if (!run.isFinished()) throw new UserError(`${path}: not finished; when it is, it can be repeated`);
+  if (!run.isFinished()) throw new UserError(`${path}: not finished; only finished runs can be repeated`);
   const { params, cwd, threads, cores, device, started_from: origin } = run.facts();
-  if (!isObject(params) || typeof cwd !== 'string') throw new UserError(`${source}: does not say what was trained`);
+  if (!isObject(params) || typeof cwd !== 'string')
+    throw new UserError(`${source}: "params" and "cwd" of the run are missing`);
   const directory = target === undefined ? nextFolder(run.path) : resolve(target);
   if (directory === run.path)
     throw new UserError(`--model_dir must be another directory than --repeat, got ${path}`, 2);
@@ -47,7 +48,7 @@ export function planRepetition(path: string, target: string | undefined): Repeti
     makeDirectory(directory);
     writeJson(file, content);
   } else if (JSON.stringify(readJson(file)) !== JSON.stringify(content)) {
-    throw new UserError(`${file}: is of another run; name a directory that is not there yet`);
+    throw new UserError(`${file}: belongs to another run; use a new directory`);
   }
   const hasBegun = isThere(join(directory, runFiles.last));
   const startsFrom = origin === undefined || hasBegun ? undefined : sameFile(run, origin, known);
@@ -55,9 +56,9 @@ export function planRepetition(path: string, target: string | undefined): Repeti
 }
 
 /**
- * Trains the run in `path` once more and prints how it compares; a UserError where results differ for no reason in the
- * surroundings. `trainAll` trains a directory from its plans, and from weights where the run began with some; it tells whether
- * that came to its end.
+ * Trains the run in `path` again and prints a comparison; throws a UserError if results differ without a difference of
+ * the environment. `trainAll` trains a directory with the given plans and initial weights, and returns whether it
+ * finished.
  */
 export async function reproduce(
   path: string,
@@ -65,18 +66,18 @@ export async function reproduce(
   trainAll: (directory: string, plans: readonly Plan[] | undefined, weights: string | undefined) => Promise<boolean>,
 ): Promise<void> {
   if (fresh || file !== undefined)
-    throw new UserError('--repeat begins as the run did: give neither --fresh nor --restore_file', 2);
+    throw new UserError('--repeat starts as the original run did: remove --fresh and --restore_file', 2);
   const { original, directory, cwd, startsFrom, plans } = planRepetition(path, target);
   process.chdir(cwd);
   if (!(await trainAll(directory, plans, startsFrom))) return;
   const comparison = compareRuns(new RunDirectory(original), new RunDirectory(directory));
-  process.stdout.write(`${directory} beside ${original}:\n${comparisonInWords(comparison).join('\n')}\n`);
+  process.stdout.write(`${directory} compared with ${original}:\n${comparisonInWords(comparison).join('\n')}\n`);
   const { isSame, isNear, surroundings } = comparison;
   if (isSame || (isNear && surroundings.length > 0)) return;
   throw new UserError(`${directory}: results differ from ${original}`);
 }
 
-/** The folder of a repetition that is not finished, or else the next one. */
+/** The folder of an unfinished repetition, or else the next one. */
 function nextFolder(path: string): string {
   for (let n = 1; ; n++) {
     const folder = join(path, repetitionFolder(n));
@@ -84,11 +85,11 @@ function nextFolder(path: string): string {
   }
 }
 
-/** The path of a file whose digest is known, if it still is that file. */
+/** The path of a file with a known digest, if it is unchanged. */
 function sameFile(run: RunDirectory, origin: unknown, cwd: string): string {
   const { path, sha256 } = isObject(origin) ? origin : {};
   if (typeof path !== 'string') throw new UserError(`${run.file(runFiles.record)}: "started_from" must name a file`);
   const file = resolve(cwd, located(path, run.path));
-  if (digestOfFile(file) !== sha256) throw new UserError(`${file}: no longer the file that the run started from`);
+  if (digestOfFile(file) !== sha256) throw new UserError(`${file}: has changed since the run started from it`);
   return file;
 }

@@ -1,9 +1,9 @@
-/** What the params of a run come to: every key with the value that counts, also where params.json leaves it out. */
+/** The effective params of a run: every key with its value, including keys that params.json omits. */
 import { needsTeacher } from './experiment';
 import type { Params } from './params';
 import { checkpointOf, type CheckpointTeacherParams } from '../teachers/checkpoint';
 
-/** What a key means that is still absent after defaults are filled in. */
+/** The meaning of a key that is still absent after defaults are filled in. */
 const whereAbsent = {
   label_smoothing: 0,
   label_noise: 0,
@@ -15,14 +15,14 @@ const whereAbsent = {
   precision: 'float32',
 } as const satisfies Partial<Params>;
 
-/** The params with the keys that have a meaning where they are absent. */
+/** The params with keys filled in that have a meaning when absent. */
 export function withImplied(params: Params): Params {
   return { ...whereAbsent, ...params };
 }
 
 /**
- * The params with such keys filled, so that two experiments are equal where they train the same thing, whether a default
- * is written out or not. A single method is an object, not a list of one; a teacher has the path of its checkpoint.
+ * The params with such keys filled in, so that two experiments are equal if they train the same, whether defaults are
+ * written out or not. A single method is an object, not a list of one; a teacher has the path of its checkpoint.
  */
 export function resolvedParams(params: Params): Record<string, unknown> {
   const { method, teacher, freeze, freeze_batch_norm: norms = 'eval' } = params;

@@ -1,4 +1,7 @@
-/** Where a run begins: at its last checkpoint, at weights from elsewhere, or anew; and what must not have changed since. */
+/**
+ * The start of a run: from its last checkpoint, from other weights, or from scratch; checks that nothing relevant has
+ * changed.
+ */
 import type { State } from '../../engine/session';
 import { matchStateDict } from '../../formats/checkpoints';
 import type { NamedArrays } from '../../formats/ndarray';
@@ -14,20 +17,20 @@ import { changedKeys, type Params } from './params';
 import { withImplied } from './resolved';
 import type { Setup } from './setup';
 
-/** A checkpoint, and the params that its run was trained with. */
+/** A checkpoint and the params of its run. */
 type Found = FoundCheckpoint & { readonly params: Params };
 
 export interface Start {
-  /** The checkpoint that the run goes on from. */
+  /** The checkpoint that the run resumes from. */
   readonly last: Found | undefined;
-  /** The file of the weights that a new run begins with, where `--restore_file` names one. */
+  /** The file of the initial weights of a new run, if `--restore_file` names one. */
   readonly weights: string | undefined;
   readonly position: Position;
-  /** Keys of params.json whose paths have changed since the run began. */
+  /** Keys of params.json whose paths have changed since the run started. */
   readonly moved: readonly string[];
 }
 
-/** Keys that may have another value when a run goes on: they change nothing of what was done. */
+/** Keys that may change when a run is resumed: they do not affect finished work. */
 const mayChange = [
   'num_epochs',
   'device',
@@ -38,11 +41,11 @@ const mayChange = [
   'dataset.cache_gigabytes',
 ];
 
-const OR_FRESH = 'or start over with --fresh, which keeps the old results aside';
+const OR_FRESH = 'or start over with --fresh, which keeps the old results';
 
 /**
- * A run goes on from its last checkpoint, unless `--fresh` starts it over or `--restore_file` names weights. A UserError where
- * params have changed since, or where there is nothing to go on from.
+ * A run resumes from its last checkpoint, unless `--fresh` starts it over or `--restore_file` names weights. Throws a
+ * UserError if params have changed, or if there is nothing to resume from.
  */
 export function startOf(
   run: RunDirectory,
@@ -61,16 +64,16 @@ export function startOf(
   };
 }
 
-/** Refuses to go on with other images or another teacher. */
+/** Refuses to resume with other images or another teacher. */
 export function refuseOtherInputs(run: RunDirectory, { last, moved }: Start, inputs: Ingredients): void {
   const lines = last ? changedInputs(run.facts(), inputs, moved) : [];
   if (lines.length === 0) return;
-  throw new UserError(`${run.path}: ${lines.join('; ')}; bring back what was there to go on, ${OR_FRESH}`);
+  throw new UserError(`${run.path}: ${lines.join('; ')}; restore the original files to resume, ${OR_FRESH}`);
 }
 
 /**
- * Gives a trainer the state to begin with. Returns that at the beginning of the epoch under way, where the checkpoint has it.
- * `given` are the params as they are written, without the paths of this directory.
+ * Loads the initial state of a trainer. Returns the state at the beginning of the current epoch if the checkpoint has
+ * it. `given` are the params as written, without the paths of this directory.
  */
 export async function loadStart(
   run: RunDirectory,
@@ -107,15 +110,15 @@ async function startingState(
   return init && initialWeights(init, model, specs, log);
 }
 
-/** Refuses to go on with other parameters than those of the checkpoint; returns the keys whose paths have changed. */
+/** Refuses to resume with params that differ from the checkpoint's; returns the keys whose paths have changed. */
 function refuseChanges(run: RunDirectory, last: Found, params: Params): string[] {
   const different = changedKeys(withImplied(last.params), withImplied(params));
   const changed = different.filter((key) => !mayChange.includes(key) && !isPathKey(key));
   if (changed.length > 0) {
     const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
     throw new UserError(
-      `${run.file(runFiles.params)}: ${values.join(', ')} changed since the run began; ` +
-        `set the old value to go on, ${OR_FRESH}`,
+      `${run.file(runFiles.params)}: ${values.join(', ')} changed since the run started; ` +
+        `restore the old value to resume, ${OR_FRESH}`,
     );
   }
   return different.filter(isPathKey);

@@ -1,4 +1,4 @@
-/** What a run keeps and shows of its training: log, progress bar, events, metrics and checkpoints. */
+/** The outputs of a run during training: log, progress bar, events, metrics and checkpoints. */
 import type { EventWriter } from '../../formats/tensorboard';
 import type { Lock } from '../../runs/lock';
 import type { Position } from '../../runs/position';
@@ -81,7 +81,7 @@ export function runHooks(options: RunHooksOptions): FitHooks {
   };
 }
 
-/** The images that the best epoch is chosen on, as the metrics files call them. */
+/** The images on which the best epoch is chosen, by their name in the metrics files. */
 export function selectedOn({ validation }: Params): string {
   return validation === 'test' ? 'test' : 'validation';
 }

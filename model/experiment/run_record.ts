@@ -1,4 +1,4 @@
-/** run.json: where a run comes from, what it was trained with, and what it has taken so far. */
+/** run.json: the provenance of a run, its params, and its duration so far. */
 import { flops } from '../../engine/analysis/flops';
 import type { Lock } from '../../runs/lock';
 import { describeRun } from '../../runs/provenance';
@@ -21,21 +21,21 @@ import type { Setup } from './setup';
 export interface RecordOptions {
   /** The command line. */
   readonly argv: readonly string[];
-  /** What params.json says, and the same with every key filled. */
+  /** The content of params.json, and the same with defaults filled in. */
   readonly given: Readonly<Record<string, unknown>>;
   readonly params: Params;
   readonly inputs: Ingredients;
-  /** The plans of the run that is trained once more. */
+  /** The plans of the original run, for a repetition. */
   readonly plans: readonly Plan[] | undefined;
-  /** The folder that earlier results were put into. */
+  /** The folder of the earlier results. */
   readonly aside: string | undefined;
-  /** `performance.now()` when this process took the run up. */
+  /** `performance.now()` when this process started or resumed the run. */
   readonly began: number;
   readonly lock: Lock;
 }
 
 export class RunRecord {
-  /** Epochs that were planned, from step to step. */
+  /** The planned epochs over the steps. */
   readonly plans: readonly Plan[];
   /** Seconds of each epoch of this process. */
   readonly epochSeconds: number[] = [];
@@ -76,7 +76,7 @@ export class RunRecord {
     };
   }
 
-  /** Warns of what a new number of epochs changes for a run that goes on. */
+  /** Warns about the effects of a new number of epochs on a resumed run. */
   warnOfNewPlan(log: Pick<Log, 'warn'>): void {
     const { last, position } = this.start;
     if (!last || this.options.plans) return;
@@ -90,7 +90,7 @@ export class RunRecord {
     this.save({ seconds: this.secondsBefore });
   }
 
-  /** Writes it with what the run has taken so far; `more` is why it ended, where it did not end well. */
+  /** Writes it with the duration so far; `more` is the reason if the run failed. */
   write(history: readonly EpochRecord[], guard: NanGuard, more: Readonly<Record<string, unknown>> = {}): void {
     const { trainer, teacher, cache } = this.setup;
     const { params } = this.options;

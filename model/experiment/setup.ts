@@ -1,4 +1,4 @@
-/** An experiment resolved once: device, images, student, teacher and the compiled training step, from its params. */
+/** Sets up an experiment from its params: device, images, student, teacher and the compiled training step. */
 import { join } from 'node:path';
 import { runFiles } from '../../runs/files';
 import { openDevice, type Device } from '../../engine/backends/index';
@@ -24,9 +24,9 @@ import { ofFile, trainingConfig } from './training_config';
 export interface SetUpOptions {
   /** The directory of the experiment. */
   readonly directory: string;
-  /** In place of that of the params. */
+  /** Overrides the device of the params. */
   readonly device?: Device | undefined;
-  /** Where the teacher's outputs are kept: one that runs share, or this run's own. */
+  /** The cache folder of teacher outputs: shared by runs, or this run's own. */
   readonly cache?: { readonly shared: string | undefined; readonly own: string };
   readonly onLoading?: LoadProgress;
   readonly log: (level: 'info' | 'warn', line: string) => void;
@@ -39,7 +39,7 @@ export interface Setup {
   readonly params: Params;
   readonly device: Awaited<ReturnType<typeof openDevice>>;
   readonly dataset: Dataset;
-  /** Images of the training set that are trained on, and those that are validated on. */
+  /** The training examples and the validation examples. */
   readonly train: Uint32Array;
   readonly validation: { readonly split: Split; readonly indices: Uint32Array };
   readonly model: Model;
@@ -48,11 +48,11 @@ export interface Setup {
   readonly trainer: Trainer;
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
-  /** The batches of an epoch, which counts from 1, without the first `start` ones. */
+  /** The batches of an epoch (counted from 1), without the first `start` ones. */
   readonly batches: (epoch: number, start: number) => AsyncGenerator<Batch>;
 }
 
-/** Opens and builds all that training needs; nothing is written. Errors are UserErrors that name params.json. */
+/** Opens and builds all that training needs, without writing files. Throws UserErrors that name params.json. */
 export async function setUp(given: Params, options: SetUpOptions): Promise<Setup> {
   const { directory, log, profile } = options;
   const source = join(directory, runFiles.params);
@@ -69,7 +69,7 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
   const validation = validationImages(params, dataset, parts);
   const { length: examples } = parts.train;
   if (params.batch_size > examples) {
-    log('warn', `"batch_size" is ${params.batch_size}: a step takes all of the ${counted(examples, 'image')}`);
+    log('warn', `"batch_size" is ${params.batch_size}: each step uses all of the ${counted(examples, 'image')}`);
   }
 
   const cache = options.cache && teacherCacheOf(params, { ...options.cache, device: backend.name, log });
@@ -121,7 +121,7 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
   };
 }
 
-/** The metrics of weights of the student, and what they predict; the distance to a teacher's logits where these are given. */
+/** The metrics and predictions of weights of the student; with a teacher's logits, also the distance to them. */
 export async function assess(
   { model, params, device }: Setup,
   weights: NamedArrays,
@@ -137,8 +137,8 @@ export async function assess(
 }
 
 /**
- * The teacher's logits on the validation images, where it can be asked for them: cached logits are known of training images
- * only. Logs how often it agrees with the labels.
+ * The teacher's logits on the validation images, if available: cached logits cover training images only. Logs its
+ * agreement with the labels.
  */
 export async function askTeacher(
   { teacher, dataset, train, validation }: Setup,

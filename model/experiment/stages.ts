@@ -1,4 +1,4 @@
-/** The runs of an experiment, in their order: the stages of its method, and last the run itself. */
+/** The runs of an experiment in order: the stages of its method, then the run itself. */
 import { join } from 'node:path';
 import { runFiles, STAGES, stageFolder } from '../../runs/files';
 import { formerNames } from '../../utils/aliases';
@@ -11,11 +11,11 @@ import { ownPath } from './own_paths';
 
 export interface PlannedRun {
   readonly directory: string;
-  /** With paths within `directory` as `ownPath` writes them. */
+  /** With paths inside `directory` as `ownPath` writes them. */
   readonly params: Params;
   /** The content of its params.json. */
   readonly given: Readonly<Record<string, unknown>>;
-  /** Whether it is a stage, for which params.json is written, and not the run itself. */
+  /** Whether it is a stage, whose params.json is generated, rather than the run itself. */
   readonly isStage: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** A trained experiment, opened to be evaluated or exported. */
+/** A trained experiment, opened for evaluation or export. */
 import { openDevice, type Backend } from '../../engine/backends/index';
 import type { NamedArrays } from '../../formats/ndarray';
 import { runFiles } from '../../runs/files';
@@ -17,15 +17,15 @@ export interface TrainedExperiment {
   readonly params: Params;
   readonly dataset: Dataset;
   readonly model: Model;
-  /** The checkpoint, or what stands in its place. */
+  /** The checkpoint, or its replacement. */
   readonly file: string;
-  /** Of this machine, for work that is no training. */
+  /** Threads of this machine for evaluation. */
   readonly threads: number;
 }
 
 /**
  * Reads the experiment of a directory, and loads its images. `restore` names the checkpoint: `best`, `last` or a file.
- * `prepare` is called before there is much work, and may name another file in its place. Errors are UserErrors.
+ * `prepare` is called before any expensive work, and may name another file to use instead. Errors are UserErrors.
  */
 export async function openTrained(
   directory: string,
@@ -39,14 +39,14 @@ export async function openTrained(
   return { run, params, dataset, model: studentOf(params, dataset), file, threads: threadsHere(params.threads) };
 }
 
-/** The weights in its checkpoint; notices on stderr say what is particular to them. */
+/** The weights in its checkpoint; prints notes about them on stderr. */
 export async function trainedWeights({ run, params, dataset, model, file }: TrainedExperiment): Promise<NamedArrays> {
   const weights = await loadWeights(file, model, notice);
   notice(normalizationNotice(file, run, params, dataset));
   return weights;
 }
 
-/** The device that a flag names, or else its params; with a warning on stderr where it is not all that was asked for. */
+/** The device of a flag, or else of its params; warns on stderr if it differs from the request. */
 export async function deviceFor({ device }: Params, flag: Device | undefined): Promise<Backend> {
   const opened = await openDevice(flag ?? device ?? 'auto');
   warning(opened.warning);

@@ -1,4 +1,4 @@
-/** How params.json has a student trained: by which methods and optimizer, on which labels and images, and what of it. */
+/** The training configuration from params.json: methods, optimizer, labels, images and trained parameters. */
 import { optimizers, type Optimizer } from '../../engine/optimizers/index';
 import { UserError } from '../../utils/errors';
 import type { Params } from './params';
@@ -13,13 +13,13 @@ import type { TrainerOptions } from '../training/trainer';
 import { parameterRules } from '../training/parameter_groups';
 
 export interface TrainingConfig {
-  /** The training set, with the labels that are trained on. */
+  /** The training set with the labels used for training. */
   readonly split: Split;
-  /** The examples of an epoch, which may come in any order. */
+  /** The examples of an epoch, in any order. */
   readonly examples: (epoch: number) => Uint32Array;
-  /** What is done to its images. */
+  /** The augmentation of its images. */
   readonly augment: ReturnType<typeof augmentationSteps>;
-  /** What its steps are, but for the teacher and the device. */
+  /** The configuration of its steps, except teacher and device. */
   readonly step: Omit<TrainerOptions, 'teacher' | 'backend' | 'precision' | 'profile'>;
 }
 
@@ -69,7 +69,7 @@ export function optimizerOf(params: Params): Optimizer {
   return make({ ...Object.fromEntries(own), learningRate, weightDecay });
 }
 
-/** What is made of a file; a UserError gets its name in front. */
+/** The result for a file; prefixes UserErrors with its name. */
 export function ofFile<T>(source: string, make: () => T): T {
   try {
     return make();
@@ -82,7 +82,7 @@ function withLabels(split: Split, labels: Split['labels']): Split {
   return Object.create(split, { labels: { value: labels, enumerable: true } }) as Split;
 }
 
-/** Names of what is trained in a network. */
+/** Names of the trained parameters of a network. */
 function parametersOf(model: Model): string[] {
   const { states } = evaluationGraph(model);
   return [...states].filter(([, { trainable }]) => trainable).map(([name]) => name);

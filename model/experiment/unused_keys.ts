@@ -1,4 +1,4 @@
-/** Keys of params.json that are given and change nothing of a run: most often a mistake. */
+/** Keys of params.json that have no effect on a run, usually a mistake. */
 import { optimizers } from '../../engine/optimizers/index';
 import { datasets } from '../data/index';
 import type { Params } from './params';
@@ -9,13 +9,13 @@ import { optimizerOf } from './training_config';
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** Keys of params.json by what networks call them. */
+/** Keys of params.json by their names in networks. */
 const netKeys = { numChannels: 'num_channels', dropoutRate: 'dropout_rate', hiddenSizes: 'hidden_sizes' };
 /** Options of any optimizer. */
 const optimizerKeys = Object.values(optimizers).flatMap(({ options }) => Object.keys(options));
 const methodKeys = ['alpha', 'temperature', 'kl_reduction'];
 const teacherKeys = ['teacher', 'teacher_views', 'teacher_cache_gigabytes'];
-/** Values that say that there is no teacher. */
+/** Values for "no teacher". */
 const withoutTeacher: Given = { teacher: 'none', alpha: 0, temperature: 1 };
 
 /**
@@ -40,7 +40,7 @@ export function unusedKeys(given: Given, params: Params, student = onSmallImages
   return Object.keys(given).filter((key) => unused.has(key) && !saysNone(key));
 }
 
-/** A line about the keys that are not used; undefined where there are none. */
+/** A line about the unused keys; undefined if there are none. */
 export function unusedInWords(keys: readonly string[], params: Params): string | undefined {
   if (keys.length === 0) return undefined;
   const names = keys.map((key) => JSON.stringify(key));
@@ -70,7 +70,7 @@ function unread<T extends object>(
   return Object.entries(keys).flatMap(([name, key]) => (read.has(name) ? [] : [key]));
 }
 
-/** Of the keys that methods may read, those that the losses of this run do not; none where these cannot be built. */
+/** The keys for methods that the losses of this run do not read; none if the losses cannot be built. */
 function notAsked(params: Params, student: Model): string[] {
   const methods = methodsOf(params);
   const shapes = outputShapes(student);

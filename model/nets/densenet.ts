@@ -1,10 +1,10 @@
 /**
- * DenseNet-BC for 32×32 images (Huang, Liu, van der Maaten & Weinberger 2017): every layer sees the maps of all layers of
- * its block; transitions halve channels and map.
+ * DenseNet-BC for 32×32 images (Huang, Liu, van der Maaten & Weinberger 2017): every layer sees the maps of all layers
+ * of its block; transitions halve channels and map.
  *   densenetBC – three equal blocks: depth 100 and growth 12 have 769,162 parameters for 10 classes
  *   densenet   – four blocks: DenseNet-121, 161, 169, 201, and 121 with growth 12
- * Features: `stage1.preact`, … are the maps that a block has gathered, `stage1`, … what the BatchNorm and ReLU behind it
- * make of them.
+ * Features: `stage1.preact`, … are the concatenated maps of a block, `stage1`, … the same after the BatchNorm and ReLU
+ * that follow.
  */
 import { avgPool, concat, globalAvgPool, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
@@ -18,9 +18,9 @@ interface Plan {
   readonly net: string;
   /** Layers of each block. */
   readonly blocks: readonly number[];
-  /** Channels that a layer adds. */
+  /** Growth: channels that a layer adds. */
   readonly growth: number;
-  /** Do the new channels stand before those that were there? */
+  /** Whether new channels come before the existing ones. */
   readonly newFirst: boolean;
   /** Names of BatchNorm and convolution of a transition, and of the linear layer. */
   readonly names: { readonly bn: string; readonly conv: string; readonly head: string };

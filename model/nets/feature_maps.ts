@@ -1,10 +1,12 @@
-/** What a network makes of a batch, by name: `logits`, `pooled`, and its maps from the input to the output. */
+/**
+ * The outputs of a network on a batch, by name: `logits`, `pooled`, and its feature maps from the input to the output.
+ */
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { NetOutputs } from './index';
 
 export class FeatureMaps {
-  /** Names of the tensors that were asked for. */
+  /** Names of the tensors that were used. */
   readonly asked = new Set<string>();
 
   /** `owner` names the network in messages. */
@@ -21,15 +23,15 @@ export class FeatureMaps {
     return [...this.tensors.keys()];
   }
 
-  /** Is it an ONNX file or cached logits, which nothing else is known of? */
+  /** Whether only logits are available, as for ONNX files and cached logits. */
   get hasOnlyLogits(): boolean {
     return this.names.join() === 'logits';
   }
 
-  /** What to do where a method needs more than logits, in a message. */
+  /** Advice for methods that need more than logits. */
   get needOfMaps(): string {
     return (
-      `the ${this.owner} gives nothing but logits, as ONNX files and cached logits do: choose a method on logits, such as ` +
+      `the ${this.owner} outputs only logits, as ONNX files and cached logits do: choose a method on logits, such as ` +
       `"kd", or a "${this.owner}" that is a net with a checkpoint`
     );
   }
@@ -44,7 +46,7 @@ export class FeatureMaps {
     return this.get('pooled');
   }
 
-  /** A tensor by name. One that is not there is a UserError that lists what is. */
+  /** A tensor by name. Throws a UserError that lists the names if it does not exist. */
   get(name: string): Tensor {
     const tensor = this.tensors.get(name);
     if (!tensor && this.hasOnlyLogits) throw new UserError(this.needOfMaps);

@@ -1,7 +1,7 @@
 /**
- * GoogLeNet with BatchNorm for 32×32 images (Szegedy et al. 2015); two 3×3 convolutions take the place of a 5×5 one.
- * 6,166,250 parameters for 10 classes. Features: `stem`, and `stage1`, `stage2`, `stage3` before the map is halved or
- * averaged, after ReLU; `.preact` before.
+ * GoogLeNet with BatchNorm for 32×32 images (Szegedy et al. 2015); two 3×3 convolutions replace each 5×5 one. 6,166,250
+ * parameters for 10 classes. Features: `stem`, and `stage1`, `stage2`, `stage3` before downsampling or averaging, after
+ * ReLU; `.preact` before ReLU.
  */
 import { concat, globalAvgPool, maxPool, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';

@@ -1,4 +1,4 @@
-/** What a network ends with, for methods that ask its classifier about other vectors than the one of the image. */
+/** The head of a network, for methods that apply its classifier to other vectors than the image's own. */
 import { Graph } from '../../engine/graph';
 import { linear } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
@@ -9,7 +9,7 @@ import { outputsOf, type TrainedModel } from './model';
 import { tensorsOf, type FeatureMaps } from './feature_maps';
 
 export interface Head {
-  /** (N, C, H, W): the map whose mean over places is `pooled`. A network that has none is a UserError. */
+  /** (N, C, H, W): the map whose mean over places is `pooled`. Throws a UserError for a network without one. */
   readonly map: Tensor;
   /** (M, C) → (M, classes): logits of other vectors. Gradients flow into them, and into a student's classifier. */
   readonly classify: (vectors: Tensor) => Tensor;
@@ -17,14 +17,14 @@ export interface Head {
   readonly activations: (vectors: Tensor) => Tensor;
 }
 
-/** The linear layer that logits are from, and the map that the vector before it is the mean of, if it is one. */
+/** The linear layer that computes the logits, and the feature map whose mean is its input, if there is one. */
 interface Ending {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly map: Tensor | undefined;
 }
 
-/** Found by how the tensors were made. */
+/** Found from the operations that computed the tensors. */
 function endingOf({ logits, pooled }: Pick<NetOutputs, 'logits' | 'pooled'>): Ending {
   const inputsOf = (tensor: Tensor) => tensor.graph.tape.find(({ output }) => output === tensor)?.inputs ?? [];
   const [vector, weight, bias] = inputsOf(logits);
@@ -45,11 +45,11 @@ export function studentHead(student: FeatureMaps): Head {
   };
 }
 
-/** The head of a teacher that is one of our networks, as constants beside what it gives; otherwise a UserError. */
+/** The head of a teacher that is one of our networks, as constants; throws a UserError for other teachers. */
 export function teacherHead(teacher: FeatureMaps, network: TrainedModel | undefined, graph: Graph): Head {
   if (!network) {
     throw new UserError(
-      '"teacher" must be a net with a checkpoint, on images of its student: its classifier is asked about other vectors',
+      '"teacher" must be a net with a checkpoint, on images of its student: its classifier is applied to other vectors',
     );
   }
   const { model, weights } = network;
@@ -68,5 +68,5 @@ export function teacherHead(teacher: FeatureMaps, network: TrainedModel | undefi
 }
 
 function withoutMap(owner: string): never {
-  throw new UserError(`the ${owner} has no map whose mean its classifier sees: choose another "method" or net`);
+  throw new UserError(`the ${owner} has no feature map whose mean its classifier sees: choose another "method" or net`);
 }

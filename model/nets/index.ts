@@ -1,6 +1,4 @@
-/** The networks by the name that params.json calls them. */
-import { currentName } from '../../utils/aliases';
-import { netAliases } from './aliases';
+/** The networks by their names in params.json. */
 import { cnn } from './cnn';
 import { densenet, densenetBC } from './densenet';
 import { googlenet } from './googlenet';
@@ -21,7 +19,7 @@ import { wideResnet, type WideResnetNames } from './wide_resnet';
 export { netAliases };
 export type { Net, NetOptions, NetOutputs } from './net';
 
-/** What a network is trained with where params.json does not say. */
+/** Training defaults of a network. */
 interface Recipe {
   readonly optimizer: string;
   readonly weight_decay: number;
@@ -31,7 +29,7 @@ interface Recipe {
 export interface NetEntry {
   readonly build: Net;
   readonly recipe: Recipe;
-  /** What files of others call parts of its parameters' names, and what they are here. */
+  /** Other names of parts of its parameters' names in external files, and the names here. */
   readonly aliases?: Readonly<Record<string, string>>;
 }
 

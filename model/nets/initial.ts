@@ -1,4 +1,6 @@
-/** Initial distributions of convolutions and linear layers before a ReLU (He et al. 2015), for nets that use them. */
+/**
+ * Initial distributions of convolutions and linear layers before a ReLU (He et al. 2015), for networks that use them.
+ */
 import { fanIn, normal, type Initializer } from '../../engine/initializers';
 import { sizeOf } from '../../formats/ndarray';
 import { Layers } from './layers';

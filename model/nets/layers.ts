@@ -14,21 +14,21 @@ export interface LayersOptions {
   /** 'train' normalizes by the batch and drops units; 'eval' does neither and changes nothing. */
   readonly mode: 'train' | 'eval';
   readonly seed: number;
-  /** What the weights of convolutions start as; U(±1/√fan_in) where absent. */
+  /** Initial weights of convolutions; U(±1/√fan_in) by default. */
   readonly convInit?: Initializer;
-  /** In front of every name, such as `peer.`. */
+  /** Prefix of all names, such as `peer.`. */
   readonly prefix?: string;
-  /** Values of parameters and buffers, by name, that become constants: a network that is only asked. */
+  /** Values of parameters and buffers, by name, that become constants: for inference only. */
   readonly frozen?: NamedArrays;
   /** Makes what stands for a parameter, by its name without the prefix, in place of one that is trained. */
   readonly stands?: (name: string) => Tensor;
   /** BatchNorms, by the name of their weight, that normalize by their running statistics in training too. */
   readonly fixesNorm?: ((weight: string) => boolean) | undefined;
-  /** Takes what each layer puts out, by its name without the prefix. */
+  /** Receives the output of each layer, by its name without the prefix. */
   readonly made?: Map<string, Tensor>;
-  /** What layers of another network put out, by their names there: it stands for the layers of these names. */
+  /** Outputs of layers of another network, which replace the layers with these names. */
   readonly shared?: ReadonlyMap<string, Tensor>;
-  /** Names a pass through layers that another may have built already; all passes share parameters and buffers. */
+  /** Names an additional pass through existing layers; all passes share parameters and buffers. */
   readonly pass?: string;
 }
 
@@ -50,7 +50,7 @@ export class Layers {
     readonly options: LayersOptions,
   ) {}
 
-  /** Conv2d: weights and biases U(±1/√fan_in), weights otherwise where `init` or `convInit` says so; no bias unless asked. */
+  /** Conv2d: weights and biases U(±1/√fan_in), other weights with `init` or `convInit`; no bias by default. */
   conv(
     name: string,
     x: Tensor,
@@ -78,7 +78,10 @@ export class Layers {
     });
   }
 
-  /** BatchNorm1d or 2d: weight 1, bias 0, momentum 0.1, eps 1e-5. Training on one value per channel is a UserError. */
+  /**
+   * BatchNorm1d or 2d: weight 1, bias 0, momentum 0.1, eps 1e-5. Throws a UserError for training on one value per
+   * channel.
+   */
   batchNorm(name: string, x: Tensor): Tensor {
     return this.layer(name, () => this.newBatchNorm(name, x));
   }
@@ -101,7 +104,7 @@ export class Layers {
     return y;
   }
 
-  /** A trained tensor of one's own. */
+  /** A custom trained tensor. */
   parameter(name: string, shape: readonly number[], init: Initializer): Tensor {
     if (this.options.stands) return this.options.stands(name);
     const full = this.fullName(name);
@@ -149,7 +152,7 @@ export class Layers {
     return batchNorm(x, state, options);
   }
 
-  /** What a layer puts out, computed under its name. */
+  /** The output of a layer, computed in a scope with its name. */
   private layer(name: string, build: () => Tensor): Tensor {
     const { shared, made } = this.options;
     const y = shared?.get(name) ?? this.graph.scope(this.fullName(name), build);
@@ -161,7 +164,7 @@ export class Layers {
     return `${this.options.prefix ?? ''}${name}`;
   }
 
-  /** What stands for a state that is not to be made: a constant, or that of an earlier pass. */
+  /** The existing tensor for a state: a constant, or the state of an earlier pass. */
   private known(name: string, shape: readonly number[]): Tensor | undefined {
     const { frozen, pass } = this.options;
     if (!frozen) return pass === undefined ? undefined : this.graph.states.get(name)?.tensor;
@@ -171,10 +174,10 @@ export class Layers {
   }
 }
 
-/** One value is its own mean: normalized it is 0, whatever the image. */
+/** A single value equals its mean, so it is normalized to 0 for any image. */
 function oneValue(name: string): string {
   return (
     `"batch_size": the BatchNorm "${name}" needs more than one value per channel when training, got a batch of 1 image; ` +
-    'raise it, and where the last batch of an epoch has 1 image, change it or "subset_percent"'
+    'increase it; if only the last batch of an epoch has 1 image, change it or "subset_percent"'
   );
 }

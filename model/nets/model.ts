@@ -1,4 +1,4 @@
-/** A network between stored pixels and its outputs, evaluated on a batch of any size. */
+/** A network from stored pixels to its outputs, evaluated with any batch size. */
 import { Graph } from '../../engine/graph';
 import { mul, oneHot } from '../../engine/ops/index';
 import { emitElementwise } from '../../engine/ops/elementwise';
@@ -17,16 +17,16 @@ export interface Normalization {
   readonly std: readonly number[];
 }
 
-/** A network and what stands between it and the stored pixels. */
+/** A network and its preprocessing. */
 export interface Model {
   readonly net: Net;
   readonly options: NetOptions;
   readonly normalize: Normalization;
-  /** Channels, height, width, as the network sees images. */
+  /** Channels, height and width of the network's input. */
   readonly input: ImageShape;
-  /** The same as they are stored, where that is another size: they are resized. */
+  /** The shape of the stored images if they have another size: they are resized. */
   readonly stored?: ImageShape;
-  /** What files of others call parts of its parameters' names, and what they are here. */
+  /** Other names of parts of its parameters' names in external files, and the names here. */
   readonly aliases?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -53,7 +53,7 @@ export function evaluationGraph(model: Model): Graph {
   return graph;
 }
 
-/** What a network, as evaluated, gives under the names of its outputs: feeds images. */
+/** The outputs of a network in evaluation mode, by name; the input is `images`. */
 export function outputsGraph(model: Model, names: readonly string[]): Graph {
   const graph = new Graph();
   const outputs = evaluated(graph, model);
@@ -67,7 +67,7 @@ export function outputShapes(model: Model): Map<string, readonly number[]> {
   return new Map([...outputs].map(([name, { shape }]) => [name, shape.slice(1)]));
 }
 
-/** What a network makes of images that are fed, by such layers. */
+/** The outputs of a network on input images, with the given layers. */
 export function outputsOf(model: Model, layers: Layers): NetOutputs {
   return model.net(layers, normalizedImages(layers.graph, model, 1), model.options);
 }
@@ -81,15 +81,15 @@ export function specsOf(graph: Graph): Map<string, TensorSpec> {
   return new Map([...graph.states].map(([name, { tensor }]) => [name, tensor]));
 }
 
-/** How many values of a network are trained. */
+/** The number of trained parameters of a network. */
 export function parameterCount(graph: Graph): number {
   const trained = [...graph.states.values()].filter(({ trainable }) => trainable);
   return trained.reduce((total, { tensor }) => total + sizeOf(tensor.shape), 0);
 }
 
 /**
- * (p / 255 − mean) / std of uint8 pixels p that are fed as `name` (N, C, H, W), resized bilinearly between pixel centers
- * without antialiasing, as torch.nn.functional.interpolate does, where they are stored at another size.
+ * (p / 255 − mean) / std of the uint8 input p, `name` (N, C, H, W), resized bilinearly between pixel centers without
+ * antialiasing, as torch.nn.functional.interpolate does, if they are stored in another size.
  */
 export function normalizedImages(
   graph: Graph,
@@ -100,13 +100,13 @@ export function normalizedImages(
   return normalizedPixels(storedPixels(graph, stored, batchSize, name), input, { normalize });
 }
 
-/** uint8 pixels that are fed as `name`, as float32 from 0 to 255. */
+/** The uint8 input `name` as float32 from 0 to 255. */
 export function storedPixels(graph: Graph, stored: ImageShape, batchSize: number, name = 'images'): Tensor {
   const images = graph.input(name, 'uint8', [batchSize, ...stored]);
   return graph.emit('Cast', [images], images.shape, { dtype: 'float32', attributes: { to: 1 } });
 }
 
-/** (p · range / 255 − mean) / std of such pixels, resized to the size of `input`. */
+/** (p · range / 255 − mean) / std of this input, resized to the size of `input`. */
 export function normalizedPixels(
   pixels: Tensor,
   [channels, height, width]: ImageShape,
@@ -128,7 +128,7 @@ export function normalizedPixels(
   return graph.emit('Resize', inputs, [batchSize, channels, height, width], { attributes });
 }
 
-/** How many rows of logits have their maximum at the label; a tie counts as the first class. */
+/** The number of rows of logits with their maximum at the label; ties count as the first class. */
 export function correct(logits: Tensor, labels: Tensor): Tensor {
   const { graph } = logits;
   const [, classes = 0] = logits.shape;

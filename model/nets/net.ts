@@ -1,4 +1,4 @@
-/** What a network is to the rest of the house. */
+/** The interface of networks. */
 import type { Tensor } from '../../engine/tensor';
 import type { Layers } from './layers';
 
@@ -7,7 +7,7 @@ export interface NetOptions {
   /** Width of the 5-layer CNN's first convolution. */
   readonly numChannels: number;
   readonly dropoutRate: number;
-  /** Units of each hidden layer of the perceptron; 1200 and 1200 where absent. */
+  /** Units of each hidden layer of the perceptron; 1200 and 1200 by default. */
   readonly hiddenSizes?: readonly number[] | undefined;
 }
 

@@ -1,14 +1,14 @@
 /**
- * Pre-activation blocks (He et al. 2016, "Identity mappings in deep residual networks"): BatchNorm and ReLU stand before
- * the convolutions, and sums stay raw. Features of nets of such blocks: `stem.preact`, `stage1.preact`, … are the raw
- * sums, `stem`, `stage1`, … what the BatchNorm and ReLU that follow make of them.
+ * Pre-activation blocks (He et al. 2016, "Identity mappings in deep residual networks"): BatchNorm and ReLU stand
+ * before the convolutions, and sums stay raw. Features of nets of such blocks: `stem.preact`, `stage1.preact`, … are
+ * the raw sums, `stem`, `stage1`, … the same after the BatchNorm and ReLU that follow.
  */
 import { add, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
 import type { Layers } from './layers';
 import { conv, EXPANSION, forEachBlock, keepFeature, keepsShape, type Features, type Stages } from './residual';
 
-/** The sum of a block, and what its first BatchNorm and ReLU make of its input. */
+/** The sum of a block, and its input after its first BatchNorm and ReLU. */
 interface Passed {
   readonly activated: Tensor;
   readonly sum: Tensor;
@@ -17,11 +17,11 @@ interface Passed {
 export type PreActivationBlock = (layers: Layers, name: string, x: Tensor, width: number, stride: number) => Passed;
 
 export interface PreActivationOptions {
-  /** Name within the block of the bare 1×1 convolution where the shape changes. */
+  /** Name within the block of the 1×1 convolution used if the shape changes. */
   readonly shortcut: string;
-  /** What that convolution sees. */
+  /** The input of that convolution. */
   readonly shortcutOf: 'activated' | 'raw';
-  /** Share of values that are dropped before the last convolution. */
+  /** Dropout rate before the last convolution. */
   readonly dropoutRate?: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What residual networks share: blocks, shortcuts, stages, depths.
+ * Shared by residual networks: blocks, shortcuts, stages, depths.
  *   He, Zhang, Ren & Sun, "Deep residual learning for image recognition" (2016): ReLU after the sum;
  *   He, Zhang, Ren & Sun, "Identity mappings in deep residual networks" (2016): BatchNorm and ReLU before convolutions.
  * Tensors are named as in PyTorch: <block>.conv1, <block>.bn1, ….
@@ -10,7 +10,7 @@ import type { Layers } from './layers';
 
 export type Features = Record<string, Tensor>;
 
-/** Channels that a bottleneck puts out for each channel of its 3×3 convolution. */
+/** Output channels of a bottleneck per channel of its 3×3 convolution. */
 export const EXPANSION = 4;
 
 /** Convolution without bias; the stride alone changes the size of the map. */
@@ -18,22 +18,22 @@ export function conv(layers: Layers, name: string, x: Tensor, width: number, ker
   return layers.conv(name, x, width, { kernel, stride, padding: (kernel - 1) / 2 });
 }
 
-/** Keeps a map as it is before and after its activation, as `<name>.preact` and `<name>`; returns the latter. */
+/** Records a feature map before and after its activation, as `<name>.preact` and `<name>`; returns the latter. */
 export function keepFeature(features: Features, name: string, before: Tensor, after: Tensor): Tensor {
   features[`${name}.preact`] = before;
   features[name] = after;
   return after;
 }
 
-/** ReLU that keeps both of its sides. */
+/** ReLU that records its input and output. */
 export function reluFeature(features: Features, name: string, x: Tensor): Tensor {
   return keepFeature(features, name, x, relu(x));
 }
 
-/** x brought to the `width` and `stride` of block `name`. */
+/** The shortcut: x with the `width` and `stride` of block `name`. */
 export type Shortcut = (layers: Layers, name: string, x: Tensor, width: number, stride: number) => Tensor;
 
-/** Does a block of this width and stride keep the shape of x? */
+/** Whether a block of this width and stride keeps the shape of x. */
 export function keepsShape(x: Tensor, width: number, stride: number): boolean {
   return stride === 1 && x.shape[1] === width;
 }
@@ -68,7 +68,7 @@ export function bottleneckBlock(shortcut: Shortcut): Block {
   };
 }
 
-/** Of each stage: the width of its blocks, and how many there are. */
+/** For each stage: the width and the number of its blocks. */
 export interface Stages {
   readonly widths: readonly number[];
   readonly blocks: readonly number[];
@@ -84,7 +84,7 @@ const fourStages: Readonly<Record<number, readonly number[]>> = {
   152: [3, 8, 36, 3],
 };
 
-/** The stages of a depth of four stages, and the block that it takes. */
+/** The four stages of a depth, and their block. */
 export function stagesOfFour<B>(depth: number, basic: B, bottleneck: B): Stages & { readonly block: B } {
   const blocks = fourStages[depth];
   if (!blocks) throw new Error(`resnet: depth must be one of ${Object.keys(fourStages).join(', ')}, got ${depth}`);

@@ -1,7 +1,7 @@
 /**
  * SENet-18 for 32×32 images (Hu, Shen & Sun 2018, "Squeeze-and-excitation networks"): pre-activation basic blocks whose
- * output channels are weighed by what the whole map says. 11,260,354 parameters for 10 classes. Features: as in the
- * pre-activation ResNets; nothing follows the last sum, and the feature of the last stage is its ReLU.
+ * output channels are weighted by a function of the whole map. 11,260,354 parameters for 10 classes. Features: as in
+ * the pre-activation ResNets; nothing follows the last sum, and the feature of the last stage is its ReLU.
  */
 import { add, globalAvgPool, mean, mul, relu, sigmoid } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';

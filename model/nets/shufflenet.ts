@@ -1,5 +1,5 @@
 /**
- * ShuffleNets for 32×32 images, whose channels change places so that groups of them meet.
+ * ShuffleNets for 32×32 images, which shuffle channels between groups.
  *   shufflenet   – Zhang, Zhou, Lin & Sun 2018: 1×1 convolutions in groups; 887,582 parameters for 10 classes with 2
  *                  groups, 862,768 with 3
  *   shufflenetV2 – Ma, Zhang, Zheng & Sun 2018, size 1: half of the channels pass as they are; 1,263,854 parameters
@@ -27,7 +27,10 @@ export function shufflenet(groups: 2 | 3): Net {
   };
 }
 
-/** The first block of a stage halves the map and sets what it computes beside the pooled input, others add it to theirs. */
+/**
+ * The first block of a stage halves the map and concatenates its result with the pooled input; others add it to their
+ * input.
+ */
 function groupedBlock(
   layers: Layers,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * Small networks with two 5×5 convolutions, max-pooling behind each, and three linear layers.
+ * Small networks with two 5×5 convolutions, each followed by max-pooling, and three linear layers.
  *   simplenet – LeNet-5 (LeCun, Bottou, Bengio & Haffner 1998) with ReLU, and BatchNorm behind its convolutions; 62,050
  *               parameters for 32×32 color images and 10 classes
  *   cifarNet  – the same without BatchNorm: the network of PyTorch's tutorial "Training a Classifier"; 62,006 parameters

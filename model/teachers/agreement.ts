@@ -1,4 +1,4 @@
-/** Whether teachers agree with the labels: where one does not, its files or what it is fed are likely to be mistaken. */
+/** Checks whether teachers agree with the labels: low agreement suggests a wrong file or wrong preprocessing. */
 import { topAccuracy } from '../evaluation/metrics';
 import type { Dataset, Split } from '../data/dataset';
 import { isUnlabeled, type DatasetParams } from '../data/index';
@@ -6,28 +6,28 @@ import { predictLogits } from '../evaluation/predict';
 import { teacherEntry, type TeacherParams } from './index';
 import type { Teacher, TeacherContext } from './teacher';
 
-/** Images that are looked at. */
+/** Number of images to check. */
 const SAMPLE = 512;
-/** Below this share of agreement something is likely to be out of order. */
+/** Agreement below this fraction is suspicious. */
 const EXPECTED = 0.5;
 
-/** Some images of a split. */
+/** A selection of images of a split. */
 interface Images {
   readonly split: Split;
   readonly indices: Uint32Array;
 }
 
-/** Images that a teacher can be asked about: those that are held out, and those that are trained on. */
+/** Images for a teacher: validation and training images. */
 interface Sources {
   readonly validation: Images;
   readonly train: Images;
-  /** The teacher's logits on all validation images, where they are known. */
+  /** The teacher's logits on all validation images, if known. */
   readonly logits?: Float32Array | undefined;
 }
 
 /**
- * Logs, for each teacher that params.json names, how often it agrees with the labels of some validation images, and warns
- * where that is seldom. Cached logits, which are known of training images only, are judged by those where it must be.
+ * Logs how often each teacher of params.json agrees with the labels of some validation images, and warns if this is
+ * rare. Cached logits may cover training images only; these are then used.
  */
 export async function reportAgreement(
   params: { readonly teacher: 'none' | TeacherParams | TeacherParams[]; readonly dataset: DatasetParams },
@@ -53,11 +53,11 @@ export async function reportAgreement(
     const share = topAccuracy({ logits: own, labels, classes: dataset.classes.length }, 1);
     const line = `Teacher ${fileOf(one)}: agrees with the labels of ${(100 * share).toFixed(1)} % of ${labels.length} images`;
     if (share >= EXPECTED) log('info', line);
-    else log('warn', `${line}; so little suggests a mistake: check ${whatToCheck(dataset)}`);
+    else log('warn', `${line}; suspiciously low: check ${whatToCheck(dataset)}`);
   }
 }
 
-/** Places evenly spread over `count` ones: sets are often sorted by class. */
+/** Evenly spaced positions among `count`, since data sets are often sorted by class. */
 function spread(count: number): Uint32Array {
   const size = Math.min(SAMPLE, count);
   return Uint32Array.from({ length: size }, (_, i) => Math.floor((i * count) / size));

@@ -1,4 +1,4 @@
-/** A teacher's logits that were computed before: a row for each training image, in the order of the data set. */
+/** Precomputed logits of a teacher: one row per training image, in the order of the data set. */
 import { UserError } from '../../utils/errors';
 import { ndarray } from '../../formats/ndarray';
 import { readNpy } from '../../formats/npy';
@@ -12,7 +12,7 @@ export interface CachedTeacherParams {
   readonly logits: string;
 }
 
-/** Reads the logits from a .npy file, float32 or float64. They are those of the images as they are stored. */
+/** Reads the logits from a .npy file, float32 or float64. They belong to the unaugmented images. */
 function cachedTeacher({ logits: path }: CachedTeacherParams, dataset: Dataset): Teacher {
   const array = readNpy(path);
   const { train, classes, name } = dataset;
@@ -23,7 +23,7 @@ function cachedTeacher({ logits: path }: CachedTeacherParams, dataset: Dataset):
   if (array.shape.length !== 2 || array.shape[0] !== rows || array.shape[1] !== columns) {
     throw new UserError(
       `${path}: has the shape [${array.shape.join(', ')}], accepted is [${rows}, ${columns}]: ` +
-        `a row for each of the ${rows} training images of ${name}, a column for each of its ${columns} classes`,
+        `one row for each of the ${rows} training images of ${name}, one column for each of its ${columns} classes`,
     );
   }
   const stored = ndarray('float32', array.shape, Float32Array.from(array.data as Float32Array));

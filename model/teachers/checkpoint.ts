@@ -1,4 +1,4 @@
-/** A teacher that is one of the networks here, in evaluation mode, with weights from a checkpoint. */
+/** A teacher that is one of our networks, in evaluation mode, with weights from a checkpoint. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { weightFiles } from '../../runs/files';
@@ -34,7 +34,7 @@ export interface CheckpointTeacherParams extends WeightsParams {
   readonly hidden_sizes?: readonly number[];
 }
 
-/** Loads the weights for the classes and images of `student`; the normalization is the teacher's own where given. */
+/** Loads the weights for the classes and images of `student`; uses the teacher's own normalization if given. */
 async function checkpointTeacher(
   teacher: CheckpointTeacherParams,
   student: Model,
@@ -66,7 +66,7 @@ async function checkpointTeacher(
     [...expected.keys()].map((name) => [name, fitting.get(name) ?? random.get(name)!]),
   );
   if (weights.size > fitting.size) {
-    log(`Teacher ${path}: ${weights.size - fitting.size} of its ${weights.size} tensors are random, as "skip" says`);
+    log(`Teacher ${path}: ${weights.size - fitting.size} of its ${weights.size} tensors are random because of "skip"`);
   }
   for (const [name, { data }] of weights) {
     if (data instanceof Float32Array && !data.every(Number.isFinite)) {
@@ -78,9 +78,9 @@ async function checkpointTeacher(
 
 class CheckpointTeacher implements Teacher {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** Absent where it sees images at another size than the student, which cannot be asked through it. */
+  /** Absent if the teacher sees images of another size than the student: gradients cannot flow through it. */
   readonly network?: TrainedModel;
-  /** One for each set of outputs that was asked for. */
+  /** One for each requested set of outputs. */
   private readonly sessions = new Map<string, Promise<Session>>();
 
   constructor(
@@ -108,7 +108,7 @@ class CheckpointTeacher implements Teacher {
     return (await session).run({ images: ndarray('uint8', [size, ...(model.stored ?? model.input)], images) });
   }
 
-  /** Of the graph and of the weights in it. */
+  /** A digest of the graph and its weights. */
   identity(names: readonly string[]): string {
     const { model, weights } = this;
     const digest = createHash('sha256').update(writeModel(outputsGraph(model, names), { dynamicBatch: true }));

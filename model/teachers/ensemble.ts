@@ -3,8 +3,8 @@ import { ndarray, type NdArray } from '../../formats/ndarray';
 import type { Teacher } from './teacher';
 
 /**
- * The teacher whose logits are the mean of those of `teachers`: z = (z₁ + … + z_m) / m. What member i gives is there
- * as `<i>/<name>`, counted from 0.
+ * The teacher whose logits are the mean of those of `teachers`: z = (z₁ + … + z_m) / m. Outputs of member i, counted
+ * from 0, have the names `<i>/<name>`.
  */
 export function ensemble(teachers: readonly Teacher[]): Teacher {
   const shapes = new Map([['logits', teachers[0]!.shapes.get('logits')!]]);

@@ -1,10 +1,10 @@
 /**
- * Outputs of a teacher in files, one for each batch that was computed. A file is found by the pixels of its batch, and a row
- * of it by those of its image: whatever made the same pixels – seed, epoch, augmentation, a data set on disk – finds what the
- * teacher said of them, and other pixels never do.
+ * Cached outputs of a teacher in files, one per computed batch. The key of a file is the digest of its batch's pixels,
+ * and that of a row the digest of its image's pixels: equal pixels always find the outputs, whatever seed, epoch,
+ * augmentation or data set they come from, and other pixels never do.
  *
- * A file holds, for each image, 16 bytes of the SHA-256 of its pixels and the CRC-32 of its row; then the rows, each the
- * float32 values of all outputs.
+ * A file holds, for each image, 16 bytes of the SHA-256 of its pixels and the CRC-32 of its row; then the rows, each
+ * the float32 values of all outputs.
  */
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const ENTRY = DIGEST + 4;
 
 export type Outputs = Record<string, NdArray>;
 
-/** What tells a batch from others: 128 bits for each of its images, in hexadecimal digits. */
+/** The key of a batch: 128 bits per image, in hexadecimal digits. */
 export interface BatchDigest {
   readonly rows: readonly string[];
   readonly name: string;
@@ -31,7 +31,7 @@ export function digestOf(images: Uint8Array, size: number): BatchDigest {
   return { rows, name: digest(rows.join('')) };
 }
 
-/** Where a row lies, and the row itself where there was memory for it. */
+/** The position of a row, and the row itself if there was memory for it. */
 interface Place {
   readonly file: string;
   readonly offset: number;
@@ -44,11 +44,11 @@ const MEMORY = 2 ** 28;
 
 export class KeptOutputs {
   private readonly rowBytes: number;
-  /** Places of single rows, by the size of their batch and their digest, where these are kept track of. */
+  /** Positions of single rows, by batch size and digest, if these are tracked. */
   private readonly places: Map<string, Place> | undefined;
   private memory = MEMORY;
 
-  /** `shapes`: of each output for one image; `finds` rows of other batches too. */
+  /** `shapes`: of each output for one image; `finds`: whether to find rows in other batches too. */
   constructor(
     private readonly files: SharedCache,
     private readonly folder: string,
@@ -65,7 +65,7 @@ export class KeptOutputs {
     }
   }
 
-  /** Where the outputs of a batch belong. */
+  /** The file for the outputs of a batch. */
   fileOf({ name }: BatchDigest): string {
     return join(this.folder, name);
   }
@@ -74,7 +74,7 @@ export class KeptOutputs {
     return this.files.has(this.fileOf(batch));
   }
 
-  /** The outputs of a batch that was computed before. */
+  /** The cached outputs of a batch. */
   batch(batch: BatchDigest): Outputs | undefined {
     const file = this.fileOf(batch);
     const content = this.files.read(file);
@@ -97,7 +97,7 @@ export class KeptOutputs {
     return this.outputsOf(rows.map((_, i) => row(i)));
   }
 
-  /** The outputs of a batch whose images have all been computed before, in whatever batches of the same size. */
+  /** The outputs of a batch whose images are all cached, in any batches of the same size. */
   rows({ rows }: BatchDigest): Outputs | undefined {
     const found: Uint8Array[] = [];
     for (const digest of rows) {
@@ -113,7 +113,7 @@ export class KeptOutputs {
     return this.outputsOf(found);
   }
 
-  /** Keeps the outputs of a batch. */
+  /** Stores the outputs of a batch. */
   keep(batch: BatchDigest, outputs: Outputs): void {
     const { rows } = batch;
     const content = new Uint8Array(rows.length * (ENTRY + this.rowBytes));
@@ -168,7 +168,7 @@ export class KeptOutputs {
     return outputs;
   }
 
-  /** Notes where the rows of a file are, and keeps those that are at hand. */
+  /** Records the positions of the rows of a file, and keeps rows that are in memory. */
   private note(file: string, table: Uint8Array, rows: number, data?: Uint8Array): void {
     for (let i = 0; this.places && i < rows; i++) {
       const { digest, crc } = entryAt(table, i);

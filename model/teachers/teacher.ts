@@ -1,4 +1,4 @@
-/** What a teacher is to the rest of the house: what it makes of the very pixels that the student sees. */
+/** The interface of teachers: their outputs on the same pixels that the student sees. */
 import type { Backend } from '../../engine/backends';
 import type { NdArray } from '../../formats/ndarray';
 import type { Options } from '../../utils/schema_forms';
@@ -7,34 +7,34 @@ import type { Batch } from '../data/loader';
 import type { Model, TrainedModel } from '../nets/model';
 
 export interface Teacher {
-  /** Shapes for one image of all that it gives, by name: `logits` (classes), and of a network of ours the rest. */
+  /** Shapes of its outputs for one image, by name: `logits` (classes), and for our networks all feature maps. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  /** The network itself, where it is one of ours. */
+  /** The network itself, if it is one of ours. */
   readonly network?: TrainedModel;
-  /** The teachers that it is made of, where there are several. */
+  /** The members of an ensemble. */
   readonly members?: readonly Teacher[];
   /**
-   * A digest of all that the outputs called `names` depend on, besides pixels, threads and machine; absent where they depend
-   * on more of a batch than its pixels.
+   * A digest of all that the outputs `names` depend on besides pixels, threads and machine; absent if they depend on
+   * more than the pixels of a batch.
    */
   identity?(names: readonly string[]): string;
   /** Logits (N, classes), float32, of a batch of the training set. */
   logits(batch: Batch): Promise<NdArray>;
-  /** The outputs called `names`, (N, …) float32 each, for a batch of the training set. */
+  /** The outputs `names`, (N, …) float32 each, for a batch of the training set. */
   outputs(batch: Batch, names: readonly string[]): Promise<Record<string, NdArray>>;
   release(): Promise<void>;
 }
 
 export interface TeacherContext {
-  /** Threads that a teacher may use; 0 takes every core. */
+  /** Threads for a teacher; 0 uses every core. */
   readonly threads: number;
-  /** Where it runs; the CPU where absent. */
+  /** The backend; the CPU by default. */
   readonly backend?: Backend | undefined;
-  /** Has ONNX Runtime write its profile of the teacher beside this path prefix, when the teacher is released. */
+  /** Path prefix of ONNX Runtime's profile of the teacher, which is written when the teacher is released. */
   readonly profile?: string;
-  /** Takes what is worth knowing of a teacher that was loaded, line by line. */
+  /** Receives notes about a loaded teacher, line by line. */
   readonly log: (level: 'info' | 'warn', line: string) => void;
-  /** Makes a teacher look first for what was computed before. */
+  /** Wraps a teacher with a cache. */
   readonly cache?: { around(teacher: Teacher): Teacher } | undefined;
 }
 
@@ -55,14 +55,14 @@ export interface TeacherEntry<Params extends object = object> {
   whatToCheck(this: void, dataset: Dataset): string;
 }
 
-/** The row of logits (N, classes) in which the first NaN or infinity is; −1 where all values are finite. */
+/** The row of logits (N, classes) with the first NaN or infinity; −1 if all values are finite. */
 export function brokenRow({ shape, data }: NdArray<'float32'>): number {
   const [, classes = 1] = shape;
   const at = data.findIndex((value) => !Number.isFinite(value));
   return at < 0 ? at : Math.floor(at / classes);
 }
 
-/** A teacher that gives nothing but logits. */
+/** A teacher that outputs only logits. */
 export function logitsTeacher(classes: number, { logits, release }: Pick<Teacher, 'logits' | 'release'>): Teacher {
   return {
     shapes: new Map([['logits', [classes]]]),

@@ -1,6 +1,6 @@
 /**
- * What teachers give, computed once: by this run for its later epochs, and by one of several runs for all. A run has the
- * same results with it and without it, to the bit.
+ * A cache of teacher outputs: computed once per run for later epochs, or by one of several runs for all. Results are
+ * bit-identical with and without it.
  */
 import { hash } from 'node:crypto';
 import { availableParallelism, arch, cpus } from 'node:os';
@@ -13,21 +13,21 @@ import type { Batch } from '../data/loader';
 import { digestOf, KeptOutputs, type BatchDigest, type Outputs } from './kept_outputs';
 import type { Teacher } from './teacher';
 
-/** Batches that a run looks ahead for one that nobody computes yet. */
+/** Number of batches to look ahead for one that no process computes yet. */
 const AHEAD = 4;
 
 export interface CacheOptions {
-  /** Threads of an operator; 0: every core. Results of other numbers of threads may be other ones. */
+  /** Threads of an operator; 0: every core. Results may depend on the number of threads. */
   readonly threads: number;
-  /** Where teachers run; the CPU where absent. */
+  /** The backend of teachers; the CPU by default. */
   readonly device?: string | undefined;
-  /** Do the same pixels come in other batches too, those of later epochs? */
+  /** Whether the same pixels occur in other batches too, such as those of later epochs. */
   readonly repeats: boolean;
   readonly log: (level: 'info' | 'warn', line: string) => void;
 }
 
 export class TeacherCache {
-  /** Images whose outputs this process computed, and those whose outputs it found. */
+  /** Numbers of images whose outputs this process computed, and found in the cache. */
   readonly counts = { computed: 0, cached: 0 };
   private readonly digests = new WeakMap<Uint8Array, BatchDigest>();
 
@@ -36,7 +36,7 @@ export class TeacherCache {
     private readonly options: CacheOptions,
   ) {}
 
-  /** A teacher that looks here first; one whose outputs depend on more than pixels stays as it is. */
+  /** A teacher that looks up the cache first; returns a teacher whose outputs depend on more than pixels unchanged. */
   around(teacher: Teacher): Teacher {
     if (!teacher.identity) return teacher;
     const kept = new Map<string, CachedOutputs>();
@@ -55,12 +55,12 @@ export class TeacherCache {
     };
   }
 
-  /** Removes all that is kept. */
+  /** Removes the cache. */
   remove(): void {
     this.files.remove();
   }
 
-  /** All that its outputs depend on besides pixels names the folder in which they are kept. */
+  /** The folder name is a digest of all that the outputs depend on besides pixels. */
   private open(teacher: Teacher, names: readonly string[]): CachedOutputs {
     const { threads, device = 'cpu', repeats, log } = this.options;
     const machine = [packageVersion, onnxruntime, arch(), cpus()[0]?.model, threads || availableParallelism(), device];
@@ -93,11 +93,11 @@ interface Parts {
   readonly log: CacheOptions['log'];
 }
 
-/** Certain outputs of a teacher. */
+/** Selected outputs of a teacher. */
 class CachedOutputs {
-  /** Whether rows of other batches are to the bit what a batch of a size would give, as far as it was tried. */
+  /** Whether rows of other batches are bit-identical to those of a batch of this size, as far as tested. */
   private readonly holds = new Map<number, boolean>();
-  /** Batches that this process computed before their turn. */
+  /** Batches that this process computed ahead. */
   private readonly ahead = new Set<string>();
 
   constructor(private readonly parts: Parts) {}
@@ -121,7 +121,7 @@ class CachedOutputs {
     return found;
   }
 
-  /** Another run is at this batch: meanwhile the first of the next ones that nobody is at. */
+  /** Another run computes this batch: meanwhile, compute the first of the next ones that no process computes. */
   private async workAhead({ after }: Batch): Promise<void> {
     const { files, kept, digest } = this.parts;
     for (let i = 0; i < AHEAD; i++) {
@@ -143,15 +143,18 @@ class CachedOutputs {
   }
 
   /**
-   * What a network makes of an image could depend, in the last bit, on its place in a batch. So the first batch of a size
-   * that could be put together of rows of others is computed as well.
+   * A network's output for an image could depend, in the last bit, on its position in the batch. So the first batch of
+   * each size that could be assembled from cached rows is computed as well and compared.
    */
   private async tryOut(batch: Batch, rows: Outputs): Promise<Outputs> {
     const computed = await this.compute(batch);
     const isSame = Object.keys(computed).every((name) => isEqual(computed[name]!, rows[name]!));
     this.holds.set(batch.size, isSame);
     if (!isSame) {
-      this.parts.log('info', 'What the teacher makes of an image depends on its batch: it is not used in later epochs');
+      this.parts.log(
+        'info',
+        "The teacher's outputs for an image depend on its batch: they are not reused in later epochs",
+      );
     }
     return computed;
   }
@@ -171,8 +174,8 @@ export interface TeacherCacheParams {
 }
 
 /**
- * The cache of a run: in the folder `shared` with others, or else, where images look the same in several epochs, in `own`.
- * Undefined where neither is so, or where params.json says so.
+ * The cache of a run: in the folder `shared` with others, or else in `own` if images look the same in several epochs.
+ * Undefined otherwise, or if params.json disables it.
  */
 export function teacherCacheOf(
   params: TeacherCacheParams,

@@ -1,4 +1,6 @@
-/** What the directories of runs hold: ours, those of earlier tools that wrote validation metrics only, and logs of others. */
+/**
+ * Reads the directories of runs: ours, those of earlier tools with validation metrics only, and logs of other tools.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { runFiles } from '../../runs/files';
@@ -16,8 +18,8 @@ import { readSummary } from '../predictions';
 import { progressOf, type Curves, type FileError, type Run, type RunScore } from './run';
 
 /**
- * Files that make a directory a run. params.json alone does not: it may be the plan of a search, or yet to be run, unless
- * the journal of a search says that it failed.
+ * Files that identify a directory as a run. params.json alone does not: it may be the template of a search or not yet
+ * run, unless the journal of a search says that it failed.
  */
 const traces: readonly string[] = [
   runFiles.bestValidation,
@@ -28,18 +30,18 @@ const traces: readonly string[] = [
   runFiles.last,
 ];
 
-/** What a report is made of, in a message where there is none of it. */
+/** The definition of a run, for messages that no run was found. */
 export const wouldBeRuns =
   'a run is a folder with metrics.jsonl or metrics_*_weights.json of train.ts, metrics.csv of Lightning, a CSV log of Keras ' +
-  `(${csvLogs.slice(1).join(', ')}) or events of TensorBoard with an accuracy or a loss`;
+  `(${csvLogs.slice(1).join(', ')}) or TensorBoard events with an accuracy or a loss`;
 
-/** What some runs leave besides. */
+/** Optional files of a run. */
 const predictionFiles = [runFiles.valPredictions, runFiles.testPredictions];
 
 /**
- * All runs in `directory` and below it, in natural order; their paths are told from `origin`. Symbolic links are not
- * followed; results that were put aside (`before_<n>`), repetitions (`again_<n>`) and the stages of a run (`stages/<n>_<name>`) do not count. Throws a UserError where there is no such
- * directory; whatever is wrong with a run is told in its record.
+ * All runs in `directory` and below it, in natural order; their paths are relative to `origin`. Does not follow
+ * symbolic links; skips earlier results (`before_<n>`), repetitions (`again_<n>`) and stages of a run
+ * (`stages/<n>_<name>`). Throws a UserError if there is no such directory; errors of a run are in its record.
  */
 export function collectRuns(directory: string, origin = directory): Run[] {
   if (!existsSync(directory)) throw new UserError(`${directory}: no such directory`);
@@ -109,7 +111,7 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   return { ...run, status: lock === 'held' ? 'running' : atRest };
 }
 
-/** A run.json, flattened: what params.json gave and what that came to, under the names of its keys, and all else. */
+/** A run.json, flattened: the given and the effective params by key, and everything else. */
 function partsOf(record: Flat): { facts: Flat; given: Flat; resolved: Flat } {
   const [facts, given, resolved] = [new Map<string, Scalar>(), new Map<string, Scalar>(), new Map<string, Scalar>()];
   for (const [name, value] of record) {
@@ -156,9 +158,9 @@ function readCurves(path: string): Curves {
   return curves;
 }
 
-/** Each becomes a column, or a curve. */
+/** Maximum number of values; each becomes a column or a curve. */
 const MOST_VALUES = 1000;
 
 function refuseMore(count: number): void {
-  if (count > MOST_VALUES) throw new Error(`it has ${count} values by name, accepted are up to ${MOST_VALUES}`);
+  if (count > MOST_VALUES) throw new Error(`it has ${count} named values, accepted are up to ${MOST_VALUES}`);
 }

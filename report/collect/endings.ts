@@ -1,4 +1,4 @@
-/** How the trials of a search ended where their own files do not tell: its journal does. */
+/** How the trials of a search ended, from its journal, for trials whose own files do not show it. */
 import { dirname, join, resolve } from 'node:path';
 import { repeatDirectory, searchFiles } from '../../runs/files';
 import { readJournalLines } from '../../runs/journal';
@@ -7,17 +7,17 @@ export type EarlyEnding = 'pruned' | 'failed';
 
 interface Ending {
   readonly event: EarlyEnding;
-  /** Of a failure. */
+  /** Reason of a failure. */
   readonly reason: string | undefined;
 }
 
-/** Tells how a search ended the run in a directory early; undefined where none did. It reads each journal once. */
+/** How a search ended the run in a directory early; undefined if none did. Reads each journal once. */
 export function earlyEndings(): (directory: string) => EarlyEnding | undefined {
   const endingOf = endings();
   return (directory) => endingOf(directory)?.event;
 }
 
-/** Tells why a run failed, in the words of its search; undefined where it did not. It reads each journal once. */
+/** Why a run failed, in the words of its search; undefined if it did not. Reads each journal once. */
 export function failureReasons(): (directory: string) => string | undefined {
   const endingOf = endings();
   return (directory) => endingOf(directory)?.reason;
@@ -37,8 +37,8 @@ function endings(): (directory: string) => Ending | undefined {
 }
 
 /**
- * The endings of trials by their directories, as the journal of the search in `parent` has them last; a trial that was
- * started again is no longer among them. Lines that are no events are passed over.
+ * The latest endings of trials by directory, from the journal of the search in `parent`; omits trials that were started
+ * again. Ignores lines that are not events.
  */
 function readEndings(parent: string): ReadonlyMap<string, Ending> {
   const endings = new Map<string, Ending>();
@@ -55,7 +55,7 @@ function readEndings(parent: string): ReadonlyMap<string, Ending> {
   return endings;
 }
 
-/** A journal that cannot be read tells nothing. */
+/** An unreadable journal counts as empty. */
 function linesOf(path: string): unknown[] {
   try {
     return readJournalLines(path);

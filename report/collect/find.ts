@@ -1,9 +1,9 @@
-/** What has certain names in the folders below a directory. */
+/** Finds files with certain names in the folders below a directory. */
 import { lstatSync } from 'node:fs';
 import { escapePath, globSync } from 'fast-glob';
 import { notOwnRuns } from '../../runs/files';
 
-/** What was put aside, repetitions, the stages of runs, packages; hidden folders are passed over anyway. */
+/** Ignored folders: earlier results, repetitions, stages of runs, packages; hidden folders are always ignored. */
 const passedOver = ['**/node_modules/**', ...notOwnRuns];
 
 /**
@@ -37,7 +37,7 @@ export function findFiles(
   return found;
 }
 
-/** Links are not followed: a page that others see must not show what lies elsewhere. */
+/** Does not follow links: a published page must not show files from elsewhere. */
 export function unlinked(path: string): string {
   if (lstatSync(path).isSymbolicLink()) throw new Error('a link, which is not followed');
   return path;

@@ -1,23 +1,23 @@
 /**
- * What other tools leave of a training: CSV logs of Lightning and Keras, event files of TensorBoard. Their values are told by
- * the words of their names; accuracies in percent become shares, epochs count from 1.
+ * Reads training logs of other tools: CSV logs of Lightning and Keras, event files of TensorBoard. Values are
+ * identified by the words in their names; accuracies in percent become fractions, epochs count from 1.
  */
 import { delimiterOf, parseCsv } from '../../formats/csv';
 import { readText } from '../../utils/files';
 import { readScalars } from '../../formats/tensorboard_scalars';
 import type { Curves, RunScore } from './run';
 
-/** Files that Lightning's CSVLogger writes, and names that are usual for that of Keras. */
+/** File names of Lightning's CSVLogger, and usual names for that of Keras. */
 export const csvLogs = ['metrics.csv', 'training.log', 'training.csv', 'training_log.csv', 'history.csv', 'log.csv'];
 
-/** Words for the parts of a data set. */
+/** Words for the splits of a data set. */
 const partWords: Readonly<Record<string, readonly string[]>> = {
   train: ['train', 'training'],
   val: ['val', 'valid', 'validation', 'dev', 'eval'],
   test: ['test', 'testing'],
 };
 
-/** What is left of a name without the word for the part, and `epoch`. */
+/** Names without the word for the split and `epoch`. */
 const metricNames: Readonly<Record<string, readonly string[]>> = {
   accuracy:
     'accuracy acc acc1 acc_1 top1 top_1 prec1 top1_acc top1_accuracy acc_top1 accuracy_top1 top_1_accuracy categorical_accuracy sparse_categorical_accuracy binary_accuracy multiclass_accuracy multiclassaccuracy'.split(
@@ -36,7 +36,7 @@ export interface ForeignLog {
 /** Values by our name for them and then by epoch. */
 type Table = ReadonlyMap<string, ReadonlyMap<number, number>>;
 
-/** Our name for a value, such as `val_accuracy` for `Accuracy/valid`; `part` is what a name without one is of. */
+/** Our name for a value, such as `val_accuracy` for `Accuracy/valid`; `part` is the default split. */
 export function nameOf(name: string, part: string | undefined = 'train'): string | undefined {
   const words = name
     .toLowerCase()
@@ -49,7 +49,7 @@ export function nameOf(name: string, part: string | undefined = 'train'): string
   return metric === undefined ? undefined : `${own ?? part}_${metric}`;
 }
 
-/** A CSV log; undefined where it is another table. */
+/** A CSV log; undefined if it is another kind of table. */
 export function readCsvLog(path: string): ForeignLog | undefined {
   const text = readText(path);
   const rows = parseCsv(text, delimiterOf(text.split('\n', 1)[0]!));
@@ -84,12 +84,12 @@ function numberIn(cell: string | undefined): number {
   return text.endsWith('inf') ? Number(text.replace('inf', 'Infinity')) : Number(text);
 }
 
-/** The most points of a curve; of more some are left out. */
+/** Maximum points of a curve; longer ones are thinned out. */
 const MOST_POINTS = 10_000;
 
 /**
- * Event files, in this order; undefined where they tell neither accuracy nor loss. An epoch ends where a validation value is
- * written, or else where a training value is.
+ * Event files, in this order; undefined if they contain neither accuracy nor loss. An epoch ends at a validation value,
+ * or at a training value if there are none.
  */
 export function readEvents(paths: readonly string[]): ForeignLog | undefined {
   const series = new Map<string, Map<number, number>>();
@@ -174,7 +174,7 @@ function lastOf(values: ReadonlyMap<number, number>): number | undefined {
   return [...values].sort(([a], [b]) => b - a)[0]?.[1];
 }
 
-/** Accuracies in percent as shares. */
+/** Converts accuracies in percent to fractions. */
 function shares(values: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
   const isPercent = [...values.values()].some((value) => value > 1);
   return isPercent ? new Map([...values].map(([epoch, value]) => [epoch, value / 100])) : values;

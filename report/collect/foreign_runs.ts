@@ -6,15 +6,14 @@ import type { Run } from './run';
 import { unlinked } from './find';
 import { csvLogs, readCsvLog, readEvents, type ForeignLog } from './foreign_logs';
 
-/** What the names of TensorBoard's files begin with. */
+/** Prefix of TensorBoard's file names. */
 export const eventFiles = 'events.out.tfevents.';
-/** What Keras calls the folders of the two parts of a run. */
+/** Keras's folder names for the two splits of a run. */
 const partFolders = ['train', 'validation'];
 
 /**
- * Reads what others have logged in `found` folders below `directory` that are not `taken` by other runs, nor lie within one:
- * a CSV log, or else event files, those in the two folders of Keras as one run. Where nothing is told that is known, there is
- * no run.
+ * Reads logs of other tools in `found` folders below `directory` that neither are `taken` by other runs nor lie inside
+ * one: a CSV log, or else event files; the two folders of Keras form one run. Without a known value, there is no run.
  */
 export function foreignRuns(
   directory: string,

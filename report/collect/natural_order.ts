@@ -1,4 +1,4 @@
-/** The order in which a person would list directories: folder by folder, and numbers by their size. */
+/** Natural sort order of directories: folder by folder, numbers by value. */
 
 /** `items` ordered by a text of theirs: `a/T_2` before `a/T_10`, both after `a` and before `a1` and `a-b`. */
 export function sortNaturally<T>(items: readonly T[], textOf: (item: T) => string): T[] {
@@ -6,14 +6,14 @@ export function sortNaturally<T>(items: readonly T[], textOf: (item: T) => strin
   return keyed.sort((a, b) => compareKeys(a.key, b.key)).map(({ item }) => item);
 }
 
-/** Less than 0 where `a` comes first, 0 for the same text. */
+/** Less than 0 if `a` comes first, 0 for equal texts. */
 export function compareNaturally(a: string, b: string): number {
   return compareKeys(keyOf(a), keyOf(b));
 }
 
 interface Key {
   readonly text: string;
-  /** Slashes, numbers and what is between them. */
+  /** Slashes, numbers and the text between them. */
   readonly parts: readonly (string | number)[];
 }
 
@@ -31,7 +31,7 @@ function compareKeys(a: Key, b: Key): number {
   return a.text === b.text ? 0 : a.text < b.text ? -1 : 1;
 }
 
-/** At one place the end comes before a slash, that before a number, and that before any other text. */
+/** At the same position the end comes before a slash, a slash before a number, and a number before other text. */
 function rank(part: string | number | undefined): number {
   return part === undefined ? 0 : part === '/' ? 1 : typeof part === 'number' ? 2 : 3;
 }

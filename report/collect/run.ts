@@ -1,17 +1,17 @@
-/** A run as a report knows it, be it ours or of another tool. */
+/** A run in a report, ours or of another tool. */
 import type { SavedScore } from '../../runs/metrics';
 import type { Flat } from '../../utils/flatten';
 import type { PredictionSummary } from '../predictions';
 import type { EarlyEnding } from './endings';
 
 /**
- * running: a living process holds its lock; finished: its last result is there; broken: a file cannot be read; pruned and
- * failed: the search whose trial it is has ended it, or, failed, its numbers were not finite; interrupted: none of these, it
- * can go on.
+ * running: a living process holds its lock; finished: its last result exists; broken: a file cannot be read; pruned,
+ * failed: its search ended the trial, or, for failed, its numbers were not finite; interrupted: none of these, it can
+ * be resumed.
  */
 export type Status = 'running' | 'finished' | 'broken' | EarlyEnding | 'interrupted';
 
-/** A score file; among its metrics is calibration_error, where predictions are kept. */
+/** A score file; its metrics include calibration_error if there are predictions. */
 export interface RunScore extends SavedScore {
   /** Of the same epoch. */
   readonly predictions?: PredictionSummary;
@@ -29,31 +29,31 @@ export interface Run {
   /** Path below the directory of the report, with `/` between folders; `.` for that directory itself. */
   readonly directory: string;
   readonly status: Status;
-  /** What was trained, as run.json has it with every key filled; where it does not, what params.json says. */
+  /** The effective params from run.json, or else those of params.json. */
   readonly params: Flat;
-  /** What of it params.json gave. */
+  /** The params given in params.json. */
   readonly given: Flat;
-  /** Keys in which params.json differs from what was trained: it was edited since. */
+  /** Keys of params.json that were edited after training. */
   readonly changed: readonly string[];
   /** Of params.json, or else of run.json. */
   readonly seed: string | undefined;
-  /** Validation metrics of the best epoch and of the last. */
+  /** Validation metrics of the best and the last epoch. */
   readonly val: RunScore | undefined;
   readonly last: RunScore | undefined;
-  /** Test metrics of the best epoch; a score of an epoch that is no longer the best is left out. */
+  /** Test metrics of the best epoch; a score of an epoch that is no longer the best is omitted. */
   readonly test: RunScore | undefined;
   readonly history: Curves;
-  /** What run.json says besides its params. */
+  /** The content of run.json besides its params. */
   readonly facts: Flat;
   readonly errors: readonly FileError[];
 }
 
-/** Was the epoch chosen by its accuracy on the very images that its score is of? Unknown counts as yes. */
+/** Whether the epoch was chosen by its accuracy on the test images themselves. Unknown counts as yes. */
 export function chosenOnTest({ val, test }: Run): boolean {
   return (val ?? test) !== undefined && (val ?? test)!.selectedOn !== 'validation';
 }
 
-/** Epochs that are done, and those that are planned, where known. */
+/** Finished epochs, and planned epochs if known. */
 export function progressOf({ history, params }: Pick<Run, 'history' | 'params'>): {
   done: number;
   planned: number | undefined;

@@ -1,4 +1,4 @@
-/** What the page is made of: all that it shows, as plain JSON. */
+/** The data of the page, as plain JSON. */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { runFiles } from '../../runs/files';

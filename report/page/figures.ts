@@ -14,7 +14,7 @@ import { BEST_LINES, finishedRows, metricsOf, ranked, searchedParams } from './m
 
 const style: ChartStyle = { theme: light, width: 640, alone: true };
 
-/** Charts by file name, where there is something to draw; those of earlier times that are no longer there are undefined. */
+/** Charts by file name; undefined for those without data, whose old files are removed. */
 function figuresOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
   const rows = data.rows.map((_, row) => row);
   const [metric] = metricsOf(data);
@@ -43,8 +43,8 @@ function figuresOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
 }
 
 /**
- * Writes the figures into a folder and takes away those that are out of date; returns how many there are. A UserError names what
- * cannot be written.
+ * Writes the figures into a folder and removes outdated ones; returns their number. Throws a UserError that names a
+ * file that cannot be written.
  */
 export async function writeFigures(directory: string, data: PageData): Promise<number> {
   let count = 0;

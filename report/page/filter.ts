@@ -4,7 +4,7 @@ import { keysOf } from './model';
 
 type Test = (row: number) => boolean;
 
-/** Tells which rows pass all terms of `query`, which blanks separate; `"two words"` are one term. */
+/** Whether a row matches all terms of `query`, separated by blanks; `"two words"` are one term. */
 export function makeFilter(query: string, columns: readonly PageColumn[]): Test {
   const terms = query.match(/"[^"]*"?|[^\s"]+(?:"[^"]*"?)?/g) ?? [];
   const tests = terms.map((term) => comparison(term.replaceAll('"', ''), columns) ?? contains(term, columns));
@@ -16,7 +16,7 @@ function contains(term: string, columns: readonly PageColumn[]): Test {
   return (row) => columns.some(({ texts }) => texts[row]!.toLowerCase().includes(wanted));
 }
 
-/** undefined where the term does not begin with the name of a column and a sign. */
+/** undefined if the term does not start with a column name and an operator. */
 function comparison(term: string, columns: readonly PageColumn[]): Test | undefined {
   const [, name = '', sign = '', wanted = ''] = /^([^<>=!]+)(<=|>=|!=|=|<|>)(.*)$/.exec(term) ?? [];
   const column = columns.find((one) => one.name.toLowerCase() === name.toLowerCase());

@@ -1,4 +1,4 @@
-/** The report as one HTML file that needs nothing else: it opens from disk, and asks no server for anything. */
+/** The report as one self-contained HTML file, which opens from disk and loads nothing from a server. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ export function renderPage(data: PageData, { live = false } = {}): string {
 <style>${style}</style>
 </head>
 <body>
-<noscript>This report is drawn by its own scripts, which this browser does not run. results.md has its table.</noscript>
+<noscript>This report needs JavaScript, which this browser does not run. results.md has the same table.</noscript>
 <script type="application/json" id="data">${jsonText(data)}</script>
 ${scripts.map((script) => `<script>${script}</script>`).join('\n')}
 </body>

@@ -1,4 +1,6 @@
-/** The page over HTTP, for this machine alone: nobody else can reach it, and no other site's pages can read it. */
+/**
+ * Serves the page over HTTP on this machine only: no other machine can reach it, and no other site's pages can read it.
+ */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +16,7 @@ export interface PageServer {
 
 const HOST = '127.0.0.1';
 
-/** Requests are a line and some headers: whoever takes longer over that, or opens many connections, is cut off. */
+/** Requests consist of a line and some headers: slow clients and too many connections are closed. */
 const limits = {
   headersTimeout: 10_000,
   requestTimeout: 10_000,
@@ -23,13 +25,13 @@ const limits = {
 };
 const MOST_CONNECTIONS = 64;
 
-/** Data are made anew no sooner than after this, nor after ten times what it took. */
+/** Minimum time between updates of the data, in addition to ten times their duration. */
 const FRESH_MS = 1000;
 
 /**
- * Serves `/`, the page, and `/data.json`, what it shows now, on 127.0.0.1. Refused are other methods (405), other paths
- * (404), and names of other hosts or sites (403): a site could give its name this address (DNS rebinding). Port 0 is any
- * that is free. Throws a UserError where the port is taken.
+ * Serves `/`, the page, and `/data.json`, its current data, on 127.0.0.1. Refuses other methods (405), other paths
+ * (404), and host names other than this machine's (403), which prevents DNS rebinding. Port 0 picks a free one. Throws
+ * a UserError if the port is in use.
  */
 export async function servePage(read: () => PageData, port: number): Promise<PageServer> {
   const latest = cached(read);
@@ -43,9 +45,7 @@ export async function servePage(read: () => PageData, port: number): Promise<Pag
   });
   server.maxConnections = MOST_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(new UserError(`--port: ${port} cannot be listened on: ${messageOf(error)}`)),
-    );
+    server.once('error', (error) => reject(new UserError(`--port: cannot listen on ${port}: ${messageOf(error)}`)));
     server.listen(port, HOST, resolve);
   });
   return {
@@ -66,7 +66,7 @@ function answer(
   const hosts = [`${HOST}:${port}`, `localhost:${port}`];
   const isOwn = hosts.includes(headers.host ?? '');
   const isOwnSite = headers.origin === undefined || hosts.some((host) => headers.origin === `http://${host}`);
-  if (!isOwn || !isOwnSite) return send(response, 403, 'only for pages of this address');
+  if (!isOwn || !isOwnSite) return send(response, 403, 'only pages of this address may read this');
   if (method !== 'GET' && method !== 'HEAD') return send(response, 405, 'only GET', { allow: 'GET, HEAD' });
   if (url === '/')
     return send(response, 200, renderPage(latest(), { live: true }), { 'content-type': 'text/html; charset=utf-8' });
@@ -91,7 +91,7 @@ function send(response: ServerResponse, status: number, body: string, headers: R
   response.end(body);
 }
 
-/** What `read` gives, kept for a while. */
+/** The result of `read`, cached for a while. */
 function cached(read: () => PageData): () => PageData {
   let kept: { readonly data: PageData; readonly until: number } | undefined;
   return () => {

@@ -1,6 +1,6 @@
 /**
- * The paired bootstrap over examples (Efron and Tibshirani 1993, "An introduction to the bootstrap", chapters 6 and 13), in
- * its ideal form: no resamples are drawn, as the probability of every outcome of a resample can be told.
+ * The paired bootstrap over examples (Efron and Tibshirani 1993, "An introduction to the bootstrap", chapters 6 and
+ * 13), in its exact form: without resampling, since the probability of every outcome can be computed.
  */
 import type { Disagreement } from './mcnemar';
 

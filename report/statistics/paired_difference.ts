@@ -1,4 +1,4 @@
-/** The paired t test (Student 1908): how far values differ that belong together pair by pair. */
+/** The paired t test (Student 1908): the mean difference of paired values. */
 import { mean, standardDeviation } from './mean';
 import { tCumulative, tQuantile } from './student_t';
 

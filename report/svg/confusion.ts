@@ -1,4 +1,4 @@
-/** A confusion matrix as a picture: the true class by row, the predicted one by column, shaded by share of the row. */
+/** A confusion matrix as SVG: rows are true classes, columns predicted ones, shaded by the fraction of the row. */
 import { element, picture, text, widthOf, type SvgNode } from './svg';
 
 /** With more classes than this the cells are too small for their counts. */

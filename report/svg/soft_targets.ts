@@ -1,4 +1,7 @@
-/** Soft targets as bars: what a student, and its teacher where there is one, make of each class or of single images. */
+/**
+ * Soft targets as bar charts: the probabilities of a student, and of its teacher if any, for each class or for single
+ * images.
+ */
 import { element, picture, text, thumbnail, widthOf, type SvgNode } from './svg';
 
 /** Bars of one class or image. */

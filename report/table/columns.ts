@@ -1,4 +1,4 @@
-/** The columns of a table: what each takes from a run, and how a row shows it. */
+/** The columns of a table: the value that each reads from a run, and its format. */
 import type { Flat, Scalar } from '../../utils/flatten';
 import { isObject, parseJson } from '../../utils/json';
 import { formatDuration } from '../../utils/progress';
@@ -7,36 +7,36 @@ import type { Baseline, Comparison } from '../comparison';
 import { compact, grouped, metric, pValue, rounded, signed } from './format';
 import { statisticOf, type Row } from './rows';
 
-/** Nothing where a run has no such value. */
+/** undefined if a run has no such value. */
 export type Value = Scalar | undefined;
 
 export interface Column {
-  /** The header, and what --columns and --sort call it. */
+  /** The header, and its name for --columns and --sort. */
   readonly name: string;
-  /** Whether it is shown where nobody asks for it by name. */
+  /** Whether it is shown by default. */
   readonly shown: boolean;
   readonly numeric: boolean;
-  /** Of repeats the table shows mean and spread; otherwise the mean alone. */
+  /** Whether the table shows mean and spread of repeats, or only the mean. */
   readonly spread: boolean;
   /** The exact value of one of a row's runs. */
   readonly value: (run: Run, row: Row) => Value;
   /** What the table shows. */
   readonly text: (row: Row) => string;
-  /** What rows are sorted by: the mean where several runs have numbers. */
+  /** The sort key of rows: the mean if several runs have numbers. */
   readonly key: (row: Row) => Value;
 }
 
-/** Stands behind an accuracy by which its epoch was chosen on the test set, as far as anyone knows. */
+/** Marks an accuracy whose epoch was, or may have been, chosen on the test set. */
 export const TEST_MARK = '†';
 
-/** Classes whose difference a cell tells. */
+/** Maximum classes in a cell of differences. */
 const MOST_CLASSES = 5;
-/** Of a text in a cell. */
+/** Maximum length of a text in a cell. */
 const MOST_CHARACTERS = 500;
 
 export type Comparisons = ReadonlyMap<Row, Comparison>;
 
-/** Every column that some run has a value for, in the order in which a table shows them. */
+/** All columns for which some run has a value, in the order of the table. */
 export function columnsOf(rows: readonly Row[], baseline?: Baseline, comparisons: Comparisons = new Map()): Column[] {
   const runs = rows.flatMap((row) => row.runs);
   const hidden = { shown: false };
@@ -68,11 +68,11 @@ export function columnsOf(rows: readonly Row[], baseline?: Baseline, comparisons
 interface Options {
   readonly shown?: boolean;
   readonly spread?: boolean;
-  /** How a number is written; without it the column holds texts. */
+  /** The number format; without it the column contains texts. */
   readonly format?: (value: number) => string;
-  /** What the row shows, in place of what follows from its runs' values. */
+  /** Overrides the content of a row's cell. */
   readonly text?: (row: Row) => string;
-  /** Follows what the row shows. */
+  /** A suffix for the cell. */
   readonly mark?: (row: Row) => string;
 }
 
@@ -105,13 +105,13 @@ function column(name: string, value: Column['value'], options: Options = {}): Co
   };
 }
 
-/** What a cell shows of a value: a text of many lines would make every row as wide. */
+/** The text of a value in a cell, shortened to keep rows narrow. */
 function shortened(value: Value): string {
   const text = String(value ?? '');
   return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS - 1)}…` : text;
 }
 
-/** A column for each key of params.json; those are shown whose values differ from row to row. */
+/** A column for each key of params.json; shown by default if its values differ between rows. */
 function paramColumns(rows: readonly Row[]): Column[] {
   const known = rows.filter(({ params }) => params.size > 0);
   const all = known.flatMap(({ runs }) => runs.map(({ params }) => params));
@@ -135,12 +135,12 @@ function paramColumns(rows: readonly Row[]): Column[] {
   });
 }
 
-/** A param; `method` by its name alone, or by several with + between them. */
+/** A param; `method` by name only, several joined with +. */
 function paramOf(params: Flat, name: string): Value {
   return name === 'method' ? methodOf(params) : params.get(name);
 }
 
-/** The names of a run's methods; where none is said, the name of the model says whether it is distilled. */
+/** The names of a run's methods; without any, the name of the model tells whether it is distilled. */
 function methodOf(params: Flat): Value {
   const method = params.get('method') ?? params.get('method.name');
   if (typeof method === 'string' && method.startsWith('[')) return namesOf(method);
@@ -149,7 +149,7 @@ function methodOf(params: Flat): Value {
   return String(version).includes('distill') ? 'kd' : 'nokd';
 }
 
-/** The names in a list of methods; a text that is no such list stays as it is. */
+/** The names in a list of methods; any other text is unchanged. */
 function namesOf(list: string): string {
   const nameOf = (one: unknown) => (isObject(one) ? one.name : one);
   try {
@@ -178,7 +178,7 @@ function scoreColumns(
   );
 }
 
-/** The difference to the baseline, with its interval and what it says. */
+/** The difference to the baseline, with its interval and verdict. */
 function comparisonColumns(baseline: Baseline, comparisons: Comparisons): Column[] {
   const hidden = { shown: false };
   const difference = (row: Row) => {
@@ -200,7 +200,7 @@ function comparisonColumns(baseline: Baseline, comparisons: Comparisons): Column
   ];
 }
 
-/** The classes whose accuracies differ the most, the largest difference first. */
+/** The classes with the largest differences of accuracy, in descending order. */
 function classDifferencesText(comparison: Comparison | undefined): Value {
   const largest = [...(comparison?.classes ?? [])].sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const texts = largest.slice(0, MOST_CLASSES).map(([name, difference]) => `${name} ${signed(difference)}`);

@@ -10,12 +10,12 @@ export function signed(value: number): string {
   return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
 }
 
-/** A p value: four decimals, or that it is smaller than these tell. */
+/** A p value: four decimals, or `<` the smallest of these. */
 export function pValue(value: number): string {
   return value < 1e-4 ? '<0.0001' : value.toFixed(4);
 }
 
-/** A whole number, or a mean of such with one decimal. */
+/** An integer, or a mean of integers with one decimal. */
 export function rounded(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }

@@ -1,15 +1,15 @@
-/** The rows of a table: a run, or the repeats of one experiment that differ in nothing but the seed. */
+/** The rows of a table: single runs, or repeats of an experiment that differ only in the seed. */
 import { settingOf, type Flat } from '../../utils/flatten';
 import type { Run } from '../collect/run';
 import { sortNaturally } from '../collect/natural_order';
 import { mean, standardDeviation } from '../statistics/mean';
 
 export interface Row {
-  /** The run's directory; of several runs what their directories have in common, with `*` where they differ. */
+  /** The run's directory; for several runs their common directory, with `*` where they differ. */
   readonly directory: string;
   /** At least one; several are all finished. */
   readonly runs: readonly Run[];
-  /** The params that its runs share. */
+  /** The params shared by its runs. */
   readonly params: Flat;
 }
 
@@ -35,7 +35,7 @@ export function rowsOf(runs: readonly Run[]): Row[] {
   return sortNaturally(rows, (row) => row.runs[0]!.directory);
 }
 
-/** Mean and spread of what the runs of a row have of a value. */
+/** Mean and spread of a value over the runs of a row. */
 export function statisticOf(values: readonly number[]): Statistic {
   return { mean: mean(values), standardDeviation: standardDeviation(values), n: values.length };
 }

@@ -1,4 +1,4 @@
-/** A table over runs: which columns it has, in which order its rows stand, and what its reader must know. */
+/** A table of runs: its columns, the order of its rows, and its notes. */
 import { UserError } from '../../utils/errors';
 import { nearest } from '../../utils/nearest';
 import type { Run } from '../collect/run';
@@ -8,15 +8,15 @@ import { compareNaturally } from '../collect/natural_order';
 import type { Row } from './rows';
 
 export interface Table {
-  /** What is shown. */
+  /** The columns shown. */
   readonly columns: readonly Column[];
-  /** Whether they were asked for by name. */
+  /** Whether the user named them. */
   readonly chosen: boolean;
   /** What there is. */
   readonly allColumns: readonly Column[];
-  /** One without a title, or one for each value that rows are grouped by. */
+  /** One group without a title, or one for each value of the grouping column. */
   readonly sections: readonly Section[];
-  /** Of rows with the baseline, where one is given. */
+  /** Comparisons of rows with the baseline, if one is given. */
   readonly comparisons: Comparisons;
   /** Lines below the table. */
   readonly notes: readonly string[];
@@ -106,29 +106,29 @@ function notesOn(
   const notes: string[] = [];
   if (isShown(TEST_MARK)) {
     notes.push(
-      `${TEST_MARK} Its epoch was chosen by it on the test set, or no file says otherwise: new images will score lower.`,
+      `${TEST_MARK} The epoch was, or may have been, chosen by this score on the test set: accuracy on new images will be lower.`,
     );
   }
   if (isShown(' ± ')) {
-    notes.push('a ± b (n): mean and standard deviation over n runs that differ in the seed alone.');
+    notes.push('a ± b (n): mean and standard deviation over n runs that differ only in the seed.');
   }
   if (baseline) notes.push(...notesOnComparison(comparisons, baseline));
   const errors = runs.flatMap((run) => run.errors.map(({ file, reason }) => `${pathOf(run, file)}: ${reason}`));
   notes.push(...errors.slice(0, MAX_ERRORS));
-  if (errors.length > MAX_ERRORS) notes.push(`and ${errors.length - MAX_ERRORS} more files that cannot be read.`);
+  if (errors.length > MAX_ERRORS) notes.push(`and ${errors.length - MAX_ERRORS} more unreadable files.`);
   return notes;
 }
 
 function notesOnComparison(comparisons: Comparisons, { row, metric }: Baseline): string[] {
   const tests = [...comparisons.values()].flatMap(({ test }) => test ?? []);
-  const corrected = tests.length > 1 ? `, corrected for the ${tests.length} rows that are tested (Holm 1979),` : '';
+  const corrected = tests.length > 1 ? `, corrected for the ${tests.length} tested rows (Holm 1979),` : '';
   return [
-    `difference: ${metric} minus that of ${row.directory}, run by run of the same seed, with its 95 % t interval; ` +
-      `better or worse where p of the t test${corrected} is below ${SIGNIFICANCE}.`,
+    `difference: ${metric} minus that of ${row.directory}, paired by seed, with its 95 % t interval; ` +
+      `better or worse if p of the t test${corrected} is below ${SIGNIFICANCE}.`,
     ...(tests.includes('McNemar')
       ? [
-          'Of one pair of runs the interval is the bootstrap over images, and p is that of McNemar (mid-p): they hold ' +
-            'for these two students, and do not tell what other seeds would give.',
+          'For a single pair of runs the interval is a bootstrap over images, and p is from the McNemar test (mid-p): they hold ' +
+            'for these two students only, not for other seeds.',
         ]
       : []),
   ];

@@ -48,7 +48,7 @@ export function toTerminal(table: Table, { width = Infinity, color = false }: Te
     });
     return title === undefined ? drawn : `${oneLine(title)}\n${drawn}`;
   });
-  const remark = leftOut.length > 0 ? [`Left out for lack of room: ${leftOut.join(', ')}.`] : [];
+  const remark = leftOut.length > 0 ? [`Columns that do not fit: ${leftOut.join(', ')}.`] : [];
   return [...parts, ...[...table.notes, ...remark].map((note) => `${oneLine(note)}\n`)].join('');
 }
 

@@ -12,7 +12,7 @@ const SOURCES = ['*.ts', '{engine,formats,model,report,runs,search,utils}/**/*.t
 
 /** What the system says, names of machines and operators, and what is put together of shorter pieces. */
 const OTHERS = [
-  'images take about',
+  'images need about',
   'no space left on device',
   'ReduceSumSquare in layer',
   'cpu is AMD EPYC',

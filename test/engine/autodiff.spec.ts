@@ -97,6 +97,6 @@ describe('gradients', () => {
     const graph = new Graph();
     const tensor = graph.input('x', 'float32', [2, 3]);
     const total = graph.vjp(graph.emit('ReduceSum', [tensor], []), [tensor], (grad) => [grad]);
-    expect(() => gradients(total, [tensor])).to.throw(/^gradients: ReduceSum#0 gave \[\] for x of shape \[2, 3\]$/);
+    expect(() => gradients(total, [tensor])).to.throw(/^gradients: ReduceSum#0 returned \[\] for x of shape \[2, 3\]$/);
   });
 });

@@ -12,7 +12,7 @@ describe('Graph', () => {
   it('refuses two inputs of one name', () => {
     const graph = new Graph();
     graph.input('x', 'float32', [1]);
-    expect(() => graph.hostInput('x', 'float32', [1], () => float32([1], [1]))).to.throw('input: "x" is there already');
+    expect(() => graph.hostInput('x', 'float32', [1], () => float32([1], [1]))).to.throw('input: "x" already exists');
     expect(graph.hostValues.size).to.equal(0);
   });
 

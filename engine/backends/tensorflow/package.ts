@@ -64,16 +64,16 @@ function described(tf: Tf, name: string, faults: readonly string[]): Omit<Packag
   const version = `TensorFlow.js ${tf.version.tfjs}`;
   if (name === JAVASCRIPT) {
     return {
-      description: `${version} in JavaScript alone`,
+      description: `${version} in pure JavaScript`,
       warning:
-        `TensorFlow.js runs in JavaScript alone, which is slow: ` +
-        `"npm run setup:tensorflow" brings its native build${faults.join('')}`,
+        `TensorFlow.js runs in pure JavaScript, which is slow: ` +
+        `run "npm run setup:tensorflow" to install its native build${faults.join('')}`,
     };
   }
   const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };
   return {
     description: `${version} (${name}) on the ${isUsingGpuDevice ? 'GPU' : 'CPU'}`,
-    ...(name === GPU && !isUsingGpuDevice && { warning: `${name} finds no GPU that it can use, and runs on the CPU` }),
+    ...(name === GPU && !isUsingGpuDevice && { warning: `${name} finds no usable GPU and runs on the CPU` }),
   };
 }
 

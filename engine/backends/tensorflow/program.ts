@@ -111,7 +111,7 @@ export class TensorflowProgram implements Program<DeviceArray> {
     const known = values.get(symbol) ?? this.constants.get(symbol);
     if (known) return known;
     const array = this.arrays.get(symbol);
-    if (!array) throw new Error(`tensorflow: nothing makes "${symbol.name}"`);
+    if (!array) throw new Error(`tensorflow: no node computes "${symbol.name}"`);
     const value = new Value(this.tf, this.tf.keep(toDevice(this.tf, array)));
     this.constants.set(symbol, value);
     return value;

@@ -1,4 +1,7 @@
-/** A data set that is made: pixels are trained until student and teacher differ on them, the student learns from them. */
+/**
+ * A synthetic data set: pixels are trained so that student and teacher differ on them, and the student learns from
+ * them.
+ */
 import { uniform } from '../../../engine/initializers';
 import { add, detach, mul, neg, sigmoid, sub } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';

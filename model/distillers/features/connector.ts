@@ -1,4 +1,4 @@
-/** What brings a student's map to the channels of the teacher's (Heo et al. 2019). */
+/** Maps a student's feature map to the teacher's channels (Heo et al. 2019). */
 import { normal, uniform } from '../../../engine/initializers';
 import { matmulTransposed } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';

@@ -1,4 +1,4 @@
-/** Patient knowledge distillation (Sun et al. 2019) on the maps of a network, as karanchahal/distiller has it. */
+/** Patient knowledge distillation (Sun et al. 2019) on the feature maps of a network, as in karanchahal/distiller. */
 import { add, flatten, mul, sub, sumSquare } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import { sizeOf } from '../../../formats/ndarray';

@@ -1,4 +1,4 @@
-/** Logits of a teacher that errs, put right. */
+/** Corrects the logits of a teacher that is wrong. */
 import { add, max, mul, oneHot, sub, sum } from '../../../engine/ops/index';
 import { argmax } from '../../../engine/ops/softmax';
 import type { Tensor } from '../../../engine/tensor';

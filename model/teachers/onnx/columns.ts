@@ -1,4 +1,4 @@
-/** Which columns of a model's output are the classes of the data set, where it has more of them or another order. */
+/** Maps columns of a model's output to the classes of the data set, if it has more classes or another order. */
 import { readFileSync } from 'node:fs';
 import { quoted } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
@@ -11,11 +11,11 @@ import type { OnnxTeacherParams } from './params';
 export interface Columns {
   /** The column of each class of the data set. */
   readonly numbers: readonly number[];
-  /** How many columns the model has, where a file names them. */
+  /** The number of columns of the model, if a file names them. */
   readonly count?: number;
 }
 
-/** The columns that `"classes"` of params.json says; undefined where it does not. */
+/** The columns given by `"classes"` in params.json; undefined if it is absent. */
 export function columnsOf(
   { onnx, classes: given }: OnnxTeacherParams,
   { classes, name }: Dataset,
@@ -25,7 +25,7 @@ export function columnsOf(
   const { numbers } = columns;
   if (numbers.length !== classes.length) {
     throw new UserError(
-      `${onnx}: "classes" has ${numbers.length} columns, accepted are ${classes.length}: one for each class of ${name}`,
+      `${onnx}: "classes" has ${numbers.length} columns, accepted are ${classes.length}, one for each class of ${name}`,
     );
   }
   const twice = numbers.find((column, i) => numbers.indexOf(column) < i);
@@ -33,7 +33,7 @@ export function columnsOf(
   return columns;
 }
 
-/** Finds each class in a file with a name a line, or a list or object of names in JSON. */
+/** Finds each class in a file with one name per line, or with a JSON list or object of names. */
 function namedColumns(path: string, classes: readonly string[]): Columns {
   const names = namesIn(path);
   // The whole name counts before its parts: synonyms between commas, the word before them.
@@ -44,7 +44,7 @@ function namedColumns(path: string, classes: readonly string[]): Columns {
     const [column, other] = places;
     if (column === undefined) {
       const close = nearest(plain(name), [...parts.keys()]);
-      const hint = close === undefined ? '' : `; its nearest is ${quoted(close)}`;
+      const hint = close === undefined ? '' : `; the nearest is ${quoted(close)}`;
       throw new UserError(`${path}: has no class ${quoted(name)} among its ${names.length}${hint}`);
     }
     if (other !== undefined) {
@@ -64,7 +64,9 @@ function namesIn(path: string): string[] {
     while (lines.at(-1)?.trim() === '') lines.pop();
     return lines;
   }
-  const refused = new UserError(`${path}: must be a name a line, a list of names, or an object such as {"0": "tench"}`);
+  const refused = new UserError(
+    `${path}: must have one name per line, a list of names, or an object such as {"0": "tench"}`,
+  );
   let content: unknown;
   try {
     content = parseJson(text);
@@ -79,18 +81,18 @@ function namesIn(path: string): string[] {
   });
 }
 
-/** The values of {"0": …, "1": …}, as Keras and Hugging Face write classes. */
+/** The values of {"0": …, "1": …}, the form of Keras and Hugging Face. */
 function inOrder(content: Readonly<Record<string, unknown>>): unknown[] {
   return Object.keys(content).map((_, column) => content[String(column)]);
 }
 
-/** "n01440764 tench, Tinca tinca" is also n01440764, tench and Tinca tinca. */
+/** "n01440764 tench, Tinca tinca" also matches n01440764, tench and Tinca tinca. */
 function partsOf(name: string): string[] {
   const [, id, rest] = /^(n\d{8})[\s,]+(.*)$/.exec(name.trim()) ?? [undefined, undefined, name];
   return [...(id === undefined ? [] : [id]), rest, ...rest.split(',')];
 }
 
-/** The columns by each name that they go by. */
+/** The columns by each of their names. */
 function placesOf(names: readonly (readonly string[])[]): Map<string, number[]> {
   const places = new Map<string, number[]>();
   names.forEach((all, column) => {
@@ -99,7 +101,7 @@ function placesOf(names: readonly (readonly string[])[]): Map<string, number[]> 
   return places;
 }
 
-/** Case, and whether words are joined by blanks, hyphens or underscores, makes no other name. */
+/** Ignores case, and whether words are joined by blanks, hyphens or underscores. */
 function plain(name: string): string {
   return name
     .trim()

@@ -1,6 +1,6 @@
 /**
- * A teacher from any classifier in an ONNX file. A graph of our own brings the stored pixels to the form that the model
- * is fed: its channels, normalized, resized, in its layout. What params.json says of the model is checked against it.
+ * A teacher from any classifier in an ONNX file. A preprocessing graph converts the stored pixels to the model's input:
+ * its channels, normalization, size and layout. The keys in params.json are checked against the model.
  */
 import { createHash } from 'node:crypto';
 import { providerOf } from '../../../engine/backends/onnxruntime';
@@ -20,9 +20,9 @@ import { checkOutput, outputOf, type Output } from './output';
 import { onnxOptions, type OnnxTeacherParams } from './params';
 import { preparation } from './preparation';
 
-/** The model computes at most as many input values at a time where it leaves the batch size open. */
+/** Maximum input values per run if the model's batch size is open. */
 const PIECE = 2 ** 24;
-/** Images that are looked at when a model is loaded. */
+/** Images used to check a model when it is loaded. */
 const SAMPLE = 64;
 /** The smallest normal float32: ln of it is −87.3. */
 const TINY = 2 ** -126;
@@ -68,7 +68,7 @@ export async function onnxTeacher(
   return teacher;
 }
 
-/** What computes, and the names of the model's input and output. */
+/** The session, and the names of the model's input and output. */
 interface Programs {
   readonly prepare: Session;
   readonly model: ForeignModel;
@@ -109,7 +109,7 @@ class OnnxTeacher implements Teacher {
     return { logits: await this.logits(batch) };
   }
 
-  /** Of its files and of what it is fed. */
+  /** A digest of its files and its preprocessing. */
   identity(): string {
     const { onnx, layout, output } = this.params;
     const { input, output: chosen, columns } = this.ends;
@@ -122,7 +122,7 @@ class OnnxTeacher implements Teacher {
     return digest.digest('hex');
   }
 
-  /** What the model itself gives for some images, (N, columns), computed in pieces of the size that it takes. */
+  /** The raw output of the model for some images, (N, columns), computed in batches of the size that it accepts. */
   async answers({ images, size }: Pick<Batch, 'images' | 'size'>): Promise<NdArray<'float32'>> {
     const { batch, pixels } = this.ends.input;
     const channels = pixels.channels === 'gray' ? 1 : 3;
@@ -142,7 +142,7 @@ class OnnxTeacher implements Teacher {
     const outputs = ndarray('float32', [size, columns]);
     parts.reduce((at, part) => (outputs.data.set(part, at), at + part.length), 0);
     if (brokenRow(outputs) >= 0)
-      throw new UserError(`${this.params.onnx}: gives a value that is not finite for an image`);
+      throw new UserError(`${this.params.onnx}: outputs a value that is not finite for an image`);
     return outputs;
   }
 
@@ -176,7 +176,7 @@ class OnnxTeacher implements Teacher {
     const count = columns?.count ?? (columns && Number.isInteger(found) ? Math.max(found, least) : least);
     if (found !== count || shape[0] !== rows) {
       throw new UserError(
-        `${model.path}: gives ${quoted(this.ends.output.name)} of shape [${shape.join(', ')}] for ${counted(rows, 'image')}, ` +
+        `${model.path}: outputs ${quoted(this.ends.output.name)} with shape [${shape.join(', ')}] for ${counted(rows, 'image')}, ` +
           `accepted is [${rows}, ${columns && columns.count === undefined ? `${least} or more` : count}]`,
       );
     }

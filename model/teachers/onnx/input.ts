@@ -1,4 +1,4 @@
-/** What a model of others is fed: which axis of its input is what, how many channels, which numbers a pixel becomes. */
+/** The input of an external model: the meaning of its axes, its channels, and the values of its pixels. */
 import type { OnnxModel, OnnxValue } from '../../../engine/onnx/read';
 import { quoted } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
@@ -9,10 +9,10 @@ import { counted } from '../../../utils/words';
 import { list } from './values';
 import type { OnnxTeacherParams } from './params';
 
-/** What the model fixes may not be more than this: 256 MB. */
+/** Maximum size of an input whose axes the model fixes: 256 MB. */
 const MAX_VALUES = 2 ** 26;
 
-/** What pixels become. */
+/** The values of pixels. */
 export interface Pixels {
   readonly layout: OnnxTeacherParams['layout'];
   readonly channels: 'gray' | 'RGB' | 'BGR';
@@ -21,26 +21,26 @@ export interface Pixels {
   /** A pixel of 255 becomes (range − mean) / std. */
   readonly range: 1 | 255;
   readonly normalize: Normalization;
-  /** Are they rounded, as a model of bytes takes them? */
+  /** Whether they are rounded, for a model with byte input. */
   readonly isWhole: boolean;
 }
 
-/** What a model is fed. */
+/** The input of a model. */
 export interface Input {
   readonly value: OnnxValue & { readonly dtype: (typeof types)[number] };
-  /** Images at a time, where the model fixes it. */
+  /** The batch size, if the model fixes it. */
   readonly batch: number | undefined;
   readonly pixels: Pixels;
-  /** What is worth a line in the log. */
+  /** Notes for the log. */
   readonly remarks: readonly string[];
 }
 
-/** Element types that float32 is cast to. */
+/** Supported element types, to which float32 is cast. */
 const types = ['float32', 'float16', 'bfloat16', 'float64', 'uint8'] as const;
 
 const isAccepted = (value: OnnxValue): value is Input['value'] => types.some((dtype) => dtype === value.dtype);
 
-/** The axes of each layout, N first; those of an image that lie in one axis in a pair of brackets. */
+/** The axes of each layout, N first; axes of an image that are flattened into one are in brackets. */
 const axesOf: Readonly<Record<OnnxTeacherParams['layout'], readonly string[]>> = {
   NCHW: ['N', 'C', 'H', 'W'],
   NHWC: ['N', 'H', 'W', 'C'],
@@ -49,7 +49,7 @@ const axesOf: Readonly<Record<OnnxTeacherParams['layout'], readonly string[]>> =
   'N(HWC)': ['N', 'HWC'],
 };
 
-/** The only input of a model, if it takes images as declared; `student` is how the student's are normalized. */
+/** The only input of a model, if it takes images as declared; `student` is the student's normalization. */
 export function inputOf(
   path: string,
   model: Pick<OnnxModel, 'inputs' | 'metadata'>,
@@ -59,10 +59,11 @@ export function inputOf(
 ): Input {
   const fail = (what: string) => new UserError(`${path}: ${what}`);
   const [value, ...others] = model.inputs;
-  if (!value || others.length > 0) throw fail(`has ${list(model.inputs)} as inputs, accepted is one input of images`);
+  if (!value || others.length > 0)
+    throw fail(`has the inputs ${list(model.inputs)}, accepted is a single input for images`);
   if (!isAccepted(value)) {
     const accepted = `${types.slice(0, -1).join(', ')} and ${types.at(-1)!}`;
-    throw fail(`takes ${value.dtype} as ${quoted(value.name)}, accepted are ${accepted}`);
+    throw fail(`takes ${value.dtype} for ${quoted(value.name)}, accepted are ${accepted}`);
   }
   const { channels, height, width, layout, batch } = sizesOf(value, params, dataset, fail);
   const values = (batch ?? 1) * channels * height * width;
@@ -79,8 +80,9 @@ export function inputOf(
   const remarks = remark === undefined ? [] : [remark];
   const [stored] = dataset.shape;
   if (stored !== channels) {
-    const how = channels === 1 ? 'made gray, (299 R + 587 G + 114 B) / 1000' : 'their channel three times';
-    remarks.push(`${path}: takes ${channels === 1 ? 'gray' : 'color'} images: fed those of ${dataset.name}, ${how}`);
+    const how =
+      channels === 1 ? 'converted to gray, (299 R + 587 G + 114 B) / 1000' : 'with their channel repeated three times';
+    remarks.push(`${path}: takes ${channels === 1 ? 'gray' : 'color'} images: gets those of ${dataset.name} ${how}`);
   }
   return { value, batch, pixels, remarks };
 }
@@ -92,7 +94,7 @@ interface Sizes extends Pick<Pixels, 'height' | 'width' | 'layout'> {
   readonly batch: number | undefined;
 }
 
-/** The layout of an input and the lengths of its axes; open ones are those of the data set. */
+/** The layout of an input and the lengths of its axes; open ones are taken from the data set. */
 function sizesOf(value: OnnxValue, params: OnnxTeacherParams, { shape, name }: Dataset, fail: Fail): Sizes {
   const { size } = params;
   const [stored, ...dataSize] = shape;
@@ -112,7 +114,7 @@ function sizesOf(value: OnnxValue, params: OnnxTeacherParams, { shape, name }: D
     const channels = all / (height * width);
     if (channels === 1 || channels === 3) return { channels, height, width, layout, batch };
     const each = `${height} × ${width} images have ${height * width} of each channel`;
-    throw fail(`${told} has ${all} values of an image, but ${each}: "size" sets another side`);
+    throw fail(`${told} has ${all} values of an image, but ${each}: set "size" to resize them`);
   }
   const channels = axes.length === 3 ? 1 : (lengthOf('C') ?? wanted);
   const other = layout === 'NCHW' ? 'NHWC' : 'NCHW';
@@ -123,7 +125,7 @@ function sizesOf(value: OnnxValue, params: OnnxTeacherParams, { shape, name }: D
       ? `; with "layout": "${other}" it has${otherChannels === stored ? '' : ` ${otherChannels}`}`
       : '';
     const found = lengthOf('C') ?? 'an open number of';
-    throw fail(`${told} has ${found} channels in the layout ${layout}, accepted are ${stored} as of ${name}${hint}`);
+    throw fail(`${told} has ${found} channels in the layout ${layout}, accepted are ${stored} as in ${name}${hint}`);
   }
   const sideOf = (letter: string, ofDataset: number): number => {
     const fixed = lengthOf(letter);
@@ -135,13 +137,13 @@ function sizesOf(value: OnnxValue, params: OnnxTeacherParams, { shape, name }: D
   return { channels, height: sideOf('H', dataSize[0]), width: sideOf('W', dataSize[1]), layout, batch };
 }
 
-/** Channels of the model's images where it leaves them open. */
+/** Channels of the model's images if it leaves them open. */
 function wantedChannels({ channels }: OnnxTeacherParams, stored: number): number {
   if (channels === undefined) return stored;
   return channels === 'gray' ? 1 : 3;
 }
 
-/** The layout that params.json says, or, where there are fewer axes, the only one that they can have. */
+/** The layout of params.json, or the only possible one if the input has fewer axes. */
 function layoutOf(
   axes: readonly (number | string)[],
   params: OnnxTeacherParams,
@@ -154,20 +156,20 @@ function layoutOf(
   const wanted = wantedChannels(params, stored);
   if (isDefault && axes.length === 3) {
     if (wanted === 1) return 'NHW';
-    throw fail('has 3 axes, accepted are 4, of images; where it takes gray images of these, set "layout": "NHW"');
+    throw fail('has 3 axes, accepted are 4; if they are those of gray images, set "layout": "NHW"');
   }
   if (isDefault && axes.length === 2) {
     const pixels = (size ?? height) * (size ?? width);
     const isColor = typeof axes[1] === 'number' ? axes[1] === 3 * pixels : wanted === 3;
     if (!isColor) return 'N(CHW)';
-    throw fail('has an image in one axis, in an order that the file does not tell: set "layout": "N(CHW)" or "N(HWC)"');
+    throw fail('takes flattened images in an order that the file does not define: set "layout": "N(CHW)" or "N(HWC)"');
   }
   throw fail(
-    `has ${axes.length} axes, accepted are ${isDefault ? '4, of images' : `${axesOf[layout].length} in the layout ${layout}`}`,
+    `has ${axes.length} axes, accepted are ${isDefault ? '4' : `${axesOf[layout].length} in the layout ${layout}`}`,
   );
 }
 
-/** Which numbers pixels become: as params.json, the file or else the student has it. */
+/** The values of pixels, as defined by params.json, the file, or else the student. */
 function scaleOf(
   path: string,
   { metadata }: Pick<OnnxModel, 'metadata'>,
@@ -181,7 +183,7 @@ function scaleOf(
   const isBytes = dtype === 'uint8';
   if (isBytes && (normalize !== undefined || range === 1)) {
     throw fail(
-      `takes uint8 as ${quoted(name)}, pixels as they are stored: leave "${normalize ? 'normalize' : 'range'}" out`,
+      `takes uint8 for ${quoted(name)}, which are unscaled pixels: remove "${normalize ? 'normalize' : 'range'}"`,
     );
   }
   const isSame = channels === dataset.shape[0];
@@ -195,11 +197,11 @@ function scaleOf(
   if (metadata.get(INPUT_RANGE.key) === INPUT_RANGE.value) return { range: 1, normalize: unit };
   if (!isSame && channels === 1) {
     throw fail(
-      'takes gray images, for which the student has no mean and std: "normalize" is needed, such as {"mean": [0.5], "std": [0.25]}',
+      'takes gray images, for which the student has no mean and std: set "normalize", such as {"mean": [0.5], "std": [0.25]}',
     );
   }
   const own = (values: readonly number[]) => (isSame ? [...values] : Array<number>(channels).fill(values[0]!));
   const [mean, std] = [own(student.mean), own(student.std)];
-  const remark = `${path}: fed images with the mean [${mean.join(', ')}] and std [${std.join(', ')}] of the student's`;
+  const remark = `${path}: images are normalized with the student's mean [${mean.join(', ')}] and std [${std.join(', ')}]`;
   return { range: 1, normalize: { mean, std }, remark };
 }

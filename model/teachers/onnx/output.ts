@@ -1,4 +1,4 @@
-/** Which value of a model has the logits or probabilities. */
+/** Finds the output of a model that has the logits or probabilities. */
 import type { Ends } from '../../../engine/onnx/adapt';
 import type { OnnxModel, OnnxValue } from '../../../engine/onnx/read';
 import { quoted } from '../../../formats/binary';
@@ -11,17 +11,17 @@ import type { OnnxTeacherParams } from './params';
 
 export interface Output {
   readonly value: Ends['output'];
-  /** What the file calls it. */
+  /** Its name in the file. */
   readonly name: string;
   readonly remarks: readonly string[];
 }
 
-/** Element types that are cast to float32. */
+/** Supported element types, which are cast to float32. */
 const types = ['float32', 'float16', 'bfloat16', 'float64'];
 
 type Model = Pick<OnnxModel, 'outputs' | 'nodes'>;
 
-/** The output that params.json names, or the only one that can be a value for each class; axes of length 1 may follow. */
+/** The output named in params.json, or the only one that can have one value per class; axes of length 1 may follow. */
 export function outputOf(
   path: string,
   model: Model,
@@ -47,7 +47,7 @@ export function outputOf(
     const [only, ...others] = values.filter((value) => fits(value, isOpen));
     if (!only || others.length > 0) continue;
     const { name } = outputs[values.indexOf(only)]!;
-    const remarks = outputs.length > 1 ? [`${path}: takes ${quoted(name)} of its outputs ${list(outputs)}`] : [];
+    const remarks = outputs.length > 1 ? [`${path}: uses ${quoted(name)} of its outputs ${list(outputs)}`] : [];
     return { value: only, name, remarks };
   }
   const classes = dataset.classes.length;
@@ -56,12 +56,12 @@ export function outputOf(
   const hint = several
     ? ': set "output_name"'
     : wider && !columns
-      ? `: "classes" says which columns are those of ${dataset.name}`
+      ? `: set "classes" to the columns of ${dataset.name}`
       : '';
   const wide = count === undefined ? `${least} or more` : String(count);
-  const need = columns ? '"classes" needs' : `a value for each of the ${classes} classes of ${dataset.name}`;
+  const need = columns ? '"classes" needs' : `one value for each of the ${classes} classes of ${dataset.name}`;
   throw new UserError(
-    `${path}: has ${list(outputs)} as outputs, accepted is one that is float32 [N, ${wide}], ` +
+    `${path}: has the outputs ${list(outputs)}, accepted is one that is float32 [N, ${wide}], ` +
       `${columns ? `as ${need}` : need}${hint}`,
   );
 }
@@ -76,7 +76,7 @@ function namedOutput(
   const value = values[outputs.findIndex(({ name }) => name === wanted)];
   if (value && !types.includes(value.dtype) && value.dtype !== 'unknown') {
     throw new UserError(
-      `${path}: "output_name" is ${quoted(wanted)}, which is ${value.dtype}, accepted are numbers with a fraction`,
+      `${path}: "output_name" is ${quoted(wanted)}, which is ${value.dtype}, accepted are floating-point types`,
     );
   }
   if (value) return { value, name: wanted, remarks: [] };
@@ -86,13 +86,13 @@ function namedOutput(
   throw new UserError(`${path}: "output_name" is ${quoted(wanted)}, accepted are the outputs ${list(outputs)}`);
 }
 
-/** Of a sequence of maps from class to probability, as scikit-learn's exporter writes by default, the matrix it is made of. */
+/** For a sequence of maps from class to probability, the default of scikit-learn's exporter, the matrix behind it. */
 function beforeZipMap(value: OnnxValue, { nodes }: Model): OnnxValue {
   const maker = nodes.find(({ opType, outputs }) => opType === 'ZipMap' && outputs.includes(value.name));
   return maker ? { name: maker.inputs[0] ?? '', dtype: 'unknown', shape: undefined } : value;
 }
 
-/** Are the values probabilities where these are declared, and not where logits are? */
+/** Checks that declared probabilities are probabilities, and declared logits are not. */
 export function checkOutput({ onnx, output }: OnnxTeacherParams, { shape, data }: NdArray<'float32'>): void {
   const [rows = 0, classes = 0] = shape;
   const isDistribution = (row: number) => {
@@ -102,6 +102,6 @@ export function checkOutput({ onnx, output }: OnnxTeacherParams, { shape, data }
   };
   const found = Array.from({ length: rows }, (_, row) => row).every(isDistribution) ? 'probabilities' : 'logits';
   if (found === output) return;
-  const what = found === 'logits' ? 'values that are no probabilities adding up to 1' : 'probabilities, not logits';
-  throw new UserError(`${onnx}: gives ${what}: set "output": "${found}"`);
+  const what = found === 'logits' ? 'values that are not probabilities with sum 1' : 'probabilities, not logits';
+  throw new UserError(`${onnx}: outputs ${what}: set "output": "${found}"`);
 }

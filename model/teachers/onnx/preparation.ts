@@ -1,4 +1,4 @@
-/** From stored pixels to what a model of others is fed. */
+/** Converts stored pixels to the input of an external model. */
 import { Graph } from '../../../engine/graph';
 import { add, conv2d, div } from '../../../engine/ops';
 import { emitReshape } from '../../../engine/ops/shape';
@@ -9,12 +9,12 @@ import { normalizedPixels, storedPixels } from '../../nets/model';
 import type { Pixels } from './input';
 
 /**
- * Weights of R, G and B in a gray pixel, and what makes the division by their sum 65,536 round: as in Pillow's
- * `convert("L")`, to the bit, since float32 holds all of these sums.
+ * Weights of R, G and B in a gray pixel, and the offset that rounds the division by their sum 65,536: bit-identical to
+ * Pillow's `convert("L")`, since float32 represents all of these sums exactly.
  */
 const LUMA = { weights: [19595, 38470, 7471], half: 32768, sum: 65536 };
 
-/** Stored pixels (N, C, H, W): in the channels of the model, normalized, resized, in its layout. */
+/** Converts stored pixels (N, C, H, W) to the channels, normalization, size and layout of the model. */
 export function preparation(stored: ImageShape, pixels: Pixels): Graph {
   const graph = new Graph();
   const { height, width, layout, isWhole } = pixels;
@@ -32,7 +32,7 @@ export function preparation(stored: ImageShape, pixels: Pixels): Graph {
   return graph;
 }
 
-/** Pixels, 0 … 255, of one channel or of R, G, B, as the model takes them. */
+/** Pixels, 0 … 255, of one channel or of R, G, B, as expected by the model. */
 function inChannels(x: Tensor, channels: Pixels['channels']): Tensor {
   const { graph } = x;
   const [batch = 1, stored, height = 1, width = 1] = x.shape;
@@ -47,7 +47,7 @@ function inChannels(x: Tensor, channels: Pixels['channels']): Tensor {
   return graph.emit('Gather', [x, graph.integers(order)], [batch, 3, height, width], { attributes: { axis: 1 } });
 }
 
-/** The whole number below each value, which is not negative. */
+/** Rounds down; values are not negative. */
 function cut(x: Tensor): Tensor {
   const { graph } = x;
   const whole = graph.emit('Cast', [x], x.shape, { dtype: 'int32', attributes: { to: 6 } });

@@ -1,4 +1,4 @@
-/** Inputs and outputs of a model in words. */
+/** Describes inputs and outputs of a model. */
 import type { OnnxValue } from '../../../engine/onnx/read';
 import { quoted } from '../../../formats/binary';
 

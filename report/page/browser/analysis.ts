@@ -43,7 +43,7 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
       select('Up', 'y', params, 1, map),
     );
     const remark =
-      'A cell is the mean over all finished rows that share its two values, whatever else differs between them.';
+      'Each cell is the mean over all finished rows with its two values, averaged over all other parameters.';
     sections.push(section('heatmap', 'Heatmap', h('p', { class: 'remark' }, remark), tools, map.element));
   }
 
@@ -58,10 +58,10 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
     );
     const axes = axesWithin(Math.min(document.documentElement.clientWidth - 40, 1152));
     const limits = [
-      ...(params.length > axes ? [`The first ${axes} of ${params.length} parameters that differ.`] : []),
-      ...(data.rows.length > MOST_ROWS ? [`The best ${MOST_ROWS} rows.`] : []),
+      ...(params.length > axes ? [`Shows the first ${axes} of ${params.length} parameters that differ.`] : []),
+      ...(data.rows.length > MOST_ROWS ? [`Shows the best ${MOST_ROWS} rows.`] : []),
     ];
-    const remark = `A line is a finished row; the stronger its color, the better the metric. ${limits.join(' ')}`;
+    const remark = `Each line is a finished row; a stronger color means a better metric. ${limits.join(' ')}`;
     sections.push(section('parallel', 'Parallel coordinates', h('p', { class: 'remark' }, remark), lines.element));
 
     const empty = `Needs ${LEAST_ROWS} rows with the metric.`;
@@ -70,7 +70,7 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
     });
     const method =
       'Which parameters decide whether a row is among the best tenth (PED-ANOVA, Watanabe et al. 2023). ' +
-      'With fewer than 50 rows take it as a hint.';
+      'With fewer than 50 rows it is only a hint.';
     sections.push(section('importance', 'Importance', h('p', { class: 'remark' }, method), bars.element));
   }
 
@@ -81,7 +81,7 @@ export function analysisSections(state: State, rowsOf: () => readonly number[]):
       return paretoChart(data, rowsOf(), state.chosen('cost', differing)!, metric, style);
     });
     const tools = h('div', { class: 'tools' }, select('Cost', 'cost', differing, 0, front));
-    const remark = 'The line joins the finished rows that no other beats in both metric and cost: the Pareto front.';
+    const remark = 'The line is the Pareto front: the finished rows that no other row beats in both metric and cost.';
     sections.push(section('pareto', 'Cost', h('p', { class: 'remark' }, remark), tools, front.element));
   }
   return sections;

@@ -27,7 +27,7 @@ export class CurvesSection {
           title: curveTitle({ kind, zoomed }),
           captioned: true,
           chart: (style) => curvesChart(state.data, this.lines, { kind, zoomed, part: partOf() }, style),
-          empty: 'These rows do not have it.',
+          empty: 'No data for these rows.',
         });
         return { choice: { kind, zoomed }, figure };
       }),
@@ -62,12 +62,12 @@ export class CurvesSection {
     this.element.hidden = data.curves.had === 0;
     const { had, kept } = data.curves;
     const limits = [
-      ...(picked.size > MOST_LINES ? [`No more than ${MOST_LINES} lines are drawn.`] : []),
+      ...(picked.size > MOST_LINES ? [`At most ${MOST_LINES} lines are drawn.`] : []),
       ...(kept < had
-        ? [`Of ${counted(had, 'row')} with curves this file holds the best ${kept.toLocaleString('en-US')}.`]
+        ? [`This file contains the curves of the best ${kept.toLocaleString('en-US')} of ${counted(had, 'row')}.`]
         : []),
     ];
-    const best = `The best ${this.lines.length} of the rows that the filter leaves${metric ? `, by ${metric.name}` : ''}; tick rows in the table to see others. `;
+    const best = `The best ${this.lines.length} of the filtered rows${metric ? `, by ${metric.name}` : ''}; tick rows in the table to choose others. `;
     const ticked = `${counted(this.lines.length, 'ticked row')}. `;
     this.remark.replaceChildren(
       picked.size > 0 ? ticked : best,

@@ -23,7 +23,7 @@ export interface TableEvents {
 export class TableView {
   readonly element: HTMLElement;
   private readonly tools = h('div', { class: 'tools' });
-  private readonly chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Statuses that are shown' });
+  private readonly chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Statuses to show' });
   private readonly menu = h('div', { class: 'menu-items' });
   private readonly table = h('table');
   private readonly count = h('p', { class: 'count', role: 'status' });
@@ -133,7 +133,7 @@ export class TableView {
       },
     });
     button.append(`Show ${more} more`);
-    this.count.append(`The first ${shown.length} are on show. `, button);
+    this.count.append(`Showing the first ${shown.length}. `, button);
   }
 
   private head(columns: readonly PageColumn[]): HTMLElement {

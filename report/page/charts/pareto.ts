@@ -1,4 +1,4 @@
-/** A metric against what the network costs; the front of those that no other beats in both is drawn through. */
+/** A metric against the cost of the network, with the Pareto front. */
 import { paretoFront } from '../../pareto';
 import type { PageColumn, PageData } from '../data';
 import { goalOf, numberAt } from '../model';
@@ -6,12 +6,12 @@ import { fieldTitle, titled, type ChartStyle, type Spec } from './theme';
 
 const titles: Readonly<Record<string, string>> = {
   parameters: 'parameters',
-  flops: 'operations for one image (FLOPs)',
-  latency: 'milliseconds for one image',
-  time: 'seconds of training',
+  flops: 'operations per image (FLOPs)',
+  latency: 'milliseconds per image',
+  time: 'training time in seconds',
 };
 
-/** undefined where no row has both. */
+/** undefined if no row has both. */
 export function paretoChart(
   data: PageData,
   rows: readonly number[],
@@ -96,7 +96,7 @@ export function paretoChart(
   };
 }
 
-/** The names that can stand without touching: where two points are close, that of the better one. */
+/** The labels that fit without overlap: of two close points, that of the better one. */
 function apart<T extends Point>(front: readonly T[], all: readonly Point[], isLog: boolean): T[] {
   const x = ({ cost }: Point) => (isLog ? Math.log(cost) : cost);
   const spread = (values: readonly number[]) => Math.max(...values) - Math.min(...values) || 1;

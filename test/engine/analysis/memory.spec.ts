@@ -113,7 +113,7 @@ describe('a step that finds no memory', () => {
 
   it('is advised by what is needed and what is there', () => {
     const size = (batch: number, needed?: number, present?: number) =>
-      /"batch_size": (\d+), and (\d+) times/
+      /"batch_size": (\d+), and multiply "accumulate" by (\d+)/
         .exec(memoryAdvice(batch, needed, present))!
         .slice(1)
         .map(Number);

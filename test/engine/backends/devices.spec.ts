@@ -34,7 +34,7 @@ describe('openDevice', () => {
   withoutCuda('takes the CPU by itself, and says why', async () => {
     const { backend, description, warning } = await openDevice('auto');
     expect(backend.name).to.equal('cpu');
-    expect(description).to.match(/on the CPU: there are no CUDA libraries for it$/);
+    expect(description).to.match(/on the CPU: the CUDA libraries are not installed$/);
     expect(warning).to.equal(undefined);
   });
 
@@ -52,12 +52,12 @@ describe('openDevice', () => {
 
   it('refuses float16 on the CPU, where it gains nothing; auto does without', async () => {
     expect(await refusal('cpu', 'float16')).to.equal(
-      '"precision": "float16" gains nothing on "device": "cpu": use "float32"',
+      '"precision": "float16" is not faster on "device": "cpu": use "float32"',
     );
     if (hasCudaLibraries()) return;
     const { precision, warning } = await openDevice('auto', 'float16');
     expect(precision).to.equal('float32');
-    expect(warning).to.match(/gains nothing on "device": "cpu"/);
+    expect(warning).to.match(/is not faster on "device": "cpu"/);
   });
 
   it('tells why a device does not do a precision', async () => {
@@ -66,6 +66,6 @@ describe('openDevice', () => {
       'float16',
     ).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(UserError);
-    expect((error as Error).message).to.equal('"precision": "float16" is not what this GPU can do: no f16 here');
+    expect((error as Error).message).to.equal('"precision": "float16" is not supported by this GPU: no f16 here');
   });
 });

@@ -31,7 +31,7 @@ describe('ingredients of a run with an ONNX teacher', () => {
     const before = names();
     appendFileSync(join(folder, 'weights.bin'), 'x');
     expect(changedInputs(before, names(), [])).to.deep.equal([
-      '{model_dir}/weights.bin is not the teacher weights that it began with',
+      '{model_dir}/weights.bin is not the teacher weights that the run started with',
     ]);
   });
 
@@ -44,7 +44,7 @@ describe('ingredients of a run with an ONNX teacher', () => {
     expect(changedInputs(before, moved(), ['teacher.classes'])).to.deep.equal([]);
     appendFileSync(join(folder, 'moved.txt'), 'x');
     expect(changedInputs(before, moved(), ['teacher.classes'])).to.deep.equal([
-      '{model_dir}/moved.txt is not the teacher names that it began with',
+      '{model_dir}/moved.txt is not the teacher names that the run started with',
     ]);
   });
 

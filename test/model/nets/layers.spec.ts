@@ -71,7 +71,7 @@ describe('Layers', () => {
     const graph = new Graph();
     const x = graph.input('x', 'float32', SHAPE);
     block(graph, x);
-    expect(() => block(graph, x)).to.throw('state: "conv.weight" is there already');
+    expect(() => block(graph, x)).to.throw('state: "conv.weight" already exists');
     const before = [...graph.states.keys()];
     block(graph, x, { pass: 'again' });
     expect([...graph.states.keys()]).to.deep.equal(before);

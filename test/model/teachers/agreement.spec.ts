@@ -99,7 +99,7 @@ describe('the agreement of a teacher with the labels', () => {
         `Teacher ${fileOf(teachers[kind])}: agrees with the labels of ${share} % of 512 images`;
       expect(await told(teachers[kind], allOf(3))).to.deep.equal([['info', line('100.0')]]);
       expect(await told(teachers[kind], allOf(4))).to.deep.equal([
-        ['warn', `${line('0.0')}; so little suggests a mistake: check ${advice[kind]}`],
+        ['warn', `${line('0.0')}; suspiciously low: check ${advice[kind]}`],
       ]);
     });
 

@@ -91,7 +91,7 @@ describe('teachers', () => {
 
     const wide = (row: number, value: number) => Float64Array.from(logits, (z, i) => (i === 10 * row + 4 ? value : z));
     const size =
-      /accepted is \[30, 10\]: a row for each of the 30 training images of shapes, a column for each of its 10 classes$/;
+      /accepted is \[30, 10\]: one row for each of the 30 training images of shapes, one column for each of its 10 classes$/;
     const refused: [what: string, file: Uint8Array, says: RegExp][] = [
       ['too few rows', npy('<f4', false, [29, 10], logits.subarray(10)), size],
       ['too many rows', npy('<f4', false, [31, 10], new Float32Array(310)), size],

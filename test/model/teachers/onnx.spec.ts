@@ -179,7 +179,7 @@ describe('an ONNX teacher', () => {
     expect(lines).to.deep.equal([
       [
         'info',
-        `${model}: fed images with the mean ${mean} and std [${five.normalize.std.join(', ')}] of the student's`,
+        `${model}: images are normalized with the student's mean ${mean} and std [${five.normalize.std.join(', ')}]`,
       ],
     ]);
   });
@@ -211,13 +211,13 @@ describe('an ONNX teacher', () => {
     }
     writeFileSync(model, madeModel({ file: 'none.bin' }));
     expect(await complaintOf(model, () => load(model))).to.equal(
-      'its weights are in the file "none.bin" beside it, which is not there',
+      'its weights are in the file "none.bin" next to it, which does not exist',
     );
     if (process.platform === 'win32') return;
     const letGo = makePipe(join(inside, 'pipe.bin'));
     writeFileSync(model, madeModel({ file: 'pipe.bin' }));
     expect(await complaintOf(model, () => load(model))).to.equal(
-      'its weights are in the file "pipe.bin" beside it, which cannot be read: not a regular file',
+      'its weights are in the file "pipe.bin" next to it, which cannot be read: not a regular file',
     );
     letGo();
   });
@@ -313,20 +313,20 @@ describe('an ONNX teacher', () => {
     [
       'two inputs',
       { input: [value('scale2', 1, [1])] },
-      /^has "images" float32 \[N, 3, 32, 32\], "scale2" float32 \[1\] as inputs, accepted is one input of images$/,
+      /^has the inputs "images" float32 \[N, 3, 32, 32\], "scale2" float32 \[1\], accepted is a single input for images$/,
     ],
-    ['integers', { type: 7 }, /^takes int64 as "images", accepted are float32, float16, bfloat16, float64 and uint8$/],
+    ['integers', { type: 7 }, /^takes int64 for "images", accepted are float32, float16, bfloat16, float64 and uint8$/],
     ['three axes', { shape: ['N', 3, 32] }, /^the input "images" float32 \[N, 3, 32\] has 3 axes, accepted are 4/],
-    ['two channels', { shape: ['N', 2, 32, 32] }, /has 2 channels in the layout NCHW, accepted are 3 as of five$/],
+    ['two channels', { shape: ['N', 2, 32, 32] }, /has 2 channels in the layout NCHW, accepted are 3 as in five$/],
     [
       'the other layout',
       { shape: ['N', 32, 32, 3] },
-      /has 32 channels in the layout NCHW, accepted are 3 as of five; with "layout": "NHWC" it has$/,
+      /has 32 channels in the layout NCHW, accepted are 3 as in five; with "layout": "NHWC" it has$/,
     ],
     [
       'the other layout, the other way round',
       {},
-      /has 32 channels in the layout NHWC, accepted are 3 as of five; with "layout": "NCHW" it has$/,
+      /has 32 channels in the layout NHWC, accepted are 3 as in five; with "layout": "NCHW" it has$/,
       { layout: 'NHWC' },
     ],
     [
@@ -343,29 +343,29 @@ describe('an ONNX teacher', () => {
     [
       'too few classes',
       { bias: [0, 1, 2] },
-      /^has "logits" float32 \[N, 3\] as outputs, accepted is one that is float32 \[N, 10\], a value for each of the 10 classes of five$/,
+      /^has the outputs "logits" float32 \[N, 3\], accepted is one that is float32 \[N, 10\], one value for each of the 10 classes of five$/,
     ],
-    ['classes on another axis', { axes: [1, 10] }, /^has "logits" float32 \[N, 1, 10\] as outputs, accepted is one/],
+    ['classes on another axis', { axes: [1, 10] }, /^has the outputs "logits" float32 \[N, 1, 10\], accepted is one/],
     [
       'two outputs that may be the logits',
       { output: [value('more', 1, ['N', 10])] },
-      /^has "logits" float32 \[N, 10\], "more" float32 \[N, 10\] as outputs, accepted is one/,
+      /^has the outputs "logits" float32 \[N, 10\], "more" float32 \[N, 10\], accepted is one/,
     ],
     [
       'NaN among its weights',
       { bias: [NaN, 1, 2, 3, 4, 5, 6, 7, 8, 9] },
-      /^gives a value that is not finite for an image$/,
+      /^outputs a value that is not finite for an image$/,
     ],
-    ['an infinite weight', { scale: Infinity }, /^gives a value that is not finite for an image$/],
+    ['an infinite weight', { scale: Infinity }, /^outputs a value that is not finite for an image$/],
     [
       'probabilities where logits are declared',
       { bias: Array<number>(10).fill(0.1), scale: 0 },
-      /^gives probabilities, not logits: set "output": "probabilities"$/,
+      /^outputs probabilities, not logits: set "output": "probabilities"$/,
     ],
     [
       'logits where probabilities are declared',
       {},
-      /^gives values that are no probabilities adding up to 1: set "output": "logits"$/,
+      /^outputs values that are not probabilities with sum 1: set "output": "logits"$/,
       { output: 'probabilities' },
     ],
   ];
@@ -389,7 +389,7 @@ describe('an ONNX teacher', () => {
     expect(await complaintOf(path, () => load(path))).to.match(/^ONNX Runtime cannot run it: .*Reshape/);
     writeFileSync(path, madeModel({ reshape: [10, -1] }));
     expect(await complaintOf(path, () => load(path))).to.equal(
-      'gives "logits" of shape [10, 5] for 5 images, accepted is [5, 10]',
+      'outputs "logits" with shape [10, 5] for 5 images, accepted is [5, 10]',
     );
   });
 

@@ -250,7 +250,7 @@ describe('TeacherCache', function () {
         expect(bitsOf(await cached.outputs(batch, ['logits']))).to.deep.equal(expected);
       }
     }
-    expect(said[0]).to.match(/depends on its batch/);
+    expect(said[0]).to.match(/depend on its batch/);
   });
 
   it('goes on where there is no room', async () => {

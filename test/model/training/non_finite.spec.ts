@@ -170,14 +170,14 @@ describe('the diagnosis', () => {
       {},
     );
     expect(await firstOf(trainer)).to.match(
-      /^Sqrt in layer "head" \(node head\/Sqrt#\d+\) made 24 of 24 values that are not finite; its inputs: head\/Sub#\d+ from -[\d.]+ to -1(\.\d+)?$/,
+      /^Sqrt in layer "head" \(node head\/Sqrt#\d+\) gave 24 of 24 values that are not finite; its inputs: head\/Sub#\d+ from -[\d.]+ to -1(\.\d+)?$/,
     );
   });
 
   it('names an operator of the backward pass', async () => {
     const { loss, sound, bad } = troubles['a gradient that is infinite']!;
     expect(await firstOf(trainerWith(loss, sound, bad, {}))).to.match(
-      /^Div \(node grad\/Sqrt#\d+\/Div#\d+\) made 1 of 1 values that are not finite; its inputs: .* from 0.5 to 0.5, Sqrt#\d+ from 0 to 0$/,
+      /^Div \(node grad\/Sqrt#\d+\/Div#\d+\) gave 1 of 1 values that are not finite; its inputs: .* from 0.5 to 0.5, Sqrt#\d+ from 0 to 0$/,
     );
   });
 

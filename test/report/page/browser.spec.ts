@@ -257,7 +257,7 @@ describe('report.html in a browser', function () {
       writeRun(join(parent, `trial_${i}`), finished({ alpha: i / 1000, temperature: i % 7 }, 0.5));
     await open();
     expect(await directories()).to.have.lengthOf(100);
-    expect(await texts('.count')).to.deep.equal(['1,000 rows, 1,000 runs. The first 100 are on show. Show 400 more']);
+    expect(await texts('.count')).to.deep.equal(['1,000 rows, 1,000 runs. Showing the first 100. Show 400 more']);
     expect(await page!.evaluate(`document.querySelectorAll('#parallel svg').length`)).to.equal(0);
     await page!.evaluate(`document.querySelector('.count button').click()`);
     expect(await directories()).to.have.lengthOf(500);

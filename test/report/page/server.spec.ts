@@ -96,7 +96,10 @@ describe('servePage', () => {
     for (const headers of refused) {
       for (const path of ['/', '/data.json']) {
         const { status, body } = await ask(path, headers);
-        expect([status, body], JSON.stringify(headers)).to.deep.equal([403, 'only for pages of this address']);
+        expect([status, body], JSON.stringify(headers)).to.deep.equal([
+          403,
+          'only pages of this address may read this',
+        ]);
       }
     }
     const own: Record<string, string>[] = [{ host: `localhost:${port}` }, { origin: `http://${host}` }];
@@ -233,6 +236,6 @@ describe('servePage', () => {
       () => 'listens',
       (error: Error) => error.message,
     );
-    expect(message).to.match(new RegExp(`^--port: ${port} cannot be listened on: .*EADDRINUSE`));
+    expect(message).to.match(new RegExp(`^--port: cannot listen on ${port}: .*EADDRINUSE`));
   });
 });

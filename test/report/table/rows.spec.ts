@@ -227,10 +227,10 @@ describe('rows and comparisons', () => {
       expect(baselineIn(rows(), 'kd/seed_1').row.directory).to.equal('kd/seed_*');
       expect(() => baselineIn(rows(), 'kd')).to.throw(
         UserError,
-        '--baseline: kd holds 2 experiments; name one of them',
+        '--baseline: kd contains 2 experiments; choose one of them',
       );
       expect(() => baselineIn(rows(), '.')).to.throw(UserError, 'holds 3 experiments');
-      expect(() => baselineIn(rows(), 'bas')).to.throw(UserError, '--baseline: bas holds no run');
+      expect(() => baselineIn(rows(), 'bas')).to.throw(UserError, '--baseline: bas contains no run');
     });
 
     it('refuses a baseline without a result', () => {

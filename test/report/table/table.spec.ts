@@ -89,7 +89,7 @@ describe('tables', () => {
       expect(row).to.include('0.7200 ± 0.0200 (3)').and.include('269,722');
       expect(single).to.include('0.5000').and.include('0');
       expect(result.notes).to.deep.equal([
-        'a ± b (n): mean and standard deviation over n runs that differ in the seed alone.',
+        'a ± b (n): mean and standard deviation over n runs that differ only in the seed.',
       ]);
     });
 
@@ -119,7 +119,7 @@ describe('tables', () => {
     it('tells of twenty broken files and counts the others', () => {
       for (let i = 0; i < 23; i++) writeFileSync(join(put(`run_${i}`, {}), 'run.json'), '');
       expect(table().notes).to.have.lengthOf(21);
-      expect(table().notes.at(-1)).to.equal('and 3 more files that cannot be read.');
+      expect(table().notes.at(-1)).to.equal('and 3 more unreadable files.');
     });
 
     it('compares with a baseline', () => {
@@ -150,9 +150,7 @@ describe('tables', () => {
       expect(shown('p_holm', options)).to.deep.equal(['', '0.0126', '0.3440']);
       expect(shown('compared_by', options)).to.deep.equal(['', 't', 't']);
       expect(shown('verdict', options)).to.deep.equal(['baseline', 'better', 'inconclusive']);
-      expect(table(options).notes.at(-1)).to.match(
-        /corrected for the 2 rows that are tested \(Holm 1979\), is below 0\.05\.$/,
-      );
+      expect(table(options).notes.at(-1)).to.match(/corrected for the 2 tested rows \(Holm 1979\), is below 0\.05\.$/);
     });
 
     it('compares single runs by their predictions, class by class too', () => {
@@ -448,7 +446,7 @@ describe('tables', () => {
           '│       │ 0.6000 ± 0.0000 (2) │',
           '│   0.5 │ 0.7150 ± 0.0071 (2) │',
           '└───────┴─────────────────────┘',
-          'a ± b (n): mean and standard deviation over n runs that differ in the seed alone.',
+          'a ± b (n): mean and standard deviation over n runs that differ only in the seed.',
           '',
         ].join('\n'),
       );
@@ -461,7 +459,7 @@ describe('tables', () => {
         );
       }
       const narrow = toTerminal(table(), { width: 80 });
-      expect(narrow).to.match(/\nLeft out for lack of room: flops, parameters, time, val_loss, best_epoch.*\.\n$/);
+      expect(narrow).to.match(/\nColumns that do not fit: flops, parameters, time, val_loss, best_epoch.*\.\n$/);
       for (const content of ['directory', '0.7150 ±', 'finished']) expect(tableLines(narrow)).to.include(content);
       expect(toTerminal(table(), { width: 500 })).not.to.include('Left out');
     });

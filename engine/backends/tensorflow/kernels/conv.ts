@@ -19,8 +19,8 @@ function conv(call: Call): Value {
 }
 
 /**
- * The gradient of a convolution to its input: a convolution with the kernel turned round and its channels exchanged, of
- * x with zeros between its elements where that had a stride.
+ * The gradient of a convolution to its input: a convolution with the kernel flipped and its channels exchanged, of x
+ * with zeros between its elements where that had a stride.
  */
 function convTranspose(call: Call): Value {
   const { tf, node } = call;

@@ -4,7 +4,7 @@ import { broadcastShape } from '../../../tensor';
 import { channelsLast, commonOrder, range, Value } from '../value';
 import { fromStart, input, integer, integers, plain, type Call, type Kernels } from './kernel';
 
-/** A length of 0 stands for that of the input, one of −1 for what is left. */
+/** A length of 0 means that of the input, −1 the remaining length. */
 function reshape(call: Call): Value {
   const { tf } = call;
   const x = input(call, 0);
@@ -21,7 +21,7 @@ function reshape(call: Call): Value {
   return plain(call, tf.reshape(x.plain, shape));
 }
 
-/** The same tensor where it lies in the wanted order already. */
+/** Returns the same tensor if it is already in this order. */
 function transpose(call: Call): Value {
   const x = input(call, 0);
   const order = integers(call.node, 'perm', range(x.rank).reverse());
@@ -54,7 +54,7 @@ function slice(call: Call): Value {
     const place = order.indexOf(axis);
     [begin[place], end[place], strides[place]] = [at(start), at(stops![i]!), steps?.[i] ?? 1];
   });
-  if (strides.some((step) => step < 1)) throw new Error(`tensorflow: ${call.node.name}: Slice goes forwards only`);
+  if (strides.some((step) => step < 1)) throw new Error(`tensorflow: ${call.node.name}: Slice needs a positive step`);
   const tensor = x.inOrder(order);
   const y = strides.every((step) => step === 1)
     ? tf.slice(

@@ -46,7 +46,7 @@ describe('the package of TensorFlow.js', () => {
   it('says so where it has found no GPU', async () => {
     const { description, warning } = await load({ [GPU]: build(false), [JAVASCRIPT]: build() });
     expect(description).to.equal('TensorFlow.js 4.22.0 (@tensorflow/tfjs-node-gpu) on the CPU');
-    expect(warning).to.match(/finds no GPU/);
+    expect(warning).to.match(/finds no usable GPU/);
   });
 
   it('is the one for CPUs where that for GPUs was not set up', async () => {
@@ -60,8 +60,8 @@ describe('the package of TensorFlow.js', () => {
       const tf = build();
       const { description, warning } = await load({ [GPU]: gpu, [JAVASCRIPT]: tf });
       expect(tf.chosen).to.deep.equal(['cpu']);
-      expect(description).to.equal('TensorFlow.js 4.22.0 in JavaScript alone');
-      expect(warning).to.match(/slow: "npm run setup:tensorflow"/);
+      expect(description).to.equal('TensorFlow.js 4.22.0 in pure JavaScript');
+      expect(warning).to.match(/slow: run "npm run setup:tensorflow"/);
       expect(warning).not.to.match(/installed but/);
     }
   });
