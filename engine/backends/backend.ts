@@ -1,6 +1,6 @@
 /**
- * What a backend is: it compiles graphs to programs for a device, and holds states in values of its own, which it uploads from
- * arrays and downloads to arrays. Nothing else in the engine knows where a graph runs.
+ * The interface of backends: a backend compiles graphs to programs for a device, and holds states in its own values,
+ * which it uploads from arrays and downloads to arrays. Nothing else in the engine knows where a graph runs.
  */
 import type { Precision } from '../../utils/devices';
 import type { NamedArrays, NdArray } from '../../formats/ndarray';

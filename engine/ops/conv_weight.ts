@@ -33,7 +33,7 @@ export function weightGradient(
   return fewPixels && stride[1] === 1 ? byRows(x, grad, shape, geometry) : byCrossing(x, grad, shape, geometry, last);
 }
 
-/** All taps of x beside each other: for every image (K × H'W') · (H'W' × RTC). */
+/** All taps of x side by side: for every image (K × H'W') · (H'W' × RTC). */
 export function byTaps(
   x: Tensor,
   grad: Tensor,

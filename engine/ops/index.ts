@@ -1,5 +1,5 @@
 /**
- * The differentiable operators. Each stands in the file of its family with its forward rule beside its gradient. All take
+ * The differentiable operators. Each is in the file of its family, with its forward rule next to its gradient. All take
  * tensors of one graph, append nodes to it and return the result; a shape that does not fit is an error that names it.
  */
 export {

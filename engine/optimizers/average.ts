@@ -1,4 +1,6 @@
-/** Exponential moving average (EMA) of weights (Polyak & Juditsky 1992; Tarvainen & Valpola 2017), kept beside them. */
+/**
+ * Exponential moving average (EMA) of weights (Polyak & Juditsky 1992; Tarvainen & Valpola 2017), kept next to them.
+ */
 import type { Graph } from '../graph';
 import { emitElementwise } from '../ops/elementwise';
 import { OPTIMIZER_PREFIX } from './optimizer';

@@ -1,4 +1,4 @@
-/** What a data set is to the index: its options in params.json, where its files are, and how it is loaded. */
+/** The registry entry of a data set: its options in params.json, the location of its files, and its loader. */
 import { isThere } from '../../utils/files';
 import type { Options } from '../../utils/schema_forms';
 import type { Dataset, StoredDataset } from './dataset';
@@ -22,7 +22,7 @@ export interface DatasetEntry<Params extends object = object, D extends Dataset 
   readonly forms?: readonly Form[];
   /** Whether the labels of its training images mean nothing. */
   isUnlabeled?(params: Params): boolean;
-  /** Loads or draws it; `dir` is its own option of that name, or else `data_dir`. Errors are UserErrors. */
+  /** Loads or generates it; `dir` is its own option of that name, or else `data_dir`. Throws UserErrors. */
   load(params: Params & { readonly dir: string }, onProgress?: LoadProgress): Promise<D> | D;
 }
 
@@ -34,7 +34,7 @@ export function datasetOptions(
   return typeof options === 'function' ? options(given) : options;
 }
 
-/** The folder `dir`, downloaded where it is absent. */
+/** The folder `dir`, downloaded if it is missing. */
 export async function fetched(dir: string, source: Source, onProgress?: LoadProgress): Promise<string> {
   if (!isThere(dir) && !placeOf(dir, source.forms)) {
     await fetchDataset(dir, source, (done, total) => onProgress?.(done, total, 'bytes'));

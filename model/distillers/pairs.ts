@@ -22,9 +22,9 @@ export const layerOptions: Readonly<Record<string, Schema>> = {
 };
 
 export interface SideOptions {
-  /** Names of the student's outputs; its stages where absent. */
+  /** Names of the student's outputs; its stages by default. */
   readonly student_layers?: readonly string[];
-  /** Names of the teacher's outputs; its stages where absent. */
+  /** Names of the teacher's outputs; its stages by default. */
   readonly teacher_layers?: readonly string[];
 }
 

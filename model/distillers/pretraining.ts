@@ -3,8 +3,8 @@ import { runFiles } from '../../runs/files';
 import type { MethodParams, Stage } from './distiller';
 
 /**
- * First the method called `name` alone, with `options`, for some epochs; then, from the weights of that stage, the other
- * methods of params.json, or `otherwise` where there are none.
+ * First only the method `name`, with `options`, for some epochs; then, from the weights of that stage, the other
+ * methods of params.json, or `otherwise` if there are none.
  */
 export function pretraining(
   name: string,

@@ -1,11 +1,11 @@
-/** Which states of a step are the student's, and which of layers that a method trains beside it. */
+/** Separates the student's states from those of layers that a method trains in addition. */
 import { OPTIMIZER_PREFIX } from '../../engine/optimizers/index';
 import type { NamedArrays } from '../../formats/ndarray';
 
-/** Where layers that are trained beside the student live among the states of a graph. */
+/** Prefix of the states of layers that are trained in addition to the student. */
 export const DISTILLER_PREFIX = 'distiller.';
 
-/** Is a state the student's own, and not the optimizer's or of layers beside it? */
+/** Whether a state belongs to the student, not to the optimizer or additional layers. */
 export function isOfStudent(name: string): boolean {
   return !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(DISTILLER_PREFIX);
 }

@@ -15,7 +15,10 @@ import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
 import { phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
 
-/** Lines for a terminal about the method `name`, or, for "all", one about each, by kind. An unknown name is a UserError. */
+/**
+ * Lines for a terminal about the method `name`, or, for "all", one about each, by kind. Throws a UserError for an
+ * unknown name.
+ */
 export function inWords(name: string): string {
   if (name === 'all') return allByKind();
   if (isPath(name)) return describeMethod(name, loadMethod(name));

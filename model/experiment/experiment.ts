@@ -47,7 +47,7 @@ export interface Experiment {
   readonly params: Params;
 }
 
-/** Reads, once, and checks an experiment's params.json, whose methods may be modules of its own. Errors are UserErrors. */
+/** Reads, once, and checks an experiment's params.json, whose methods may be custom modules. Throws UserErrors. */
 export function readExperiment(path: string): Experiment {
   const { given, params } = readAsWritten(path);
   return { given, params: located(params, dirname(path)) };

@@ -24,17 +24,19 @@ export interface Ingredients {
     readonly sha256: string;
     readonly files_sha256?: string;
   };
-  /** By what they are: `teacher`, `teacher_2`, `teacher_weights` beside it, `teacher_names` of its classes, `init`, `method`. */
+  /**
+   * By role: `teacher`, `teacher_2`, `teacher_weights` next to it, `teacher_names` of its classes, `init`, `method`.
+   */
   readonly files: Readonly<Record<string, Ingredient>>;
 }
 
-/** A file of the directory `run` whose files were put into the folder `aside`, where there is one, or any other. */
+/** A file of the run in `run`, whose old files were moved to the folder `aside`, if any, or any other file. */
 export function kept(path: string, run: string, aside: string | undefined): Ingredient {
   const isMoved = aside !== undefined && resolve(dirname(path)) === resolve(run);
   return ingredient(isMoved ? join(aside, basename(path)) : path, run);
 }
 
-/** Those of a run in the directory `run`. Weights that it started from are not read again when it goes on: `before` has their digest. */
+/** The inputs of a run in `run`. Its initial weights are not read again when it resumes: `before` has their digest. */
 export function inputsOf(params: Params, dataset: Dataset, run: string, before?: Partial<Ingredients>): Ingredients {
   const { train, test } = dataset;
   const paths = Object.entries(filesOf(before ? { ...params, init: undefined } : params));

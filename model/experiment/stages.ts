@@ -19,7 +19,7 @@ export interface PlannedRun {
   readonly isStage: boolean;
 }
 
-/** Reads params.json in `directory`. Errors are UserErrors. */
+/** Reads params.json in `directory`. Throws UserErrors. */
 export function plannedRuns(directory: string): PlannedRun[] {
   const path = join(directory, runFiles.params);
   const { given, params } = readAsWritten(path);

@@ -25,7 +25,7 @@ export interface TrainedExperiment {
 
 /**
  * Reads the experiment of a directory, and loads its images. `restore` names the checkpoint: `best`, `last` or a file.
- * `prepare` is called before any expensive work, and may name another file to use instead. Errors are UserErrors.
+ * `prepare` is called before any expensive work, and may name another file to use instead. Throws UserErrors.
  */
 export async function openTrained(
   directory: string,

@@ -23,7 +23,10 @@ export interface TrainingConfig {
   readonly step: Omit<TrainerOptions, 'teacher' | 'backend' | 'precision' | 'profile'>;
 }
 
-/** The recipe for a student on the examples `indices` of a training set. Errors are UserErrors, with `source` in front. */
+/**
+ * The configuration for a student on the examples `indices` of a training set. Throws UserErrors with the prefix
+ * `source`.
+ */
 export function trainingConfig(
   params: Params,
   model: Model,

@@ -19,9 +19,9 @@ const teacherKeys = ['teacher', 'teacher_views', 'teacher_cache_gigabytes'];
 const withoutTeacher: Given = { teacher: 'none', alpha: 0, temperature: 1 };
 
 /**
- * The keys of `given` that nothing of the run reads, in their order. Student and losses are built, and note what
- * they read; `student` is one on small images where the data set is not at hand. Keys that stand for "no teacher" where there
- * is none are not named.
+ * The keys of `given` that the run does not read, in order. Builds student and losses, which record the keys that they
+ * read; `student` may be one on small images if the data set is not available. Keys that mean "no teacher" are omitted
+ * if there is none.
  */
 export function unusedKeys(given: Given, params: Params, student = onSmallImages(params)): string[] {
   const isTaught = needsTeacher(params);

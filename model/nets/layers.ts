@@ -137,7 +137,7 @@ export class Layers {
     return this.buffer(`${name}.num_batches_tracked`, 'int64', [], () => ndarray('int64', []));
   }
 
-  /** BatchNorm with states of one's own, as the mode of these layers has it. */
+  /** BatchNorm with the given states, in the mode of these layers. */
   normalized(
     name: string,
     x: Tensor,

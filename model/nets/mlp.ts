@@ -7,7 +7,7 @@ import { flatten } from '../../engine/ops';
 import type { Net } from './net';
 import { reluFeature, type Features } from './residual';
 
-/** With hidden layers of `sizes` units, or of `hiddenSizes` where they are not given. */
+/** With hidden layers of `sizes` units; of `hiddenSizes` by default. */
 export function mlp(sizes?: readonly number[]): Net {
   return (layers, x, { classes, dropoutRate, hiddenSizes = [1200, 1200] }) => {
     const features: Features = {};

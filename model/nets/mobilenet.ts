@@ -1,7 +1,7 @@
 /**
  * MobileNets for 32×32 images: depthwise 3×3 convolutions filter, 1×1 convolutions mix the channels.
  *   mobilenet   – Howard et al. 2017; 3,217,226 parameters for 10 classes
- *   mobilenetV2 – Sandler et al. 2018, with ReLU in place of ReLU6; 2,296,922 parameters for 10 classes, 2,288,090 with
+ *   mobilenetV2 – Sandler et al. 2018, with ReLU instead of ReLU6; 2,296,922 parameters for 10 classes, 2,288,090 with
  *                 one block of 24 channels, as HtutLynn/Knowledge_Distillation_Pytorch has it
  * Features: `stem`, `stage1`, … for each size of the map, and `head` of the second net, after ReLU; `.preact` before.
  * Blocks of the second net end without ReLU: that of its stages is one that no other layer sees.
@@ -32,7 +32,7 @@ export const mobilenet: Net = (layers, x, { classes }) => {
   return { logits: layers.linear('linear', pooled, classes), pooled, features };
 };
 
-/** Of the groups of blocks of each stage: by how much they widen inside, and width. */
+/** For the groups of blocks of each stage: expansion factor and width. */
 const groups: readonly (readonly (readonly [expansion: number, width: number])[])[] = [
   [
     [1, 16],
@@ -49,7 +49,7 @@ const groups: readonly (readonly (readonly [expansion: number, width: number])[]
   ],
 ];
 
-/** `counts` are how many blocks each group has: in the paper 1, 2, 3, 4, 3, 3, 1. */
+/** `counts` are the numbers of blocks per group: in the paper 1, 2, 3, 4, 3, 3, 1. */
 export function mobilenetV2(counts: readonly number[]): Net {
   return (layers, x, { classes }) => {
     const features: Features = {};

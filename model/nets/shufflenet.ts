@@ -62,7 +62,10 @@ export const shufflenetV2: Net = (layers, x, { classes }) => {
   return { logits: layers.linear('linear', pooled, classes), pooled, features };
 };
 
-/** Half of the channels as they are, of which none is negative, beside what the other half becomes before its ReLU. */
+/**
+ * Half of the channels unchanged (none is negative), concatenated with the other half after its branch, before its
+ * ReLU.
+ */
 function splitBlock(layers: Layers, name: string, x: Tensor, width: number): Tensor {
   const half = width / 2;
   let y = slice(x, 1, half, width);

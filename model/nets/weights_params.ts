@@ -1,17 +1,17 @@
-/** Which weights of a file a network takes, as `init` and `teacher` of params.json say. */
+/** Selects the weights of a file for a network, by `init` and `teacher` of params.json. */
 import { globs, MAX_GLOBS, text, type Options } from '../../utils/schema_forms';
 
 export interface WeightsParams {
-  /** Path of the state dict in the file, or what its names begin with; the usual places where absent. */
+  /** Path of the state dict in the file, or a prefix of its names; the usual places by default. */
   readonly key?: string;
   /** Parts of names in the file, and what the network calls them. */
   readonly rename?: Readonly<Record<string, string>>;
-  /** Globs of the network's parameters that are not taken from the file: they begin at random. */
+  /** Globs of the network's parameters that are not loaded from the file but initialized at random. */
   readonly skip?: readonly string[];
 }
 
 export const weightsOptions: Options = {
-  skip: globs('Globs of parameters that are not taken from the file and start at random.'),
+  skip: globs('Globs of parameters that are not loaded from the file but initialized at random.'),
   key: text({
     minLength: 1,
     maxLength: 200,

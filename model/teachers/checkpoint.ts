@@ -23,14 +23,14 @@ import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
 /** A net with a checkpoint. */
 export interface CheckpointTeacherParams extends WeightsParams {
   readonly model: string;
-  /** Path of its weights; the best ones of experiments/base_<model> where absent. */
+  /** Path of its weights; the best ones of experiments/base_<model> by default. */
   readonly checkpoint?: string;
-  /** Side of its images in pixels; that of the student's where absent. */
+  /** Side of its images in pixels; that of the student's by default. */
   readonly size?: number;
-  /** The student's where absent. */
+  /** The student's by default. */
   readonly normalize?: NormalizeParams;
   readonly num_channels: number;
-  /** 1200 and 1200 where absent. */
+  /** 1200 and 1200 by default. */
   readonly hidden_sizes?: readonly number[];
 }
 

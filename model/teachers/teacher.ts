@@ -38,7 +38,7 @@ export interface TeacherContext {
   readonly cache?: { around(teacher: Teacher): Teacher } | undefined;
 }
 
-/** What a kind of teachers is to the index: its options in params.json, and how it is loaded. */
+/** The registry entry of a kind of teacher: its options in params.json, and its loader. */
 export interface TeacherEntry<Params extends object = object> {
   /**
    * A JSON schema for each option, of which the one that the kind is listed by must be given; `title` says what an option

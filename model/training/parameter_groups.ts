@@ -14,7 +14,9 @@ export interface ParameterRules {
 /** The keys of params.json that say so. */
 export interface TransferParams {
   readonly learning_rate: number;
-  /** Globs of the student's parameters that are not trained, and how BatchNorms among them normalize; "eval" where absent. */
+  /**
+   * Globs of the student's parameters that are not trained, and how BatchNorms among them normalize; "eval" by default.
+   */
   readonly freeze?: readonly string[];
   readonly freeze_batch_norm?: 'eval' | 'train';
   /** Learning rates, before any schedule, of the parameters that a glob matches. */

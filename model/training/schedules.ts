@@ -22,7 +22,7 @@ export interface ScheduleEntry<Own extends object = object> {
   rate(own: Own, base: number, progress: Progress): number;
 }
 
-/** A rate that is no higher than the one at the start, where that is known. */
+/** A rate that is at most the initial one, if known. */
 const lowestRate = (base: number, title: string) =>
   number({ ...fromZero, ...(Number.isFinite(base) && { maximum: base }), default: 0, title });
 const gamma = number({ ...partOrAll, title: 'Factor of the learning rate.' });

@@ -42,7 +42,7 @@ type TaughtBy = Pick<Teacher, 'shapes' | 'network'> & { readonly members?: reado
 
 export interface TrainingOptions {
   readonly batchSize: number;
-  /** The size of the run's largest batches; `batchSize` where absent. */
+  /** The size of the run's largest batches; `batchSize` by default. */
   readonly largestBatch?: number | undefined;
   readonly seed: number;
   readonly methods: readonly Method[];

@@ -34,7 +34,7 @@ export interface PageColumn {
   readonly numeric: boolean;
   /** What each row shows. */
   readonly texts: readonly string[];
-  /** What rows are sorted, compared and drawn by; the mean of repeats. Left out where it is the text. */
+  /** The value for sorting, comparing and drawing; the mean of repeats. Omitted if it equals the text. */
   readonly keys?: readonly Key[];
 }
 
@@ -50,7 +50,7 @@ interface PageRow {
   readonly curves?: Curves;
 }
 
-/** Mean and sample standard deviation over the repeats, by epoch; null where there is none. */
+/** Mean and sample standard deviation over the repeats, by epoch; null if there is none. */
 interface Curves {
   readonly epochs: readonly number[];
   readonly values: Readonly<Record<string, { readonly mean: Points; readonly deviation?: Points }>>;
@@ -58,14 +58,16 @@ interface Curves {
 
 type Points = readonly (number | null)[];
 
-/** What run.json says, over all runs: the commonest values and how many more there are, or the range of many numbers. */
+/**
+ * Summary of run.json over all runs: the most frequent values and the number of others, or the range of many numbers.
+ */
 interface EnvironmentEntry {
   readonly name: string;
   readonly values: readonly { readonly text: string; readonly runs: number }[];
   readonly more: number;
 }
 
-/** A run that did not come to its end, and why, as far as its files tell. */
+/** A run that did not finish, and the reason if its files contain it. */
 interface Failure {
   readonly directory: string;
   readonly status: Status;
@@ -123,7 +125,7 @@ export function pageData({ allColumns, columns, sections, notes }: Table, parent
   };
 }
 
-/** Those that are shown come first; of the others only those that tell rows apart. */
+/** Visible ones first; of the others only those that distinguish rows. */
 function pageColumns(rows: readonly Row[], shown: readonly Column[], all: readonly Column[]): PageColumn[] {
   const params = new Set(rows.flatMap((row) => [...row.params.keys()]));
   const ordered = [...shown, ...all.filter((column) => !shown.includes(column))];

@@ -1,4 +1,7 @@
-/** What the charts take from the data of the page; pure, as the page itself computes it anew for other rows and metrics. */
+/**
+ * The data of the charts, computed from the data of the page by pure functions, since the page recomputes it for other
+ * rows and metrics.
+ */
 import { median } from '../../utils/median';
 import type { Domain } from '../importance';
 import type { Goal } from '../pareto';
@@ -9,7 +12,7 @@ export function metricsOf({ columns }: PageData): PageColumn[] {
   return columns.filter(({ kind, numeric }) => kind === 'metric' && numeric);
 }
 
-/** As a search takes it: a loss, and any other distance, should be small. */
+/** As in a search: a loss or another distance is minimized. */
 export function goalOf(metric: string): Goal {
   return /(loss|error|difference)$/.test(metric) ? 'minimize' : 'maximize';
 }
@@ -27,12 +30,12 @@ export function keysOf({ keys, texts }: PageColumn): readonly Key[] {
   return keys ?? texts;
 }
 
-/** Those of `rows` that can be compared: runs that came to their end. */
+/** Those of `rows` that can be compared: finished runs. */
 export function finishedRows({ rows: all }: PageData, rows: readonly number[]): number[] {
   return rows.filter((row) => all[row]!.status === 'finished');
 }
 
-/** The number of a row in a column; NaN where it has none. */
+/** The number of a row in a column; NaN if it has none. */
 export function numberAt(column: PageColumn, row: number): number {
   const key = keysOf(column)[row];
   return typeof key === 'number' ? key : NaN;
@@ -48,7 +51,7 @@ export function ranked(metric: PageColumn, rows: readonly number[]): number[] {
     .map(({ row }) => row);
 }
 
-/** The value of a param in a row; undefined where the row does not have it. */
+/** The value of a param in a row; undefined if the row does not have it. */
 export function valueAt(column: PageColumn, row: number): string | number | undefined {
   const key = keysOf(column)[row];
   return key === null || key === '' ? undefined : key;

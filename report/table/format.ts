@@ -1,6 +1,6 @@
 /** Numbers as a table shows them. */
 
-/** An accuracy or a loss: four decimals, three digits where it is small. */
+/** An accuracy or a loss: four decimals, or three digits if it is small. */
 export function metric(value: number): string {
   return value !== 0 && Math.abs(value) < 1e-3 ? value.toPrecision(3) : value.toFixed(4);
 }

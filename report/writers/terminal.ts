@@ -6,12 +6,12 @@ import type { Column } from '../table/columns';
 import type { Table } from '../table/table';
 
 export interface TerminalOptions {
-  /** Characters on a line; as many as it takes where absent. */
+  /** Maximum characters per line; unlimited by default. */
   readonly width?: number;
   readonly color?: boolean;
 }
 
-/** Columns that go first where there is no room; then all others from the right, but for the indispensable. */
+/** Columns to drop first if there is no space; then all others from the right, except the essential ones. */
 const dispensable = [
   ...['flops', 'parameters', 'time', 'val_loss', 'best_epoch', 'test_calibration_error', 'test_loss', 'p_holm'],
 ];
@@ -28,7 +28,7 @@ export function terminalOf(stream: NodeJS.WriteStream): TerminalOptions {
   return stream.isTTY ? { width: stream.columns, color: stream.hasColors() } : {};
 }
 
-/** The table with its notes. Columns are left out and cells wrapped where it is wider than the terminal. */
+/** The table with its notes. Drops columns and wraps cells if it is wider than the terminal. */
 export function toTerminal(table: Table, { width = Infinity, color = false }: TerminalOptions = {}): string {
   const { columns, leftOut } = fit(table, width);
   const cellOf = (column: Column, text: string) => (color ? colored(column.name, oneLine(text)) : oneLine(text));

@@ -1,5 +1,5 @@
 /**
- * Operations on colors, to the bit of the Python Imaging Library (Pillow 9, ImageOps and ImageEnhance), for which
+ * Color operations, bit-identical to the Python Imaging Library (Pillow 9, ImageOps and ImageEnhance), for which
  * AutoAugment's policies were searched. Images are uint8 values, channels first; gray ones have one channel.
  */
 import type { ImageShape } from '../dataset';

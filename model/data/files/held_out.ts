@@ -1,8 +1,8 @@
-/** Sets without images to test on: what is held out for it. */
+/** Held-out test images for data sets without a test set. */
 import { number, part, seed } from '../../../utils/schema_forms';
 
 export interface HeldOutParams {
-  /** Part of a set without images to test on that is held out for it, drawn by `seed`. */
+  /** Fraction of a data set without test images that is held out for testing, drawn by `seed`. */
   readonly test: number;
   readonly seed: number;
 }

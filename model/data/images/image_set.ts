@@ -17,9 +17,9 @@ import type { Picture } from './picture';
 
 /** How images of many sizes are brought to one, checked and kept. */
 export interface ImageSetParams extends HeldOutParams {
-  /** Their shorter side before they are cropped; 8/7 of `size` where absent. */
+  /** Their shorter side before cropping; 8/7 of `size` by default. */
   readonly resize?: number;
-  /** What becomes of the color profile in an image; "ignore" where absent, as torchvision does. */
+  /** How to treat color profiles of images; "ignore" by default, as in torchvision. */
   readonly icc?: 'ignore' | 'convert';
   readonly on_bad_image: 'refuse' | 'skip';
   /** Directory of decoded images, and the most of them that are kept there. */
@@ -27,7 +27,7 @@ export interface ImageSetParams extends HeldOutParams {
   readonly cache_gigabytes: number;
 }
 
-/** The options that say so; images of `size` are cropped from ones that are no smaller. */
+/** The options for these; images of `size` are cropped from images of at least that size. */
 export const imageSetOptions = (size: unknown): Options => ({
   resize: integer({
     minimum: Number.isInteger(size) ? Number(size) : 224,

@@ -26,7 +26,7 @@ import { storedDataset } from '../files/stored';
 /** Encoded images inside larger files. */
 export interface PackedParams extends ImageSetParams {
   readonly dir: string;
-  /** Side of the images in pixels; where absent all have one size, and are kept in memory. */
+  /** Side of the images in pixels; by default all have the same size and are kept in memory. */
   readonly size?: number;
 }
 

@@ -18,7 +18,7 @@ import { storedDataset } from '../files/stored';
 export interface NpzParams extends HeldOutParams {
   readonly name: 'npz';
   readonly file: string;
-  /** The names of images and labels by part; the usual ones where absent. */
+  /** The names of images and labels by split; the usual ones by default. */
   readonly arrays?: { train: string[]; val?: string[]; test?: string[] };
 }
 

@@ -19,7 +19,7 @@ import { shardsIn, type Shard } from '../files/shards';
 /** Shards of WebDataset. */
 export interface WebDatasetParams extends PackedParams {
   readonly name: 'webdataset';
-  /** A list of the names of classes; that beside the shards where absent. */
+  /** A list of class names; by default the one next to the shards. */
   readonly classes?: string;
 }
 

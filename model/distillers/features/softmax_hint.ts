@@ -13,7 +13,7 @@ export function softmaxHintLoss(student: Tensor, teacher: Tensor): Tensor {
   return mul(sum(mul(softmax(teacher, 1), logRatio)), 1 / student.shape[0]!);
 }
 
-/** α · CE + (1 − α) · Σ_layers KL. HERE ALPHA WEIGHTS THE HARD TERM, the other way round than in kd. */
+/** α · CE + (1 − α) · Σ_layers KL. HERE ALPHA WEIGHTS THE HARD TERM, unlike in kd. */
 export const softmaxHint: Distiller<LayerOptions> = {
   title: 'Softmax of hidden layers: α · CE + (1 − α) · KL; ALPHA WEIGHTS THE LABELS, unlike in kd (Hinton et al. 2015)',
   options: {

@@ -8,7 +8,7 @@ export function logitsMseLoss(student: Tensor, teacher: Tensor): Tensor {
   return mean(square(sub(student, teacher)));
 }
 
-/** α · CE + (1 − α) · MSE. HERE ALPHA WEIGHTS THE HARD TERM, the other way round than in kd. */
+/** α · CE + (1 − α) · MSE. HERE ALPHA WEIGHTS THE HARD TERM, unlike in kd. */
 export const logitsMse: Distiller = {
   title: 'Logit regression: α · CE + (1 − α) · MSE; ALPHA WEIGHTS THE LABELS, unlike in kd (Ba & Caruana 2014)',
   options: {},

@@ -18,7 +18,7 @@ function multiKdLoss(
 }
 
 export interface MultiKdOptions {
-  /** Of each teacher, in the order of "teacher"; equal ones that sum to 1 where absent. */
+  /** Weight of each teacher, in the order of "teacher"; equal ones that sum to 1 by default. */
   readonly weights?: readonly number[];
 }
 

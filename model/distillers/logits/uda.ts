@@ -1,4 +1,7 @@
-/** Distillation on two views of each image (unsupervised data augmentation, Xie et al. 2020, as karanchahal/distiller has it). */
+/**
+ * Distillation on two views of each image (unsupervised data augmentation, Xie et al. 2020, as in
+ * karanchahal/distiller).
+ */
 import { add, mul } from '../../../engine/ops/index';
 import type { Distiller } from '../distiller';
 import { kdLoss } from './kd';

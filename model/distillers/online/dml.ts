@@ -18,8 +18,8 @@ export interface DmlOptions {
 export const dml: Distiller<DmlOptions> = {
   title: 'Deep mutual learning with a peer: CE + β · KL(peer ‖ student), and the other way round (Zhang et al. 2018)',
   options: {
-    peer: { enum: Object.keys(nets), default: 'resnet20', title: 'the net that learns beside the student' },
-    weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' },
+    peer: { enum: Object.keys(nets), default: 'resnet20', title: 'the net that is trained together with the student' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
   },
   needsTeacher: false,
   includesCrossEntropy: true,

@@ -12,16 +12,16 @@ export interface OnnxTeacherParams {
   readonly onnx: string;
   /** The order of its input's axes; those of an image that are one axis in brackets. */
   readonly layout: (typeof layouts)[number];
-  /** The order of its channels where it is not that of the images. */
+  /** The order of its channels if it differs from that of the images. */
   readonly channels?: 'RGB' | 'BGR' | 'gray';
-  /** Side of its images in pixels; where absent the size that the model fixes, or else that of the data set. */
+  /** Side of its images in pixels; by default the size that the model fixes, or else that of the data set. */
   readonly size?: number;
-  /** What white is before it is normalized; 1 where absent, and 255 for a model of bytes. */
+  /** The value of white before normalization; 1 by default, 255 for a model with byte input. */
   readonly range?: 1 | 255;
-  /** The student's where absent. */
+  /** The student's by default. */
   readonly normalize?: NormalizeParams;
   readonly output: 'logits' | 'probabilities';
-  /** Which of its outputs; the only one that fits where absent. */
+  /** Name of the output; by default the only one that fits. */
   readonly output_name?: string;
   /** The column of each class of the data set, or a file with the names of all columns. */
   readonly classes?: number[] | string;

@@ -1,4 +1,4 @@
-/** The section of runs that did not come to their end. */
+/** The section of runs that did not finish. */
 import type { PageData } from '../data';
 import { counted, h, section } from './dom';
 

@@ -1,4 +1,4 @@
-/** A chart that is drawn when it comes into sight, and again when what it shows has changed. */
+/** A chart that is drawn when it becomes visible, and again when its data has changed. */
 import * as vega from 'vega';
 import { expressionInterpreter } from 'vega-interpreter';
 import { compile } from 'vega-lite';
@@ -7,14 +7,14 @@ import { h } from './dom';
 import { hideTooltip, showTooltip } from './tooltip';
 
 export interface FigureOptions {
-  /** File name of the figure that is saved. */
+  /** File name of the saved figure. */
   readonly name: string;
   readonly title: string;
   /** Whether its title stands above it; the heading of its section may be enough. */
   readonly captioned?: boolean;
-  /** undefined where there is nothing to draw. */
+  /** undefined if there is nothing to draw. */
   readonly chart: (style: ChartStyle) => Spec | undefined;
-  /** What is said in that case. */
+  /** The text shown in that case. */
   readonly empty: string;
 }
 
@@ -62,12 +62,12 @@ export class Figure {
     Figure.size.observe(this.host);
   }
 
-  /** Draws all that is in sight anew, and the rest when it comes into sight. */
+  /** Redraws all visible figures, and the others when they become visible. */
   static redrawAll(): void {
     for (const figure of Figure.all.values()) figure.redraw();
   }
 
-  /** Lets go of the figures in an element that is about to be emptied. */
+  /** Releases the figures in an element that is about to be emptied. */
   static forgetIn(element: Element): void {
     for (const [host, figure] of Figure.all) {
       if (!element.contains(host)) continue;
@@ -93,7 +93,7 @@ export class Figure {
     if (this.view && Math.abs(this.host.clientWidth - this.width) > 2) this.redraw();
   }
 
-  /** One chart after the other, with a pause between them in which the page can react. */
+  /** Draws one chart after the other, with pauses in which the page can react. */
   private enqueue(): void {
     if (!this.isVisible || !this.isStale || this.isQueued) return;
     this.isQueued = true;

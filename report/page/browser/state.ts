@@ -19,7 +19,7 @@ export class State {
 
   constructor(public data: PageData) {}
 
-  /** The column that is chosen for a purpose; the one at `fallback` where none is. */
+  /** The column chosen for a purpose; the one at `fallback` by default. */
   chosen(purpose: string, columns: readonly PageColumn[], fallback = 0): PageColumn | undefined {
     return columns.find(({ name }) => name === this.names.get(purpose)) ?? columns[fallback];
   }

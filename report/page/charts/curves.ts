@@ -29,7 +29,7 @@ export function curveTitle({ kind, part, zoomed }: Omit<CurveChoice, 'part'> & {
   return title[0]!.toUpperCase() + title.slice(1);
 }
 
-/** A line for each of `rows` that has the curve; undefined where none has. */
+/** A line for each of `rows` that has the curve; undefined if none has it. */
 export function curvesChart(
   data: PageData,
   rows: readonly number[],

@@ -14,7 +14,7 @@ export interface HeatmapChoice {
   readonly metric: PageColumn;
 }
 
-/** undefined where no row has both parameters and the metric. */
+/** undefined if no row has both parameters and the metric. */
 export function heatmapChart(
   rows: readonly number[],
   { x, y, metric }: HeatmapChoice,

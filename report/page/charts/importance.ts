@@ -7,7 +7,7 @@ import { titled, type ChartStyle, type Spec } from './theme';
 /** Fewer runs have no best tenth. */
 export const LEAST_ROWS = 10;
 
-/** undefined where there are too few rows with the metric, or no parameter that differs. */
+/** undefined if there are too few rows with the metric, or no parameter differs. */
 export function importanceChart(
   rows: readonly number[],
   params: readonly PageColumn[],

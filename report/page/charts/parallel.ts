@@ -3,7 +3,7 @@ import type { PageColumn, PageData } from '../data';
 import { domainOf, goalOf, numberAt, ranked, scoreRange, valueAt } from '../model';
 import { fieldTitle, titled, type ChartStyle, type Spec } from './theme';
 
-/** More lines are a blot. */
+/** Maximum number of lines. */
 export const MOST_ROWS = 300;
 /** Pixels from axis to axis. */
 const AXIS_WIDTH = 85;
@@ -110,7 +110,7 @@ export function parallelChart(
   };
 }
 
-/** Parameters that there is room for beside the metric. */
+/** Maximum number of parameters next to the metric. */
 export function axesWithin(width: number): number {
   return Math.max(1, Math.floor(width / AXIS_WIDTH) - 1);
 }

@@ -1,4 +1,7 @@
-/** What a kernel is: it computes a node with TensorFlow.js. And how kernels read the node's inputs and attributes. */
+/**
+ * The interface of kernels, which compute a node with TensorFlow.js, and helpers to read a node's inputs and
+ * attributes.
+ */
 import type { Attribute, Node } from '../../../graph';
 import type { Tensor, Tf } from '../package';
 import { Value } from '../value';

@@ -2,7 +2,7 @@
 import type { Value } from '../value';
 import { float, input, integer, plain, type Call, type Kernels } from './kernel';
 
-/** a · b in the last two axes, each transposed there first where `transA` and `transB` say so, times alpha. */
+/** a · b in the last two axes, each transposed there first if `transA` or `transB` is set, times alpha. */
 function product(call: Call): Value {
   const { tf, node } = call;
   const [transA, transB] = [integer(node, 'transA', 0) === 1, integer(node, 'transB', 0) === 1];
@@ -11,7 +11,7 @@ function product(call: Call): Value {
   return plain(call, alpha === 1 ? y : tf.mul(y, alpha));
 }
 
-/** The product plus beta · c, where there is a third input c. */
+/** The product plus beta · c, if there is a third input c. */
 function gemm(call: Call): Value {
   const { tf, node, inputs } = call;
   const y = product(call);
