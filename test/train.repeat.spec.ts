@@ -57,7 +57,7 @@ describe('train.ts --repeat', function () {
   }
 
   /** What the comparison at the end of an output says. */
-  const compared = (stdout: string) => stdout.slice(stdout.indexOf(' beside ')).trimEnd().split('\n').slice(1);
+  const compared = (stdout: string) => stdout.slice(stdout.indexOf(' compared with ')).trimEnd().split('\n').slice(1);
   const copy = (name: string) => {
     const filter = (path: string) => !path.includes('again_');
     cpSync(original, join(scratch, name), { recursive: true, filter });
@@ -110,7 +110,7 @@ describe('train.ts --repeat', function () {
     const { error, stdout } = await trainHere(['--repeat', path]);
     expect(error).to.equal(undefined);
     expect(process.exitCode).to.equal(130);
-    expect(stdout).not.to.contain(' beside ');
+    expect(stdout).not.to.contain(' compared with ');
     process.exitCode = undefined;
     const rest = await finish('--repeat', path);
     expect(rest).to.contain('\nResuming after epoch 1, step 2\n');

@@ -204,7 +204,7 @@ function external(place: ReadonlyMap<string, string>, beside: (name: string) => 
     length >= 0 &&
     end <= content.length
   )) {
-    throw new FormatError(`the values of ${quoted(name)} are outside the file beside it`);
+    throw new FormatError(`the values of ${quoted(name)} are outside the file next to it`);
   }
   return content.subarray(offset, end);
 }

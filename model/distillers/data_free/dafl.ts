@@ -51,9 +51,19 @@ export const dafl: Distiller<DaflOptions> = {
   title:
     'No data: a generator makes images that the teacher is sure of, of all classes; the student matches it on them (Chen et al. 2019, ICCV)',
   options: {
-    one_hot_weight: { type: 'number', minimum: 0, default: 0.05, title: 'a, that images are of one class' },
-    information_weight: { type: 'number', minimum: 0, default: 5, title: 'b, that classes are equally frequent' },
-    activation_weight: { type: 'number', minimum: 0, default: 0.01, title: "c, of the teacher's activations" },
+    one_hot_weight: {
+      type: 'number',
+      minimum: 0,
+      default: 0.05,
+      title: 'a, weight of the one-hot loss: each image has one class',
+    },
+    information_weight: {
+      type: 'number',
+      minimum: 0,
+      default: 5,
+      title: 'b, weight of the information entropy: classes are equally frequent',
+    },
+    activation_weight: { type: 'number', minimum: 0, default: 0.01, title: "c, weight of the teacher's activations" },
     ...gameOptions({ noise_dim: 1000, generator_steps: 1, student_steps: 1 }),
   },
   needsTeacher: true,

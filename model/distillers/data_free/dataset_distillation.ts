@@ -45,14 +45,14 @@ export const datasetDistillation: Distiller<DatasetDistillationOptions> = {
   title:
     'No data: pixels are trained for large KL(teacher ‖ student), the student minimizes it (after Micaelli & Storkey 2019)',
   options: {
-    images: { type: 'integer', minimum: 2, default: 64, title: 'images that are made' },
-    image_steps: { type: 'integer', minimum: 1, default: 1, title: 'steps in a turn of the images' },
-    student_steps: { type: 'integer', minimum: 1, default: 5, title: 'steps in a turn of the student' },
+    images: { type: 'integer', minimum: 2, default: 64, title: 'number of images to make' },
+    image_steps: { type: 'integer', minimum: 1, default: 1, title: 'steps per turn of the images' },
+    student_steps: { type: 'integer', minimum: 1, default: 5, title: 'steps per turn of the student' },
     image_rate: {
       type: 'number',
       exclusiveMinimum: 0,
       default: 1,
-      title: "the images' learning rate, as a factor of the run's",
+      title: "learning rate of the images, relative to the run's",
     },
     range: {
       type: 'array',
@@ -60,7 +60,7 @@ export const datasetDistillation: Distiller<DatasetDistillationOptions> = {
       minItems: 2,
       maxItems: 2,
       description: 'a list of two numbers such as [-2, 2]',
-      title: 'interval of normalized pixels that a sigmoid keeps the images in; anything goes by default',
+      title: 'interval to which a sigmoid limits normalized pixels; unlimited by default',
     },
   },
   stateName: 'dataset',

@@ -32,14 +32,14 @@ export interface GameOptions {
 export function gameOptions(defaults: Omit<GameOptions, 'generator_rate'>): Readonly<Record<string, Schema>> {
   const whole = { type: 'integer', minimum: 1 } as const;
   return {
-    noise_dim: { ...whole, default: defaults.noise_dim, title: 'numbers that an image is made from' },
-    generator_steps: { ...whole, default: defaults.generator_steps, title: 'steps in a turn of the generator' },
-    student_steps: { ...whole, default: defaults.student_steps, title: 'steps in a turn of the student' },
+    noise_dim: { ...whole, default: defaults.noise_dim, title: 'length of the noise vector of an image' },
+    generator_steps: { ...whole, default: defaults.generator_steps, title: 'steps per turn of the generator' },
+    student_steps: { ...whole, default: defaults.student_steps, title: 'steps per turn of the student' },
     generator_rate: {
       type: 'number',
       exclusiveMinimum: 0,
       default: 1,
-      title: "the generator's learning rate, as a factor of the run's",
+      title: "learning rate of the generator, relative to the run's",
     },
   };
 }

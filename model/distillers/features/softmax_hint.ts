@@ -20,7 +20,7 @@ export const softmaxHint: Distiller<LayerOptions> = {
     layers: {
       ...layerOptions.layers,
       default: [['pooled', 'pooled']],
-      title: 'outputs of student and teacher whose softmax is compared; "logits" for the last layer',
+      title: 'outputs of student and teacher whose softmax to compare; "logits" for the last layer',
     },
   },
   needsTeacher: true,

@@ -26,8 +26,13 @@ export const ctkd: Distiller<CtkdOptions> = {
     'Soft targets at a temperature that learns to make them hard: (1 − α) · CE + α · τ² · KL (Li et al. 2023, AAAI)',
   options: {
     start: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'lowest temperature' },
-    range: { type: 'number', minimum: 0, default: 20, title: 'how far the temperature may rise above it' },
-    epochs: { type: 'integer', minimum: 1, default: 10, title: 'epochs until the turned gradient counts in full' },
+    range: { type: 'number', minimum: 0, default: 20, title: 'range of the temperature above the start' },
+    epochs: {
+      type: 'integer',
+      minimum: 1,
+      default: 10,
+      title: 'epochs until the reversed gradient has its full weight',
+    },
   },
   needsTeacher: true,
   includesCrossEntropy: true,

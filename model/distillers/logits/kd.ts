@@ -73,7 +73,7 @@ export interface KdOptions {
 export const kd: Distiller<KdOptions> = {
   title: 'Soft targets: (1 − α) · CE + α · T² · KL(teacher ‖ student) (Hinton, Vinyals & Dean 2015)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 1, title: 'a further factor of the soft term' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'additional factor of the soft term' },
     standardize: {
       type: 'boolean',
       default: false,
@@ -83,7 +83,7 @@ export const kd: Distiller<KdOptions> = {
     focal: {
       type: 'boolean',
       default: false,
-      title: 'each example counts by the probability that the teacher gives its true class',
+      title: "weights each example by the teacher's probability of its true class",
     },
     anneal: {
       type: 'object',
@@ -93,12 +93,11 @@ export const kd: Distiller<KdOptions> = {
       },
       additionalProperties: false,
       description: 'an object such as { "end": 0, "epochs": 20 }',
-      title: 'alpha falls to "end" (0) along half a cosine within "epochs" (all of them)',
+      title: 'decays alpha to "end" (0) along half a cosine over "epochs" (all by default)',
     },
     errors: {
       enum: ['swap'],
-      title:
-        'where the teacher errs, its largest logit and that of the true class change places (Limantoro et al. 2025)',
+      title: "if the teacher is wrong, swaps its largest logit with the true class's (Limantoro et al. 2025)",
     },
   },
   needsTeacher: true,

@@ -47,7 +47,7 @@ export const rld: Distiller<RldOptions> = {
       type: 'number',
       minimum: 0,
       default: 8,
-      title: 'weight of the classes that the teacher has below the true one',
+      title: 'weight of the classes that the teacher ranks below the true one',
     },
     confidence_temperature: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'T of the confidence' },
     warmup_epochs: { type: 'integer', minimum: 0, default: 20, title: 'epochs over which both weights grow' },

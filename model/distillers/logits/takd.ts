@@ -21,7 +21,7 @@ export const takd: Distiller<TakdOptions> = {
       minItems: 1,
       default: ['resnet20'],
       description: 'a list of nets',
-      title: 'nets between teacher and student, in the order in which they are trained',
+      title: 'assistants between teacher and student, in training order',
     },
     ...kd.options,
   },

@@ -20,7 +20,7 @@ export const uda: Distiller<UdaOptions> = {
     policy: {
       enum: ['autoaugment', 'randaugment', 'crop+flip', 'crop+flip+autoaugment', 'crop+flip+cutout'],
       default: 'autoaugment',
-      title: 'augmentations that the stored image is seen through for the second view',
+      title: 'augmentation of the stored image for the second view',
     },
   },
   needsTeacher: true,

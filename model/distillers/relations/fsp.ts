@@ -43,7 +43,7 @@ export const fsp: Distiller<FspOptions> = {
     layers: {
       ...layerOptions.layers,
       minItems: 2,
-      title: 'outputs of student and teacher between which flows are; stem and stages that both have by default',
+      title: 'outputs of student and teacher for flows; stem and stages that both have by default',
     },
   },
   needsTeacher: true,
@@ -54,7 +54,7 @@ export const fsp: Distiller<FspOptions> = {
     const haveStem = [student, teacher].every(({ names }) => names.includes('stem'));
     if (!options.layers && haveStem) pairs.unshift([student.get('stem'), teacher.get('stem')]);
     for (const pair of pairs) requireSameChannels(pair, 'fsp', 'choose nets of equal widths, or "at", "sp" or "vid"');
-    if (pairs.length < 2) throw new UserError('fsp: flows are between two outputs at least; name them by "layers"');
+    if (pairs.length < 2) throw new UserError('fsp: at least two outputs are needed for flows; set "layers"');
     return { fsp: mul(flowLoss(pairs), options.weight) };
   },
   stages: (options, run) =>

@@ -18,9 +18,9 @@ export const bann: Distiller<BannOptions> = {
   title:
     'Born again: the net learns from itself, generation after generation, by (1 − α) · CE + α · T² · KL (Furlanello et al. 2018, ICML)',
   options: {
-    generations: { type: 'integer', minimum: 1, default: 3, title: 'students after the first net' },
-    alpha: { type: 'number', minimum: 0, maximum: 1, default: 1, title: 'α, share of the soft targets' },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'T, temperature' },
+    generations: { type: 'integer', minimum: 1, default: 3, title: 'number of generations after the first net' },
+    alpha: { type: 'number', minimum: 0, maximum: 1, default: 1, title: 'α, weight of the soft targets' },
+    temperature: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'T' },
   },
   needsTeacher: false,
   stages: ({ generations, alpha, temperature }, { net: model, method, num_channels, hidden_sizes }) => {

@@ -23,7 +23,7 @@ export const cskd: Distiller<CskdOptions> = {
     policy: {
       enum: ['crop+flip', 'flip', 'random_resized_crop+flip', 'autoaugment', 'randaugment'],
       default: 'crop+flip',
-      title: 'augmentations that the other image is seen through',
+      title: 'augmentation of the other image',
     },
   },
   needsTeacher: false,

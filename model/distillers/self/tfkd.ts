@@ -32,7 +32,7 @@ export const tfkd: Distiller<TfKdOptions> = {
       exclusiveMinimum: 0,
       exclusiveMaximum: 1,
       default: 0.99,
-      title: 'what the virtual teacher gives the true class, before its temperature',
+      title: 'probability that the virtual teacher assigns to the true class, before its temperature',
     },
   },
   needsTeacher: false,

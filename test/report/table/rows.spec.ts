@@ -229,7 +229,7 @@ describe('rows and comparisons', () => {
         UserError,
         '--baseline: kd contains 2 experiments; choose one of them',
       );
-      expect(() => baselineIn(rows(), '.')).to.throw(UserError, 'holds 3 experiments');
+      expect(() => baselineIn(rows(), '.')).to.throw(UserError, 'contains 3 experiments');
       expect(() => baselineIn(rows(), 'bas')).to.throw(UserError, '--baseline: bas contains no run');
     });
 

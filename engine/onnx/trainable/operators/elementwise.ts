@@ -119,7 +119,7 @@ function cast(call: Call): Value {
   const to = call.integer('to', 1);
   const isFloat = [1, 10, 11, 16].includes(to);
   if (!('dtype' in value) || (value.dtype === 'float32' && isFloat)) return value;
-  if (!isFloat) return call.fail('makes whole numbers of what depends on the images');
+  if (!isFloat) return call.fail('converts values that depend on the images to integers');
   return call.graph.emit('Cast', [value], value.shape, { dtype: 'float32', attributes: { to: 1 } });
 }
 

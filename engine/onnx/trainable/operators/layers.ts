@@ -44,7 +44,7 @@ function affine(call: Call): { weight: Tensor | undefined; bias: Tensor | undefi
 
 /** The mean and variance of the batch, or of a layer, as further outputs. */
 function onlyFirst(call: Call): void {
-  if (call.node.outputs.slice(1).some((name) => name !== '')) call.fail('gives more than one output');
+  if (call.node.outputs.slice(1).some((name) => name !== '')) call.fail('has more than one output');
 }
 
 /** Rows and columns of an attribute; of one axis where the maps have one. */

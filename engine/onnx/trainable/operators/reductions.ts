@@ -104,7 +104,7 @@ function within(x: Tensor, pads: readonly [Pair, Pair], kernel: Pair, value: num
 }
 
 function maxPool(call: Call): Tensor {
-  if (call.node.outputs.slice(1).some((name) => name !== '')) call.fail('gives more than one output');
+  if (call.node.outputs.slice(1).some((name) => name !== '')) call.fail('has more than one output');
   const windows = windowsOf(call);
   const { kernel, stride } = windows;
   const { x, padding } = within(call.tensor(0), reached(windows), kernel, -Infinity);
