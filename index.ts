@@ -19,6 +19,9 @@ export { loadDataset } from './model/data';
 export type { Dataset } from './model/data/dataset';
 export { loadTeacher, type Teacher } from './model/teachers';
 export { Evaluator } from './model/evaluation/evaluator';
+export { createStudy, type Study, type StudyOptions, type TrialOutcome } from './search/study';
+export type { StudyTrial } from './search/study_trial';
+export type { ParamsOf, SearchDimension } from './search/space/typed_space';
 export { EventWriter } from './formats/tensorboard';
 export { readSafetensors, writeSafetensors } from './formats/safetensors';
 

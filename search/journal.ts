@@ -39,6 +39,11 @@ export type Event =
   | ({ readonly event: 'pruned'; readonly reason?: string } & Outcome)
   | { readonly event: 'failed'; readonly name: string; readonly repeat: number; readonly reason: string };
 
+/** A metric as events have it. */
+export function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
 /** A folder in the directory of the search, as `trialName` makes them. */
 const name = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._+-]{0,254}$' };
 const reason = { type: 'string' };

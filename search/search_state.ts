@@ -6,12 +6,11 @@ import { curveOf, teacherLines } from './trials/child';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
 import { lostRepeat, withoutLost } from './trials/lost_results';
-import { createPruner, pruningEpoch, type Curve, type Pruner } from './pruners';
 import type { Running, Snapshot } from './snapshot';
-import { stateOf, trialsOf, valueOf, withEvent, type Trial, type Trials, type TrialState } from './trials/trials';
+import { TrialHistory } from './trials/trial_history';
+import { trialsOf, valueOf, type Trial, type Trials, type TrialState } from './trials/trials';
 
 export class SearchState {
-  trials: Trials;
   /** Runs under way by the names of their trials. */
   readonly running = new Map<string, Running>();
   /** Trials that have failed for good since this start. */
@@ -20,18 +19,20 @@ export class SearchState {
   fault: Error | undefined;
   /** Teachers of which it was said how often they agree with the labels. */
   private readonly teachers = new Set<string>();
-  private readonly pruner: Pruner;
-  private readonly curves = new Map<string, readonly number[]>();
+  private readonly history: TrialHistory;
   private readonly durations: number[] = [];
 
   constructor(private readonly context: SearchContext) {
     const { settings, events, directory } = context;
-    this.trials = trialsOf(events);
+    this.history = new TrialHistory(settings, trialsOf(events));
     this.forgetLost();
-    this.pruner = createPruner(settings.pruner, settings.seed);
     for (const trial of this.trials.values()) {
-      if (this.isOver(trial)) this.curves.set(trial.name, curveOf(join(directory, trial.name), settings.metric));
+      if (this.isOver(trial)) this.setCurve(trial.name, curveOf(join(directory, trial.name), settings.metric));
     }
+  }
+
+  get trials(): Trials {
+    return this.history.trials;
   }
 
   /** Says once of each teacher how often it agrees with the labels, as the log of a run has it. */
@@ -52,7 +53,7 @@ export class SearchState {
   forgetLost(): Trial[] {
     const { directory, settings, log } = this.context;
     const { trials, lost } = withoutLost(this.trials, directory, settings.repeats);
-    this.trials = trials;
+    this.history.trials = trials;
     for (const name of lost) log.warn(`${join(directory, name)}: its results are gone; it is trained again`);
     return lost.map((name) => trials.get(name)!);
   }
@@ -92,25 +93,18 @@ export class SearchState {
       this.fault ??= error as Error;
       throw error;
     }
-    this.trials = withEvent(this.trials, event);
+    this.history.add(event);
     if (event.event === 'failed') this.failed.add(event.name);
   }
 
   /** The metric after each epoch of a trial's first repeat. */
   setCurve(name: string, curve: readonly number[]): void {
-    this.curves.set(name, curve);
+    this.history.setCurve(name, curve);
   }
 
   /** Whether a trial has no prospects; after `asked` epochs that has been seen to. */
   shouldPrune(name: string, asked: number): boolean {
-    const curves = [...this.trials.values()].map((trial): Curve => ({
-      number: trial.number,
-      values: (this.curves.get(trial.name) ?? []).map((value) => this.gain(value)),
-      state: this.state(trial),
-    }));
-    const index = [...this.trials.keys()].indexOf(name);
-    const others = curves.filter((_, i) => i !== index);
-    return pruningEpoch(this.pruner, { ...curves[index]!, state: 'running' }, asked, others) !== undefined;
+    return this.history.shouldPrune(name, asked);
   }
 
   /** Says how a trial ended, after so many seconds. */
@@ -143,21 +137,12 @@ export class SearchState {
 
   /** The complete trial with the best value whose directory is still there. */
   private best(): Snapshot['best'] {
-    const complete = [...this.trials.values()].filter((trial) => this.state(trial) === 'complete');
-    const ranked = complete
-      .map((trial) => ({ trial, value: valueOf(trial) }))
-      .filter(({ value }) => !Number.isNaN(value))
-      .sort((a, b) => this.gain(b.value) - this.gain(a.value));
+    const ranked = this.history.ranked();
     const found = ranked.find(({ trial }) => lostRepeat(trial, this.context.directory) === undefined);
     return found && { name: found.trial.name, value: found.value };
   }
 
   private state(trial: Trial): TrialState {
-    return stateOf(trial, this.context.settings.repeats);
-  }
-
-  /** A value of the metric such that more is better. */
-  private gain(value: number): number {
-    return this.context.settings.direction === 'minimize' ? -value : value;
+    return this.history.state(trial);
   }
 }

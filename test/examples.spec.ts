@@ -9,7 +9,11 @@ const root = join(__dirname, '..');
 describe('the examples', function () {
   this.timeout(120_000);
   const read = (path: string) => readFileSync(join(root, path), 'utf8');
-  const shown = { 'my_distiller.ts': 'docs/methods.md', 'own_loop.ts': 'docs/code.md' };
+  const shown = {
+    'my_distiller.ts': 'docs/methods.md',
+    'own_loop.ts': 'docs/code.md',
+    'own_search.ts': 'docs/code.md',
+  };
 
   for (const [name, page] of Object.entries(shown)) {
     it(`${name} is in ${page}`, () => {
@@ -38,6 +42,14 @@ describe('the examples', function () {
     const losses = lines.map((line) => Number(/loss ([\d.]+)/.exec(line)?.[1]));
     expect(losses).to.have.length(3);
     expect(losses[2]).to.be.below(losses[0]!);
+  });
+
+  it('a search of one’s own comes near the minimum and prunes', () => {
+    const argv = [require.resolve('ts-node/dist/bin'), join(root, 'examples/own_search.ts')];
+    const text = execFileSync(process.execPath, argv, { cwd: root, encoding: 'utf8' });
+    const [, best, pruned] = /^best ([\d.]+) at \{"x":[\d.]+,"shape":"bowl"\}, (\d+) pruned\n$/.exec(text)!;
+    expect(Number(best)).to.be.below(0.1);
+    expect(Number(pruned)).to.be.within(1, 30);
   });
 
   it('a method of one’s own is described with its options', () => {

@@ -7,7 +7,7 @@ import { RunDirectory } from '../../runs/run_directory';
 import { curveOf, isRemoved, lastWords, prepareChild, refuseLinks, scoreOf } from './child';
 import { childParams } from './child_params';
 import type { SearchContext } from '../context';
-import type { Event } from '../journal';
+import { finite, type Event } from '../journal';
 import { LauncherFault } from '../launchers/launcher';
 import { lostRepeat } from './lost_results';
 import { hasAdvanced, positionsOf } from './positions';
@@ -121,8 +121,4 @@ function seedOf(params: Readonly<Record<string, unknown>>): number {
 
 function lastOf(curve: readonly number[]): { epochs: number; value: number } {
   return { epochs: curve.length, value: curve.at(-1) ?? NaN };
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }
