@@ -95,7 +95,7 @@ export interface Stage {
 }
 
 /** What the stages of a method are made from: the run's own methods, and what a student of another stage has in common with it. */
-export interface StagedRun {
+interface StagedRun {
   /** The student's net. */
   readonly net: string;
   readonly method: readonly MethodParams[];
@@ -111,6 +111,8 @@ export interface Distiller<Options extends object = object> {
   readonly title: string;
   /** JSON schema of each option, with its default; `title` gives its meaning and unit. */
   readonly options: Readonly<Record<string, Schema>>;
+  /** Prefix of its layers in checkpoints, after `distiller.`, if it differs from the method's name: an old name of the method. */
+  readonly stateName?: string;
   readonly needsTeacher: boolean;
   /** Whether it uses views. */
   readonly needsViews?: boolean;

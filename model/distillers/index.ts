@@ -1,4 +1,5 @@
 /** The distillation methods by their names in params.json. */
+import type { Aliases } from '../../utils/aliases';
 import type { Distiller } from './distiller';
 import { ab } from './features/ab';
 import { afd } from './features/afd';

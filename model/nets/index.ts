@@ -1,4 +1,6 @@
 /** The networks by their names in params.json. */
+import { currentName } from '../../utils/aliases';
+import { netAliases } from './aliases';
 import { cnn } from './cnn';
 import { densenet, densenetBC } from './densenet';
 import { googlenet } from './googlenet';

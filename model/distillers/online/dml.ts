@@ -18,8 +18,13 @@ export interface DmlOptions {
 export const dml: Distiller<DmlOptions> = {
   title: 'Deep mutual learning with a peer: CE + β · KL(peer ‖ student), and the other way round (Zhang et al. 2018)',
   options: {
-    peer: { enum: Object.keys(nets), default: 'resnet20', title: 'the net that is trained together with the student' },
-    weight: { type: 'number', minimum: 0, default: 1, title: 'β' },
+    peer: {
+      enum: Object.keys(nets),
+      aliases: netAliases,
+      default: 'resnet20',
+      title: 'the net that is trained together with the student',
+    },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'weight β of the loss' },
   },
   needsTeacher: false,
   includesCrossEntropy: true,
