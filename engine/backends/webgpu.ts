@@ -6,7 +6,6 @@
 import type { Graph, Node } from '../graph';
 import { rewrite, type Rewriter } from '../onnx/rewrite';
 import { exp, log, max, sub, sum } from '../ops';
-import { emitMatmul } from '../ops/matmul';
 import { emitReshape, emitTranspose } from '../ops/shape';
 import type { Tensor } from '../tensor';
 
@@ -23,12 +22,13 @@ export function forWebGpu(graph: Graph): Graph {
 function product({ inputs, outputs, attributes }: Node, rewriter: Rewriter): Tensor {
   const [a, b] = inputs.map((input) => rewriter.lookup(input!)) as [Tensor, Tensor];
   const { transA = 0, transB = 0 } = attributes;
-  if (a.shape.length === 2) return a.graph.emit('Gemm', [a, b], outputs[0]!.shape, { attributes: { transA, transB } });
+  if (a.shape.length === 2 && b.shape.length === 2)
+    return a.graph.emit('Gemm', [a, b], outputs[0]!.shape, { attributes: { transA, transB } });
   const turned = (x: Tensor) => {
     const axes = x.shape.map((_, axis) => axis);
     return emitTranspose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
   };
-  return emitMatmul(transA ? turned(a) : a, transB ? turned(b) : b);
+  return a.graph.emit('MatMul', [transA ? turned(a) : a, transB ? turned(b) : b], outputs[0]!.shape);
 }
 
 /** y − ln Σ eʸ with y = x − max x. */

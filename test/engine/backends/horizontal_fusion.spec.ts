@@ -101,6 +101,7 @@ describe('graphs with the updates of vectors fused', function () {
   const rules: Record<string, [rule: string, nodesSaved: number]> = {
     adam: ['Add Sqrt Mul Add Div Mul Sub', 220],
     sgd: ['Mul Add Add Mul Add Mul Sub', 120],
+    dot: ['Mul Sub', 40],
     adamw: ['Add Sqrt Mul Add Div Mul Sub Mul Sub', 220],
     // Every tensor is divided by a root of its own; what goes before and beside that is alike.
     novograd: ['Mul Mul', 40],

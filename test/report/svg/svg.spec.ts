@@ -70,7 +70,7 @@ describe('pngDataUri', () => {
   });
 
   it('refuses another number of planes', () => {
-    expect(() => pngDataUri(new Uint8Array(2), [2, 1, 1])).to.throw('1 or 3 channels, got 2');
+    expect(() => pngDataUri(new Uint8Array(2), [2, 1, 1])).to.throw('channels must be 1 or 3, got 2');
   });
 });
 

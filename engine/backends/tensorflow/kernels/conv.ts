@@ -23,7 +23,7 @@ function conv(call: Call): Value {
  * with zeros between its elements where that had a stride.
  */
 function convTranspose(call: Call): Value {
-  const { tf, node } = call;
+  const { tf, node, inputs } = call;
   const strides = pairOf(integers(node, 'strides', [1, 1]));
   const dilations = pairOf(integers(node, 'dilations', [1, 1]));
   const pads = integers(node, 'pads', [0, 0, 0, 0]);
@@ -39,7 +39,8 @@ function convTranspose(call: Call): Value {
     return i < 2 ? reach : reach + extra[i - 2]!;
   });
   const x = spread(tf, spread(tf, input(call, 0).channelsLast, 1, strides[0]), 2, strides[1]);
-  return new Value(tf, convolve(call, x, taps, [1, 1], around), CHANNELS_LAST);
+  const y = convolve(call, x, taps, [1, 1], around);
+  return new Value(tf, inputs[2] ? tf.add(y, inputs[2].plain) : y, CHANNELS_LAST);
 }
 
 /** x (N, H, W, C), taps (R, T, C / groups, K) → (N, H', W', K), with the dilations and groups of the node. */
