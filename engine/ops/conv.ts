@@ -41,6 +41,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: ConvOp
   ]);
 }
 
+/** Options of `convTranspose2d`, in pixels. */
 export interface ConvTransposeOptions extends ConvOptions {
   /** Rows and columns more at the lower right. */
   readonly outputPadding?: number | Pair;

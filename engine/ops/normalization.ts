@@ -94,6 +94,7 @@ export function batchNormEval(x: Tensor, state: BatchNormState, { eps = 1e-5 }: 
   });
 }
 
+/** Options of the norms of each image. */
 export interface AffineOptions {
   /** Scale and offset of each element that is normalized together, or of each channel. */
   readonly weight?: Tensor | undefined;

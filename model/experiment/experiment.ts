@@ -1,6 +1,7 @@
 /** From the params of an experiment to its student: shared by the scripts. */
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
+import { ForeignNetwork } from '../../engine/onnx/trainable/network';
 import { readOnnxWeights } from '../../engine/onnx/weights';
 import { readBytes } from '../../formats/binary';
 import { matchStateDict, parseWeights, readWeights } from '../../formats/checkpoints';
@@ -15,6 +16,7 @@ import { checkNormalize, type Dataset } from '../data/dataset';
 import { distillers } from '../distillers/index';
 import { DISTILLER_PREFIX, ofStudent } from '../distillers/states';
 import { netCalled } from '../nets/index';
+import { isOnnxPath, netOfOnnx } from '../nets/onnx_net';
 import { isPath, loadMethod } from './own_methods';
 import { located } from './own_paths';
 import { evaluationGraph, specsOf, type Model } from '../nets/model';
@@ -25,11 +27,14 @@ import type { Method } from '../training/step_graph';
  * number of channels.
  */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
-  const { build, aliases } = netCalled(netOf(params));
+  const { model_version: version, model_weights: starting = 'file' } = params;
+  const foreign = isOnnxPath(version) ? ForeignNetwork.read(version) : undefined;
+  const entry = foreign ? undefined : netCalled(netOf(params));
   checkNormalize(runFiles.params, params.normalize, dataset);
   return {
-    net: build,
-    aliases,
+    net: foreign ? netOfOnnx(foreign, starting) : entry!.build,
+    aliases: entry?.aliases,
+    remarks: foreign?.remarks.map((remark) => `${version}: ${remark}`),
     options: {
       classes: dataset.classes.length,
       numChannels: params.num_channels,

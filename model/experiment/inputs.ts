@@ -6,6 +6,7 @@ import { digestOfFile } from '../../runs/provenance';
 import type { Params } from './params';
 import type { Dataset, Split } from '../data/dataset';
 import { initialFile, methodFiles, needsTeacher } from './experiment';
+import { isOnnxPath } from '../nets/onnx_net';
 import { keptPath } from './own_paths';
 import { checkpointOf } from '../teachers/checkpoint';
 
@@ -25,7 +26,8 @@ export interface Ingredients {
     readonly files_sha256?: string;
   };
   /**
-   * By role: `teacher`, `teacher_2`, `teacher_weights` next to it, `teacher_names` of its classes, `init`, `method`.
+   * By role: `student`, `student_weights` next to it, `teacher`, `teacher_2`, `teacher_weights` next to it, `teacher_names` of
+   * its classes, `init`, `method`.
    */
   readonly files: Readonly<Record<string, Ingredient>>;
 }
@@ -70,7 +72,8 @@ export function changedInputs(before: Partial<Ingredients>, now: Ingredients, mo
   const isOther =
     data.sha256 !== now.data.sha256 || (data.files_sha256 !== undefined && data.files_sha256 !== now.data.files_sha256);
   const others = Object.entries(now.files).filter(
-    ([name, { sha256 }]) => name.startsWith('teacher') && files[name] !== undefined && files[name].sha256 !== sha256,
+    ([name, { sha256 }]) =>
+      /^(teacher|student)/.test(name) && files[name] !== undefined && files[name].sha256 !== sha256,
   );
   // The columns of a teacher may have been numbers before, or are now, and not a file of names.
   const names = [files, now.files].map((all) => Object.keys(all).filter((name) => name.startsWith(NAMES)).length);
@@ -98,7 +101,13 @@ function filesOf(
     if ('logits' in teacher) return [teacher.logits];
     return ['onnx' in teacher ? teacher.onnx : checkpointOf(teacher)];
   });
+  const student = isOnnxPath(params.model_version) ? [params.model_version] : [];
   return Object.fromEntries([
+    ...numbered('student', student),
+    ...numbered(
+      'student_weights',
+      student.flatMap((path) => weightFiles(path)),
+    ),
     ...numbered('teacher', teacherFiles),
     ...numbered(
       'teacher_weights',

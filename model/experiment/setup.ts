@@ -11,7 +11,8 @@ import { loadBatches, type Batch } from '../data/loader';
 import type { Dataset, Split } from '../data/dataset';
 import { Evaluator, type Metrics } from '../evaluation/evaluator';
 import { partitionOf, predictLogits, validationImages } from '../evaluation/predict';
-import type { Model } from '../nets/model';
+import { outputShapes, type Model } from '../nets/model';
+import { isOnnxPath } from '../nets/onnx_net';
 import { reportAgreement } from '../teachers/agreement';
 import { hasCachedLogits, loadTeacher, type Teacher } from '../teachers';
 import { teacherCacheOf, type TeacherCache } from '../teachers/teacher_cache';
@@ -65,6 +66,8 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
 
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset }, options.onLoading);
   const model = studentOf(params, dataset);
+  for (const remark of model.remarks ?? []) log('warn', remark);
+  if (isOnnxPath(params.model_version)) log('info', `${params.model_version}: ${outputsInWords(model)}`);
   const parts = partitionOf(params, dataset);
   const validation = validationImages(params, dataset, parts);
   const { length: examples } = parts.train;
@@ -157,4 +160,10 @@ export async function askTeacher(
     log,
   );
   return logits;
+}
+
+/** What methods find inside of a network, by name, with the shapes for one image. */
+function outputsInWords(model: Model): string {
+  const shapes = [...outputShapes(model)].map(([name, shape]) => `${name} [${shape.join(', ')}]`);
+  return `methods find ${shapes.join(', ')}`;
 }

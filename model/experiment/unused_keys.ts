@@ -3,6 +3,7 @@ import { optimizers } from '../../engine/optimizers/index';
 import { datasets } from '../data/index';
 import type { Params } from './params';
 import { methodsOf, needsTeacher, studentOf } from './experiment';
+import { isOnnxPath } from '../nets/onnx_net';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
 import { phasesOf, StepBuilder } from '../training/step_graph';
 import { optimizerOf } from './training_config';
@@ -31,7 +32,8 @@ export function unusedKeys(given: Given, params: Params, student = onSmallImages
     ...(datasets[params.dataset.name].directory === undefined ? ['data_dir'] : []),
     ...(isTaught ? [] : teacherKeys),
     ...optimizerKeys.filter((key) => !Object.hasOwn(optimizers[params.optimizer]!.options, key)),
-    ...(isGiven(Object.values(netKeys))
+    ...(isOnnxPath(params.model_version) ? Object.values(netKeys) : []),
+    ...(isGiven(Object.values(netKeys)) && !isOnnxPath(params.model_version)
       ? unread(netKeys, student.options, (options) => evaluationGraph({ ...student, options }))
       : []),
     ...(isGiven(methodKeys) ? notAsked(params, student) : []),
@@ -49,6 +51,7 @@ export function unusedInWords(keys: readonly string[], params: Params): string |
   const { model_version: version } = params;
   const isMeantForTeacher = ['teacher', 'alpha', 'temperature'].some((key) => keys.includes(key));
   if (!isMeantForTeacher || needsTeacher(params)) return line;
+  if (isOnnxPath(version)) return `${line}: without a "method" that has a teacher the student trains alone`;
   return `${line}: "model_version" "${version}" trains alone; "${version}_distill" or a "method" trains with a teacher`;
 }
 
@@ -73,9 +76,9 @@ function unread<T extends object>(
 /** The keys for methods that the losses of this run do not read; none if the losses cannot be built. */
 function notAsked(params: Params, student: Model): string[] {
   const methods = methodsOf(params);
-  const shapes = outputShapes(student);
   const asked = new Set<string>();
   try {
+    const shapes = outputShapes(student);
     for (const phase of phasesOf(methods)) {
       const step = new StepBuilder(student, {
         batchSize: 2,

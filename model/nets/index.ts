@@ -41,7 +41,8 @@ const adamRecipe: Recipe = {
   schedule: { type: 'step', step_size: 100, gamma: 0.2 },
 };
 
-const sgdRecipe: Recipe = {
+/** That of most networks, and of one in an ONNX file. */
+export const sgdRecipe: Recipe = {
   optimizer: 'sgd',
   weight_decay: 5e-4,
   schedule: { type: 'step', step_size: 150, gamma: 0.1 },

@@ -28,6 +28,8 @@ export interface Model {
   readonly stored?: ImageShape;
   /** Other names of parts of its parameters' names in external files, and the names here. */
   readonly aliases?: Readonly<Record<string, string>> | undefined;
+  /** What a person should know before the network is trained. */
+  readonly remarks?: readonly string[] | undefined;
 }
 
 /** A network with its weights, by the names of its parameters and buffers. */

@@ -3,23 +3,61 @@ import { constant, normal, uniform, type Initializer } from '../../engine/initia
 import type { Layers as ForeignLayers, NormStates, Role } from '../../engine/onnx/trainable/call';
 import { arrayOf, isUniform, type Literal } from '../../engine/onnx/trainable/literal';
 import type { ForeignNetwork } from '../../engine/onnx/trainable/network';
+import { resized } from '../../engine/onnx/trainable/operators/resize';
+import { transpose } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
+import { quoted } from '../../formats/binary';
+import { UserError } from '../../utils/errors';
 import type { Layers } from './layers';
 import type { Net } from './net';
 import { tapsOf } from './onnx_taps';
 
 /** What parameters start as: what the file says, or drawn anew. */
-export type StartingWeights = 'file' | 'random';
+export const startingWeights = ['file', 'random'] as const;
+export type StartingWeights = (typeof startingWeights)[number];
 
 /** Standard deviation of what is neither a weight nor a bias, as position embeddings of ViT. */
 const SPREAD = 0.02;
 
-/** The network as a function of layers, as those of this house are. */
+/** Is this the path of an ONNX file and not the name of a network? */
+export function isOnnxPath(name: string): boolean {
+  return name.endsWith('.onnx');
+}
+
+/** The network as a function of layers, as those of this house are. Images are resized to its input where it fixes a size. */
 export function netOfOnnx(network: ForeignNetwork, starting: StartingWeights): Net {
-  return (layers, x) => {
-    const built = network.build(layersFor(layers, starting), x);
-    return tapsOf(built, network.path);
+  return (layers, x, { classes }) => {
+    const built = network.build(layersFor(layers, starting), asInput(network, x));
+    const outputs = tapsOf(built, network.path);
+    const [, found] = outputs.logits.shape;
+    if (found !== classes) {
+      throw new UserError(
+        `${network.path}: gives ${found} logits, accepted is one for each of the ${classes} classes: replace its last ` +
+          'layer before it is exported',
+      );
+    }
+    return outputs;
   };
+}
+
+/** Images (N, C, H, W) in the size and layout that the file says. */
+function asInput({ path, input: { name, dtype, shape } }: ForeignNetwork, x: Tensor): Tensor {
+  const fail = (what: string) =>
+    new UserError(`${path}: takes ${what} as ${quoted(name)}, accepted are images (N, C, H, W)`);
+  if (!['float32', 'float16', 'bfloat16', 'float64'].includes(dtype)) throw fail(dtype);
+  const lengths = shape ?? ['N', 'C', 'H', 'W'];
+  if (lengths.length !== 4) throw fail(`[${lengths.join(', ')}]`);
+  const [, channels = 0] = x.shape;
+  const isLast = lengths[1] !== channels && lengths[3] === channels;
+  const [depth, height, width] = isLast ? [lengths[3], lengths[1], lengths[2]] : lengths.slice(1);
+  if (typeof depth === 'number' && depth !== channels) {
+    throw new UserError(
+      `${path}: takes images of ${depth} channels, accepted are those of the data set, which has ${channels}`,
+    );
+  }
+  const side = (length: number | string | undefined, own: number) => (typeof length === 'number' ? length : own);
+  const images = resized(x, [side(height, x.shape[2]!), side(width, x.shape[3]!)]);
+  return isLast ? transpose(images, [0, 2, 3, 1]) : images;
 }
 
 /** What the builder of foreign networks asks for, made by layers of this house. */

@@ -25,9 +25,12 @@ export interface Stored {
   readonly name: string;
 }
 
+/** What a node reads or makes. */
 export type Value = Tensor | Known | Stored;
 
+/** Is it known before anything is computed? */
 export const isKnown = (value: Value | undefined): value is Known => value !== undefined && 'known' in value;
+/** Is it a parameter of the file? */
 export const isStored = (value: Value | undefined): value is Stored => value !== undefined && 'stored' in value;
 
 /** The names of a BatchNorm's states and their values in the file. */
@@ -68,6 +71,7 @@ const OTHER: Role = { of: 'other' };
 /** Why a node cannot be built, without the node. */
 export class Unsupported extends Error {}
 
+/** A node with its inputs. */
 export class Call {
   constructor(
     readonly node: ProgramNode,
@@ -193,6 +197,7 @@ export class Call {
   }
 }
 
+/** The shape of a value, whatever it is. */
 export function shapeOf(value: Value): readonly number[] {
   if (isKnown(value)) return value.known.shape;
   return isStored(value) ? value.stored.shape : value.shape;

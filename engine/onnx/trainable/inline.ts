@@ -2,6 +2,7 @@
 import { FormatError, quoted } from '../../../formats/binary';
 import type { AttributeValue, ProgramNode } from './node';
 
+/** A function that a model defines. */
 export interface FunctionBody {
   readonly name: string;
   readonly domain: string;

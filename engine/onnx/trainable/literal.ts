@@ -8,6 +8,7 @@ export interface Literal {
   readonly data: Float32Array | Float64Array;
 }
 
+/** Numbers as a literal; float32 stays what it is. */
 export function literal(kind: Literal['kind'], shape: readonly number[], data: ArrayLike<number>): Literal {
   return { kind, shape, data: data instanceof Float32Array ? data : Float64Array.from(data) };
 }

@@ -143,11 +143,13 @@ export function resolvedShape(
   return shape.map((length) => (length === -1 ? rest : length));
 }
 
+/** A shape without axes of length 1: these, or all. */
 export function squeezed(shape: readonly number[], axes: readonly number[] | undefined): number[] {
   const gone = axes?.map((axis) => fromStart(axis, shape.length));
   return shape.filter((length, axis) => (gone ? !gone.includes(axis) : length !== 1));
 }
 
+/** A shape with these axes of length 1 more. */
 export function unsqueezed(shape: readonly number[], axes: readonly number[]): number[] {
   const rank = shape.length + axes.length;
   const fresh = axes.map((axis) => fromStart(axis, rank));

@@ -34,6 +34,7 @@ export interface Inner {
   readonly tensor: Tensor;
 }
 
+/** A network in a graph. */
 export interface Built {
   readonly logits: Tensor;
   /** Values of float32 by their names, in the order in which they are computed. */
@@ -45,6 +46,7 @@ const NAMED_BY_EXPORTER = /^(val_\d+|onnx::.*|_.*|\/.*|.*[Cc]onstant.*)$/;
 /** What is added to the scores of attention so that they count nothing is below. */
 const MASKED = -50;
 
+/** A network of others. Its file is read once, and built as often as it is needed. */
 export class ForeignNetwork {
   private readonly nodes: readonly ProgramNode[];
   private readonly stored: ReadonlyMap<string, Value>;

@@ -1,8 +1,10 @@
 /** A node of a model with all that it says. */
 import type { Literal } from './literal';
 
+/** The value of an attribute. */
 export type AttributeValue = number | string | readonly number[] | readonly string[] | Literal;
 
+/** A call of an operator. */
 export interface ProgramNode {
   readonly opType: string;
   readonly domain: string;

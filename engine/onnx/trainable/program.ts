@@ -14,12 +14,14 @@ import { inlined, type FunctionBody } from './inline';
 import { literal, type Literal } from './literal';
 import type { AttributeValue, ProgramNode } from './node';
 
+/** An initializer of the file. */
 export interface Weight {
   readonly literal: Literal;
   /** What the exporter says it is: PARAMETER, BUFFER, CONSTANT_TENSOR. */
   readonly kind: string | undefined;
 }
 
+/** A model with all that it says. */
 export interface Program {
   readonly path: string;
   /** Version of ONNX's operators. */

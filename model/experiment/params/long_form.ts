@@ -4,6 +4,7 @@ import { augmentations } from '../../data/augmentation/index';
 import { datasets } from '../../data/index';
 import type { Distiller } from '../../distillers/index';
 import { nets } from '../../nets/index';
+import { isOnnxPath } from '../../nets/onnx_net';
 import { entryOf } from './forms';
 
 type File = Readonly<Record<string, unknown>>;
@@ -24,8 +25,10 @@ export function longForm(file: File, methods: Readonly<Record<string, Distiller>
   };
 }
 
-function isDistilled({ model_version: version }: File): boolean {
-  return typeof version === 'string' && version.includes('distill');
+/** A network in a file is distilled where there is a teacher. */
+function isDistilled({ model_version: version, teacher = 'none' }: File): boolean {
+  if (typeof version !== 'string') return false;
+  return isOnnxPath(version) ? teacher !== 'none' : version.includes('distill');
 }
 
 function each(value: unknown, change: (one: unknown) => unknown): unknown {

@@ -23,8 +23,9 @@ import { optimizers } from '../../../engine/optimizers/index';
 import { augmentationAliases, augmentations } from '../../data/augmentation/index';
 import { normalizeSchema } from '../../data/normalize';
 import { distillers, methodAliases, type Distiller } from '../../distillers/index';
-import { nets } from '../../nets/index';
+import { nets, sgdRecipe } from '../../nets/index';
 import { netOptions } from '../../nets/net_params';
+import { isOnnxPath, startingWeights } from '../../nets/onnx_net';
 import { weightsOptions } from '../../nets/weights_params';
 import { onNanPolicies } from '../../training/nan_guard';
 import { versionAliases } from './current_names';
@@ -65,12 +66,22 @@ export function schemaFor(file: File, methods: Readonly<Record<string, Distiller
   return object(properties, ['model_version', 'learning_rate', 'num_epochs']);
 }
 
-function studentKeys({ method }: File, methods: Readonly<Record<string, Distiller>>): Options {
+function studentKeys({ model_version: version, method }: File, methods: Readonly<Record<string, Distiller>>): Options {
+  const isFile = typeof version === 'string' && isOnnxPath(version);
   return {
     model_version: oneOf(
-      Object.keys(nets).flatMap((name) => [name, `${name}_distill`]),
-      { aliases: versionAliases, title: 'The student: a network, or `<network>_distill` to distill it.' },
+      [...Object.keys(nets).flatMap((name) => [name, `${name}_distill`]), ...(isFile ? [version] : [])],
+      {
+        aliases: versionAliases,
+        title:
+          'The student: a network, `<network>_distill` to distill it, or the path of an ONNX file, such as `"nets/my_net.onnx"`.',
+      },
     ),
+    ...((isFile || version === undefined) && {
+      model_weights: oneOf(startingWeights, {
+        title: 'What the weights of a student from an ONNX file start as: `"file"` (the default) or `"random"`.',
+      }),
+    }),
     method: {
       ...namedSchema(method, methods, methodAliases, 'a method or a list of some, each named once'),
       title:
@@ -259,7 +270,7 @@ const savingKeys: Options = {
  */
 function optimizerKeys({ model_version: version, optimizer, schedule, learning_rate: base }: File): Options {
   const net = typeof version === 'string' ? netOf({ model_version: version }) : undefined;
-  const recipe = entryOf(nets, net)?.recipe;
+  const recipe = net !== undefined && isOnnxPath(net) ? sgdRecipe : entryOf(nets, net)?.recipe;
   const others = Object.values(optimizers).flatMap(({ options }) => Object.entries(options));
   return {
     optimizer: oneOf(Object.keys(optimizers), {

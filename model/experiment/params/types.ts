@@ -6,6 +6,7 @@ import type { NormalizeParams } from '../../data/normalize';
 import type { KlReduction, MethodParams } from '../../distillers/index';
 import type { PartitionParams } from '../../evaluation/predict';
 import type { NetParams } from '../../nets/net_params';
+import type { StartingWeights } from '../../nets/onnx_net';
 import type { WeightsParams } from '../../nets/weights_params';
 import type { TeacherParams } from '../../teachers/index';
 import type { TeacherCacheParams } from '../../teachers/teacher_cache';
@@ -15,8 +16,10 @@ import type { TransferParams } from '../../training/parameter_groups';
 import type { Schedule } from '../../training/schedules';
 
 export interface Params extends NetParams, PartitionParams, TransferParams, TeacherCacheParams {
-  /** `<net>` or `<net>_distill`. */
+  /** `<net>`, `<net>_distill`, or the path of a network in an ONNX file. */
   readonly model_version: string;
+  /** What the parameters of a network in an ONNX file start as; the file's values where absent. */
+  readonly model_weights?: StartingWeights;
   /** What is minimized: the sum of the losses of these. */
   readonly method: MethodParams[];
   /** Where the student's weights come from, a file or the directory of a run, but for those that `skip` matches; random ones where absent. */

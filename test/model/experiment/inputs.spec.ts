@@ -23,7 +23,7 @@ describe('ingredients of a run with an ONNX teacher', () => {
   const found = (classes: OnnxTeacherParams['classes']) => {
     const onnx = join(folder, 'elsewhere.onnx');
     const teacher = { onnx, layout: 'NCHW', output: 'logits', ...(classes !== undefined && { classes }) };
-    return inputsOf({ method: [{ name: 'kd' }], teacher } as unknown as Params, dataset, folder);
+    return inputsOf({ model_version: 'cnn', method: [{ name: 'kd' }], teacher } as unknown as Params, dataset, folder);
   };
   const names = () => found(join(folder, 'names.txt'));
 

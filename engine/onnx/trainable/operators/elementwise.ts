@@ -24,6 +24,7 @@ const comparison =
     return isNegated ? call.graph.emit('Not', [holds], shape) : holds;
   };
 
+/** By their names in ONNX. */
 export const elementwiseOperators: Operators = {
   Identity: (call) => call.value(0),
   Add: binary(ops.add),

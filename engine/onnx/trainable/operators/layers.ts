@@ -5,6 +5,7 @@ import type { Tensor } from '../../../tensor';
 import { isKnown, isStored, type Call, type Role } from '../call';
 import type { Operators } from './operator';
 
+/** By their names in ONNX. */
 export const layerOperators: Operators = {
   Conv: (call) => convolution(call),
   ConvTranspose: (call) => transposedConvolution(call),

@@ -4,4 +4,5 @@ import type { Call, Value } from '../call';
 /** What a node gives; several values where it has several outputs. */
 export type Operator = (call: Call) => Value | readonly Value[];
 
+/** Operators by their names in ONNX. */
 export type Operators = Readonly<Record<string, Operator>>;

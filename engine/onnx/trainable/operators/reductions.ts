@@ -20,6 +20,7 @@ const reduction =
     return build(x, { axes, keepDims: call.integer('keepdims', 1) === 1 });
   };
 
+/** By their names in ONNX. */
 export const reductionOperators: Operators = {
   ReduceSum: reduction(ops.sum),
   ReduceMean: reduction(ops.mean),

@@ -5,6 +5,7 @@ import type { Tensor } from '../../../tensor';
 import type { Call } from '../call';
 import { fromStart } from '../moves';
 
+/** Resize, and Upsample of older versions. */
 export function resize(call: Call): Tensor {
   const x = call.tensor(0);
   const rank = x.shape.length;
@@ -23,6 +24,16 @@ export function resize(call: Call): Tensor {
     if (size === length) return y;
     if (axis < rank - 2) call.fail('resizes other axes than the last two');
     return along(call, y, axis, size, sizes ? size / length : scales[i]!);
+  }, x);
+}
+
+/** Maps (N, C, H, W) at another size, bilinearly between pixel centers without antialiasing, as PyTorch's interpolate does. */
+export function resized(x: Tensor, [height, width]: readonly [number, number]): Tensor {
+  return [height, width].reduce((y, size, i) => {
+    const axis = 2 + i;
+    const length = x.shape[axis]!;
+    const place = (k: number) => ((k + 0.5) * length) / size - 0.5;
+    return size === length ? y : ops.resample(y, axis, matrix(length, size, place, linear, false));
   }, x);
 }
 

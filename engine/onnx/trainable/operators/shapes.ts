@@ -7,6 +7,7 @@ import { axesOf, cutsOf, fromStart, resolvedShape, shapeLiteral, splitSizes, squ
 import type { Operators } from './operator';
 import { resize } from './resize';
 
+/** By their names in ONNX. */
 export const shapeOperators: Operators = {
   Shape: (call) => ({ known: shapeLiteral(call.shape(0), call.node) }),
   Size: (call) => ({
