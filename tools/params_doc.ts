@@ -14,6 +14,7 @@ import type { Schema } from '../utils/schema';
 const sections: Readonly<Record<string, readonly string[]>> = {
   'Student and method': [
     'model_version',
+    'model_weights',
     'method',
     'teacher',
     'teacher_views',
