@@ -97,7 +97,7 @@ describe('train.ts with a student from an ONNX file', function () {
     const { error } = await trainHere(['--model_dir', directory]);
     copyFileSync(join(fixtures, 'tiny_mobilenet.onnx'), file);
     expect(error).to.be.instanceOf(UserError);
-    expect((error as UserError).message).to.include(`${file} is not the student that it began with`);
+    expect((error as UserError).message).to.include(`${file} is not the student`);
   });
 
   it('refuses a file that is not there in one line', async () => {
