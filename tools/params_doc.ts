@@ -1,4 +1,5 @@
 /** docs/params.md: every key of params.json, from the JSON schemas that check it. `npm run docs` writes it. */
+import { optimizers } from '../engine/optimizers';
 import { augmentationAliases, augmentations } from '../model/data/augmentation';
 import { datasetNames } from '../model/data';
 import { distillers, methodAliases } from '../model/distillers';
@@ -9,6 +10,9 @@ import { schedules } from '../model/training/schedules';
 import type { Aliases } from '../utils/aliases';
 import { isObject } from '../utils/json';
 import type { Schema } from '../utils/schema';
+
+/** Keys that are options of some optimizer. */
+const optimizerOptions = new Set(Object.values(optimizers).flatMap(({ options }) => Object.keys(options)));
 
 /** Keys by what they are about, in the order of the page. */
 const sections: Readonly<Record<string, readonly string[]>> = {
@@ -44,9 +48,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'optimizer',
     'learning_rate',
     'schedule',
-    'momentum',
-    'dot_delta',
-    'nesterov',
+    ...optimizerOptions,
     'weight_decay',
     'clip_norm',
     'class_weights',
