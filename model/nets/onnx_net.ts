@@ -61,7 +61,7 @@ function asInput({ path, input: { name, dtype, shape } }: ForeignNetwork, x: Ten
 }
 
 /** What the builder of foreign networks asks for, made by layers of this house. */
-export function layersFor(layers: Layers, starting: StartingWeights): ForeignLayers {
+function layersFor(layers: Layers, starting: StartingWeights): ForeignLayers {
   const { graph, options } = layers;
   const value = (literal: Literal, role: Role) => (starting === 'file' ? ofFile(literal) : drawn(literal, role));
   const state = (

@@ -48,7 +48,7 @@ function rowsOf(tensor: Tensor): Tensor | undefined {
 }
 
 /** The last map of each resolution, by name. */
-export function stagesOf({ inner }: Built): Map<string, Inner> {
+function stagesOf({ inner }: Built): Map<string, Inner> {
   const bySize = new Map<string, Inner>();
   for (const value of inner.values()) {
     const { shape } = value.tensor;

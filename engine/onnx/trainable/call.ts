@@ -69,7 +69,7 @@ export interface Surroundings {
 const OTHER: Role = { of: 'other' };
 
 /** Why a node cannot be built, without the node. */
-export class Unsupported extends Error {}
+class Unsupported extends Error {}
 
 /** A node with its inputs. */
 export class Call {
@@ -198,7 +198,7 @@ export class Call {
 }
 
 /** The shape of a value, whatever it is. */
-export function shapeOf(value: Value): readonly number[] {
+function shapeOf(value: Value): readonly number[] {
   if (isKnown(value)) return value.known.shape;
   return isStored(value) ? value.stored.shape : value.shape;
 }

@@ -160,7 +160,7 @@ function constantOf({ attributes }: ProgramNode): Literal {
 }
 
 /** TensorProto.DataType as what is told apart here. */
-export function kindOfType(type: unknown): Literal['kind'] {
+function kindOfType(type: unknown): Literal['kind'] {
   if ([1, 10, 11, 16].includes(type as number)) return 'float';
   if (type === 9) return 'bool';
   if ([2, 3, 4, 5, 6, 7, 12, 13].includes(type as number)) return 'int';

@@ -284,7 +284,7 @@ function sharedParameters(nodes: readonly ProgramNode[], stored: ReadonlyMap<str
 }
 
 /** Layers of a graph that is only looked at. */
-export function scratchLayers(graph: Graph): Layers {
+function scratchLayers(graph: Graph): Layers {
   return {
     graph,
     isTraining: false,
