@@ -23,6 +23,7 @@ import { fit } from './model/training/loop';
 import { NanGuard } from './model/training/nan_guard';
 import { learningRate } from './model/training/schedules';
 import { acquireLock, type Lock } from './runs/lock';
+import { runFiles } from './runs/files';
 import { bestRecord } from './runs/metrics';
 import { RunDirectory } from './runs/run_directory';
 import { parseArguments, runMain } from './utils/cli';
@@ -76,13 +77,13 @@ async function main(): Promise<void> {
 async function trainAll(directory: string, args: Arguments, plans?: readonly Plan[]): Promise<boolean> {
   const device = flaggedDevice(args.device);
   const runs = plannedRuns(directory);
-  const lock = acquireLock(directory, 'params.json');
+  const lock = acquireLock(directory, runFiles.params);
   try {
     for (const { directory: path, params, given, isStage } of runs) {
       if (isStage) {
         lock.assertHeld();
         makeDirectory(path);
-        writeJson(join(path, 'params.json'), given);
+        writeJson(join(path, runFiles.params), given);
       }
       const own = isStage ? { restore_file: undefined } : { plans };
       if (!(await train(new RunDirectory(path), { given, params }, { ...args, ...own, device, lock }))) return false;
@@ -119,7 +120,7 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   const setup = await setUp(params, {
     directory: run.path,
     device: options.device,
-    cache: { shared: options.teacher_cache, own: run.file('.teacher_cache') },
+    cache: { shared: options.teacher_cache, own: run.file(runFiles.teacherCache) },
     onLoading: lazyProgressBar(),
     log: say,
   });
@@ -132,7 +133,7 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   lock.assertHeld();
   if (last?.warning !== undefined) run.putDamagedAside();
   const aside = last ? undefined : run.putAside();
-  const log = openLog(run.file('train.log'));
+  const log = openLog(run.file(runFiles.log));
   announce(log, run, setup, { start, params, given, aside, remarks });
   open(log);
   const argv = [command.name, ...process.argv.slice(2)];
@@ -149,7 +150,7 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   record.warnOfNewPlan(log);
   record.begin();
   const firstStep = position.epoch * setup.stepsPerEpoch + position.step;
-  const events = new EventWriter(run.file('events'), firstStep + 1);
+  const events = new EventWriter(run.file(runFiles.events), firstStep + 1);
   events.hparams(firstStep, flatten(params));
 
   const interrupt = onInterrupt();

@@ -131,9 +131,6 @@ function sourcesOf(spec: string): string[] {
   return [...mirrored, ...named].filter((path) => existsSync(join(root, path)));
 }
 
-/** Where names of a run's files still stand: they are to come from `runs/files.ts`. No file is added here. */
-const spellers = ['train.ts'];
-
 describe('the rules of the house', () => {
   it('let no two files import each other, directly or by way of others', () => {
     const graph = importGraph();
@@ -148,7 +145,7 @@ describe('the rules of the house', () => {
       names.some((name) => text === name || text.endsWith(`/${name}`)) || /(^|\/)\.?(before|again|repeat)_$/.test(text);
     const mayName = (file: string) => /^(runs|test|examples|findings)[\\/]/.test(file);
     const spelling = allFiles().filter((file) => !mayName(file) && stringsIn(file).some(isName));
-    expect(spelling.filter((file) => !spellers.includes(file))).to.deep.equal([]);
+    expect(spelling).to.deep.equal([]);
     expect(stringsIn(join('runs', 'files.ts')).filter(isName)).to.include(runFiles.test);
   });
 

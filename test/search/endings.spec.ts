@@ -1,5 +1,5 @@
 /**
- * Tests search/study.ts. How a search takes trials that end early by themselves: those that diverge, and those that are
+ * Tests search/search_state.ts. How a search takes trials that end early by themselves: those that diverge, and those that are
  * killed.
  */
 import { expect } from 'chai';

@@ -1,4 +1,4 @@
-/** Tests search/study.ts. What a search says at its end, and its exit code, where trials come to nothing. */
+/** Tests search/search_state.ts. What a search says at its end, and its exit code, where trials come to nothing. */
 import { expect } from 'chai';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
