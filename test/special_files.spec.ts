@@ -143,7 +143,7 @@ describe('special files', function () {
         const { error } = await trainHere(['--model_dir', experiment(newFolder(), params)]);
         expect((error as Error).message).to.equal(`${file}: cannot be read: not a regular file`);
       }
-      expect(await complaint(() => loadMethod(method))).to.equal(`${method}: not a regular file, named as a "method"`);
+      expect(await complaint(() => loadMethod(method))).to.equal(`${method}: not a regular file; "method" names it`);
       expect(await complaint(() => digestOfFile(file))).to.match(/not a regular file$/);
       expect(await complaint(() => readNpy(file))).to.match(/not a regular file$/);
     });

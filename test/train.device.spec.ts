@@ -73,7 +73,7 @@ describe('the device of train.ts', function () {
       /^"precision": "float16" is not faster on .*"cpu"/,
     );
     experiment(directory, { ...tiny, precision: 'float16', accumulate: 2 });
-    expect((await refusal(directory))[0]).to.contain('"accumulate" must be 1 where "precision" is "float16", got 2');
+    expect((await refusal(directory))[0]).to.contain('"accumulate" must be 1 if "precision" is "float16", got 2');
     if (hasCudaLibraries()) return;
     experiment(directory, { ...tiny, precision: 'float16' });
     expect((await finish(directory)).precision).to.equal('float32');

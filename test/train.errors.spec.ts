@@ -123,7 +123,7 @@ const settings: Mistake[] = [
   {
     title: 'distillation without a teacher',
     params: { model_version: 'cnn_distill' },
-    says: [join('DIR', 'params.json: "teacher" must name a net where "method" is "kd", got "none"')],
+    says: [join('DIR', 'params.json: "teacher" must name a teacher if "method" is "kd", got "none"')],
   },
   {
     title: 'parameters that changed since the run began',
@@ -249,9 +249,7 @@ const teachers: Mistake[] = [
     title: 'cached logits of images that are cropped and flipped',
     params: { model_version: 'cnn_distill', teacher: { logits: 'none.npy' } },
     args: fresh,
-    says: [
-      join('DIR', 'params.json: "augmentation" must be "no" where "teacher" has cached logits, which do not follow'),
-    ],
+    says: [join('DIR', 'params.json: "augmentation" must be "no" if "teacher" has cached logits, which do not follow')],
   },
   ...['zip', 'legacy'].map((format) => ({
     title: `a pickle that calls os.system (${format}) for the teacher`,

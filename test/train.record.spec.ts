@@ -135,8 +135,8 @@ describe('what a run records', function () {
 
     it('such as a teacher of a model that trains alone', async () => {
       expect(await warned('teacher', { teacher: 'resnet18', alpha: 0.5, temperature: 3 })).to.deep.equal([
-        'params.json gives "teacher", "alpha" and "temperature", which this run does not use: "model_version" "mlp" trains ' +
-          'alone; "mlp_distill" or a "method" trains with a teacher',
+        'params.json gives "teacher", "alpha" and "temperature", which this run does not use; to train with a ' +
+          'teacher, set "model_version" to "mlp_distill" or choose a "method"',
       ]);
     });
 

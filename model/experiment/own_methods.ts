@@ -14,8 +14,8 @@ export function isPath(name: string): boolean {
 /** The default export of a module with defaults: no options, needs a teacher. */
 export function loadMethod(path: string): Distiller {
   const file = resolve(path);
-  if (!isThere(file)) throw new UserError(`${path}: no such file, named as a "method"`);
-  if (!isFile(file)) throw new UserError(`${path}: not a regular file, named as a "method"`);
+  if (!isThere(file)) throw new UserError(`${path}: no such file; "method" names it`);
+  if (!isFile(file)) throw new UserError(`${path}: not a regular file; "method" names it`);
   let loaded: { default?: Partial<Distiller> };
   try {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is known when the program runs

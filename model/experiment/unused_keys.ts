@@ -51,8 +51,8 @@ export function unusedInWords(keys: readonly string[], params: Params): string |
   const { model_version: version } = params;
   const isMeantForTeacher = ['teacher', 'alpha', 'temperature'].some((key) => keys.includes(key));
   if (!isMeantForTeacher || needsTeacher(params)) return line;
-  if (isOnnxPath(version)) return `${line}: without a "method" that has a teacher the student trains alone`;
-  return `${line}: "model_version" "${version}" trains alone; "${version}_distill" or a "method" trains with a teacher`;
+  const distilled = isOnnxPath(version) ? '' : `set "model_version" to "${version}_distill" or `;
+  return `${line}; to train with a teacher, ${distilled}choose a "method"`;
 }
 
 /** The keys for those properties of an object that `use` does not read. */

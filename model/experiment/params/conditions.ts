@@ -18,19 +18,17 @@ export function brokenConditions(file: File, methods: Readonly<Record<string, Di
   const lines = [
     file.teacher === 'none' &&
       taught !== undefined &&
-      `"teacher" must name a net where "method" is ${show(taught)}, got "none"`,
+      `"teacher" must name a teacher if "method" is ${show(taught)}, got "none"`,
     twice !== undefined && `"method" must name each method once, got ${show(twice)} twice`,
     taught !== undefined &&
       file.augmentation !== 'no' &&
       hasCachedTeacher(file) &&
-      `"augmentation" must be "no" where "teacher" has cached logits, which do not follow a crop or a flip, got ${show(file.augmentation)}`,
+      `"augmentation" must be "no" if "teacher" has cached logits, which do not follow a crop or a flip, got ${show(file.augmentation)}`,
     ...ofAugmentation(file),
     file.precision === 'float16' &&
       Number(file.accumulate ?? 1) > 1 &&
-      `"accumulate" must be 1 where "precision" is "float16", got ${show(file.accumulate)}`,
-    'freeze_batch_norm' in file &&
-      !('freeze' in file) &&
-      '"freeze_batch_norm" says how frozen layers normalize: "freeze" is missing',
+      `"accumulate" must be 1 if "precision" is "float16", got ${show(file.accumulate)}`,
+    'freeze_batch_norm' in file && !('freeze' in file) && '"freeze_batch_norm" is given, but "freeze" is missing',
     ...ofUnlabeled(file, known),
     ...ofViews(
       file,
@@ -53,7 +51,7 @@ function ofAugmentation(file: File): string[] {
   if (twice !== undefined) return [`"augmentation" must name each augmentation once, got ${show(twice)} twice`];
   const mixed = mixing(file);
   if (mixed.length < 2) return [];
-  return [`"augmentation" must mix images by one augmentation, got ${mixed.map(show).join(' and ')}`];
+  return [`"augmentation" must have at most one augmentation that mixes images, got ${mixed.map(show).join(' and ')}`];
 }
 
 /** Names of the augmentations that mix images. */
@@ -68,19 +66,21 @@ function ofUnlabeled({ dataset, validation }: File, methods: readonly string[]):
   if (!isKnown || !isUnlabeled(dataset as unknown as DatasetParams)) return [];
   const labeled = methods.find((name) => name !== 'unlabeled');
   return [
-    ...(labeled === undefined ? [] : [`"method" must be "unlabeled" where "dataset.train" is, got ${show(labeled)}`]),
+    ...(labeled === undefined
+      ? []
+      : [`"method" must be "unlabeled" if "dataset.train" is "unlabeled", got ${show(labeled)}`]),
     ...(typeof validation === 'string'
       ? []
-      : ['"validation" must be "val" or "test" where "dataset.train" is "unlabeled"']),
+      : ['"validation" must be "val" or "test" if "dataset.train" is "unlabeled"']),
   ];
 }
 
 /** Of the method `viewing`, which shows student and teacher further views of the images, if there is one. */
 function ofViews(file: File, viewing: string | undefined): string[] {
   if (viewing === undefined) return [];
-  const is = `where "method" is ${show(viewing)}`;
+  const is = `if "method" is ${show(viewing)}`;
   return [
-    ...(mixing(file).length > 0 ? [`"augmentation" must not mix images ${is}, whose views show one image each`] : []),
-    ...(hasCachedTeacher(file) ? [`"teacher" must not have cached logits ${is}, which shows it further views`] : []),
+    ...(mixing(file).length > 0 ? [`"augmentation" must not mix images ${is}: its views show one image each`] : []),
+    ...(hasCachedTeacher(file) ? [`"teacher" must not have cached logits ${is}, which shows it other views`] : []),
   ];
 }

@@ -54,8 +54,8 @@ function searchNamed({ method }: Readonly<Record<string, unknown>>): string | un
   const names = listOf(method).map((one) => (isObject(one) ? one.name : one));
   const name = Object.keys(searches).find((search) => names.includes(search));
   if (name === undefined) return undefined;
-  const advice = `copy ${searches[name]} and give the copy to search_hyperparams.ts as --parent_dir`;
-  return `"method" ${show(name)} is a search over many runs and no method of one: ${advice}`;
+  const advice = `copy ${searches[name]} and pass the copy to search_hyperparams.ts as --parent_dir`;
+  return `"method" ${show(name)} is a search, not the method of one run: ${advice}`;
 }
 
 /** The methods that a file may name: those of the house, and the modules that it names by path. */

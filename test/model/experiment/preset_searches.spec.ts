@@ -61,8 +61,8 @@ describe('searches that other tools call methods', () => {
         const params = { model_version: 'resnet8', learning_rate: 0.1, num_epochs: 1, alpha: -1, method };
         expect(() => parseParams(params, 'x/params.json')).to.throw(
           UserError,
-          `x/params.json: "method" "${name}" is a search over many runs and no method of one: ` +
-            `copy ${directory} and give the copy to search_hyperparams.ts as --parent_dir`,
+          `x/params.json: "method" "${name}" is a search, not the method of one run: ` +
+            `copy ${directory} and pass the copy to search_hyperparams.ts as --parent_dir`,
         );
       }
     });

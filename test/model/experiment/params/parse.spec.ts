@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../../../utils/errors';
 import { datasetNames } from '../../../../model/data';
+import { optimizers } from '../../../../engine/optimizers';
 import { augmentations } from '../../../../model/data/augmentation';
 import { distillers } from '../../../../model/distillers';
 import { nets } from '../../../../model/nets';
@@ -245,7 +246,7 @@ describe('params', () => {
       expect(() => parsed({})).to.throw(UserError, '"validation" must be "val" or "test"');
       expect(() => parsed({ validation: 'val', method: ['unlabeled', 'kd'] })).to.throw(
         UserError,
-        '"method" must be "unlabeled" where "dataset.train" is, got "kd"',
+        '"method" must be "unlabeled" if "dataset.train" is "unlabeled", got "kd"',
       );
     });
   });
@@ -387,17 +388,17 @@ describe('params', () => {
         '"augmentation" must name each augmentation once, got "crop" twice',
       ]);
       expect(lines(['mixup', 'crop', 'cutmix'])).to.deep.equal([
-        '"augmentation" must mix images by one augmentation, got "mixup" and "cutmix"',
+        '"augmentation" must have at most one augmentation that mixes images, got "mixup" and "cutmix"',
       ]);
     });
 
     it('does not mix images, nor are logits cached, where a method looks at further views', () => {
       const viewing = { ...distilled, method: 'uda' };
       expect(lines(['mixup'], viewing)).to.deep.equal([
-        '"augmentation" must not mix images where "method" is "uda", whose views show one image each',
+        '"augmentation" must not mix images if "method" is "uda": its views show one image each',
       ]);
       expect(lines('no', { ...viewing, teacher: { logits: 'a.npy' } })).to.deep.equal([
-        '"teacher" must not have cached logits where "method" is "uda", which shows it further views',
+        '"teacher" must not have cached logits if "method" is "uda", which shows it other views',
       ]);
       expect(parse({ ...viewing, augmentation: ['crop'] }).augmentation).to.deep.equal([{ name: 'crop' }]);
     });
@@ -405,7 +406,7 @@ describe('params', () => {
     it('is off where logits are cached, in whichever form', () => {
       const cached = { ...distilled, teacher: { logits: 'a.npy' } };
       expect(lines(['crop'], cached)).to.deep.equal([
-        '"augmentation" must be "no" where "teacher" has cached logits, which do not follow a crop or a flip, got an array of 1',
+        '"augmentation" must be "no" if "teacher" has cached logits, which do not follow a crop or a flip, got an array of 1',
       ]);
     });
   });
@@ -414,9 +415,7 @@ describe('params', () => {
     const cached = { logits: 'a.npy' };
     const reason = '"teacher" has cached logits, which do not follow a crop or a flip';
     for (const teacher of [cached, ['wrn28_10', cached]]) {
-      expect(linesOf({ ...distilled, teacher })).to.deep.equal([
-        `"augmentation" must be "no" where ${reason}, got "yes"`,
-      ]);
+      expect(linesOf({ ...distilled, teacher })).to.deep.equal([`"augmentation" must be "no" if ${reason}, got "yes"`]);
     }
     expect(parse({ ...plain, teacher: cached }).method).to.deep.equal([{ name: 'nokd' }]);
   });
@@ -525,11 +524,7 @@ describe('params', () => {
         ],
       ],
       ['kl_reduction', ['batchmean', 'mean'], [['sum', 'must be one of "batchmean", "mean"']]],
-      [
-        'optimizer',
-        ['adam', 'sgd'],
-        [['rmsprop', 'must be one of "adam", "sgd", "adamw", "novograd", "adabound", "amsbound"']],
-      ],
+      ['optimizer', ['adam', 'sgd'], [['rmsprop', `must be one of ${listed(Object.keys(optimizers))}`]]],
       ['data_dir', ['/data'], [[3, 'must be a string']]],
     ];
     for (const [key, accepted, refused] of cases) {
@@ -641,10 +636,10 @@ describe('params', () => {
   it('asks for a teacher wherever a method needs one', () => {
     const orphan = { ...plain, model_version: 'cnn_distill' };
     for (const content of [orphan, { ...orphan, teacher: 'none' }]) {
-      expect(linesOf(content)).to.deep.equal(['"teacher" must name a net where "method" is "kd", got "none"']);
+      expect(linesOf(content)).to.deep.equal(['"teacher" must name a teacher if "method" is "kd", got "none"']);
     }
     expect(linesOf({ ...plain, method: ['tfkd', 'nokd', { name: 'dkd' }] })).to.deep.equal([
-      '"teacher" must name a net where "method" is "dkd", got "none"',
+      '"teacher" must name a teacher if "method" is "dkd", got "none"',
     ]);
     expect(parse({ ...plain, method: ['tfkd', 'nokd'] }).teacher).to.equal('none');
     expect(parse({ ...plain, teacher: 'resnet18' }).method).to.deep.equal([{ name: 'nokd' }]);
@@ -698,7 +693,7 @@ describe('params', () => {
       '"early_stopping.patience" must be >= 1, got 0',
     ]);
     expect(linesOf({ ...plain, freeze_batch_norm: 'eval' })).to.deep.equal([
-      '"freeze_batch_norm" says how frozen layers normalize: "freeze" is missing',
+      '"freeze_batch_norm" is given, but "freeze" is missing',
     ]);
   });
 
