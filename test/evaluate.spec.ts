@@ -213,7 +213,7 @@ describe('evaluate.ts', function () {
     const plain = experiment(join(scratch, 'plain'), changes);
     const { stderr } = await evaluate('--model_dir', plain, '--restore_file', file, '--split', 'test');
     expect(stderr).to.match(
-      /^notice: .*weights\.safetensors is not of this run, and is fed images with the mean \[.*\n$/,
+      /^notice: .*weights\.safetensors is not from this run; images are normalized with the mean \[.*\n$/,
     );
     expect(stderr).to.match(/ of shapes; if it was trained with other values, set "normalize" in params\.json\n$/);
   });

@@ -59,7 +59,7 @@ describe('generate_logits.ts', function () {
     const before = readdirSync(teacher);
     const { exitCode, stderr } = await generate('--model_dir', teacher, '--restore_file', other, '--out', out);
     expect(exitCode).to.equal(0);
-    expect(stderr).to.match(/^notice: .*other.* is not of this run, and is fed images with the mean \[.*\n$/);
+    expect(stderr).to.match(/^notice: .*other.* is not from this run; images are normalized with the mean \[.*\n$/);
     expect(readdirSync(out).sort()).to.deep.equal(['test_logits.npy', 'train_logits.npy']);
     expect(readFileSync(join(out, 'train_logits.npy')).equals(readFileSync(cached))).to.equal(true);
     expect(readdirSync(teacher)).to.deep.equal(before);

@@ -47,7 +47,7 @@ describe('profile.ts', function () {
     expect(rest).to.deep.equal([]);
     expect(step).to.match(/^A step of cnn_distill, batch 64, 1 thread: medians of 4/);
     const share = ([, , cell]: string[]) => parseFloat(cell!);
-    const parts = rows(step, /^(the|what|operators|ONNX|session)/).map(share);
+    const parts = rows(step, /^(the|inputs|operators|ONNX|session)/).map(share);
     expect(parts).to.have.lengthOf(5);
     expect(Math.max(...parts)).to.be.within(10, 100);
 

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { Session, State } from '../../engine/session';
 import { makeShapes } from '../../model/data/sets/shapes';
-import { nets } from '../../model/nets';
+import { netCalled } from '../../model/nets';
 import { evaluationGraph, outputsGraph, type Model } from '../../model/nets/model';
 import { ndarray } from '../../formats/ndarray';
 
@@ -17,7 +17,7 @@ describe('rows of a batch', function () {
   for (const name of names.split(' ')) {
     it(`of ${name} are the same bits in other batches of the same size`, async () => {
       const options = { classes: 10, numChannels: 32, dropoutRate: 0 };
-      const model: Model = { net: nets[name]!.build, options, normalize, input: shape };
+      const model: Model = { net: netCalled(name).build, options, normalize, input: shape };
       const frozen = State.initial(evaluationGraph(model)).arrays();
       for (const threads of [1, 2]) {
         const session = await Session.create(outputsGraph(model, ['logits']), { threads, frozen, dynamicBatch: true });

@@ -92,5 +92,5 @@ describe('wrong uses of features', () => {
     ));
 
   it('semckd of a teacher that gives nothing but logits', () =>
-    refuses({ method: 'semckd', student, teacher: { logits: [N, 5] } }, /^the teacher gives nothing but logits/));
+    refuses({ method: 'semckd', student, teacher: { logits: [N, 5] } }, /^the teacher outputs only logits/));
 });

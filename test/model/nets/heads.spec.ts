@@ -35,7 +35,7 @@ describe('heads', () => {
         return false;
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        expect(error.message).to.match(/^the student has no map whose mean its classifier sees/);
+        expect(error.message).to.match(/^the student has no feature map whose mean its classifier sees/);
         return true;
       }
     });

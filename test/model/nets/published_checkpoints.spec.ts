@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCifar10 } from '../../../model/data/sets/cifar10';
 import { Evaluator } from '../../../model/evaluation/evaluator';
-import { nets } from '../../../model/nets/index';
+import { netCalled } from '../../../model/nets/index';
 import { evaluationGraph, specsOf, type Model } from '../../../model/nets/model';
 import { matchStateDict, readWeights } from '../../../formats/checkpoints';
 import { sizeOf } from '../../../formats/ndarray';
@@ -28,7 +28,7 @@ describe('published checkpoints predict as in PyTorch', function () {
       if (!existsSync(path) || !existsSync(folder)) return this.skip();
       const { test, shape } = loadCifar10(folder);
       const options = { classes: CLASSES, numChannels: 32, dropoutRate: 0 };
-      const model: Model = { net: nets[net]!.build, options, normalize, input: shape };
+      const model: Model = { net: netCalled(net).build, options, normalize, input: shape };
       const weights = matchStateDict(path, await readWeights(path), specsOf(evaluationGraph(model)));
       const evaluator = await Evaluator.create(model, weights, 1);
       let predicted = '';
