@@ -6,13 +6,13 @@
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --n_trials 40 --sampler tpe --n_jobs 4
  */
 import { join } from 'node:path';
+import { parseParams } from './model/experiment/params';
 import { resolvedParams } from './model/experiment/resolved';
 import { unusedKeys } from './model/experiment/unused_keys';
 import { runFiles } from './runs/files';
 import { searchHyperparameters } from './search/command';
 import type { Trainer } from './search/trainer';
 import { runMain } from './utils/cli';
-import { parseParams } from './model/experiment/params';
 
 const parse = (given: object) => parseParams(given, runFiles.params);
 

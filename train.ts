@@ -4,13 +4,13 @@
  *   npx ts-node train.ts --model_dir experiments/cnn_distill
  *   npx ts-node train.ts --model_dir experiments/cnn_distill --restore_file last
  */
-import { EventWriter } from './formats/tensorboard';
 import { join } from 'node:path';
+import { EventWriter } from './formats/tensorboard';
 import { allOf } from './model/evaluation/evaluator';
 import { announce, learningCurve } from './model/experiment/announce';
 import { inWords } from './model/experiment/describe';
-import { inputsOf } from './model/experiment/inputs';
 import type { Experiment } from './model/experiment/experiment';
+import { inputsOf } from './model/experiment/inputs';
 import { plannedEpochs, type Plan } from './model/experiment/plans';
 import { reproduce } from './model/experiment/reproduce';
 import { loadStart, refuseOtherInputs, startOf } from './model/experiment/resume';
@@ -22,8 +22,8 @@ import { isOver } from './model/training/early_stopping';
 import { fit } from './model/training/loop';
 import { NanGuard } from './model/training/nan_guard';
 import { learningRate } from './model/training/schedules';
-import { acquireLock, type Lock } from './runs/lock';
 import { runFiles } from './runs/files';
+import { acquireLock, type Lock } from './runs/lock';
 import { bestRecord } from './runs/metrics';
 import { RunDirectory } from './runs/run_directory';
 import { parseArguments, runMain } from './utils/cli';

@@ -11,19 +11,19 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runFiles, searchFiles } from '../runs/files';
 import { globSync } from 'fast-glob';
 import { table } from 'table';
 import { State } from '../engine/session';
+import { writeSafetensors } from '../formats/safetensors';
 import { partition } from '../model/data/loader';
 import { makeShapes } from '../model/data/sets/shapes';
 import { nets } from '../model/nets';
 import { evaluationGraph } from '../model/nets/model';
+import { runFiles, searchFiles } from '../runs/files';
 import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { readJson, writeJson } from '../utils/files';
 import { median } from '../utils/median';
-import { writeSafetensors } from '../formats/safetensors';
 
 const command = {
   name: 'bench/distillation.ts',

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { table } from 'table';
 import { adam } from '../engine/optimizers';
 import { State } from '../engine/session';
+import { writeSafetensors } from '../formats/safetensors';
 import { batches } from '../model/data/loader';
 import { makeShapes } from '../model/data/sets/shapes';
 import { distillers } from '../model/distillers';
@@ -20,7 +21,6 @@ import { loadTeacher } from '../model/teachers';
 import { Trainer } from '../model/training/trainer';
 import { oneOf, parseArguments, runMain } from '../utils/cli';
 import { median } from '../utils/median';
-import { writeSafetensors } from '../formats/safetensors';
 import { mistakes } from '../utils/schema';
 
 const command = {

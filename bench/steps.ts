@@ -15,6 +15,7 @@ import { table } from 'table';
 import { openDevice, type Backend } from '../engine/backends';
 import { adam, sgd, type Optimizer } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
+import { ndarray } from '../formats/ndarray';
 import type { StoredDataset } from '../model/data/dataset';
 import { batches, type Batch } from '../model/data/loader';
 import { makeShapes } from '../model/data/sets/shapes';
@@ -27,7 +28,6 @@ import { oneOf, parseArguments, runMain } from '../utils/cli';
 import { deviceFlag, flaggedDevice, PRECISIONS, type Precision } from '../utils/devices';
 import { UserError } from '../utils/errors';
 import { median } from '../utils/median';
-import { ndarray } from '../formats/ndarray';
 
 const SEED = 0;
 

@@ -7,8 +7,8 @@ import { makeShapes } from '../model/data/sets/shapes';
 import { distillers } from '../model/distillers';
 import { nets } from '../model/nets';
 import type { Model } from '../model/nets/model';
-import { Trainer, withCheck } from '../model/training/trainer';
 import { trainingGraph } from '../model/training/step_graph';
+import { Trainer, withCheck } from '../model/training/trainer';
 import { oneOf } from '../utils/cli';
 
 const SEED = 0;

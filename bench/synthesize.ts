@@ -7,12 +7,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collectRuns } from '../report/collect/collect';
-import { runFiles } from '../runs/files';
-import { toMarkdown } from '../report/writers/markdown';
 import { toHtml } from '../report/page/html';
 import { rowsOf } from '../report/table/rows';
 import { makeTable } from '../report/table/table';
+import { toMarkdown } from '../report/writers/markdown';
 import { toTerminal } from '../report/writers/terminal';
+import { runFiles } from '../runs/files';
 import { finished, writeRun } from '../test/helpers/runs';
 import { parseArguments, runMain } from '../utils/cli';
 

@@ -3,6 +3,9 @@ import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { flops } from '../engine/analysis/flops';
+import { formatPythonFloat, formatSavetxt } from '../formats/numpy_text';
+import { pixelsOf, type Dataset, type Split } from '../model/data/dataset';
+import { Evaluator } from '../model/evaluation/evaluator';
 import {
   analyze,
   classAccuracies,
@@ -11,27 +14,24 @@ import {
   type Analysis,
   type Figures,
 } from '../model/evaluation/metrics';
-import { pixelsOf, type Dataset, type Split } from '../model/data/dataset';
-import { Evaluator } from '../model/evaluation/evaluator';
-import { deviceFor, openTrained, trainedWeights } from '../model/experiment/trained';
 import { imagesOf, predictLogits, type Part } from '../model/evaluation/predict';
-import { evaluationGraph, parameterCount, type Model } from '../model/nets/model';
 import { needsTeacher } from '../model/experiment/experiment';
+import type { Params } from '../model/experiment/params';
+import { deviceFor, openTrained, trainedWeights } from '../model/experiment/trained';
+import { evaluationGraph, parameterCount, type Model } from '../model/nets/model';
 import { hasCachedLogits, loadTeacher, type Teacher, type TeacherContext } from '../model/teachers';
 import { onnxTeacher } from '../model/teachers/onnx';
+import { parseOnnxTeacher, type OnnxTeacherParams } from '../model/teachers/onnx/params';
 import { confusionPicture } from '../report/svg/confusion';
 import { imagesPicture } from '../report/svg/images';
 import { softTargetsPicture } from '../report/svg/soft_targets';
+import { runFiles } from '../runs/files';
 import { notice, oneOf, parseArguments, warning } from '../utils/cli';
 import { deviceFlag, flaggedDevice } from '../utils/devices';
 import { messageOf, UserError } from '../utils/errors';
 import { makeWritable, writeFileAtomic, writeJson } from '../utils/files';
-import { formatPythonFloat, formatSavetxt } from '../formats/numpy_text';
 import { parseJson } from '../utils/json';
-import type { Params } from '../model/experiment/params';
-import { parseOnnxTeacher, type OnnxTeacherParams } from '../model/teachers/onnx/params';
 import { progressBar } from '../utils/progress';
-import { runFiles } from '../runs/files';
 import { counted } from '../utils/words';
 
 const command = {

@@ -6,20 +6,20 @@ import { getBorderCharacters, table } from 'table';
 import type { Graph } from '../engine/graph';
 import { quantize } from '../engine/onnx/quantize';
 import { activationRanges } from '../engine/onnx/ranges';
-import { predictedClasses, topAccuracy } from '../model/evaluation/metrics';
 import type { Dataset } from '../model/data/dataset';
 import { loadBatches } from '../model/data/loader';
-import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from '../model/evaluation/exported_model';
 import { allOf, Evaluator } from '../model/evaluation/evaluator';
-import { openTrained, trainedWeights } from '../model/experiment/trained';
+import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from '../model/evaluation/exported_model';
+import { predictedClasses, topAccuracy } from '../model/evaluation/metrics';
 import { imagesOf, predictLogits } from '../model/evaluation/predict';
+import { openTrained, trainedWeights } from '../model/experiment/trained';
+import { runFiles } from '../runs/files';
+import { describeRun } from '../runs/provenance';
 import { oneOf, parseArguments, warning } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { isDirectory, refuseUnwritable, writeFileAtomic, writeJson } from '../utils/files';
 import { printable } from '../utils/printable';
-import { describeRun } from '../runs/provenance';
 import { packageVersion } from '../utils/version';
-import { runFiles } from '../runs/files';
 
 const command = {
   name: 'export.ts',

@@ -1,14 +1,14 @@
 /** Writes the logits of a trained experiment for all stored images, for NumPy and as a cached teacher. */
 import { join } from 'node:path';
-import { topAccuracy } from '../model/evaluation/metrics';
+import { ndarray } from '../formats/ndarray';
+import { writeNpy } from '../formats/npy';
 import { allOf, Evaluator } from '../model/evaluation/evaluator';
-import { deviceFor, openTrained, trainedWeights } from '../model/experiment/trained';
+import { topAccuracy } from '../model/evaluation/metrics';
 import { predictLogits } from '../model/evaluation/predict';
+import { deviceFor, openTrained, trainedWeights } from '../model/experiment/trained';
 import { parseArguments } from '../utils/cli';
 import { deviceFlag, flaggedDevice } from '../utils/devices';
 import { makeWritable } from '../utils/files';
-import { ndarray } from '../formats/ndarray';
-import { writeNpy } from '../formats/npy';
 import { progressBar } from '../utils/progress';
 
 const command = {

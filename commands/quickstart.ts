@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { mean, standardDeviation } from '../report/statistics/mean';
 import { pairedDifference } from '../report/statistics/paired_difference';
-import { parseArguments } from '../utils/cli';
-import { UserError } from '../utils/errors';
 import { repeatDirectory, runFiles } from '../runs/files';
 import { readScore } from '../runs/metrics';
+import { parseArguments } from '../utils/cli';
+import { UserError } from '../utils/errors';
 import { makeDirectory, readObject, writeFileAtomic, writeJson } from '../utils/files';
 
 const command = {

@@ -1,8 +1,8 @@
 /** Reads weights from a checkpoint file of either format and matches them to a network. */
-import { quoted, readBytes } from './binary';
 import { UserError } from '../utils/errors';
-import { foreignKind, isOnnx } from './file_kinds';
 import { matches, refuseUnmatched } from '../utils/glob';
+import { quoted, readBytes } from './binary';
+import { foreignKind, isOnnx } from './file_kinds';
 import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray, type TensorSpec } from './ndarray';
 import { isTorchCheckpoint, parseTorchCheckpoint, type StateDictOptions } from './pytorch/index';
 import { namesUnder, unwrapped } from './pytorch/state_dict';

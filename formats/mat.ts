@@ -5,11 +5,11 @@
  */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createInflate } from 'node:zlib';
 import { pipeline } from 'node:stream';
-import { FormatError, quoted } from './binary';
+import { createInflate } from 'node:zlib';
 import { messageOf, UserError } from '../utils/errors';
 import { reading } from '../utils/files';
+import { FormatError, quoted } from './binary';
 import { sizeOf } from './ndarray';
 
 /** Column-major: the first axis is the fastest. */

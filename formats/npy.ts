@@ -2,9 +2,9 @@
  * NumPy's array files (numpy.org, NEP 1 "A simple file format for NumPy arrays"): a magic string, the version, the
  * length of the header, the header as a Python dict of dtype, order and shape, then the bytes of the elements.
  */
-import { encodings, FormatError, quoted, readBytes } from './binary';
 import { UserError } from '../utils/errors';
 import { writeFileAtomic } from '../utils/files';
+import { encodings, FormatError, quoted, readBytes } from './binary';
 import { bytesOf, ndarray, sizeOf, type NdArray } from './ndarray';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');

@@ -1,9 +1,9 @@
 /** NumPy's archives of arrays: a zip file whose entries `<name>.npy` are stored or deflated, as numpy.savez makes them. */
 import { crc32 } from 'node:zlib';
 import { openPromise, type Entry, type ZipFile } from 'yauzl';
-import { FormatError, quoted } from './binary';
 import { messageOf, UserError } from '../utils/errors';
 import { reading } from '../utils/files';
+import { FormatError, quoted } from './binary';
 import type { NdArray } from './ndarray';
 import { parseNpy } from './npy';
 

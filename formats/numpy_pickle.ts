@@ -2,8 +2,8 @@
  * NumPy arrays in pickles of Python 2 and 3 and all protocols: an array is rebuilt from its dtype, shape, order and
  * bytes, which are a string, bytes encoded as text, or a buffer.
  */
-import { encodings, FormatError, readBytes } from './binary';
 import { UserError } from '../utils/errors';
+import { encodings, FormatError, readBytes } from './binary';
 import { sizeOf, type NdArray } from './ndarray';
 import { fromFortranOrder } from './npy';
 import { Inert, Refusal, unpickle } from './pytorch/pickle';

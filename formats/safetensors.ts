@@ -6,10 +6,10 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { encodings, FormatError, quoted, readBytes, type Encoding } from './binary';
 import { UserError } from '../utils/errors';
 import { reading, writeFileAtomic } from '../utils/files';
 import { isObject } from '../utils/json';
+import { encodings, FormatError, quoted, readBytes, type Encoding } from './binary';
 import { bytesOf, sizeOf, type DType, type NamedArrays } from './ndarray';
 
 export interface Safetensors {

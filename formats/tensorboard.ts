@@ -8,9 +8,9 @@ import { appendFileSync, closeSync, openSync, readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Root } from 'protobufjs';
-import { crc32c } from './crc32c';
 import { makeDirectory, writing } from '../utils/files';
 import { settingOf, type Flat, type Scalar } from '../utils/flatten';
+import { crc32c } from './crc32c';
 
 const eventType = Root.fromJSON({
   nested: {

@@ -4,8 +4,8 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { Root } from 'protobufjs';
-import { crc32c } from './crc32c';
 import { reading } from '../utils/files';
+import { crc32c } from './crc32c';
 
 /** Values by tag, each with its step, in the order in which they were written. */
 export type Scalars = ReadonlyMap<string, readonly (readonly [step: number, value: number])[]>;

@@ -1,8 +1,8 @@
 /** Maps names in a checkpoint to those of a network: renames them and removes common prefixes. */
-import { quoted } from './binary';
 import { UserError } from '../utils/errors';
-import type { NamedArrays, NdArray } from './ndarray';
 import { counted } from '../utils/words';
+import { quoted } from './binary';
+import type { NamedArrays, NdArray } from './ndarray';
 
 export interface NameOptions {
   /** Parts of names in the file, one or more components, and their names in the network; '' removes them. */

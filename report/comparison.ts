@@ -2,17 +2,17 @@
  * Compares rows with a baseline: the paired difference over the seeds that both have, by a t test, or over the images
  * of one pair of runs, by McNemar's; corrected for the number of rows.
  */
-import { UserError } from '../utils/errors';
 import { readPredictions } from '../runs/predictions';
+import { UserError } from '../utils/errors';
 import { wouldBeRuns } from './collect/collect';
 import type { Run, RunScore } from './collect/run';
 import { disagreement, type PredictionSummary } from './predictions';
-import type { Row } from './table/rows';
 import { bootstrapInterval } from './statistics/bootstrap';
 import { holm } from './statistics/holm';
 import { mcnemar } from './statistics/mcnemar';
 import { mean } from './statistics/mean';
 import { pairedDifference, type PairedDifference } from './statistics/paired_difference';
+import type { Row } from './table/rows';
 
 /**
  * better, worse: the corrected p is below 0.05; inconclusive: it is not; single run: a pair of runs without predictions

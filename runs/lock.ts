@@ -17,9 +17,9 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../utils/errors';
 import { draftOf, removeDrafts, writeFileAtomic } from '../utils/files';
+import { isAlive } from '../utils/processes';
 import { runFiles } from './files';
 import { startHeartbeat, stopHeartbeat } from './heartbeat';
-import { isAlive } from '../utils/processes';
 
 export interface Lock {
   /**

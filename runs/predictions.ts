@@ -2,9 +2,9 @@
  * The predictions of a network for all images of a split, as a run stores them: 16 bytes per image for any number of
  * classes, in predictions_val.safetensors and predictions_test.safetensors.
  */
-import { UserError } from '../utils/errors';
 import { ndarray, type DType, type NdArray, type TypedArrays } from '../formats/ndarray';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors';
+import { UserError } from '../utils/errors';
 
 /** One element per image, in the order in which they were evaluated. */
 export interface Predictions {

@@ -1,15 +1,15 @@
 /** The directory of a run: what a run writes there, and reads to resume. */
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NamedArrays } from '../formats/ndarray';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import { messageOf, UserError } from '../utils/errors';
 import { isFile, isThere, readObject, writeFileAtomic, writeJson, writing } from '../utils/files';
 import { isObject } from '../utils/json';
-import type { NamedArrays } from '../formats/ndarray';
 import { asideFolder, isAsideDraft, isOfRun, runFiles } from './files';
 import { bestRecord, readScore, type EpochRecord, type Score } from './metrics';
 import { parsePosition, positionText, type Position } from './position';
 import { writePredictions, type Predictions } from './predictions';
-import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 
 export interface Checkpoint {
   /** The params of the run, validated. */

@@ -2,11 +2,11 @@
 import { UserError } from '../utils/errors';
 import { counted } from '../utils/words';
 import type { SearchContext } from './context';
+import { SearchState } from './search_state';
+import type { Snapshot } from './snapshot';
 import { Elsewhere } from './trials/elsewhere';
 import { failuresOf, mostFrequentReason } from './trials/failures';
 import { Proposals } from './trials/proposals';
-import type { Snapshot } from './snapshot';
-import { SearchState } from './search_state';
 import { runTrial } from './trials/trial_run';
 import type { Trial } from './trials/trials';
 

@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { formatDuration } from '../utils/progress';
 import { counted } from '../utils/words';
-import { curveOf, teacherLines } from './trials/child';
 import type { SearchContext } from './context';
 import type { Event } from './journal';
-import { lostRepeat, withoutLost } from './trials/lost_results';
 import type { Running, Snapshot } from './snapshot';
+import { curveOf, teacherLines } from './trials/child';
+import { lostRepeat, withoutLost } from './trials/lost_results';
 import { TrialHistory } from './trials/trial_history';
 import { trialsOf, valueOf, type Trial, type Trials, type TrialState } from './trials/trials';
 

@@ -6,9 +6,9 @@ import type { PrunerSettings } from './pruners';
 import type { SamplerSettings } from './samplers';
 import { parseSettings } from './settings/settings';
 import type { SearchDimension } from './space/typed_space';
+import { StudyTrial } from './study_trial';
 import { Proposals } from './trials/proposals';
 import { TrialHistory } from './trials/trial_history';
-import { StudyTrial } from './study_trial';
 
 type Chosen<T> = T extends { name: infer Name } ? Name | ({ readonly name: Name } & Partial<Omit<T, 'name'>>) : never;
 

@@ -1,10 +1,10 @@
 /** Watches a run of a search until it is gone, and ends it where there is reason to. */
-import { curveOf, refuseLinks } from './trials/child';
 import type { SearchContext } from './context';
 import type { JobTime } from './journal';
 import type { Ending, Job } from './launchers/launcher';
-import { RunningTime } from './trials/running_time';
 import type { SearchState } from './search_state';
+import { curveOf, refuseLinks } from './trials/child';
+import { RunningTime } from './trials/running_time';
 
 /** Why a run was told to end. */
 export type Stop = 'interrupt' | 'pruned' | 'timeout';

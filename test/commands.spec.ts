@@ -1,8 +1,8 @@
 /** What every command says to wrong input: one line, its exit code, and nothing is written. */
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { finished, writeRun } from './helpers/runs';
 import { experiment, runScript, snapshot } from './helpers/train';
 

@@ -2,10 +2,10 @@
  * Tests package.json and tools/licenses.ts. What the project is made of besides its own code: pinned, licensed, and run only
  * when it is imported.
  */
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { isAllowed, licenseTable, productionPackages } from '../tools/licenses';
 
 const root = join(__dirname, '..');

@@ -4,10 +4,10 @@
  * a search after the first of its four trials, and what both end with there when nobody interrupts them. Their params have
  * names that have changed since.
  */
-import { expect } from 'chai';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readSafetensors } from '../formats/safetensors';
 import { runScript } from './helpers/train';
 

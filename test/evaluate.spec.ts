@@ -1,14 +1,14 @@
 /** evaluate.ts, on a run of train.ts and on ONNX files. */
-import { expect } from 'chai';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { expect } from 'chai';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Figures } from '../model/evaluation/metrics';
+import { readSafetensors } from '../formats/safetensors';
 import { makeShapes } from '../model/data/sets/shapes';
 import { allOf, Evaluator } from '../model/evaluation/evaluator';
+import type { Figures } from '../model/evaluation/metrics';
 import { nets } from '../model/nets';
-import { readSafetensors } from '../formats/safetensors';
 import { experiment, readJsonIn, runScript, snapshot, train, type Ended } from './helpers/train';
 
 interface Evaluation extends Figures {

@@ -1,8 +1,8 @@
 /** The examples work as they are, and are those that the pages show. */
-import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 
 const root = join(__dirname, '..');
 

@@ -1,17 +1,17 @@
 /** export.ts: its files, and what knows nothing of this project makes of them: ONNX Runtime, a browser, ONNX itself. */
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readModel } from '../engine/onnx/read';
-import type { Figures } from '../model/evaluation/metrics';
+import { readSafetensors } from '../formats/safetensors';
 import { makeShapes } from '../model/data/sets/shapes';
 import { allOf, Evaluator } from '../model/evaluation/evaluator';
-import { nets } from '../model/nets';
+import type { Figures } from '../model/evaluation/metrics';
 import { predictLogits } from '../model/evaluation/predict';
+import { nets } from '../model/nets';
 import { version } from '../package.json';
-import { readSafetensors } from '../formats/safetensors';
 import { findBrowser, resultOfPage, type ServedFile } from './helpers/browser';
 import { experiment, readJsonIn, runScript, train } from './helpers/train';
 

@@ -1,14 +1,14 @@
 /** generate_logits.ts, and training from what it writes. */
-import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { readNpy } from '../formats/npy';
+import { readSafetensors } from '../formats/safetensors';
 import { makeShapes } from '../model/data/sets/shapes';
 import { Evaluator } from '../model/evaluation/evaluator';
 import { nets } from '../model/nets';
-import { readNpy } from '../formats/npy';
 import type { EpochRecord } from '../runs/metrics';
-import { readSafetensors } from '../formats/safetensors';
 import { experiment, runScript, train, writeInitialWeights } from './helpers/train';
 
 const sizes = { train: 200, test: 50 };

@@ -2,7 +2,6 @@
  * Tests train.ts, search/ and report/ on hostile input. Names that mean something to a shell or in a path, files that claim to
  * be huge, and settings that would never end.
  */
-import { expect } from 'chai';
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -16,27 +15,28 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { tmpdir, userInfo } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { expect } from 'chai';
 import { loadCifar10 } from '../model/data/sets/cifar10';
 import { loadMnist } from '../model/data/sets/mnist';
 import { loadStl10 } from '../model/data/sets/stl10';
 import { readExperiment } from '../model/experiment/experiment';
 import { collectRuns } from '../report/collect/collect';
-import { curveOf } from '../search/trials/child';
 import { readJournal } from '../search/journal';
 import { slurmLauncher } from '../search/launchers/slurm';
 import { Cluster } from '../search/launchers/slurm_cluster';
 import { parseSettings } from '../search/settings/settings';
+import { curveOf } from '../search/trials/child';
 import { UserError } from '../utils/errors';
 import { readJson, writeFileAtomic } from '../utils/files';
 import { openLog } from '../utils/logger';
-import { fakeRecords, writeFakeCifar10 } from './model/data/fakeCifar10';
-import { writeFakeMnist, writeFakeStl10 } from './model/data/fakes';
 import { finished, writeRun } from './helpers/runs';
 import { childrenOf, ended, makeSearch, runSearch, startSearch, statesIn } from './helpers/searching';
 import { experiment, runScript, snapshot } from './helpers/train';
+import { fakeRecords, writeFakeCifar10 } from './model/data/fakeCifar10';
+import { writeFakeMnist, writeFakeStl10 } from './model/data/fakes';
 
 /** The lines of the UserError that an action throws. */
 function complaint(action: () => unknown): string {

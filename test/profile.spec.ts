@@ -1,8 +1,8 @@
 /** profile.ts: its tables, and that it leaves everything as it was. */
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { experiment, runScript, snapshot, writeInitialWeights } from './helpers/train';
 
 /** The cells of the rows of a printed table whose first cell fits. */

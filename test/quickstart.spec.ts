@@ -1,8 +1,8 @@
 /** The quickstart on small experiments: two students, and the table that the README shows. */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { experiment, runScript } from './helpers/train';
 
 describe('quickstart.ts', function () {

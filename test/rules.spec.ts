@@ -2,15 +2,15 @@
  * Tests engine/, model/, search/, report/, runs/, formats/ and utils/. The rules of the house: which room may import which, and
  * that what the indexes list can be named in params.json.
  */
-import { expect } from 'chai';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { expect } from 'chai';
 import ts, { preProcessFile } from 'typescript';
-import { runFiles, searchFiles } from '../runs/files';
 import { datasetNames, datasets } from '../model/data';
 import { distillers } from '../model/distillers';
-import { nets } from '../model/nets';
 import { netOf, parseParams } from '../model/experiment/params';
+import { nets } from '../model/nets';
+import { runFiles, searchFiles } from '../runs/files';
 
 const root = join(__dirname, '..');
 

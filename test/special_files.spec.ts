@@ -2,11 +2,13 @@
  * Tests the scripts and the readers of formats/. Pipes, devices and links that lead nowhere where a file should be: one line
  * that names them, and nobody waits.
  */
-import { expect } from 'chai';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { readWeights } from '../formats/checkpoints';
+import { readNpy } from '../formats/npy';
 import { loadDataset } from '../model/data';
 import { loadCifar10 } from '../model/data/sets/cifar10';
 import { loadMnist } from '../model/data/sets/mnist';
@@ -15,16 +17,14 @@ import { checkpointPath, readExperiment } from '../model/experiment/experiment';
 import { loadMethod } from '../model/experiment/own_methods';
 import { planRepetition } from '../model/experiment/reproduce';
 import { collectRuns } from '../report/collect/collect';
-import { curveOf, lastWords, prepareChild, scoreOf } from '../search/trials/child';
+import { digestOfFile } from '../runs/provenance';
+import { RunDirectory } from '../runs/run_directory';
 import { Journal, readJournal } from '../search/journal';
 import { localLauncher } from '../search/launchers/local';
 import { readSettings } from '../search/settings/settings';
-import { readWeights } from '../formats/checkpoints';
+import { curveOf, lastWords, prepareChild, scoreOf } from '../search/trials/child';
 import { UserError } from '../utils/errors';
 import { openLog } from '../utils/logger';
-import { readNpy } from '../formats/npy';
-import { digestOfFile } from '../runs/provenance';
-import { RunDirectory } from '../runs/run_directory';
 import { SharedCache } from '../utils/shared_cache';
 import { finished, writeRun } from './helpers/runs';
 import { makePipe } from './helpers/special_files';
@@ -256,7 +256,7 @@ describe('special files', function () {
       const [name] = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) => /\.\w+$/.test(file));
       const image = pipe(join(dir, name!));
       expect(await complaint(load))
-        .to.match(/: not a file; remove what is bad/)
+        .to.match(/: not a file; remove bad images/)
         .and.include(image);
       rmSync(image);
       const link = join(dir, readdirSync(dir).includes('train') ? 'train' : '', 'elsewhere');

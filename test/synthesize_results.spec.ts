@@ -1,10 +1,10 @@
 /** synthesize_results.ts as a user runs it. */
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { experiment, runScript, train } from './helpers/train';
+import { expect } from 'chai';
 import { finished, writePublishedRuns, writeRun } from './helpers/runs';
+import { experiment, runScript, train } from './helpers/train';
 
 describe('synthesize_results.ts', function () {
   this.timeout(60_000);

@@ -1,9 +1,9 @@
 /** Tests engine/onnx_runtime.ts. A training tells nobody of itself: ONNX Runtime's telemetry is off. */
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { experiment } from './helpers/train';
 
 const root = join(__dirname, '..');

@@ -1,11 +1,11 @@
 /** What train.ts makes of its checkpoints: how often they are written, and what becomes of damaged ones. */
-import { expect } from 'chai';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../utils/errors';
-import { RunDirectory } from '../runs/run_directory';
+import { expect } from 'chai';
 import { readSafetensors } from '../formats/safetensors';
+import { RunDirectory } from '../runs/run_directory';
+import { UserError } from '../utils/errors';
 import { inject } from './helpers/faults';
 import { damage } from './helpers/runs';
 import { experiment, results } from './helpers/train';

@@ -1,5 +1,4 @@
 /** What train.ts says to wrong input, and that nothing is lost by it. */
-import { expect } from 'chai';
 import {
   chmodSync,
   cpSync,
@@ -13,10 +12,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { acquireLock } from '../runs/lock';
+import { expect } from 'chai';
 import { ndarray } from '../formats/ndarray';
 import { writeNpy } from '../formats/npy';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors';
+import { acquireLock } from '../runs/lock';
 import { damage } from './helpers/runs';
 import { experiment, snapshot, train, writeInitialWeights, type Ended } from './helpers/train';
 import { writeFakeCifar10 } from './model/data/fakeCifar10';

@@ -1,9 +1,9 @@
 /** What TensorBoard keeps of a run that went on: its loader drops what a new session says it will write again. */
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { eventOf, recordsOf } from './helpers/events';
 import { experiment } from './helpers/train';
 import { trainHere } from './helpers/train_here';

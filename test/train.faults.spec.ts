@@ -1,12 +1,12 @@
 /** A run whose disk fails, fills up, or whose process is killed, at any operation on its directory. */
-import { expect } from 'chai';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { readSafetensors } from '../formats/safetensors';
+import type { EpochRecord } from '../runs/metrics';
 import { UserError } from '../utils/errors';
 import { readJson } from '../utils/files';
-import type { EpochRecord } from '../runs/metrics';
-import { readSafetensors } from '../formats/safetensors';
 import { faults, inject, type FaultName } from './helpers/faults';
 import { experiment, results, snapshot } from './helpers/train';
 import { abandonLock, trainHere } from './helpers/train_here';

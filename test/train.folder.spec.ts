@@ -1,11 +1,11 @@
 /** A run on a folder of images whose batches are read ahead: killed and started again it ends like one left alone. */
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import sharp from 'sharp';
-import { Random } from '../utils/random';
 import { RunDirectory } from '../runs/run_directory';
+import { Random } from '../utils/random';
 import { experiment, results, train } from './helpers/train';
 
 /** `<dir>/{train,val}/{ants,bees}`: JPEGs of noise, of several sizes, lighter for bees. */

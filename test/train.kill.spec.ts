@@ -1,15 +1,15 @@
 /** train.ts as a process that is killed, interrupted, started twice, or short of disk, and then started again. */
-import { expect } from 'chai';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { FaultName } from './helpers/faults';
-import { experiment, results, type Ended } from './helpers/train';
+import { expect } from 'chai';
 import { lockState } from '../runs/lock';
 import { Random } from '../utils/random';
+import type { FaultName } from './helpers/faults';
+import { experiment, results, type Ended } from './helpers/train';
 
 const root = join(__dirname, '..');
 const KILLS = process.env.SOAK ? 100 : 5;

@@ -1,12 +1,12 @@
 /** train.ts on numbers that are not finite: how it ends, leaves a step out, or goes back, and that interruptions change nothing. */
-import { expect } from 'chai';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf, UserError } from '../utils/errors';
+import { expect } from 'chai';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import type { EpochRecord } from '../runs/metrics';
 import { RunDirectory } from '../runs/run_directory';
-import { readSafetensors, writeSafetensors } from '../formats/safetensors';
+import { messageOf, UserError } from '../utils/errors';
 import { experiment, readJsonIn, results, writeInitialWeights } from './helpers/train';
 import { trainHere } from './helpers/train_here';
 import { observer } from './helpers/troubled';

@@ -1,8 +1,8 @@
 /** train.ts with a student from an ONNX file: what it begins with, goes on with, and refuses. */
-import { expect } from 'chai';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readOnnxWeights } from '../engine/onnx/weights';
 import { readSafetensors } from '../formats/safetensors';
 import { digestOfFile } from '../runs/provenance';

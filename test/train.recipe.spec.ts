@@ -1,12 +1,12 @@
 /** Options of the training step in a run of train.ts: interrupting and going on, early stopping, wrong keys. */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { bytesOf } from '../formats/ndarray';
+import { readSafetensors } from '../formats/safetensors';
 import { collectRuns } from '../report/collect/collect';
 import { RunDirectory } from '../runs/run_directory';
-import { readSafetensors } from '../formats/safetensors';
-import { bytesOf } from '../formats/ndarray';
 import { experiment, readJsonIn, results, train, writeInitialWeights } from './helpers/train';
 
 describe('train.ts', function () {

@@ -1,15 +1,15 @@
 /** What a run records of itself is what it trained, whatever becomes of its files afterwards. */
-import { expect } from 'chai';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import sharp from 'sharp';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import { collectRuns } from '../report/collect/collect';
 import { columnsOf } from '../report/table/columns';
 import { rowsOf } from '../report/table/rows';
 import { messageOf } from '../utils/errors';
 import { experiment, readJsonIn, results, runScript, writeInitialWeights } from './helpers/train';
-import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import { trainHere } from './helpers/train_here';
 
 const quick = {

@@ -1,13 +1,13 @@
 /** train.ts --repeat: a run that is trained once more, and compared. */
-import { expect } from 'chai';
 import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { collectRuns } from '../report/collect/collect';
-import { compareRuns } from '../model/experiment/compare';
-import { messageOf, UserError } from '../utils/errors';
-import { RunDirectory } from '../runs/run_directory';
+import { expect } from 'chai';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors';
+import { compareRuns } from '../model/experiment/compare';
+import { collectRuns } from '../report/collect/collect';
+import { RunDirectory } from '../runs/run_directory';
+import { messageOf, UserError } from '../utils/errors';
 import { experiment, readJsonIn, results, snapshot, train, writeInitialWeights } from './helpers/train';
 import { trainHere } from './helpers/train_here';
 import { observer } from './helpers/troubled';

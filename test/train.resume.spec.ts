@@ -1,12 +1,12 @@
 /** Interrupting, going on, and starting over: what train.ts promises about the directory of a run. */
-import { expect } from 'chai';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lockState } from '../runs/lock';
+import { expect } from 'chai';
 import { bytesOf } from '../formats/ndarray';
-import { RunDirectory } from '../runs/run_directory';
 import { readSafetensors } from '../formats/safetensors';
+import { lockState } from '../runs/lock';
+import { RunDirectory } from '../runs/run_directory';
 import { experiment, results, snapshot, train, writeInitialWeights, type Kill } from './helpers/train';
 
 const epochs = 6;

@@ -1,12 +1,12 @@
 /** Students of one repeat: the same start, order and augmentation by every method, so that their differences are paired. */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import type { NamedArrays } from '../formats/ndarray';
-import { readPredictions, type Predictions } from '../runs/predictions';
-import type { EpochRecord } from '../runs/metrics';
 import { readSafetensors } from '../formats/safetensors';
+import type { EpochRecord } from '../runs/metrics';
+import { readPredictions, type Predictions } from '../runs/predictions';
 import { experiment, train, writeInitialWeights } from './helpers/train';
 
 describe('the seed of a repeat', function () {

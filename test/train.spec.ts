@@ -1,10 +1,13 @@
 /** train.ts from params.json to the files that it leaves. */
-import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { sgd } from '../engine/optimizers';
 import { Session, State } from '../engine/session';
+import { ndarray } from '../formats/ndarray';
+import { writeNpy } from '../formats/npy';
+import { readSafetensors } from '../formats/safetensors';
 import type { StoredDataset } from '../model/data/dataset';
 import { batches, partition } from '../model/data/loader';
 import { makeShapes } from '../model/data/sets/shapes';
@@ -12,12 +15,9 @@ import { allOf, Evaluator } from '../model/evaluation/evaluator';
 import { nets } from '../model/nets';
 import type { Model } from '../model/nets/model';
 import { trainingGraph } from '../model/training/step_graph';
-import { formatMetrics } from '../utils/logger';
-import { ndarray } from '../formats/ndarray';
-import { writeNpy } from '../formats/npy';
-import { readPredictions } from '../runs/predictions';
 import type { EpochRecord } from '../runs/metrics';
-import { readSafetensors } from '../formats/safetensors';
+import { readPredictions } from '../runs/predictions';
+import { formatMetrics } from '../utils/logger';
 import { experiment, readJsonIn, results, train, writeInitialWeights } from './helpers/train';
 import { trainingOptions } from './helpers/training';
 

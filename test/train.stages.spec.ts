@@ -1,11 +1,11 @@
 /** train.ts with a method of several runs: an assistant first, then the student. */
-import { expect } from 'chai';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { experiment, readJsonIn, results, snapshot, train, writeInitialWeights, type Kill } from './helpers/train';
+import { expect } from 'chai';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors';
 import { trainDisturbed } from './helpers/disturbances';
+import { experiment, readJsonIn, results, snapshot, train, writeInitialWeights, type Kill } from './helpers/train';
 
 describe('a run in stages', function () {
   this.timeout(120_000);

@@ -1,8 +1,8 @@
 /** What the teacher gives is computed once, by the runs of a search or for later epochs: no run's results tell. */
-import { expect } from 'chai';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { collectRuns } from '../report/collect/collect';
 import { experiment, readJsonIn, results, runScript, train, writeInitialWeights } from './helpers/train';
 

@@ -1,8 +1,8 @@
 /** train.ts on TensorFlow.js, with a teacher there as well: the files of a run on the CPU, and the promises of any run. */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { experiment, results, train, writeInitialWeights, type Kill } from './helpers/train';
 
 describe('train.ts on TensorFlow.js', function () {

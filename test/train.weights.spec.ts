@@ -1,14 +1,14 @@
 /** What train.ts says and does with weights of others, and of what they were trained with. */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nets } from '../model/nets';
+import { expect } from 'chai';
 import { State } from '../engine/session';
-import { evaluationGraph } from '../model/nets/model';
-import { makeShapes } from '../model/data/sets/shapes';
-import { UserError } from '../utils/errors';
 import { writeSafetensors } from '../formats/safetensors';
+import { makeShapes } from '../model/data/sets/shapes';
+import { nets } from '../model/nets';
+import { evaluationGraph } from '../model/nets/model';
+import { UserError } from '../utils/errors';
 import { experiment } from './helpers/train';
 import { trainHere } from './helpers/train_here';
 

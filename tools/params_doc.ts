@@ -1,11 +1,11 @@
 /** docs/params.md: every key of params.json, from the JSON schemas that check it. `npm run docs` writes it. */
 import { optimizers } from '../engine/optimizers';
-import { augmentationAliases, augmentations } from '../model/data/augmentation';
 import { datasetNames } from '../model/data';
+import { augmentationAliases, augmentations } from '../model/data/augmentation';
 import { distillers, methodAliases } from '../model/distillers';
+import { paramsSchema } from '../model/experiment/params';
 import { netAliases } from '../model/nets';
 import { teachers } from '../model/teachers';
-import { paramsSchema } from '../model/experiment/params';
 import { schedules } from '../model/training/schedules';
 import type { Aliases } from '../utils/aliases';
 import { isObject } from '../utils/json';

@@ -2,8 +2,8 @@
  * The interface of backends: a backend compiles graphs to programs for a device, and holds states in its own values,
  * which it uploads from arrays and downloads to arrays. Nothing else in the engine knows where a graph runs.
  */
-import type { Precision } from '../../utils/devices';
 import type { NamedArrays, NdArray } from '../../formats/ndarray';
+import type { Precision } from '../../utils/devices';
 import type { Graph } from '../graph';
 
 /** How a graph is compiled. */

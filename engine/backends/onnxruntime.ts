@@ -8,11 +8,11 @@
  * writes new values into the buffers of the values before the last.
  */
 import { availableParallelism } from 'node:os';
-import { InferenceSession, OrtTensor } from '../onnx_runtime';
 import { ndarray, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
-import { Graph } from '../graph';
 import { inHalfPrecision } from '../analysis/half_precision';
+import { Graph } from '../graph';
 import { nextName, writeModel } from '../onnx/write';
+import { InferenceSession, OrtTensor } from '../onnx_runtime';
 import type { Backend, CompileOptions, RunResult, Program, Results } from './backend';
 import { forCpu } from './cpu';
 import { forWebGpu } from './webgpu';

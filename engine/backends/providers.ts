@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname, join } from 'node:path';
-import { listSupportedBackends } from '../onnx_runtime';
 import { version } from 'onnxruntime-node/package.json';
+import { ndarray } from '../../formats/ndarray';
 import type { Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';
-import { ndarray } from '../../formats/ndarray';
 import { Graph } from '../graph';
+import { listSupportedBackends } from '../onnx_runtime';
 import type { Backend, DeviceInfo } from './backend';
 import { onnxRuntime, type Provider } from './onnxruntime';
 

@@ -1,15 +1,15 @@
 /** Running an ONNX model that another program exported. */
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { InferenceSession } from '../onnx_runtime';
 import { quoted, readBytes } from '../../formats/binary';
-import { messageOf, UserError } from '../../utils/errors';
 import { foreignKind, isOnnx } from '../../formats/file_kinds';
-import { isFile, isThere } from '../../utils/files';
 import { sizeOf, type NdArray } from '../../formats/ndarray';
 import { isTorchCheckpoint } from '../../formats/pytorch/index';
 import { isSafetensors } from '../../formats/safetensors';
+import { messageOf, UserError } from '../../utils/errors';
+import { isFile, isThere } from '../../utils/files';
 import { executionProviders, fromOrt, toOrt, type Provider } from '../backends/onnxruntime';
+import { InferenceSession } from '../onnx_runtime';
 import { adapt, type Adapted, type Ends } from './adapt';
 import { ModelProto } from './proto';
 import { readModel, type OnnxModel, type OnnxValue } from './read';

@@ -1,7 +1,7 @@
 /** Reading the weights of an ONNX model. Their names are PyTorch's unless its exporter has folded them. */
 import { quoted } from '../../formats/binary';
-import { UserError } from '../../utils/errors';
 import { ndarray, sizeOf, type NamedArrays } from '../../formats/ndarray';
+import { UserError } from '../../utils/errors';
 import { rawValues, readModel } from './read';
 
 /** The float32 and int64 initializers, by name. Throws a UserError that names one whose values are not in the file itself. */

@@ -1,6 +1,6 @@
 /** Activations, element by element. At a kink the gradient is PyTorch's, as each formula says. */
-import { emitElementwise, sumTo } from './elementwise';
 import type { Tensor } from '../tensor';
+import { emitElementwise, sumTo } from './elementwise';
 
 /** max(x, 0);  ∂ = [x > 0]. Any shape → the same shape. */
 export function relu(x: Tensor): Tensor {

@@ -1,11 +1,11 @@
 /** The update of a training step as nodes of its graph: gradients, accumulation, clipping, the optimizer's rule. */
 import { ancestors, gradients } from '../autodiff';
 import type { Graph } from '../graph';
+import { mul } from '../ops';
+import { emitElementwise } from '../ops/elementwise';
 import type { StepContext } from '../step_context';
 import type { Tensor } from '../tensor';
 import { accumulateGradient } from './accumulation';
-import { mul } from '../ops';
-import { emitElementwise } from '../ops/elementwise';
 import { clipGradNorm } from './clipping';
 import { OPTIMIZER_PREFIX, type Optimizer, type Parts } from './optimizer';
 

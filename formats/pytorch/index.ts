@@ -7,8 +7,8 @@
  *   legacy.ts      the format before PyTorch 1.6
  *   zip.ts         the format since
  */
-import { FormatError, quoted } from '../binary';
 import { UserError } from '../../utils/errors';
+import { FormatError, quoted } from '../binary';
 import { type NamedArrays } from '../ndarray';
 import { openLegacy } from './legacy';
 import { Refusal } from './pickle';

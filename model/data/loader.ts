@@ -1,6 +1,6 @@
 /** From a dataset to batches: the split into training and validation examples, their order and augmentation. */
-import { Random } from '../../utils/random';
 import { UserError } from '../../utils/errors';
+import { Random } from '../../utils/random';
 import { augmentationSteps, mixesLabels, Pipeline, viewSteps, type Seen, type Step } from './augmentation';
 import { CLASSMATE, classmates } from './classmates';
 import type { FileSplit, ImageShape, Split, StoredSplit } from './dataset';

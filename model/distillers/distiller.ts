@@ -2,9 +2,9 @@
 import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
 import type { Schema } from '../../utils/schema';
+import type { FeatureMaps } from '../nets/feature_maps';
 import type { Head } from '../nets/heads';
 import type { Layers } from '../nets/layers';
-import type { FeatureMaps } from '../nets/feature_maps';
 
 /** The divisor of a divergence: the number of examples, or that times the number of classes. */
 export type KlReduction = 'batchmean' | 'mean';

@@ -3,10 +3,10 @@ import type { Backend } from '../../engine/backends/index';
 import { Session } from '../../engine/session';
 import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import type { Predictions } from '../../runs/predictions';
-import { predictedClasses, softmaxRows } from './metrics';
-import { loadBatches, plainPass, type Batch } from '../data/loader';
 import type { Split } from '../data/dataset';
+import { loadBatches, plainPass, type Batch } from '../data/loader';
 import { evaluationGraph, type Model } from '../nets/model';
+import { predictedClasses, softmaxRows } from './metrics';
 
 export interface Metrics {
   /** Fraction of examples whose largest logit is that of the label, in [0, 1]. */

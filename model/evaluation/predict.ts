@@ -2,8 +2,8 @@
 import { UserError } from '../../utils/errors';
 import type { Dataset, Split } from '../data/dataset';
 import { loadBatches, lookingAhead, partition, plainPass, type Partition } from '../data/loader';
-import { allOf } from './evaluator';
 import type { Teacher } from '../teachers/index';
+import { allOf } from './evaluator';
 
 /** The images that an experiment trains, validates or tests on. */
 export type Part = 'train' | 'val' | 'test';

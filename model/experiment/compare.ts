@@ -1,11 +1,11 @@
 /** Compares two runs of the same training: their machines, and the differences of their metrics and weights. */
-import { isThere } from '../../utils/files';
-import { flatten, type Flat, type Scalar } from '../../utils/flatten';
 import { bytesOf, type NamedArrays } from '../../formats/ndarray';
+import { readSafetensors } from '../../formats/safetensors';
 import { runFiles } from '../../runs/files';
 import { readEpochs, readScore } from '../../runs/metrics';
 import type { RunDirectory } from '../../runs/run_directory';
-import { readSafetensors } from '../../formats/safetensors';
+import { isThere } from '../../utils/files';
+import { flatten, type Flat, type Scalar } from '../../utils/flatten';
 
 /** A number from both runs, and |a − b| relative to the larger of |a| and |b|. */
 interface Difference {

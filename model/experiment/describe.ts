@@ -2,18 +2,18 @@
 import { table, getBorderCharacters } from 'table';
 import { sgd } from '../../engine/optimizers/index';
 import { State } from '../../engine/session';
+import { sizeOf } from '../../formats/ndarray';
 import { currentName } from '../../utils/aliases';
 import { oneOf } from '../../utils/cli';
-import { sizeOf } from '../../formats/ndarray';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
 import { kinds, origins, type Origin } from '../distillers/catalogue';
 import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { DISTILLER_PREFIX } from '../distillers/states';
 import { nets } from '../nets/index';
-import { isPath, loadMethod } from './own_methods';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
 import { phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
+import { isPath, loadMethod } from './own_methods';
 
 /**
  * Lines for a terminal about the method `name`, or, for "all", one about each, by kind. Throws a UserError for an

@@ -5,22 +5,22 @@ import { ForeignNetwork } from '../../engine/onnx/trainable/network';
 import { readOnnxWeights } from '../../engine/onnx/weights';
 import { readBytes } from '../../formats/binary';
 import { matchStateDict, parseWeights, readWeights } from '../../formats/checkpoints';
-import { UserError } from '../../utils/errors';
 import { isOnnx } from '../../formats/file_kinds';
-import { isThere } from '../../utils/files';
 import type { NamedArrays, TensorSpec } from '../../formats/ndarray';
-import { netOf, parseParams, readGivenParams, type Params } from './params';
 import { runFiles, weightFiles } from '../../runs/files';
 import { RunDirectory } from '../../runs/run_directory';
+import { UserError } from '../../utils/errors';
+import { isThere } from '../../utils/files';
 import { checkNormalize, type Dataset } from '../data/dataset';
 import { distillers } from '../distillers/index';
 import { DISTILLER_PREFIX, ofStudent } from '../distillers/states';
 import { netCalled } from '../nets/index';
+import { evaluationGraph, specsOf, type Model } from '../nets/model';
 import { isOnnxPath, netOfOnnx } from '../nets/onnx_net';
+import type { Method } from '../training/step_graph';
 import { isPath, loadMethod } from './own_methods';
 import { located } from './own_paths';
-import { evaluationGraph, specsOf, type Model } from '../nets/model';
-import type { Method } from '../training/step_graph';
+import { netOf, parseParams, readGivenParams, type Params } from './params';
 
 /**
  * The student of an experiment on the images of its data set. Throws a UserError for a normalization with another

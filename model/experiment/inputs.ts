@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, join, resolve } from 'node:path';
 import { weightFiles } from '../../engine/onnx/foreign';
 import { digestOfFile } from '../../runs/provenance';
-import type { Params } from './params';
 import type { Dataset, Split } from '../data/dataset';
-import { initialFile, methodFiles, needsTeacher } from './experiment';
 import { isOnnxPath } from '../nets/onnx_net';
-import { keptPath } from './own_paths';
 import { checkpointOf } from '../teachers/checkpoint';
+import { initialFile, methodFiles, needsTeacher } from './experiment';
+import { keptPath } from './own_paths';
+import type { Params } from './params';
 
 export interface Ingredient {
   readonly path: string;

@@ -3,8 +3,8 @@
  * that depend on it, such as a cosine, are stretched from there on. A repetition of the run follows the same plans.
  */
 import { isObject } from '../../utils/json';
-import type { Params } from './params';
 import { learningRate, schedules } from '../training/schedules';
+import type { Params } from './params';
 
 export interface Plan {
   /** Number of finished steps when it took effect. */

@@ -1,12 +1,12 @@
 /** Repeats a run from its run.json. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { UserError } from '../../utils/errors';
-import { isThere, makeDirectory, readJson, writeJson } from '../../utils/files';
-import { isObject } from '../../utils/json';
 import { repetitionFolder, runFiles } from '../../runs/files';
 import { digestOfFile } from '../../runs/provenance';
 import { RunDirectory } from '../../runs/run_directory';
+import { UserError } from '../../utils/errors';
+import { isThere, makeDirectory, readJson, writeJson } from '../../utils/files';
+import { isObject } from '../../utils/json';
 import { mostThreads } from '../../utils/threads';
 import { compareRuns, comparisonInWords } from './compare';
 import { located } from './own_paths';

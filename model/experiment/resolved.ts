@@ -1,7 +1,7 @@
 /** The effective params of a run: every key with its value, including keys that params.json omits. */
+import { checkpointOf, type CheckpointTeacherParams } from '../teachers/checkpoint';
 import { needsTeacher } from './experiment';
 import type { Params } from './params';
-import { checkpointOf, type CheckpointTeacherParams } from '../teachers/checkpoint';
 
 /** The meaning of a key that is still absent after defaults are filled in. */
 const whereAbsent = {

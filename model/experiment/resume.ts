@@ -5,8 +5,8 @@
 import type { State } from '../../engine/session';
 import { matchStateDict } from '../../formats/checkpoints';
 import type { NamedArrays } from '../../formats/ndarray';
-import { START, type Position } from '../../runs/position';
 import { runFiles } from '../../runs/files';
+import { START, type Position } from '../../runs/position';
 import type { FoundCheckpoint, RunDirectory } from '../../runs/run_directory';
 import { UserError } from '../../utils/errors';
 import type { Model } from '../nets/model';

@@ -1,9 +1,9 @@
 /** run.json: the provenance of a run, its params, and its duration so far. */
 import { flops } from '../../engine/analysis/flops';
-import type { Lock } from '../../runs/lock';
-import { describeRun } from '../../runs/provenance';
-import type { EpochRecord } from '../../runs/metrics';
 import { runFiles } from '../../runs/files';
+import type { Lock } from '../../runs/lock';
+import type { EpochRecord } from '../../runs/metrics';
+import { describeRun } from '../../runs/provenance';
 import type { RunDirectory } from '../../runs/run_directory';
 import { writeJson } from '../../utils/files';
 import type { Log } from '../../utils/logger';

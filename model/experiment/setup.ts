@@ -1,20 +1,20 @@
 /** Sets up an experiment from its params: device, images, student, teacher and the compiled training step. */
 import { join } from 'node:path';
-import { runFiles } from '../../runs/files';
 import { openDevice, type Device } from '../../engine/backends/index';
 import type { NamedArrays } from '../../formats/ndarray';
+import { runFiles } from '../../runs/files';
 import type { Predictions } from '../../runs/predictions';
 import { threadsWarning } from '../../utils/threads';
 import { counted } from '../../utils/words';
+import type { Dataset, Split } from '../data/dataset';
 import { loadDataset, type LoadProgress } from '../data/index';
 import { loadBatches, type Batch } from '../data/loader';
-import type { Dataset, Split } from '../data/dataset';
 import { Evaluator, type Metrics } from '../evaluation/evaluator';
 import { partitionOf, predictLogits, validationImages } from '../evaluation/predict';
 import { outputShapes, type Model } from '../nets/model';
 import { isOnnxPath } from '../nets/onnx_net';
-import { reportAgreement } from '../teachers/agreement';
 import { hasCachedLogits, loadTeacher, type Teacher } from '../teachers';
+import { reportAgreement } from '../teachers/agreement';
 import { teacherCacheOf, type TeacherCache } from '../teachers/teacher_cache';
 import { Trainer } from '../training/trainer';
 import { needsTeacher, studentOf } from './experiment';

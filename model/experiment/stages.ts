@@ -5,9 +5,9 @@ import { formerNames } from '../../utils/aliases';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
 import { netAliases } from '../nets/index';
-import { netOf, parseParams, type Params } from './params';
 import { methodsOf, readAsWritten } from './experiment';
 import { ownPath } from './own_paths';
+import { netOf, parseParams, type Params } from './params';
 
 export interface PlannedRun {
   readonly directory: string;

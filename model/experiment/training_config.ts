@@ -1,16 +1,16 @@
 /** The training configuration from params.json: methods, optimizer, labels, images and trained parameters. */
 import { optimizers, type Optimizer } from '../../engine/optimizers/index';
 import { UserError } from '../../utils/errors';
-import type { Params } from './params';
-import { classWeights } from '../training/class_weights';
 import { augmentationSteps, mixesLabels } from '../data/augmentation/index';
+import type { Dataset, Split } from '../data/dataset';
 import { noisyLabels } from '../data/label_noise';
 import { balanced } from '../data/sampling';
-import type { Dataset, Split } from '../data/dataset';
-import { methodsOf } from './experiment';
 import { evaluationGraph, type Model } from '../nets/model';
-import type { TrainerOptions } from '../training/trainer';
+import { classWeights } from '../training/class_weights';
 import { parameterRules } from '../training/parameter_groups';
+import type { TrainerOptions } from '../training/trainer';
+import { methodsOf } from './experiment';
+import type { Params } from './params';
 
 export interface TrainingConfig {
   /** The training set with the labels used for training. */

@@ -1,11 +1,11 @@
 /** Keys of params.json that have no effect on a run, usually a mistake. */
 import { optimizers } from '../../engine/optimizers/index';
 import { datasets } from '../data/index';
-import type { Params } from './params';
-import { methodsOf, needsTeacher, studentOf } from './experiment';
-import { isOnnxPath } from '../nets/onnx_net';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
+import { isOnnxPath } from '../nets/onnx_net';
 import { phasesOf, StepBuilder } from '../training/step_graph';
+import { methodsOf, needsTeacher, studentOf } from './experiment';
+import type { Params } from './params';
 import { optimizerOf } from './training_config';
 
 type Given = Readonly<Record<string, unknown>>;

@@ -8,8 +8,8 @@
  */
 import { avgPool, concat, globalAvgPool, relu } from '../../engine/ops';
 import type { Tensor } from '../../engine/tensor';
-import type { Layers } from './layers';
 import { heFanOut, initialized } from './initial';
+import type { Layers } from './layers';
 import type { Net } from './net';
 import { conv, keepFeature, type Features } from './residual';
 import { requireSide } from './size';

@@ -3,10 +3,10 @@ import { Graph } from '../../engine/graph';
 import { linear } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
-import { Layers } from './layers';
-import type { NetOutputs } from './index';
-import { outputsOf, type TrainedModel } from './model';
 import { tensorsOf, type FeatureMaps } from './feature_maps';
+import type { NetOutputs } from './index';
+import { Layers } from './layers';
+import { outputsOf, type TrainedModel } from './model';
 
 export interface Head {
   /** (N, C, H, W): the map whose mean over places is `pooled`. Throws a UserError for a network without one. */

@@ -1,13 +1,13 @@
 /** Layers with parameters, named and initialized as in PyTorch, in training or evaluation mode. */
 import type { Graph } from '../../engine/graph';
 import { constant, fanIn, uniform, type Initializer } from '../../engine/initializers';
-import { batchNorm, batchNormEval, conv2d, linear, mul } from '../../engine/ops/index';
-import { emitElementwise } from '../../engine/ops/elementwise';
 import type { ConvOptions } from '../../engine/ops/conv';
+import { emitElementwise } from '../../engine/ops/elementwise';
+import { batchNorm, batchNormEval, conv2d, linear, mul } from '../../engine/ops/index';
 import type { BatchNormOptions, BatchNormState } from '../../engine/ops/normalization';
 import { formatShape, type Tensor } from '../../engine/tensor';
-import { UserError } from '../../utils/errors';
 import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import { UserError } from '../../utils/errors';
 import { Random } from '../../utils/random';
 
 export interface LayersOptions {

@@ -1,15 +1,15 @@
 /** A network from stored pixels to its outputs, evaluated with any batch size. */
 import { Graph } from '../../engine/graph';
-import { mul, oneHot } from '../../engine/ops/index';
 import { emitElementwise } from '../../engine/ops/elementwise';
+import { mul, oneHot } from '../../engine/ops/index';
 import { argmax } from '../../engine/ops/softmax';
 import type { Tensor } from '../../engine/tensor';
 import { ndarray, sizeOf, type NamedArrays, type TensorSpec } from '../../formats/ndarray';
 import type { ImageShape } from '../data/dataset';
 import { crossEntropy } from './cross_entropy';
-import { Layers } from './layers';
-import type { Net, NetOptions, NetOutputs } from './index';
 import { tensorsOf } from './feature_maps';
+import type { Net, NetOptions, NetOutputs } from './index';
+import { Layers } from './layers';
 
 /** Mean and standard deviation by channel, of pixels in [0, 1]. */
 export interface Normalization {

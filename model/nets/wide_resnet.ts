@@ -2,8 +2,8 @@
  * Wide ResNets (Zagoruyko & Komodakis 2016, "Wide residual networks"): pre-activation basic blocks in three wide stages,
  * dropout between the convolutions of a block. Where the width changes the shortcut sees the activated input.
  */
-import { globalAvgPool, relu } from '../../engine/ops';
 import { constant } from '../../engine/initializers';
+import { globalAvgPool, relu } from '../../engine/ops';
 import { heFanOut, initialized } from './initial';
 import type { Net } from './net';
 import { basicPreActivation, preActivationStages } from './pre_activation';

@@ -1,7 +1,7 @@
 /** Checks whether teachers agree with the labels: low agreement suggests a wrong file or wrong preprocessing. */
-import { topAccuracy } from '../evaluation/metrics';
 import type { Dataset, Split } from '../data/dataset';
 import { isUnlabeled, type DatasetParams } from '../data/index';
+import { topAccuracy } from '../evaluation/metrics';
 import { predictLogits } from '../evaluation/predict';
 import { teacherEntry, type TeacherParams } from './index';
 import type { Teacher, TeacherContext } from './teacher';

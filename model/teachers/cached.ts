@@ -1,7 +1,7 @@
 /** Precomputed logits of a teacher: one row per training image, in the order of the data set. */
-import { UserError } from '../../utils/errors';
 import { ndarray } from '../../formats/ndarray';
 import { readNpy } from '../../formats/npy';
+import { UserError } from '../../utils/errors';
 import { text } from '../../utils/schema_forms';
 import type { Dataset } from '../data/dataset';
 import { brokenRow, logitsTeacher, type Teacher, type TeacherEntry } from './teacher';

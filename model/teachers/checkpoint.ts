@@ -1,23 +1,23 @@
 /** A teacher that is one of our networks, in evaluation mode, with weights from a checkpoint. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { weightFiles } from '../../runs/files';
 import { writeModel } from '../../engine/onnx/write';
 import { Session, State } from '../../engine/session';
 import { matchStateDict, readWeights } from '../../formats/checkpoints';
+import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import { weightFiles } from '../../runs/files';
 import { formerNames } from '../../utils/aliases';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
 import { oneOf, text } from '../../utils/schema_forms';
-import { bytesOf, ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import { checkNormalize } from '../data/dataset';
 import type { Batch } from '../data/loader';
 import { normalizeSchema, type NormalizeParams } from '../data/normalize';
 import { ofStudent } from '../distillers/states';
 import { netAliases, netCalled, nets } from '../nets';
+import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
 import { imageSide, netOptions } from '../nets/net_params';
 import { weightsOptions, type WeightsParams } from '../nets/weights_params';
-import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
 import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
 
 /** A net with a checkpoint. */

@@ -2,9 +2,9 @@
  * The training loop: epochs of steps with a validation after each. Hooks save, show and decide, so that train.ts, the
  * code API and the profiler share this loop.
  */
-import type { Predictions } from '../../runs/predictions';
 import { bestRecord, type EpochRecord } from '../../runs/metrics';
 import { START, type Position } from '../../runs/position';
+import type { Predictions } from '../../runs/predictions';
 import { lookingAhead, type Batch } from '../data/loader';
 import type { Metrics } from '../evaluation/evaluator';
 import { microBatch } from './gradient_accumulation';

@@ -2,11 +2,11 @@
 import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
 import type { DistillContext, KlReduction } from '../distillers/distiller';
-import type { Head } from '../nets/heads';
-import { Layers, type LayersOptions } from '../nets/layers';
-import { netCalled } from '../nets/index';
-import type { Model } from '../nets/model';
 import { FeatureMaps } from '../nets/feature_maps';
+import type { Head } from '../nets/heads';
+import { netCalled } from '../nets/index';
+import { Layers, type LayersOptions } from '../nets/layers';
+import type { Model } from '../nets/model';
 
 /** The step that several methods share; its parts are built on first use. */
 export interface Step

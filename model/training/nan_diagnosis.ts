@@ -1,9 +1,9 @@
 /** Diagnoses a step that is not finite: the magnitude of each layer, and the first operator with a NaN or infinity. */
 import { getBorderCharacters, table } from 'table';
 import { extremesOf, type Extremes } from '../../engine/analysis/extremes';
+import { placeOf } from '../../engine/analysis/profile';
 import type { Graph, Node } from '../../engine/graph';
 import { OPTIMIZER_PREFIX } from '../../engine/optimizers/index';
-import { placeOf } from '../../engine/analysis/profile';
 import type { Tensor } from '../../engine/tensor';
 import type { NamedArrays } from '../../formats/ndarray';
 import type { Inspection } from './trainer';

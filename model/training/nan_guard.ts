@@ -4,14 +4,14 @@
  * epoch with half the learning rate (`restore`). All of it is a function of the steps and of the checkpoint, so that an
  * interrupted run gives bit-identical results.
  */
-import type { StepContext } from '../../engine/step_context';
 import { OPTIMIZER_PREFIX } from '../../engine/optimizers/index';
 import type { Results } from '../../engine/session';
-import { messageOf, UserError } from '../../utils/errors';
-import type { Log } from '../../utils/logger';
+import type { StepContext } from '../../engine/step_context';
 import type { NamedArrays } from '../../formats/ndarray';
 import type { EpochRecord, Score } from '../../runs/metrics';
 import type { Position, Trouble } from '../../runs/position';
+import { messageOf, UserError } from '../../utils/errors';
+import type { Log } from '../../utils/logger';
 import { ordinal } from '../../utils/words';
 import type { Batch } from '../data/loader';
 import { allOutputs, firstNonFinite, layerOutputs, layerTable } from './nan_diagnosis';

@@ -1,6 +1,7 @@
 /** The training step of a run as a graph: forward pass, losses of its methods, gradients, update. */
-import { Graph } from '../../engine/graph';
 import { ancestors } from '../../engine/autodiff';
+import { Graph } from '../../engine/graph';
+import { add, detach, mul, oneHot, reshape, sub } from '../../engine/ops/index';
 import {
   averageWeights,
   leaveOutNonFinite,
@@ -11,18 +12,17 @@ import {
   type Optimizer,
   type Parts,
 } from '../../engine/optimizers/index';
-import { add, detach, mul, oneHot, reshape, sub } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { Distiller, DistillContext, KlReduction, Losses, Phase } from '../distillers/index';
 import { weightedCrossEntropy } from '../distillers/nokd';
 import { DISTILLER_PREFIX, isOfStudent } from '../distillers/states';
+import { FeatureMaps } from '../nets/feature_maps';
 import { studentHead, teacherHead, type Head } from '../nets/heads';
 import { Layers, type LayersOptions } from '../nets/layers';
-import { MethodContext } from './method_context';
 import { correct, normalizedImages, type Model } from '../nets/model';
-import { FeatureMaps } from '../nets/feature_maps';
 import type { Teacher } from '../teachers/teacher';
+import { MethodContext } from './method_context';
 import type { ParameterRules } from './parameter_groups';
 
 /** Prefix of the inputs for teacher outputs. */

@@ -1,22 +1,22 @@
 /** Trains a student step by step: the compiled graphs of its steps, and their shared state. */
-import type { Backend, Precision } from '../../engine/backends/index';
 import { extremesOf, observe, observed, type Extremes } from '../../engine/analysis/extremes';
 import { checksum } from '../../engine/analysis/finite';
-import type { Graph } from '../../engine/graph';
-import type { StepContext } from '../../engine/step_context';
 import { neededBytes } from '../../engine/analysis/memory';
+import type { Backend, Precision } from '../../engine/backends/index';
+import type { Graph } from '../../engine/graph';
 import { AVERAGE_PREFIX } from '../../engine/optimizers/index';
 import { Session, State, type Results } from '../../engine/session';
-import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
+import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import { UserError } from '../../utils/errors';
 import { availableBytes, isOutOfMemory } from '../../utils/memory';
-import { isOfStudent } from '../distillers/states';
 import type { Batch } from '../data/loader';
 import type { Phase } from '../distillers/index';
+import { isOfStudent } from '../distillers/states';
 import type { Model } from '../nets/model';
-import { memoryAdvice } from './memory_advice';
 import type { Teacher } from '../teachers/index';
+import { memoryAdvice } from './memory_advice';
 import { phasesOf, TEACHER_PREFIX, trainingGraph, VIEW, type TrainingOptions } from './step_graph';
 
 export interface TrainerOptions extends Omit<TrainingOptions, 'batchSize' | 'largestBatch' | 'teacher'> {

@@ -9,12 +9,12 @@ import { numberIn, readEpochs, readScore } from '../../runs/metrics';
 import { messageOf, UserError } from '../../utils/errors';
 import { readObject } from '../../utils/files';
 import { flatten, type Flat, type Scalar } from '../../utils/flatten';
+import { readSummary } from '../predictions';
 import { earlyEndings, type EarlyEnding } from './endings';
 import { findFiles, unlinked } from './find';
 import { csvLogs } from './foreign_logs';
 import { eventFiles, foreignRuns } from './foreign_runs';
 import { sortNaturally } from './natural_order';
-import { readSummary } from '../predictions';
 import { progressOf, type Curves, type FileError, type Run, type RunScore } from './run';
 
 /**

@@ -3,8 +3,8 @@
  * identified by the words in their names; accuracies in percent become fractions, epochs count from 1.
  */
 import { delimiterOf, parseCsv } from '../../formats/csv';
-import { readText } from '../../utils/files';
 import { readScalars } from '../../formats/tensorboard_scalars';
+import { readText } from '../../utils/files';
 import type { Curves, RunScore } from './run';
 
 /** File names of Lightning's CSVLogger, and usual names for that of Keras. */

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { messageOf } from '../../utils/errors';
 import type { Scalar } from '../../utils/flatten';
-import type { Run } from './run';
 import { unlinked } from './find';
 import { csvLogs, readCsvLog, readEvents, type ForeignLog } from './foreign_logs';
+import type { Run } from './run';
 
 /** Prefix of TensorBoard's file names. */
 export const eventFiles = 'events.out.tfevents.';

@@ -1,7 +1,7 @@
 /** The scripts of the page: Vega and Vega-Lite as they are published, and the page's own files as one script. */
-import { transformSync } from '@swc/core';
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { transformSync } from '@swc/core';
 
 /** What own files import from packages, as an expression of the page. Others are taken in as files. */
 const globals: Readonly<Record<string, string>> = {

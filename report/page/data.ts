@@ -4,9 +4,9 @@ import { basename, join, resolve } from 'node:path';
 import { runFiles } from '../../runs/files';
 import { readJson } from '../../utils/files';
 import type { Scalar } from '../../utils/flatten';
+import { failureReasons } from '../collect/endings';
 import type { Run, Status } from '../collect/run';
 import type { Column, Value } from '../table/columns';
-import { failureReasons } from '../collect/endings';
 import { statisticOf, type Row } from '../table/rows';
 import type { Table } from '../table/table';
 

@@ -6,9 +6,9 @@ import { makeDirectory, writeFileAtomic, writing } from '../../utils/files';
 import { curveKinds, curvesChart } from './charts/curves';
 import { heatmapChart } from './charts/heatmap';
 import { importanceChart } from './charts/importance';
-import { configOf, light, type ChartStyle, type Spec } from './charts/theme';
-import { paretoChart } from './charts/pareto';
 import { parallelChart } from './charts/parallel';
+import { paretoChart } from './charts/pareto';
+import { configOf, light, type ChartStyle, type Spec } from './charts/theme';
 import type { PageData } from './data';
 import { BEST_LINES, finishedRows, metricsOf, ranked, searchedParams } from './model';
 

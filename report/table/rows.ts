@@ -1,7 +1,7 @@
 /** The rows of a table: single runs, or repeats of an experiment that differ only in the seed. */
 import { settingOf, type Flat } from '../../utils/flatten';
-import type { Run } from '../collect/run';
 import { sortNaturally } from '../collect/natural_order';
+import type { Run } from '../collect/run';
 import { mean, standardDeviation } from '../statistics/mean';
 
 export interface Row {

@@ -1,10 +1,10 @@
 /** A table of runs: its columns, the order of its rows, and its notes. */
 import { UserError } from '../../utils/errors';
 import { nearest } from '../../utils/nearest';
-import type { Run } from '../collect/run';
-import { columnsOf, TEST_MARK, type Column, type Comparisons, type Value } from './columns';
-import { compareRows, SIGNIFICANCE, type Baseline } from '../comparison';
 import { compareNaturally } from '../collect/natural_order';
+import type { Run } from '../collect/run';
+import { compareRows, SIGNIFICANCE, type Baseline } from '../comparison';
+import { columnsOf, TEST_MARK, type Column, type Comparisons, type Value } from './columns';
 import type { Row } from './rows';
 
 export interface Table {

@@ -1,7 +1,7 @@
 /** All runs and rows as JSON: exact values, null for what is not a number. The curves stay in each metrics.jsonl. */
 import { chosenOnTest, type Run, type RunScore } from '../collect/run';
-import type { Column } from '../table/columns';
 import type { Baseline, Comparison } from '../comparison';
+import type { Column } from '../table/columns';
 import { statisticOf, type Row } from '../table/rows';
 import type { Table } from '../table/table';
 

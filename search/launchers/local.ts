@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { openToAppend, writing } from '../../utils/files';
 import { lockHolder, lockOwner } from '../../runs/lock';
-import { newLog } from './launcher_log';
+import { openToAppend, writing } from '../../utils/files';
 import type { Ending, Job, Launcher, Signal } from './launcher';
+import { newLog } from './launcher_log';
 
 /**
  * Runs `trainer`, a program with its arguments, as `<trainer> --model_dir <directory>`. Each child leads a process group

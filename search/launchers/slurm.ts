@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { readText, writeFileAtomic } from '../../utils/files';
 import { searchFiles } from '../../runs/files';
 import { lockOwner, removeLockOf } from '../../runs/lock';
+import { readText, writeFileAtomic } from '../../utils/files';
 import type { SlurmSettings } from '../settings/settings';
 import type { Job, Launcher } from './launcher';
 import { newLog } from './launcher_log';

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { searchFiles } from '../../runs/files';
+import { removeLockOf } from '../../runs/lock';
+import { RunDirectory } from '../../runs/run_directory';
 import { messageOf, UserError } from '../../utils/errors';
 import { readText } from '../../utils/files';
-import { removeLockOf } from '../../runs/lock';
-import { searchFiles } from '../../runs/files';
-import { RunDirectory } from '../../runs/run_directory';
 import { LauncherFault, type Ending, type Job, type JobStatus, type Signal } from './launcher';
 import type { Cluster } from './slurm_cluster';
 import {

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { writeFileAtomic } from '../../utils/files';
 import { searchFiles } from '../../runs/files';
+import { writeFileAtomic } from '../../utils/files';
 import type { SlurmSettings } from '../settings/settings';
 
 /**

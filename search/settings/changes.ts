@@ -1,7 +1,7 @@
 /** What differs between two states of a search.json, and whether what was done before still belongs to the search. */
 import { canonical, isSame, type Json } from '../json';
-import type { Settings } from './settings';
 import { contains, countOf, valueAt, type Choice, type Dimension, type Range, type Space } from '../space/space';
+import type { Settings } from './settings';
 
 export interface Changes {
   /** A line for each change. */

@@ -4,15 +4,15 @@ import { UserError } from '../../utils/errors';
 import { isThere, readJson } from '../../utils/files';
 import { isObject, show } from '../../utils/json';
 import { mistakes } from '../../utils/schema';
-import { parseSpace, type SpaceInFile } from '../space/parse_space';
 import type { PrunerSettings } from '../pruners/index';
-import { samplers, type SamplerSettings } from '../samplers/index';
 import { gridSize } from '../samplers/grid';
+import { samplers, type SamplerSettings } from '../samplers/index';
+import { parseSpace, type SpaceInFile } from '../space/parse_space';
 import { PATH } from '../space/schema';
-import { MAX_TRIALS, schemaFor } from './schema';
 import type { Space } from '../space/space';
 import type { Naming } from '../trials/trial_name';
 import { keysGivenTwice, namedAsIn, withPresentNames } from './former_names';
+import { MAX_TRIALS, schemaFor } from './schema';
 
 export interface SlurmSettings {
   readonly partition?: string;

@@ -1,11 +1,11 @@
 /** Dimensions of a search that change nothing of its trainings. */
-import { runFiles, searchFiles } from '../../runs/files';
 import { join } from 'node:path';
+import { runFiles, searchFiles } from '../../runs/files';
 import { UserError } from '../../utils/errors';
-import { childParams } from '../trials/child_params';
-import { Proposals } from '../trials/proposals';
 import type { Settings } from '../settings/settings';
 import type { Trainer } from '../trainer';
+import { childParams } from '../trials/child_params';
+import { Proposals } from '../trials/proposals';
 import { withEvent, type Trials } from '../trials/trials';
 
 /** A key may be used at some points only, as where the method is searched too: so many are looked at. */

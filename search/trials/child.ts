@@ -3,10 +3,10 @@ import { lstatSync, readlinkSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { runFiles, searchFiles } from '../../runs/files';
 import { readEpochs, readScore } from '../../runs/metrics';
+import { RunDirectory } from '../../runs/run_directory';
 import { UserError } from '../../utils/errors';
 import { isFile, isThere, makeDirectory, readObject, readText, writeJson } from '../../utils/files';
 import { flatten } from '../../utils/flatten';
-import { RunDirectory } from '../../runs/run_directory';
 import type { Trainer } from '../trainer';
 
 type Given = Parameters<Trainer['resolve']>[0];

@@ -2,8 +2,8 @@
 import type { Event } from '../journal';
 import { createSampler, type FrozenTrial, type Sampler } from '../samplers/index';
 import type { Settings } from '../settings/settings';
-import { stateOf, valueOf, type Trial, type Trials } from './trials';
 import { trialName } from './trial_name';
+import { stateOf, valueOf, type Trial, type Trials } from './trials';
 
 /** Points of before in a row until a space counts as used up. */
 const MOST_REPETITIONS = 1000;

@@ -1,19 +1,19 @@
 /** Runs a trial: its repeats one after another, and each again where it fails. */
 import { join } from 'node:path';
-import { isSystemError, messageOf, UserError } from '../../utils/errors';
-import { lockState } from '../../runs/lock';
 import { repeatDirectory, runFiles } from '../../runs/files';
+import { lockState } from '../../runs/lock';
 import { RunDirectory } from '../../runs/run_directory';
-import { curveOf, isRemoved, lastWords, prepareChild, refuseLinks, scoreOf } from './child';
-import { childParams } from './child_params';
+import { isSystemError, messageOf, UserError } from '../../utils/errors';
 import type { SearchContext } from '../context';
 import { finite, type Event } from '../journal';
 import { LauncherFault } from '../launchers/launcher';
+import type { SearchState } from '../search_state';
+import type { Settings } from '../settings/settings';
+import { supervise, type Run } from '../supervisor';
+import { curveOf, isRemoved, lastWords, prepareChild, refuseLinks, scoreOf } from './child';
+import { childParams } from './child_params';
 import { lostRepeat } from './lost_results';
 import { hasAdvanced, positionsOf } from './positions';
-import type { Settings } from '../settings/settings';
-import type { SearchState } from '../search_state';
-import { supervise, type Run } from '../supervisor';
 import type { Trial } from './trials';
 
 /** What a failure is called whose cause is that somebody removed the directory. */

@@ -2,9 +2,9 @@
  * Tests the pages of docs/ and README.md. Every command that a page shows in a block of bash is run by a test, or marked with
  * a line `<!-- not run: why -->` before the block. Here: that commands are well-formed, and which spec runs them.
  */
-import { expect } from 'chai';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { commandsOf, inlineCommandsOf, pages, root, textOf } from '../helpers/pages';
 import { runScript } from '../helpers/train';
 

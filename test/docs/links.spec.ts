@@ -1,8 +1,8 @@
 /** Tests docs/. Every relative link of the pages leads to a file, and every anchor to a heading. */
-import { expect } from 'chai';
-import { globSync } from 'fast-glob';
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { expect } from 'chai';
+import { globSync } from 'fast-glob';
 import { anchorsOf, filesNamedIn, linksOf, pages, root, textOf } from '../helpers/pages';
 
 describe('links', () => {

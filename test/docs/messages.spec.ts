@@ -2,10 +2,10 @@
  * Tests docs/. Messages that pages quote are those of the code: each run of words between numbers, names and paths is in a
  * source.
  */
-import { expect } from 'chai';
-import { globSync } from 'fast-glob';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { globSync } from 'fast-glob';
 import { pages, printedLinesOf, root, textOf } from '../helpers/pages';
 
 const SOURCES = ['*.ts', '{engine,formats,model,report,runs,search,utils}/**/*.ts'];

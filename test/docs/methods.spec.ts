@@ -1,7 +1,7 @@
 /** Tests docs/. The pages list every method under the family that its file is in. */
-import { expect } from 'chai';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { distillers } from '../../model/distillers';
 import { root, textOf } from '../helpers/pages';
 

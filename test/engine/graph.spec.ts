@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { ancestors } from '../../engine/autodiff';
 import { Graph } from '../../engine/graph';
-import type { StepContext } from '../../engine/step_context';
 import { add, detach, mul, square, sum } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
+import type { StepContext } from '../../engine/step_context';
 import { float32 } from '../helpers/engine';
 
 const context: StepContext = { seed: 5, step: 3, epoch: 2, epochs: 10, learningRate: 0.25 };

@@ -3,8 +3,8 @@ import { Graph } from '../../engine/graph';
 import { constant, fanIn, normal, uniform } from '../../engine/initializers';
 import { State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
-import { Layers } from '../../model/nets/layers';
 import { nets } from '../../model/nets';
+import { Layers } from '../../model/nets/layers';
 
 function moments(values: Iterable<number>): { mean: number; std: number; largest: number } {
   const all = [...values];

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { Graph } from '../../engine/graph';
-import { OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { add, flatten, linear, mul, softmax, sum } from '../../engine/ops';
-import { Random } from '../../utils/random';
+import { OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { Session, State, type SessionOptions } from '../../engine/session';
+import { bytesOf, ndarray } from '../../formats/ndarray';
 import { nets } from '../../model/nets';
 import { trainingGraph } from '../../model/training/step_graph';
-import { bytesOf, ndarray } from '../../formats/ndarray';
+import { Random } from '../../utils/random';
 import { expectClose, float32 } from '../helpers/engine';
 import { trainingOptions } from '../helpers/training';
 

@@ -4,11 +4,11 @@
  */
 import { expect } from 'chai';
 import { adam, sgd, type Optimizer } from '../../engine/optimizers';
-import { Random } from '../../utils/random';
 import { Session, State } from '../../engine/session';
+import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { nets } from '../../model/nets';
 import { trainingGraph } from '../../model/training/step_graph';
-import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
+import { Random } from '../../utils/random';
 import oracle from '../fixtures/training.json';
 import { float32 } from '../helpers/engine';
 import { method as methodOf, trainingOptions } from '../helpers/training';

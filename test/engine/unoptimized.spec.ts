@@ -8,9 +8,9 @@
 import { expect } from 'chai';
 import { OPTIMIZER_PREFIX, sgd } from '../../engine/optimizers';
 import { Session, State } from '../../engine/session';
+import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { nets } from '../../model/nets';
 import { trainingGraph } from '../../model/training/step_graph';
-import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { Random } from '../../utils/random';
 import { PlainSession, plainly } from '../helpers/plain';
 import { trainingOptions } from '../helpers/training';

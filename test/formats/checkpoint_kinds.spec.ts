@@ -2,13 +2,13 @@
  * Tests formats/checkpoints.ts. Every kind of checkpoint that people have, read with the numbers of torch.load or refused with
  * the line that helps.
  */
-import { expect } from 'chai';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { matchStateDict, readWeights } from '../../formats/checkpoints';
+import type { DType, NamedArrays } from '../../formats/ndarray';
 import { UserError } from '../../utils/errors';
 import { matches } from '../../utils/glob';
-import type { DType, NamedArrays } from '../../formats/ndarray';
 import list from '../fixtures/checkpoints/list.json';
 
 interface Entry {

@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readBytes } from '../../formats/binary';
 import { matchStateDict, readWeights } from '../../formats/checkpoints';
 import { ndarray, type NamedArrays, type NdArray, type TensorSpec } from '../../formats/ndarray';

@@ -1,12 +1,12 @@
-import { expect } from 'chai';
-import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../utils/errors';
+import { expect } from 'chai';
+import fc from 'fast-check';
 import { ndarray, sizeOf } from '../../formats/ndarray';
 import { readNpy, writeNpy } from '../../formats/npy';
+import { UserError } from '../../utils/errors';
 import { complaintOf } from '../utils/rows';
 
 const fixtures = join(__dirname, '..', 'fixtures', 'npy');

@@ -1,12 +1,12 @@
-import { expect } from 'chai';
-import fc from 'fast-check';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../utils/errors';
-import { readJson } from '../../utils/files';
+import { expect } from 'chai';
+import fc from 'fast-check';
 import { readBytes } from '../../formats/binary';
 import { sizeOf } from '../../formats/ndarray';
 import { parseTorchCheckpoint } from '../../formats/pytorch/index';
+import { UserError } from '../../utils/errors';
+import { readJson } from '../../utils/files';
 import { complaintOf, rowsOf, type Row } from '../utils/rows';
 
 const folder = 'test/fixtures/torch';

@@ -1,13 +1,13 @@
-import { expect } from 'chai';
-import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../utils/errors';
-import { readJson } from '../../utils/files';
+import { expect } from 'chai';
+import fc from 'fast-check';
 import { ndarray, type NamedArrays, type NdArray } from '../../formats/ndarray';
 import { parseSafetensors, readSafetensors, writeSafetensors } from '../../formats/safetensors';
+import { UserError } from '../../utils/errors';
+import { readJson } from '../../utils/files';
 import { complaintOf, rowsOf } from '../utils/rows';
 
 const fixture = 'test/fixtures/kinds.safetensors';

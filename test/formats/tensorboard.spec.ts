@@ -1,10 +1,10 @@
-import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventOf, fieldsOf, recordsOf } from '../helpers/events';
-import { flatten } from '../../utils/flatten';
+import { expect } from 'chai';
 import { EventWriter } from '../../formats/tensorboard';
+import { flatten } from '../../utils/flatten';
+import { eventOf, fieldsOf, recordsOf } from '../helpers/events';
 
 describe('EventWriter', () => {
   let directory: string;

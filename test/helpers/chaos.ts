@@ -1,11 +1,11 @@
 /** A search among whose processes and files something is killed, paused or removed again and again, as a seed has it. */
-import { expect } from 'chai';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { readJournal } from '../../search/journal';
+import { expect } from 'chai';
 import { lockHolder } from '../../runs/lock';
+import { readJournal } from '../../search/journal';
 import { Random } from '../../utils/random';
 import { childrenOf, ended, statesIn, type Ended } from './searching';
 import { trainersOf, type TestCluster } from './slurm';

@@ -5,10 +5,10 @@
  *   node -r ts-node/register test/helpers/device_worker.ts DEVICE FILE
  */
 import { openDevice } from '../../engine/backends';
-import type { Device } from '../../utils/devices';
-import { messageOf } from '../../utils/errors';
 import type { NamedArrays } from '../../formats/ndarray';
 import { writeSafetensors } from '../../formats/safetensors';
+import type { Device } from '../../utils/devices';
+import { messageOf } from '../../utils/errors';
 import { operatorCases, resultsOf, trainingCases } from './device_cases';
 
 async function main(): Promise<void> {

@@ -1,21 +1,21 @@
 /** Losses of methods on drawn tensors, against an oracle that draws the same (test/fixtures/distiller_cases.py). */
 import { expect } from 'chai';
-import { fanIn } from '../../engine/initializers';
 import { ancestors, gradients } from '../../engine/autodiff';
 import { Graph } from '../../engine/graph';
-import type { StepContext } from '../../engine/step_context';
+import { fanIn } from '../../engine/initializers';
 import { add, flatten, linear, matmul, mul, oneHot, reshape } from '../../engine/ops';
 import { trainable } from '../../engine/optimizers';
 import { Session, State } from '../../engine/session';
+import type { StepContext } from '../../engine/step_context';
 import type { Tensor } from '../../engine/tensor';
+import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { distillers } from '../../model/distillers';
 import type { Distiller, Losses, DistillContext } from '../../model/distillers';
 import { crossEntropy } from '../../model/nets/cross_entropy';
+import { FeatureMaps } from '../../model/nets/feature_maps';
 import type { Head } from '../../model/nets/heads';
 import { Layers } from '../../model/nets/layers';
-import { FeatureMaps } from '../../model/nets/feature_maps';
 import { Random } from '../../utils/random';
-import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { mistakes } from '../../utils/schema';
 
 const SEED = 7;

@@ -1,11 +1,11 @@
 /** train.ts in this process, which gets a signal, or is gone, at a step or while it evaluates. */
-import { expect } from 'chai';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
+import { expect } from 'chai';
 import { Evaluator } from '../../model/evaluation/evaluator';
 import { Trainer } from '../../model/training/trainer';
-import { Killed } from './faults';
 import { Random } from '../../utils/random';
+import { Killed } from './faults';
 import { experiment, snapshot } from './train';
 import { trainHere } from './train_here';
 

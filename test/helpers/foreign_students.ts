@@ -2,8 +2,8 @@
 import { gradients } from '../../engine/autodiff';
 import { Graph } from '../../engine/graph';
 import { ForeignNetwork } from '../../engine/onnx/trainable/network';
-import { logSoftmax, mean, mul, neg, oneHot, sum } from '../../engine/ops/index';
 import { emitElementwise } from '../../engine/ops/elementwise';
+import { logSoftmax, mean, mul, neg, oneHot, sum } from '../../engine/ops/index';
 import { Session, State } from '../../engine/session';
 import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
 import { readSafetensors } from '../../formats/safetensors';

@@ -1,8 +1,8 @@
 /** Mutants of ONNX models in ONNX Runtime: `ts-node fuzz_onnx.ts COUNT SEED` prints how many it loads and how many not. */
-import fc from 'fast-check';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { ForeignModel } from '../../engine/onnx/foreign';
 import type { StoredDataset } from '../../model/data/dataset';
 import { nets } from '../../model/nets';

@@ -1,7 +1,7 @@
 /** Cases of the operators that the networks of others have. */
 import * as ops from '../../engine/ops';
-import { float32 } from './engine';
 import { ndarray } from '../../formats/ndarray';
+import { float32 } from './engine';
 import {
   awayFrom,
   between,

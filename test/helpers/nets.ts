@@ -1,15 +1,15 @@
 /** Networks with weights and images that Python can draw as well (test/fixtures/philox.py), against what PyTorch says. */
-import { expect } from 'chai';
 import { createHash } from 'node:crypto';
+import { expect } from 'chai';
 import { gradients } from '../../engine/autodiff';
 import type { Graph } from '../../engine/graph';
 import { oneHot } from '../../engine/ops';
 import { Session, State } from '../../engine/session';
 import type { Tensor } from '../../engine/tensor';
-import { crossEntropy } from '../../model/nets/cross_entropy';
-import type { NetOutputs } from '../../model/nets';
-import { Random } from '../../utils/random';
 import { ndarray, sizeOf, type NdArray } from '../../formats/ndarray';
+import type { NetOutputs } from '../../model/nets';
+import { crossEntropy } from '../../model/nets/cross_entropy';
+import { Random } from '../../utils/random';
 import { expectClose, float32 } from './engine';
 
 /** Uniform values of [low, high) from stream `test/<name>`, coordinate `a`. */

@@ -1,7 +1,7 @@
 /** The pages that people read: Markdown files of the repository, their links, headings and commands. */
-import { globSync } from 'fast-glob';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { globSync } from 'fast-glob';
 
 export const root = join(__dirname, '..', '..');
 

@@ -3,20 +3,20 @@
  * A method, an optimizer, an augmentation or an option is in it by being listed.
  */
 import { join } from 'node:path';
-import { State } from '../../engine/session';
 import { optimizers } from '../../engine/optimizers';
-import { distillers } from '../../model/distillers';
+import { State } from '../../engine/session';
 import { makeShapes } from '../../model/data/sets/shapes';
+import { distillers } from '../../model/distillers';
 import { allOf } from '../../model/evaluation/evaluator';
 import { studentOf } from '../../model/experiment/experiment';
-import { evaluationGraph, outputShapes } from '../../model/nets/model';
-import { trainingConfig } from '../../model/experiment/training_config';
+import type { Params } from '../../model/experiment/params';
 import { plannedRuns } from '../../model/experiment/stages';
+import { trainingConfig } from '../../model/experiment/training_config';
+import { evaluationGraph, outputShapes } from '../../model/nets/model';
 import type { Teacher } from '../../model/teachers';
 import { ensemble } from '../../model/teachers/ensemble';
 import { phasesOf, trainingGraph } from '../../model/training/step_graph';
 import { UserError } from '../../utils/errors';
-import type { Params } from '../../model/experiment/params';
 import { Random } from '../../utils/random';
 import { experiment, writeInitialWeights } from './train';
 

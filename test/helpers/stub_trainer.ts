@@ -12,11 +12,11 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { readMetadata, writeSafetensors } from '../../formats/safetensors';
+import { acquireLock } from '../../runs/lock';
+import { runMain } from '../../utils/cli';
 import { UserError } from '../../utils/errors';
 import { readJson, writeFileAtomic, writeJson } from '../../utils/files';
-import { runMain } from '../../utils/cli';
-import { acquireLock } from '../../runs/lock';
-import { readMetadata, writeSafetensors } from '../../formats/safetensors';
 
 interface Params {
   readonly alpha?: number;
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   let state = { epoch: 0, step: 0, weights: Math.round(1000 * alpha) };
   const checkpoint = file('last.safetensors');
   if (existsSync(checkpoint)) state = JSON.parse(readMetadata(checkpoint).position!) as typeof state;
-  const save = () => writeSafetensors(checkpoint, new Map(), { position: JSON.stringify(state) });
+  const save = () => writeSafetensors(checkpoint, new Map(), { position: JSON.stringify({ sums: {}, history: [], ...state }) });
   for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
     process.on(signal, () => {
       if (behavior === 'hang_hard') return;

@@ -5,9 +5,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import pLimit from 'p-limit';
 import { State } from '../../engine/session';
+import { writeSafetensors } from '../../formats/safetensors';
 import { nets } from '../../model/nets';
 import { evaluationGraph, type Model } from '../../model/nets/model';
-import { writeSafetensors } from '../../formats/safetensors';
 
 const root = join(__dirname, '..', '..');
 const limit = pLimit(2);

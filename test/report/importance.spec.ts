@@ -1,6 +1,6 @@
-import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { importances, type SearchedParam } from '../../report/importance';
 import type { Goal } from '../../report/pareto';
 import type { Scalar } from '../../utils/flatten';

@@ -1,4 +1,3 @@
-import { expect } from 'chai';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,8 +15,9 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { UserError } from '../../utils/errors';
+import { expect } from 'chai';
 import { acquireLock, lockHolder, lockOwner, lockState, removeLockOf, SILENCE_SECONDS } from '../../runs/lock';
+import { UserError } from '../../utils/errors';
 
 const root = join(__dirname, '..', '..');
 const linux = process.platform === 'linux';

@@ -1,11 +1,11 @@
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../utils/errors';
+import { expect } from 'chai';
 import { ndarray, type NdArray } from '../../formats/ndarray';
-import { readPredictions, writePredictions } from '../../runs/predictions';
 import { writeSafetensors } from '../../formats/safetensors';
+import { readPredictions, writePredictions } from '../../runs/predictions';
+import { UserError } from '../../utils/errors';
 
 describe('predictions', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'predictions-'));

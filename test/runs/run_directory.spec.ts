@@ -1,14 +1,14 @@
 /** The files of a run, apart from what training writes into them. */
-import { expect } from 'chai';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../utils/errors';
+import { expect } from 'chai';
 import { ndarray } from '../../formats/ndarray';
+import { writeSafetensors } from '../../formats/safetensors';
 import type { Params } from '../../model/experiment/params';
 import { START, type Position } from '../../runs/position';
 import { RunDirectory } from '../../runs/run_directory';
-import { writeSafetensors } from '../../formats/safetensors';
+import { UserError } from '../../utils/errors';
 import { inject } from '../helpers/faults';
 import { damage } from '../helpers/runs';
 

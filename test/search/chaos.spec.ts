@@ -2,9 +2,9 @@
  * Tests search/. A search whose processes, locks and directories are killed, paused and removed for a while;
  * soak/chaos.soak.ts takes longer.
  */
-import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readJournal } from '../../search/journal';
 import { expectEachOnce, localVictims, survive } from '../helpers/chaos';
 import { makeSearch, startSearch } from '../helpers/searching';

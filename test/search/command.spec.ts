@@ -1,7 +1,7 @@
 /** The command as a user meets it: a process, killed and started again, and what it says to wrong input. */
-import { expect } from 'chai';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readJournal } from '../../search/journal';
 import { readSettings } from '../../search/settings/settings';
 import { childrenOf, countOf, ended, killUntilDone, makeSearch, startSearch, statesIn } from '../helpers/searching';
@@ -242,7 +242,7 @@ describe('search_hyperparams.ts', function () {
       { space, n_jobs: 1000 },
       ['--parent_dir', 'DIR'],
       1,
-      /^DIR\/search\.json: "n_jobs" times "threads_per_trial" must be at most \d+, 4 for each core, got 1000$/,
+      /^DIR\/search\.json: "n_jobs" times "threads_per_trial" must be at most \d+ \(4 per core\), got 1000$/,
     ],
     ['a wrong search.json', { space: {} }, ['--parent_dir', 'DIR'], 1, /^DIR\/search.json: "space" must be/],
   ];

@@ -2,11 +2,11 @@
  * Tests search/search_state.ts. How a search takes trials that end early by themselves: those that diverge, and those that are
  * killed.
  */
-import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readJournal } from '../../search/journal';
+import { expect } from 'chai';
 import { collectRuns } from '../../report/collect/collect';
+import { readJournal } from '../../search/journal';
 import { countOf, makeSearch, runSearch, statesIn } from '../helpers/searching';
 
 describe('a trial', function () {

@@ -1,14 +1,14 @@
 /** Tests search/. A search whose disk fails, fills up, or whose process is killed, at any operation on its directory. */
-import { expect } from 'chai';
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { acquireLock } from '../../runs/lock';
 import { Journal, readJournal } from '../../search/journal';
 import type { Launcher } from '../../search/launchers/launcher';
 import { Search } from '../../search/scheduler';
 import { readSettings } from '../../search/settings/settings';
 import { UserError } from '../../utils/errors';
-import { acquireLock } from '../../runs/lock';
 import { openLog } from '../../utils/logger';
 import { faults, inject, soundly, type FaultName } from '../helpers/faults';
 import { childrenOf, countOf, statesIn } from '../helpers/searching';

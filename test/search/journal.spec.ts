@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import fs, { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { Journal, readJournal, type Event } from '../../search/journal';
 import { parseSettings } from '../../search/settings/settings';
 import { stateOf, trialsOf, valueOf } from '../../search/trials/trials';

@@ -1,8 +1,8 @@
 /** Tests search/. What a search of many trials takes of memory. */
-import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { childrenOf, ended, makeSearch, statesIn } from '../helpers/searching';
 
 const TRIALS = process.env.SOAK ? 1000 : 40;

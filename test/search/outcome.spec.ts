@@ -1,10 +1,10 @@
 /** Tests search/search_state.ts. What a search says at its end, and its exit code, where trials come to nothing. */
-import { expect } from 'chai';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { failuresOf } from '../../search/trials/failures';
+import { expect } from 'chai';
 import { readJournal } from '../../search/journal';
+import { failuresOf } from '../../search/trials/failures';
 import type { Trial } from '../../search/trials/trials';
 import { countOf, ended, makeSearch, runSearch, startSearch, statesIn } from '../helpers/searching';
 import { snapshot } from '../helpers/train';

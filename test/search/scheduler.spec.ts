@@ -1,11 +1,11 @@
 /** Searches with a trainer that only waits: what becomes of trials that go well, fail, hang or are hopeless. */
-import { expect } from 'chai';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { readMetadata, writeSafetensors } from '../../formats/safetensors';
+import { lockState } from '../../runs/lock';
 import { readJournal } from '../../search/journal';
 import { UserError } from '../../utils/errors';
-import { lockState } from '../../runs/lock';
-import { readMetadata, writeSafetensors } from '../../formats/safetensors';
 import { countOf, childrenOf, makeSearch, runSearch, statesIn, weightsAfter } from '../helpers/searching';
 import { readJsonIn } from '../helpers/train';
 

@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { createStudy, type Study, type StudyOptions, type TrialOutcome } from '../../index';
 import { runFiles } from '../../runs/files';
 import type { Event } from '../../search/journal';

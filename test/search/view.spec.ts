@@ -1,5 +1,5 @@
-import { expect } from 'chai';
 import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
 import { openView, viewLines } from '../../search/view';
 
 const run = { label: 'alpha_0.5', epochs: 1, plannedEpochs: 4, seconds: 30, value: 0.4125 };

@@ -3,10 +3,10 @@
  * CHAOS_SECONDS (15 minutes), as a seed has it: trainings by train.ts on this machine; and on Slurm, whose daemons suffer likewise,
  * trials that only wait. What comes out is what an undisturbed search comes to.
  */
-import { expect } from 'chai';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { expectEachOnce, localVictims, slurmVictims, survive } from '../helpers/chaos';
 import { childrenOf, ended, makeSearch, startSearch, weightsAfter } from '../helpers/searching';
 import { hasSlurm, releaseRequeued, TestCluster } from '../helpers/slurm';

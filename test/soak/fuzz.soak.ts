@@ -2,9 +2,9 @@
  * The mutants of test/fuzz.spec.ts, 114,000 of them in all, and models with other bytes in ONNX Runtime itself.
  * FUZZ_SHARE=0.1 tries a tenth of them; FUZZ_SEED draws others.
  */
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { fuzz, targets } from '../helpers/fuzz';
 
 const share = Number(process.env.FUZZ_SHARE ?? 1);

@@ -2,11 +2,11 @@
  * One distillation, trained, evaluated and exported by several versions of Node: its checkpoints, metrics, predictions and exports
  * are the same bytes. DISTILLERY_NODES lists the programs, as PATH lists folders; without it there is nothing to compare.
  */
-import { expect } from 'chai';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { expect } from 'chai';
 import { experiment, snapshot, writeInitialWeights } from '../helpers/train';
 
 const root = join(__dirname, '..', '..');

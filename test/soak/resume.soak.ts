@@ -1,8 +1,8 @@
 /** Every method with every option that it accepts, alone and with another method, interrupted at all kinds of moments. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { distillers } from '../../model/distillers';
 import { expectSameBytes } from '../helpers/disturbances';
 import { acceptedBy, combinationsIn, writeWeights } from '../helpers/resume_matrix';

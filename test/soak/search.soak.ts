@@ -1,6 +1,6 @@
 /** A search of 60 trials that is killed about every second, for longer than the tests would wait. */
-import { expect } from 'chai';
 import { rmSync } from 'node:fs';
+import { expect } from 'chai';
 import { childrenOf, countOf, killUntilDone, makeSearch, statesIn } from '../helpers/searching';
 
 describe('a search of 60 trials', function () {

@@ -1,10 +1,10 @@
 /** Real trainings as jobs of a Slurm whose nodes die, whose controller restarts, and that ends jobs as it likes. */
-import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { expect } from 'chai';
 import { Random } from '../../utils/random';
 import { ended, statesIn } from '../helpers/searching';
 import { hasSlurm, releaseRequeued, slurm, TestCluster, trainersOf } from '../helpers/slurm';

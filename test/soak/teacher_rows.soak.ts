@@ -1,10 +1,10 @@
 /** What a network makes of an image, to the bit, whatever its place in a batch and the other images: for networks of all families. */
 import { expect } from 'chai';
 import { Session, State } from '../../engine/session';
+import { ndarray } from '../../formats/ndarray';
 import { makeShapes } from '../../model/data/sets/shapes';
 import { netCalled } from '../../model/nets';
 import { evaluationGraph, outputsGraph, type Model } from '../../model/nets/model';
-import { ndarray } from '../../formats/ndarray';
 
 const SIZE = 32;
 const { train, shape, normalize } = makeShapes({ train: 2 * SIZE, test: 1, seed: 0 });

@@ -2,10 +2,10 @@
  * train.ts over thousands of steps and hundreds of epochs: whether memory, open files and handles grow. `npm run soak` gives it
  * a process of its own, as what other tests leave to the garbage collector would count.
  */
-import { expect } from 'chai';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { experiment } from '../helpers/train';
 import { trainHere } from '../helpers/train_here';
 import { observer } from '../helpers/troubled';

@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { parseArguments, type CommandSpec } from '../../utils/cli';
 import { UserError } from '../../utils/errors';
 import { packageVersion } from '../../utils/version';

@@ -1,4 +1,3 @@
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import fs, {
   lstatSync,
@@ -13,6 +12,7 @@ import fs, {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { UserError } from '../../utils/errors';
 import {
   draftOf,

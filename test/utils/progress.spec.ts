@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
 import { formatDuration, formatProgress, progressBar } from '../../utils/progress';
 
 const root = join(__dirname, '..', '..');

@@ -1,7 +1,7 @@
 /** Checkpoints in tests: tensors in the form in which the Python scripts of test/fixtures write what they expect. */
 import { expect } from 'chai';
-import { UserError } from '../../utils/errors';
 import { bytesOf, type NamedArrays } from '../../formats/ndarray';
+import { UserError } from '../../utils/errors';
 
 /** Name, dtype, shape, and the little-endian bytes in hex. */
 export type Row = [string, string, number[], string];

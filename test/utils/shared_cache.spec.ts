@@ -1,8 +1,8 @@
 /** A folder that processes share: what is in it is whole, its size is bounded, and trouble with it is no trouble. */
-import { expect } from 'chai';
 import fs, { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { SharedCache } from '../../utils/shared_cache';
 
 describe('SharedCache', () => {

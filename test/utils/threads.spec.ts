@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { mostThreads, threadsHere, threadsWarning } from '../../utils/threads';
 import { UserError } from '../../utils/errors';
+import { mostThreads, threadsHere, threadsWarning } from '../../utils/threads';
 
 describe('threads', () => {
   const what = 'a/params.json: "threads"';

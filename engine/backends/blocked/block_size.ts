@@ -1,7 +1,7 @@
 /** How many channels ONNX Runtime's CPU kernels keep adjacent in its blocked layout (the c of NCHWc), found by trying. */
-import { InferenceSession, OrtTensor } from '../../onnx_runtime';
 import { Graph } from '../../graph';
 import { writeModel } from '../../onnx/write';
+import { InferenceSession, OrtTensor } from '../../onnx_runtime';
 import { BLOCKED_DOMAIN } from './layout_map';
 
 /** More channels than any processor's block. */

@@ -1,9 +1,9 @@
 /** Convolutions on blocked tensors with their post-ops; an affine map by channel is a depthwise convolution, too. */
+import type { Attribute, Node } from '../../graph';
+import type { Rewriter } from '../../onnx/rewrite';
 import { unflippedKernelOf } from '../../ops/conv_hints';
 import { emitElementwise } from '../../ops/elementwise';
 import { emitReshape, emitTranspose } from '../../ops/shape';
-import type { Attribute, Node } from '../../graph';
-import type { Rewriter } from '../../onnx/rewrite';
 import type { Tensor } from '../../tensor';
 import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
 

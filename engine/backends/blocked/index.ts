@@ -9,8 +9,8 @@ import { rewrite, soleReaders } from '../../onnx/rewrite';
 import { weightGradientOf } from '../../ops/conv_hints';
 import type { Tensor } from '../../tensor';
 import { affine, convolution, isAffine, isConvolution, type PostOps } from './convolution';
-import { propagateLayout } from './layout_propagation';
 import { LayoutMap } from './layout_map';
+import { propagateLayout } from './layout_propagation';
 import { weightGradient } from './weight_gradient';
 
 /** The same graph in the blocked layout with `block` channels in a block. */

@@ -2,10 +2,10 @@
  * Layout propagation: operators that run on blocked forms as they are, or nearly so. They are element-wise, leave channels
  * alone, or handle whole blocks of them.
  */
+import { sizeOf } from '../../../formats/ndarray';
 import type { Node } from '../../graph';
 import type { Replacement, Rewriter } from '../../onnx/rewrite';
 import { emitReshape, emitTranspose } from '../../ops/shape';
-import { sizeOf } from '../../../formats/ndarray';
 import type { Tensor } from '../../tensor';
 import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
 

@@ -1,9 +1,9 @@
 /** A node of a foreign model that is being built into a graph: its inputs, attributes, and what it may ask for. */
 import { quoted } from '../../../formats/binary';
 import { sizeOf, type NdArray } from '../../../formats/ndarray';
+import type { Graph } from '../../graph';
 import { sumTo } from '../../ops/elementwise';
 import { expand, reshape } from '../../ops/index';
-import type { Graph } from '../../graph';
 import { sameShape, type Tensor } from '../../tensor';
 import { arrayOf, type Literal } from './literal';
 import { fromStart } from './moves';

@@ -8,6 +8,7 @@ import { ndarray } from '../../../formats/ndarray';
 import { messageOf, UserError } from '../../../utils/errors';
 import { Graph } from '../../graph';
 import { formatShape, type Tensor } from '../../tensor';
+import { ancestors } from '../nodes';
 import {
   Call,
   constantOf,
@@ -19,11 +20,10 @@ import {
   type Surroundings,
   type Value,
 } from './call';
-import { ancestors } from '../nodes';
 import { evaluateKnown } from './known';
 import { arrayOf, type Literal } from './literal';
-import { operatorOf } from './operators/index';
 import type { ProgramNode } from './node';
+import { operatorOf } from './operators/index';
 import { readProgram, type Program, type Weight } from './program';
 import { named, refusalOf } from './refusals';
 

@@ -1,7 +1,7 @@
 /** Why a node cannot be trained through, and what to do. */
 import { quoted } from '../../../formats/binary';
-import { operatorOf } from './operators/index';
 import type { ProgramNode } from './node';
+import { operatorOf } from './operators/index';
 
 /** What is said of operators by their names. */
 const reasons: readonly (readonly [RegExp, string])[] = [

@@ -1,6 +1,6 @@
 /** Cutout (DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout", 2017). */
-import { filled, GREY, type Box } from './box';
 import type { Augmentation } from './augmentation';
+import { filled, GREY, type Box } from './box';
 
 export interface CutoutOptions {
   readonly length: number;

@@ -8,9 +8,9 @@ import { cutmix } from './cutmix';
 import { cutout } from './cutout';
 import { flip } from './flip';
 import { mixup } from './mixup';
+import type { Step } from './pipeline';
 import { randaugment } from './randaugment';
 import { randomResizedCrop } from './random_resized_crop';
-import type { Step } from './pipeline';
 
 export type { Augmentation } from './augmentation';
 export { Pipeline, type Seen, type Step } from './pipeline';

@@ -3,8 +3,8 @@
  * torchvision.
  */
 import type { Region } from '../dataset';
-import type { Augmentation, Draw } from './augmentation';
 import { resized } from '../images/resize';
+import type { Augmentation, Draw } from './augmentation';
 
 export interface RandomResizedCropOptions {
   readonly scale: number;

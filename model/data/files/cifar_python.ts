@@ -2,9 +2,9 @@
  * The python versions of CIFAR-10 and CIFAR-100 (Krizhevsky 2009): pickles of dicts with `data`, uint8 [N, 3072], each
  * row the red, green and blue plane of an image, and a list of labels.
  */
+import { arrayIn, readPickle, textIn } from '../../../formats/numpy_pickle';
 import { UserError } from '../../../utils/errors';
 import { isThere } from '../../../utils/files';
-import { arrayIn, readPickle, textIn } from '../../../formats/numpy_pickle';
 import type { StoredSplit } from '../dataset';
 import { checkedClasses } from './records';
 

@@ -1,6 +1,6 @@
 /** Shared by data sets whose images are in memory. */
-import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
 import { UserError } from '../../../utils/errors';
+import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
 import { heldOut } from '../images/image_set';
 import type { Part } from './parts';
 

@@ -7,12 +7,12 @@ import { UserError } from '../../../utils/errors';
 import { Random } from '../../../utils/random';
 import { fromZero, integer, number, oneOf, text, type Options } from '../../../utils/schema_forms';
 import { counted } from '../../../utils/words';
-import { channelsFirst } from '../files/channels_first';
 import type { Dataset, FileSplit, Region } from '../dataset';
-import { decode, failure, readRegion } from './image_file';
-import { ImageIndex, sourceOf, type FoundImage } from './image_index';
+import { channelsFirst } from '../files/channels_first';
 import { heldOutOptions, type HeldOutParams } from '../files/held_out';
 import type { Part } from '../files/parts';
+import { decode, failure, readRegion } from './image_file';
+import { ImageIndex, sourceOf, type FoundImage } from './image_index';
 import type { Picture } from './picture';
 
 /** How images of many sizes are brought to one, checked and kept. */

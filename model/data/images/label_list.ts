@@ -3,11 +3,11 @@
  * ImageNet, `path class` lines as in Caffe and PaddlePaddle, or one class per line.
  */
 import { basename, dirname } from 'node:path';
+import { delimiterOf, parseCsv } from '../../../formats/csv';
 import { UserError } from '../../../utils/errors';
 import { readText } from '../../../utils/files';
-import { delimiterOf, parseCsv } from '../../../formats/csv';
-import { isImageName } from './image_files';
 import { partCalled, partWithin, type Part } from '../files/parts';
+import { isImageName } from './image_files';
 
 /** A list file, and its columns if their names are not among the known ones. */
 export interface ListSpec {

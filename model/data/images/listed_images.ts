@@ -2,11 +2,11 @@
 import { isAbsolute, join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isFile } from '../../../utils/files';
+import type { Part } from '../files/parts';
 import { byCharacters } from './image_files';
 import type { FoundImage } from './image_index';
 import type { LabelledImage } from './image_set';
 import { readLabelList, type ListRow, type ListSpec } from './label_list';
-import type { Part } from '../files/parts';
 
 /** An image that may be in a list, and the split whose folder contains it. */
 export interface Candidate extends FoundImage {

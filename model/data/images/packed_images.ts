@@ -8,6 +8,8 @@ import pLimit from 'p-limit';
 import { UserError } from '../../../utils/errors';
 import { integer, text, type Options } from '../../../utils/schema_forms';
 import type { Dataset, ImageShape, StoredSplit } from '../dataset';
+import type { Part } from '../files/parts';
+import { storedDataset } from '../files/stored';
 import { decodeWhole, failure, type Icc } from './image_file';
 import type { FoundImage } from './image_index';
 import {
@@ -19,9 +21,7 @@ import {
   type ImageSetParams,
   type LabelledImage,
 } from './image_set';
-import type { Part } from '../files/parts';
 import type { Picture } from './picture';
-import { storedDataset } from '../files/stored';
 
 /** Encoded images inside larger files. */
 export interface PackedParams extends ImageSetParams {

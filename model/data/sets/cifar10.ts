@@ -4,9 +4,9 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readBatches, readClassNames } from '../files/cifar_python';
 import type { StoredDataset } from '../dataset';
 import { fetched, type DatasetEntry } from '../dataset_entry';
+import { readBatches, readClassNames } from '../files/cifar_python';
 import type { Source } from '../files/download';
 import { foundPlace } from '../files/places';
 import { filesIn, readClasses, readRecords } from '../files/records';

@@ -3,15 +3,15 @@
  * set for the classes of CIFAR-10 with 2,000 images in version 6, 200 per class, and 2,021 in version 4. The training
  * images are those of CIFAR-10.
  */
+import { readNpy } from '../../../formats/npy';
 import { UserError } from '../../../utils/errors';
 import { oneOf, text } from '../../../utils/schema_forms';
-import { readNpy } from '../../../formats/npy';
-import { channelsFirst } from '../files/channels_first';
 import type { StoredDataset, StoredSplit } from '../dataset';
 import { fetched, type DatasetEntry } from '../dataset_entry';
-import { cifar10, cifar10Source, loadCifar10 } from './cifar10';
+import { channelsFirst } from '../files/channels_first';
 import type { Source } from '../files/download';
 import { filesIn } from '../files/records';
+import { cifar10, cifar10Source, loadCifar10 } from './cifar10';
 
 const url = 'https://github.com/modestyachts/CIFAR-10.1/raw/master/datasets/';
 

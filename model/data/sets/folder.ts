@@ -4,11 +4,12 @@
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isFile } from '../../../utils/files';
-import { integer, object, text } from '../../../utils/schema_forms';
 import type { Schema } from '../../../utils/schema';
+import { integer, object, text } from '../../../utils/schema_forms';
 import { counted } from '../../../utils/words';
 import type { Dataset, FileSplit } from '../dataset';
 import { ofImages, type DatasetEntry } from '../dataset_entry';
+import { partCalled, type Part } from '../files/parts';
 import { entriesOf, imagesBelow, isImageName, LeftAlone } from '../images/image_files';
 import {
   heldOut,
@@ -21,7 +22,6 @@ import {
 } from '../images/image_set';
 import type { ListSpec } from '../images/label_list';
 import { listedImages, type Candidate } from '../images/listed_images';
-import { partCalled, type Part } from '../files/parts';
 
 /** Folders of images. */
 export interface FolderParams extends ImageSetParams {

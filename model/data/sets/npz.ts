@@ -3,15 +3,15 @@
  * with names in `"arrays"`. Images are uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] with one or three channels; labels
  * are numbers from 0, [N] or [N, 1], or one-hot rows.
  */
-import { UserError } from '../../../utils/errors';
-import { object, text, type Options } from '../../../utils/schema_forms';
 import type { NdArray } from '../../../formats/ndarray';
 import { Npz } from '../../../formats/npz';
-import { channelsFirst } from '../files/channels_first';
+import { UserError } from '../../../utils/errors';
+import { object, text, type Options } from '../../../utils/schema_forms';
 import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
 import type { DatasetEntry } from '../dataset_entry';
-import type { Part } from '../files/parts';
+import { channelsFirst } from '../files/channels_first';
 import { heldOutOptions, type HeldOutParams } from '../files/held_out';
+import type { Part } from '../files/parts';
 import { storedDataset } from '../files/stored';
 
 /** Arrays of images and labels in a file of NumPy. */

@@ -5,12 +5,12 @@ import { UserError } from '../../../utils/errors';
 import { text } from '../../../utils/schema_forms';
 import type { Dataset } from '../dataset';
 import { ofImages, type DatasetEntry } from '../dataset_entry';
-import { byCharacters } from '../images/image_files';
-import type { ImageProgress } from '../images/image_set';
-import { loadPacked, packedOptions, type PackedImage, type PackedParams } from '../images/packed_images';
 import { ParquetFile } from '../files/parquet_file';
 import type { Part } from '../files/parts';
 import { shardsIn } from '../files/shards';
+import { byCharacters } from '../images/image_files';
+import type { ImageProgress } from '../images/image_set';
+import { loadPacked, packedOptions, type PackedImage, type PackedParams } from '../images/packed_images';
 
 /** Parquet files. */
 export interface ParquetParams extends PackedParams {

@@ -2,9 +2,9 @@
  * Street View House Numbers (Netzer et al. 2011), cropped digits: MATLAB files with `X`, column-major uint8 [32, 32, 3,
  * N], so that an image is three planes in column-major order, and `y`, N numbers, where 10 stands for the digit 0.
  */
+import { readMat } from '../../../formats/mat';
 import { UserError } from '../../../utils/errors';
 import { oneOf } from '../../../utils/schema_forms';
-import { readMat } from '../../../formats/mat';
 import type { ImageShape, StoredDataset, StoredSplit } from '../dataset';
 import { fetched, type DatasetEntry } from '../dataset_entry';
 import type { Source } from '../files/download';

@@ -4,17 +4,17 @@
  */
 import { statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { tarEntries, type TarEntry } from '../../../formats/tar';
 import { UserError } from '../../../utils/errors';
 import { isFile, readRange, readText } from '../../../utils/files';
 import { isObject, parseJson } from '../../../utils/json';
 import { text } from '../../../utils/schema_forms';
-import { tarEntries, type TarEntry } from '../../../formats/tar';
 import type { Dataset } from '../dataset';
 import { ofImages, type DatasetEntry } from '../dataset_entry';
+import { shardsIn, type Shard } from '../files/shards';
 import { byCharacters } from '../images/image_files';
 import type { ImageProgress } from '../images/image_set';
 import { loadPacked, packedOptions, type PackedImage, type PackedParams } from '../images/packed_images';
-import { shardsIn, type Shard } from '../files/shards';
 
 /** Shards of WebDataset. */
 export interface WebDatasetParams extends PackedParams {

@@ -14,8 +14,8 @@ import {
 } from '../../../engine/ops/index';
 import type { StepContext } from '../../../engine/step_context';
 import type { Tensor } from '../../../engine/tensor';
-import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
+import { UserError } from '../../../utils/errors';
 import { Random } from '../../../utils/random';
 import type { Schema } from '../../../utils/schema';
 import type { Layers } from '../../nets/layers';

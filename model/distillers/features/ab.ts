@@ -1,11 +1,11 @@
 /** Activation boundaries (Heo et al. 2019, "Knowledge transfer via distillation of activation boundaries"). */
-import { add, mul, relu, sub, sumSquare } from '../../../engine/ops/index';
 import { indicator } from '../../../engine/ops/activation';
+import { add, mul, relu, sub, sumSquare } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
-import { connector } from './connector';
 import type { Distiller } from '../distiller';
 import { layerOptions, layerPairs, sameSize, type LayerOptions } from '../pairs';
 import { pretraining } from '../pretraining';
+import { connector } from './connector';
 
 interface AbOptions extends LayerOptions {
   readonly weight: number;

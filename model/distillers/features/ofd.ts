@@ -1,10 +1,10 @@
 /** Overhaul of feature distillation (Heo et al. 2019b), OFD for short. */
-import { add, detach, div, mul, neg, relu, sub, sum, sumSquare } from '../../../engine/ops/index';
 import { indicator } from '../../../engine/ops/activation';
+import { add, detach, div, mul, neg, relu, sub, sum, sumSquare } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
-import { connector } from './connector';
 import type { Distiller } from '../distiller';
 import { layerOptions, layerPairs, sameSize, type LayerOptions } from '../pairs';
+import { connector } from './connector';
 
 interface OfdOptions extends LayerOptions {
   readonly weight: number;

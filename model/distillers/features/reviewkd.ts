@@ -1,4 +1,5 @@
 /** Knowledge review (Chen et al. 2021, "Distilling knowledge via knowledge review"). */
+import { uniform } from '../../../engine/initializers';
 import {
   adaptiveAvgPool,
   add,
@@ -11,10 +12,9 @@ import {
   sumSquare,
   upsample,
 } from '../../../engine/ops/index';
-import { uniform } from '../../../engine/initializers';
 import { formatShape, type Tensor } from '../../../engine/tensor';
-import { UserError } from '../../../utils/errors';
 import { sizeOf } from '../../../formats/ndarray';
+import { UserError } from '../../../utils/errors';
 import type { Layers } from '../../nets/layers';
 import type { Distiller } from '../distiller';
 import { layerNames, layerOptions, type LayerOptions } from '../pairs';

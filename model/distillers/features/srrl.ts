@@ -1,8 +1,8 @@
 /** Softmax regression (Yang, Martinez, Bulat & Tzimiropoulos 2021, ICLR, "Knowledge distillation via softmax regression representation learning"). */
 import { globalAvgPool, mul, relu, reshape } from '../../../engine/ops/index';
-import { connector } from './connector';
 import type { Distiller } from '../distiller';
 import { meanSquaredError } from '../relations/vectors';
+import { connector } from './connector';
 
 export interface SrrlOptions {
   readonly feature_weight: number;

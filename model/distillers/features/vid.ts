@@ -1,6 +1,6 @@
 /** Variational information distillation (Ahn et al. 2019). */
-import { add, div, exp, log, mean, mul, relu, sub, sumSquare } from '../../../engine/ops/index';
 import { constant } from '../../../engine/initializers';
+import { add, div, exp, log, mean, mul, relu, sub, sumSquare } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import type { Layers } from '../../nets/layers';
 import type { Distiller } from '../distiller';

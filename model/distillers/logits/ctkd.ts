@@ -1,7 +1,7 @@
 /** Curriculum temperature (Li, Li, Yang, Zhao, Song, Luo, Li & Yang 2023, AAAI, "Curriculum temperature for knowledge distillation"). */
 import { constant } from '../../../engine/initializers';
-import type { StepContext } from '../../../engine/step_context';
 import { add, div, mul, reverseGradient, sigmoid, square } from '../../../engine/ops/index';
+import type { StepContext } from '../../../engine/step_context';
 import type { Distiller } from '../distiller';
 import { kdLoss } from './kd';
 

@@ -2,11 +2,11 @@
  * Distilling the knowledge in a neural network (Hinton, Vinyals & Dean 2015), and what later work does to its soft term:
  * standardized logits (Sun et al. 2024), annealing (Clark et al. 2019), focal weights.
  */
-import type { StepContext } from '../../../engine/step_context';
 import { add, div, logSoftmax, mean, mul, oneHot, softmax, sqrt, square, sub, sum } from '../../../engine/ops/index';
+import type { StepContext } from '../../../engine/step_context';
 import type { Tensor } from '../../../engine/tensor';
-import { swapped } from './corrected';
 import type { Distiller } from '../distiller';
+import { swapped } from './corrected';
 
 /**
  * T² · KL(p_t ‖ p_s) with p = softmax(z / T), logits (N, C). The factor T² keeps the size of the gradient as T changes.

@@ -2,8 +2,8 @@
 import { add, div, mul, softmax, sub, sumSquare, transpose } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import type { Distiller } from '../distiller';
-import { kdLoss } from './kd';
 import { gram } from '../relations/vectors';
+import { kdLoss } from './kd';
 
 /**
  * With p = softmax(z / T), logits (N, C), at one temperature and without a factor T²:

@@ -1,6 +1,6 @@
 /** Refined logits (Sun, Chen, Chen, Li, Ren & Wang 2024, ICCV 2025, "Knowledge distillation with refined logits"). */
-import { add, div, exp, max, mul, oneHot, sub, sum } from '../../../engine/ops/index';
 import { indicator } from '../../../engine/ops/activation';
+import { add, div, exp, max, mul, oneHot, sub, sum } from '../../../engine/ops/index';
 import { argmax } from '../../../engine/ops/softmax';
 import type { Tensor } from '../../../engine/tensor';
 import type { Distiller } from '../distiller';

@@ -1,6 +1,6 @@
 /** Mean teacher (Tarvainen & Valpola 2017, NeurIPS, "Mean teachers are better role models"). */
-import type { StepContext } from '../../../engine/step_context';
 import { detach, mul, softmax } from '../../../engine/ops/index';
+import type { StepContext } from '../../../engine/step_context';
 import type { Distiller } from '../distiller';
 import { meanSquaredError } from '../relations/vectors';
 import { rampUp } from './one';

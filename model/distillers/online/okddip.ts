@@ -2,8 +2,8 @@
 import { add, concat, mul, slice, softmax, sum } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import { UserError } from '../../../utils/errors';
-import type { Layers } from '../../nets/layers';
 import type { FeatureMaps } from '../../nets/feature_maps';
+import type { Layers } from '../../nets/layers';
 import type { Distiller } from '../distiller';
 import { projected } from '../features/connector';
 import { kdLoss } from '../logits/kd';

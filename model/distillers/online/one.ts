@@ -1,6 +1,6 @@
 /** On-the-fly native ensemble (Lan, Zhu & Gong 2018, NeurIPS, "Knowledge distillation by on-the-fly native ensemble"). */
-import type { StepContext } from '../../../engine/step_context';
 import { adaptiveAvgPool, add, detach, flatten, mul, relu, slice, softmax } from '../../../engine/ops/index';
+import type { StepContext } from '../../../engine/step_context';
 import { UserError } from '../../../utils/errors';
 import type { Distiller } from '../distiller';
 import { kdLoss } from '../logits/kd';

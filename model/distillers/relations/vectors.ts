@@ -1,6 +1,6 @@
 /** What methods that compare relations ask of vectors: their length, their products, how far they are apart. */
-import { add, div, matmulTransposed, mul, sqrt, sub, sumSquare } from '../../../engine/ops/index';
 import type { Graph } from '../../../engine/graph';
+import { add, div, matmulTransposed, mul, sqrt, sub, sumSquare } from '../../../engine/ops/index';
 import type { Tensor } from '../../../engine/tensor';
 import { ndarray, sizeOf } from '../../../formats/ndarray';
 

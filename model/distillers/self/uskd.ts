@@ -1,7 +1,7 @@
 /** Universal self-distillation (Yang, Zeng, Li, Zhang, Yuan & Li 2023, ICCV, "From knowledge distillation to self-knowledge distillation"). */
+import { indicator } from '../../../engine/ops/activation';
 import { add, detach, div, exp, globalAvgPool, logSoftmax, mean, mul, neg, oneHot } from '../../../engine/ops/index';
 import { reshape, softmax, square, sub, sum } from '../../../engine/ops/index';
-import { indicator } from '../../../engine/ops/activation';
 import type { Tensor } from '../../../engine/tensor';
 import { UserError } from '../../../utils/errors';
 import type { FeatureMaps } from '../../nets/feature_maps';

@@ -2,12 +2,12 @@
  * Schemas of the keys that have several forms. The form that a file uses is picked here, so that a message is about that form
  * and its defaults can be filled. The options of each form come from its registry.
  */
+import type { Aliases } from '../../../utils/aliases';
 import { isObject, show } from '../../../utils/json';
 import type { Schema } from '../../../utils/schema';
 import { object, oneOf, type Options } from '../../../utils/schema_forms';
-import { datasetNames, datasetOptions, datasets, type DatasetEntry } from '../../data/index';
 import type { Dataset } from '../../data/dataset';
-import type { Aliases } from '../../../utils/aliases';
+import { datasetNames, datasetOptions, datasets, type DatasetEntry } from '../../data/index';
 import { netAliases, nets } from '../../nets/index';
 import { teachers } from '../../teachers/index';
 import { schedules } from '../../training/schedules';

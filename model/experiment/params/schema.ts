@@ -1,4 +1,5 @@
 /** What params.json accepts: a JSON schema for each key, whose `title` says what the key is and `description` what it accepts. */
+import { optimizers } from '../../../engine/optimizers/index';
 import { DEVICES, PRECISIONS } from '../../../utils/devices';
 import { DURATION } from '../../../utils/duration';
 import type { Schema } from '../../../utils/schema';
@@ -19,7 +20,6 @@ import {
   text,
   type Options,
 } from '../../../utils/schema_forms';
-import { optimizers } from '../../../engine/optimizers/index';
 import { augmentationAliases, augmentations } from '../../data/augmentation/index';
 import { normalizeSchema } from '../../data/normalize';
 import { distillers, methodAliases, type Distiller } from '../../distillers/index';

@@ -2,12 +2,12 @@
 import type { OnnxModel, OnnxValue } from '../../../engine/onnx/read';
 import { quoted } from '../../../formats/binary';
 import { UserError } from '../../../utils/errors';
+import { counted } from '../../../utils/words';
 import { checkNormalize, type Dataset, type ImageShape } from '../../data/dataset';
 import { INPUT_RANGE } from '../../evaluation/exported_model';
 import type { Normalization } from '../../nets/model';
-import { counted } from '../../../utils/words';
-import { list } from './values';
 import type { OnnxTeacherParams } from './params';
+import { list } from './values';
 
 /** Maximum size of an input whose axes the model fixes: 256 MB. */
 const MAX_VALUES = 2 ** 26;

@@ -2,12 +2,12 @@
 import type { Ends } from '../../../engine/onnx/adapt';
 import type { OnnxModel, OnnxValue } from '../../../engine/onnx/read';
 import { quoted } from '../../../formats/binary';
-import { UserError } from '../../../utils/errors';
 import type { NdArray } from '../../../formats/ndarray';
+import { UserError } from '../../../utils/errors';
 import type { Dataset } from '../../data/dataset';
 import type { Columns } from './columns';
-import { list } from './values';
 import type { OnnxTeacherParams } from './params';
+import { list } from './values';
 
 export interface Output {
   readonly value: Ends['output'];

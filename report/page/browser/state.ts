@@ -1,9 +1,9 @@
 /** What the reader has chosen, and what follows from it. */
 import type { Part } from '../charts/curves';
+import { MOST_LINES } from '../charts/theme';
 import type { PageColumn, PageData } from '../data';
 import { makeFilter } from '../filter';
 import { BEST_LINES, keysOf, metricsOf, ranked, searchedParams } from '../model';
-import { MOST_LINES } from '../charts/theme';
 
 export class State {
   query = '';

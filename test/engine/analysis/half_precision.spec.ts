@@ -1,7 +1,8 @@
 /** Mixed precision: which nodes are computed in float16, and that training comes to nearly the same. */
 import { expect } from 'chai';
-import { Graph } from '../../../engine/graph';
 import { inHalfPrecision } from '../../../engine/analysis/half_precision';
+import { Graph } from '../../../engine/graph';
+import { rewrite } from '../../../engine/onnx/rewrite';
 import {
   add,
   conv2d,
@@ -15,13 +16,12 @@ import {
   sum,
   transpose,
 } from '../../../engine/ops/index';
-import { rewrite } from '../../../engine/onnx/rewrite';
 import { sgd } from '../../../engine/optimizers/index';
 import { Session, State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
+import { ndarray, type NdArray } from '../../../formats/ndarray';
 import { nets } from '../../../model/nets/index';
 import { trainingGraph } from '../../../model/training/step_graph';
-import { ndarray, type NdArray } from '../../../formats/ndarray';
 import { Random } from '../../../utils/random';
 import { float32 } from '../../helpers/engine';
 import { trainingOptions } from '../../helpers/training';

@@ -1,17 +1,17 @@
 /** How much memory a graph takes, and what is said where there is too little. */
 import { expect } from 'chai';
-import { Graph } from '../../../engine/graph';
 import { peakBytes } from '../../../engine/analysis/memory';
+import { Graph } from '../../../engine/graph';
 import { emitElementwise } from '../../../engine/ops/elementwise';
-import { optimizers } from '../../../engine/optimizers/index';
 import { flatten, relu, sum } from '../../../engine/ops/index';
+import { optimizers } from '../../../engine/optimizers/index';
+import { ndarray } from '../../../formats/ndarray';
 import type { Distiller } from '../../../model/distillers/index';
 import type { Net } from '../../../model/nets/index';
 import { memoryAdvice } from '../../../model/training/memory_advice';
 import { Trainer } from '../../../model/training/trainer';
 import { UserError } from '../../../utils/errors';
 import { isOutOfMemory } from '../../../utils/memory';
-import { ndarray } from '../../../formats/ndarray';
 import { trainingOptions } from '../../helpers/training';
 
 const KB = 1000;

@@ -1,10 +1,7 @@
-import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Graph } from '../../../engine/graph';
-import { adam, averageWeights, minimize } from '../../../engine/optimizers/index';
-import { conv2d, mean, relu, square } from '../../../engine/ops/index';
+import { expect } from 'chai';
 import {
   byLayer,
   byOperator,
@@ -14,6 +11,9 @@ import {
   runTime,
   type Run,
 } from '../../../engine/analysis/profile';
+import { Graph } from '../../../engine/graph';
+import { conv2d, mean, relu, square } from '../../../engine/ops/index';
+import { adam, averageWeights, minimize } from '../../../engine/optimizers/index';
 import { Session, State } from '../../../engine/session';
 import { float32 } from '../../helpers/engine';
 

@@ -1,18 +1,18 @@
 /** Graphs in ONNX Runtime's blocked layout, beside the same graphs as they were. */
 import { expect } from 'chai';
+import { gradients } from '../../../engine/autodiff';
 import { toBlockedLayout } from '../../../engine/backends/blocked';
 import { blockSize } from '../../../engine/backends/blocked/block_size';
 import { BLOCKED_DOMAIN } from '../../../engine/backends/blocked/layout_map';
-import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
 import * as ops from '../../../engine/ops';
 import type { ConvOptions } from '../../../engine/ops/conv';
 import { OPTIMIZER_PREFIX, sgd } from '../../../engine/optimizers';
 import { Session, State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
+import { ndarray, sizeOf, type NdArray } from '../../../formats/ndarray';
 import { nets } from '../../../model/nets';
 import { trainingGraph } from '../../../model/training/step_graph';
-import { ndarray, sizeOf, type NdArray } from '../../../formats/ndarray';
 import { Random } from '../../../utils/random';
 import { trainingOptions } from '../../helpers/training';
 

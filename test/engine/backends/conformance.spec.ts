@@ -4,14 +4,14 @@
  * without its hardware is left out, and the title says why. TEST_DEVICES=webgpu,cuda runs those devices on the hardware of
  * this machine.
  */
-import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { kernels } from '../../../engine/backends/tensorflow/kernels';
-import type { Device } from '../../../utils/devices';
 import { readSafetensors } from '../../../formats/safetensors';
+import type { Device } from '../../../utils/devices';
 import { operatorCases, resultsOf, trainingCases } from '../../helpers/device_cases';
 import { expectClose } from '../../helpers/engine';
 

@@ -6,8 +6,8 @@ import { expect } from 'chai';
 import { listSupportedBackends } from 'onnxruntime-node';
 import { openDevice } from '../../../engine/backends';
 import { hasCudaLibraries, tryPrecision } from '../../../engine/backends/providers';
-import { UserError } from '../../../utils/errors';
 import type { Device, Precision } from '../../../utils/devices';
+import { UserError } from '../../../utils/errors';
 import { failing } from '../../helpers/residents';
 
 /** The message of the UserError that opening a device ends with. */

@@ -1,15 +1,15 @@
 /** Graphs with the updates of their vectors fused, beside the same graphs as they were: fewer nodes, the same bits. */
 import { expect } from 'chai';
-import { fuseHorizontally } from '../../../engine/backends/horizontal_fusion';
 import { checksum } from '../../../engine/analysis/finite';
+import { fuseHorizontally } from '../../../engine/backends/horizontal_fusion';
 import { Graph } from '../../../engine/graph';
 import { emitElementwise } from '../../../engine/ops/elementwise';
 import { optimizers } from '../../../engine/optimizers';
 import { State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
+import { ndarray, sizeOf } from '../../../formats/ndarray';
 import { nets } from '../../../model/nets';
 import { trainingGraph, type TrainingOptions } from '../../../model/training/step_graph';
-import { ndarray, sizeOf } from '../../../formats/ndarray';
 import { Random } from '../../../utils/random';
 import { float32 } from '../../helpers/engine';
 import { PlainSession } from '../../helpers/plain';

@@ -1,15 +1,15 @@
 /** Passes over finished graphs: what they compute stays, what they are made of changes. */
 import { expect } from 'chai';
+import { Graph } from '../../../engine/graph';
 import { fold } from '../../../engine/onnx/fold';
 import { toOpset17 } from '../../../engine/onnx/opset17';
 import { valuesOf } from '../../../engine/onnx/rewrite';
 import { batchNormEval, conv2d, linear, max, maxPool, mean, relu, sum } from '../../../engine/ops';
-import { Graph } from '../../../engine/graph';
 import { Session } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
-import { draw } from '../../helpers/nets';
-import { expectClose } from '../../helpers/engine';
 import type { NdArray } from '../../../formats/ndarray';
+import { expectClose } from '../../helpers/engine';
+import { draw } from '../../helpers/nets';
 
 const operatorsOf = (graph: Graph) => graph.nodes.map(({ opType }) => opType);
 

@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { ForeignModel } from '../../../engine/onnx/foreign';
 import { ModelProto } from '../../../engine/onnx/proto';
 import { float32 } from '../../helpers/engine';

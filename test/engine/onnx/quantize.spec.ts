@@ -1,8 +1,8 @@
 /** Static quantization to 8 bits, against its formulas. */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { InferenceSession } from 'onnxruntime-node';
 import { Graph } from '../../../engine/graph';
 import { activationScale, quantize, quantizedActivations, weightScales } from '../../../engine/onnx/quantize';

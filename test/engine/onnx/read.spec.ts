@@ -7,8 +7,8 @@ import { ModelProto } from '../../../engine/onnx/proto';
 import { readModel } from '../../../engine/onnx/read';
 import { writeModel } from '../../../engine/onnx/write';
 import { add, linear, pad } from '../../../engine/ops';
-import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
+import { UserError } from '../../../utils/errors';
 import { float32 } from '../../helpers/engine';
 import { complaintOf } from '../../utils/rows';
 

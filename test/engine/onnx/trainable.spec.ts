@@ -2,10 +2,10 @@
  * Networks that PyTorch exported, by both of its exporters, trained here: what they come to beside PyTorch in float64
  * (test/fixtures/make_foreign_students.py); and what is refused.
  */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { ModelProto } from '../../../engine/onnx/proto';
 import { ForeignNetwork } from '../../../engine/onnx/trainable/network';

@@ -1,9 +1,9 @@
-import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readOnnxWeights } from '../../../engine/onnx/weights';
-import { UserError } from '../../../utils/errors';
 import { sizeOf } from '../../../formats/ndarray';
+import { UserError } from '../../../utils/errors';
 
 const file = (name: string) => readFileSync(join(__dirname, '..', '..', 'fixtures', name));
 

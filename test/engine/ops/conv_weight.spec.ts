@@ -1,10 +1,10 @@
 /** Every way of computing a convolution's weight gradient, against the sum of its definition in float64. */
 import { expect } from 'chai';
-import * as lowerings from '../../../engine/ops/conv_weight';
 import type { Geometry, Pair } from '../../../engine/ops/conv_hints';
-import { Random } from '../../../utils/random';
+import * as lowerings from '../../../engine/ops/conv_weight';
 import type { Tensor } from '../../../engine/tensor';
 import { ndarray, sizeOf, type NdArray } from '../../../formats/ndarray';
+import { Random } from '../../../utils/random';
 import { compute } from '../../helpers/compute';
 import { expectClose, float32 } from '../../helpers/engine';
 

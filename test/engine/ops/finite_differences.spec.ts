@@ -11,9 +11,9 @@ import { expect } from 'chai';
 import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
 import * as ops from '../../../engine/ops/index';
-import { Random } from '../../../utils/random';
 import { Session, State } from '../../../engine/session';
 import { sizeOf, type NdArray } from '../../../formats/ndarray';
+import { Random } from '../../../utils/random';
 import { float32 } from '../../helpers/engine';
 import { operators, type OperatorCase } from '../../helpers/operators';
 

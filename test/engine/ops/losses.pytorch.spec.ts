@@ -9,12 +9,12 @@ import { Graph } from '../../../engine/graph';
 import { add, oneHot } from '../../../engine/ops/index';
 import { Session } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
-import { kd, kdLoss, type KdOptions } from '../../../model/distillers/logits/kd';
-import { crossEntropy } from '../../../model/nets/cross_entropy';
-import type { DistillContext } from '../../../model/distillers/index';
-import { FeatureMaps } from '../../../model/nets/feature_maps';
 import type { NdArray } from '../../../formats/ndarray';
 import { readSafetensors } from '../../../formats/safetensors';
+import type { DistillContext } from '../../../model/distillers/index';
+import { kd, kdLoss, type KdOptions } from '../../../model/distillers/logits/kd';
+import { crossEntropy } from '../../../model/nets/cross_entropy';
+import { FeatureMaps } from '../../../model/nets/feature_maps';
 import { expectClose } from '../../helpers/engine';
 
 interface Case {

@@ -1,6 +1,6 @@
 /** Operators of the networks of others against PyTorch's values in float64 (test/fixtures/make_ops_modern.py). */
-import { expect } from 'chai';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import * as ops from '../../../engine/ops/index';
 import { readSafetensors } from '../../../formats/safetensors';
 import { evaluate, expectClose, type Build } from '../../helpers/engine';

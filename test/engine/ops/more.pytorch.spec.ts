@@ -2,8 +2,8 @@
  * Tests engine/ops/pool.ts and shape.ts. Pooling of all kinds and channel shuffle against PyTorch's values in float64
  * (test/fixtures/make_ops_more.py).
  */
-import { expect } from 'chai';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { adaptiveAvgPool, avgPool, channelShuffle, maxPool } from '../../../engine/ops/index';
 import { readSafetensors } from '../../../formats/safetensors';
 import { evaluate, expectClose, float32, type Build } from '../../helpers/engine';

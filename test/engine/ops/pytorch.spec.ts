@@ -1,8 +1,8 @@
 /**
  * Tests engine/ops/. Every operator, forward and gradients, against PyTorch's values in float64 (test/fixtures/make_ops.py).
  */
-import { expect } from 'chai';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import {
   add,
   avgPool,

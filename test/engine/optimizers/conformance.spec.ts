@@ -4,8 +4,8 @@
  */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import { minimize, optimizers, OPTIMIZER_PREFIX } from '../../../engine/optimizers';
 import { add, mul, square, sub, sum } from '../../../engine/ops';
+import { minimize, optimizers, OPTIMIZER_PREFIX } from '../../../engine/optimizers';
 import { Session, State } from '../../../engine/session';
 import { bytesOf, sizeOf } from '../../../formats/ndarray';
 import { parseParams } from '../../../model/experiment/params';

@@ -1,10 +1,10 @@
 /** DOT against its authors' rule in float64 (test/fixtures/make_dot.py). */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import type { MicroBatch } from '../../../engine/step_context';
-import { dot, minimize, type MinimizeOptions, type Optimizer } from '../../../engine/optimizers';
 import { add, mul, square, sub, sum } from '../../../engine/ops';
+import { dot, minimize, type MinimizeOptions, type Optimizer } from '../../../engine/optimizers';
 import { Session, State } from '../../../engine/session';
+import type { MicroBatch } from '../../../engine/step_context';
 import type { Tensor } from '../../../engine/tensor';
 import oracle from '../../fixtures/dot.json';
 import { expectClose, float32 } from '../../helpers/engine';

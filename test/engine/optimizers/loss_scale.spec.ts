@@ -1,8 +1,8 @@
 /** Dynamic loss scaling: exact, and what becomes of a step that is not finite. */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import { leaveOutNonFinite, lossScale, minimize, sgd } from '../../../engine/optimizers';
 import { add, linear, mul, square, sum } from '../../../engine/ops';
+import { leaveOutNonFinite, lossScale, minimize, sgd } from '../../../engine/optimizers';
 import { Session, State } from '../../../engine/session';
 import { float32 } from '../../helpers/engine';
 

@@ -4,8 +4,8 @@
  */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import { adabound, adam, adamw, minimize, novograd, sgd, type Optimizer } from '../../../engine/optimizers';
 import { add, mul, square, sub, sum } from '../../../engine/ops';
+import { adabound, adam, adamw, minimize, novograd, sgd, type Optimizer } from '../../../engine/optimizers';
 import { Session, State } from '../../../engine/session';
 import oracle from '../../fixtures/optimizers.json';
 import { expectClose, float32 } from '../../helpers/engine';

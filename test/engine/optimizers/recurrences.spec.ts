@@ -1,8 +1,8 @@
 /** Tests engine/optimizers/. Update rules over five steps on ½ Σ aᵢ (pᵢ − cᵢ)², against their recurrences in float64. */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import { adam, minimize, sgd, type AdamOptions, type Optimizer, type SgdOptions } from '../../../engine/optimizers';
 import { add, mul, square, sub, sum } from '../../../engine/ops';
+import { adam, minimize, sgd, type AdamOptions, type Optimizer, type SgdOptions } from '../../../engine/optimizers';
 import { Session, State } from '../../../engine/session';
 import { expectClose, float32 } from '../../helpers/engine';
 

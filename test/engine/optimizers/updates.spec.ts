@@ -4,11 +4,11 @@
  */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import type { MicroBatch } from '../../../engine/step_context';
+import { add, mul, square, sub, sum } from '../../../engine/ops';
 import { adam, AVERAGE_PREFIX, averageWeights, minimize, sgd } from '../../../engine/optimizers';
 import type { MinimizeOptions, Optimizer } from '../../../engine/optimizers';
-import { add, mul, square, sub, sum } from '../../../engine/ops';
 import { Session, State } from '../../../engine/session';
+import type { MicroBatch } from '../../../engine/step_context';
 import oracle from '../../fixtures/updates.json';
 import { expectClose, float32 } from '../../helpers/engine';
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { viewSteps } from '../../../model/data/augmentation';
+import type { FileSplit, StoredSplit } from '../../../model/data/dataset';
 import {
   type Batch,
   batches,
@@ -8,7 +9,6 @@ import {
   lookingAhead,
   partition,
 } from '../../../model/data/loader';
-import type { FileSplit, StoredSplit } from '../../../model/data/dataset';
 import { UserError } from '../../../utils/errors';
 
 describe('partition', () => {

@@ -2,25 +2,25 @@
  * Tests all methods of model/distillers/. What every distillation method keeps to, run through the index, so that a new one is
  * tested by being listed.
  */
-import { expect } from 'chai';
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { State } from '../../../engine/session';
+import { expect } from 'chai';
 import { adam } from '../../../engine/optimizers/index';
+import { State } from '../../../engine/session';
+import { bytesOf } from '../../../formats/ndarray';
+import { writeSafetensors } from '../../../formats/safetensors';
 import { batches, type Batch } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
-import { inWords } from '../../../model/experiment/describe';
 import { distillers } from '../../../model/distillers/index';
+import { inWords } from '../../../model/experiment/describe';
 import { methodsOf } from '../../../model/experiment/experiment';
+import { plannedRuns, type PlannedRun } from '../../../model/experiment/stages';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph, specsOf, type Model } from '../../../model/nets/model';
-import { plannedRuns, type PlannedRun } from '../../../model/experiment/stages';
 import { loadTeacher, type Teacher } from '../../../model/teachers/index';
 import { Trainer } from '../../../model/training/trainer';
 import { writeJson } from '../../../utils/files';
-import { bytesOf } from '../../../formats/ndarray';
-import { writeSafetensors } from '../../../formats/safetensors';
 
 const BATCH = 8;
 const LEARNING_RATE = 1e-3;

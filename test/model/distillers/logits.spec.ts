@@ -1,19 +1,19 @@
 import { expect } from 'chai';
-import oracle from '../../fixtures/distillers_logits.json';
 import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
 import { add, div, mul, slice, sub, sum } from '../../../engine/ops';
 import { Session, State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
+import type { NdArray } from '../../../formats/ndarray';
+import { softmaxHintLoss } from '../../../model/distillers/features/softmax_hint';
 import { distLosses } from '../../../model/distillers/logits/dist';
 import { dkdLosses } from '../../../model/distillers/logits/dkd';
 import { annealed, kdLoss, standardized, trueClassProbability } from '../../../model/distillers/logits/kd';
 import { logitsMseLoss } from '../../../model/distillers/logits/logits_mse';
-import { softmaxHintLoss } from '../../../model/distillers/features/softmax_hint';
 import { cosineLoss } from '../../../model/distillers/relations/triplet';
-import type { NdArray } from '../../../formats/ndarray';
-import { float32 } from '../../helpers/engine';
+import oracle from '../../fixtures/distillers_logits.json';
 import { agreesWithOracle, lossesOf, refuses, type Case } from '../../helpers/distillers';
+import { float32 } from '../../helpers/engine';
 
 const logits = { student: { logits: [8, 5] }, teacher: { logits: [8, 5] } };
 const two = [{ logits: [8, 5] }, { logits: [8, 5] }];

@@ -1,18 +1,18 @@
 /** Tests okddip, mean_teacher and bann: model/distillers/online/ and model/distillers/self/. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { sgd } from '../../../engine/optimizers';
 import { batches } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
+import { averageDecay } from '../../../model/distillers/online/mean_teacher';
 import { located } from '../../../model/experiment/own_paths';
 import { plannedRuns } from '../../../model/experiment/stages';
-import { writeJson } from '../../../utils/files';
-import { averageDecay } from '../../../model/distillers/online/mean_teacher';
 import { nets } from '../../../model/nets';
 import type { Model } from '../../../model/nets/model';
 import { Trainer } from '../../../model/training/trainer';
+import { writeJson } from '../../../utils/files';
 import oracle from '../../fixtures/distillers_online.json';
 import { agreesWithOracle, refuses } from '../../helpers/distillers';
 import { method, trainingOptions } from '../../helpers/training';

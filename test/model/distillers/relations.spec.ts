@@ -1,21 +1,21 @@
 /** Methods that compare maps and relations between examples, against test/fixtures/make_distillers_relations.py. */
-import { expect } from 'chai';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
 import { detach, mul } from '../../../engine/ops';
 import { Session, State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
+import { sizeOf } from '../../../formats/ndarray';
 import { attentionLoss } from '../../../model/distillers/features/at';
-import { kernelLoss, successiveLoss } from '../../../model/distillers/relations/cc';
-import { fsp, flowLoss } from '../../../model/distillers/relations/fsp';
 import { selectivityLoss } from '../../../model/distillers/features/nst';
 import { patienceLoss } from '../../../model/distillers/features/pkd';
+import { farthest } from '../../../model/distillers/features/sfd';
+import { kernelLoss, successiveLoss } from '../../../model/distillers/relations/cc';
+import { fsp, flowLoss } from '../../../model/distillers/relations/fsp';
 import { probabilityLoss } from '../../../model/distillers/relations/pkt';
 import { angleLoss, differences, distanceLoss } from '../../../model/distillers/relations/rkd';
-import { farthest } from '../../../model/distillers/features/sfd';
 import { similarityLoss } from '../../../model/distillers/relations/sp';
-import { sizeOf } from '../../../formats/ndarray';
 import { parseParams } from '../../../model/experiment/params';
 import { Random } from '../../../utils/random';
 import oracle from '../../fixtures/distillers_relations.json';

@@ -5,11 +5,11 @@ import { quantize } from '../../../engine/onnx/quantize';
 import { activationRanges } from '../../../engine/onnx/ranges';
 import { soleReaders, valuesOf } from '../../../engine/onnx/rewrite';
 import { Session, State } from '../../../engine/session';
-import { deploymentGraph, pixelFeeds } from '../../../model/evaluation/exported_model';
+import type { NdArray } from '../../../formats/ndarray';
 import { Evaluator } from '../../../model/evaluation/evaluator';
+import { deploymentGraph, pixelFeeds } from '../../../model/evaluation/exported_model';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph, parameterCount, type Model } from '../../../model/nets/model';
-import type { NdArray } from '../../../formats/ndarray';
 import { expectClose } from '../../helpers/engine';
 import { draw, drawWeights } from '../../helpers/nets';
 

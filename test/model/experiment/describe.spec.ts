@@ -1,8 +1,8 @@
-import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kinds, origins } from '../../../model/distillers/catalogue';
+import { expect } from 'chai';
 import { distillers } from '../../../model/distillers';
+import { kinds, origins } from '../../../model/distillers/catalogue';
 import { inWords } from '../../../model/experiment/describe';
 
 describe('methods in words', () => {

@@ -1,15 +1,15 @@
 /** The weights that a run starts from. */
-import { expect } from 'chai';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { State } from '../../../engine/session';
+import type { NamedArrays, TensorSpec } from '../../../formats/ndarray';
+import { writeSafetensors } from '../../../formats/safetensors';
 import { initialWeights, loadWeights } from '../../../model/experiment/experiment';
 import { nets } from '../../../model/nets/index';
 import { evaluationGraph, specsOf, type Model } from '../../../model/nets/model';
 import { UserError } from '../../../utils/errors';
-import type { NamedArrays, TensorSpec } from '../../../formats/ndarray';
-import { writeSafetensors } from '../../../formats/safetensors';
 import { float32 } from '../../helpers/engine';
 
 const model: Model = {

@@ -1,8 +1,8 @@
 /** What a run is made of besides its params: a teacher's weights beside its file, and the names of its classes. */
-import { expect } from 'chai';
 import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { inputsOf, isPathKey, changedInputs } from '../../../model/experiment/inputs';
 import type { Params } from '../../../model/experiment/params';

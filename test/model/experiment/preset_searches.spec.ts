@@ -1,15 +1,15 @@
 /** Tests experiments/ and model/experiment/. */
-import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { readExperiment } from '../../../model/experiment/experiment';
-import { childParams } from '../../../search/trials/child_params';
-import { readSettings } from '../../../search/settings/settings';
-import { makePoint, valueAt, type Point, type Space } from '../../../search/space/space';
-import { UserError } from '../../../utils/errors';
-import { readJson } from '../../../utils/files';
 import { parseParams, searches } from '../../../model/experiment/params/parse';
 import type { Params } from '../../../model/experiment/params/types';
+import { readSettings } from '../../../search/settings/settings';
+import { makePoint, valueAt, type Point, type Space } from '../../../search/space/space';
+import { childParams } from '../../../search/trials/child_params';
+import { UserError } from '../../../utils/errors';
+import { readJson } from '../../../utils/files';
 
 const ROOT = join(__dirname, '../../..');
 

@@ -1,8 +1,8 @@
 /** The runs that a params.json stands for, by a method whose stages are known here. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { located } from '../../../model/experiment/own_paths';
 import { plannedRuns } from '../../../model/experiment/stages';
 import { UserError } from '../../../utils/errors';

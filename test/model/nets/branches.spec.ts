@@ -5,8 +5,8 @@ import { batches } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { nets } from '../../../model/nets/index';
 import type { Model } from '../../../model/nets/model';
-import { Trainer } from '../../../model/training/trainer';
 import { trainingGraph } from '../../../model/training/step_graph';
+import { Trainer } from '../../../model/training/trainer';
 import { method, trainingOptions } from '../../helpers/training';
 
 const N = 4;

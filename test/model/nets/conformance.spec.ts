@@ -2,22 +2,22 @@
  * Tests all networks of model/nets/. What every network of the index must do: train, be saved, be loaded, answer. Run on all
  * of them.
  */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import { minimize, OPTIMIZER_PREFIX, sgd } from '../../../engine/optimizers/index';
 import { oneHot } from '../../../engine/ops/index';
+import { minimize, OPTIMIZER_PREFIX, sgd } from '../../../engine/optimizers/index';
 import { Session, State } from '../../../engine/session';
-import { crossEntropy } from '../../../model/nets/cross_entropy';
-import { Evaluator } from '../../../model/evaluation/evaluator';
-import { Layers } from '../../../model/nets/layers';
-import { nets } from '../../../model/nets/index';
-import { evaluationGraph, parameterCount, specsOf } from '../../../model/nets/model';
 import { matchStateDict, readWeights } from '../../../formats/checkpoints';
 import { ndarray, type NdArray } from '../../../formats/ndarray';
 import { writeSafetensors } from '../../../formats/safetensors';
+import { Evaluator } from '../../../model/evaluation/evaluator';
+import { crossEntropy } from '../../../model/nets/cross_entropy';
+import { nets } from '../../../model/nets/index';
+import { Layers } from '../../../model/nets/layers';
+import { evaluationGraph, parameterCount, specsOf } from '../../../model/nets/model';
 import { draw } from '../../helpers/nets';
 
 // A larger net is only built: its weights take memory, and the time to compile a step grows faster than its nodes.

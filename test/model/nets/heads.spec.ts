@@ -3,13 +3,13 @@ import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
 import { globalAvgPool } from '../../../engine/ops/index';
 import { Session, State } from '../../../engine/session';
-import { studentHead, teacherHead, type Head } from '../../../model/nets/heads';
-import { Layers } from '../../../model/nets/layers';
-import { nets } from '../../../model/nets/index';
-import { evaluationGraph, outputsOf, type Model } from '../../../model/nets/model';
-import { FeatureMaps } from '../../../model/nets/feature_maps';
-import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
+import { FeatureMaps } from '../../../model/nets/feature_maps';
+import { studentHead, teacherHead, type Head } from '../../../model/nets/heads';
+import { nets } from '../../../model/nets/index';
+import { Layers } from '../../../model/nets/layers';
+import { evaluationGraph, outputsOf, type Model } from '../../../model/nets/model';
+import { UserError } from '../../../utils/errors';
 import { expectClose } from '../../helpers/engine';
 
 const modelOf = (name: string): Model => ({

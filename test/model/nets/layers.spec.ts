@@ -5,9 +5,9 @@ import { Graph } from '../../../engine/graph';
 import { relu, sum } from '../../../engine/ops/index';
 import { Session, State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
+import type { NdArray } from '../../../formats/ndarray';
 import { Layers, type LayersOptions } from '../../../model/nets/layers';
 import { UserError } from '../../../utils/errors';
-import type { NdArray } from '../../../formats/ndarray';
 import { expectClose, float32 } from '../../helpers/engine';
 import { draw } from '../../helpers/nets';
 

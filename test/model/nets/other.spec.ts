@@ -4,8 +4,8 @@
  */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import { Layers } from '../../../model/nets/layers';
 import { netCalled } from '../../../model/nets/index';
+import { Layers } from '../../../model/nets/layers';
 import { UserError } from '../../../utils/errors';
 import oracle from '../../fixtures/nets_other.json';
 import { expectAnswers, expectStates, imagesOf, type Expected } from '../../helpers/nets';

@@ -2,15 +2,15 @@
  * Tests model/nets/ and formats/checkpoints.ts. Published CIFAR-10 checkpoints predict what they predict in PyTorch
  * (test/fixtures/make_teacher_predictions.py).
  */
-import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { matchStateDict, readWeights } from '../../../formats/checkpoints';
+import { sizeOf } from '../../../formats/ndarray';
 import { loadCifar10 } from '../../../model/data/sets/cifar10';
 import { Evaluator } from '../../../model/evaluation/evaluator';
 import { netCalled } from '../../../model/nets/index';
 import { evaluationGraph, specsOf, type Model } from '../../../model/nets/model';
-import { matchStateDict, readWeights } from '../../../formats/checkpoints';
-import { sizeOf } from '../../../formats/ndarray';
 import oracle from '../../fixtures/teacher_predictions.json';
 
 const shared = join(__dirname, '..', '..', '..', '..', 'shared');

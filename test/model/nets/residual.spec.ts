@@ -1,8 +1,8 @@
 /** The residual networks against PyTorch in float64 (rule and cases: test/fixtures/make_nets_residual.py). */
 import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
-import { Layers } from '../../../model/nets/layers';
 import { netCalled } from '../../../model/nets/index';
+import { Layers } from '../../../model/nets/layers';
 import oracle from '../../fixtures/nets_residual.json';
 import { expectAnswers, expectStates, imagesOf, normOf, type Expected } from '../../helpers/nets';
 

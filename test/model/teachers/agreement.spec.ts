@@ -1,21 +1,21 @@
 /** Every kind of teacher is judged by the labels before the first step, on validation images where it knows them. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { State } from '../../../engine/session';
+import { ndarray, type NamedArrays } from '../../../formats/ndarray';
+import { writeNpy } from '../../../formats/npy';
+import { writeSafetensors } from '../../../formats/safetensors';
 import type { Dataset } from '../../../model/data/dataset';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { deployedModel, deploymentGraph } from '../../../model/evaluation/exported_model';
+import type { Params } from '../../../model/experiment/params';
 import { nets } from '../../../model/nets';
 import { evaluationGraph, type Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
-import { reportAgreement } from '../../../model/teachers/agreement';
-import { ndarray, type NamedArrays } from '../../../formats/ndarray';
-import { writeNpy } from '../../../formats/npy';
-import type { Params } from '../../../model/experiment/params';
 import type { TeacherParams } from '../../../model/teachers';
-import { writeSafetensors } from '../../../formats/safetensors';
+import { reportAgreement } from '../../../model/teachers/agreement';
 
 const dataset = makeShapes({ train: 1300, test: 40, seed: 0 });
 const { train, test } = dataset;

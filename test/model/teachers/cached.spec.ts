@@ -1,19 +1,19 @@
 /** Cached logits as a teacher, several teachers as one, and checkpoints that are no teacher. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { ndarray, type NdArray } from '../../../formats/ndarray';
+import { writeNpy } from '../../../formats/npy';
+import { readSafetensors, writeSafetensors } from '../../../formats/safetensors';
 import { batches, type Batch } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { nets } from '../../../model/nets';
 import type { Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
+import type { TeacherParams } from '../../../model/teachers';
 import { ensemble } from '../../../model/teachers/ensemble';
 import { logitsTeacher, type Teacher } from '../../../model/teachers/teacher';
-import { ndarray, type NdArray } from '../../../formats/ndarray';
-import { writeNpy } from '../../../formats/npy';
-import type { TeacherParams } from '../../../model/teachers';
-import { readSafetensors, writeSafetensors } from '../../../formats/safetensors';
 import { writeInitialWeights } from '../../helpers/train';
 import { complaintOf } from '../../utils/rows';
 

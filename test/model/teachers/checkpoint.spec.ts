@@ -1,16 +1,16 @@
 /** A teacher from a checkpoint of others: which weights are meant, what they are called, the size of its images. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { State } from '../../../engine/session';
+import type { NamedArrays, NdArray } from '../../../formats/ndarray';
+import { writeSafetensors } from '../../../formats/safetensors';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { nets } from '../../../model/nets';
 import { evaluationGraph, type Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
-import type { NamedArrays, NdArray } from '../../../formats/ndarray';
 import type { CheckpointTeacherParams } from '../../../model/teachers/checkpoint';
-import { writeSafetensors } from '../../../formats/safetensors';
 import { expectClose } from '../../helpers/engine';
 import { interpolated } from '../../helpers/interpolation';
 import { complaintOf } from '../../utils/rows';

@@ -1,20 +1,20 @@
 /** Tests model/teachers/. A teacher's own normalization has as many values as the images have channels, one or three. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { State } from '../../../engine/session';
+import { writeSafetensors } from '../../../formats/safetensors';
 import type { StoredDataset } from '../../../model/data/dataset';
+import type { NormalizeParams } from '../../../model/data/normalize';
 import { deployedModel, deploymentGraph } from '../../../model/evaluation/exported_model';
 import { nets } from '../../../model/nets';
 import { evaluationGraph, type Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
-import { UserError } from '../../../utils/errors';
-import { Random } from '../../../utils/random';
-import type { NormalizeParams } from '../../../model/data/normalize';
 import type { TeacherParams } from '../../../model/teachers';
 import type { CheckpointTeacherParams } from '../../../model/teachers/checkpoint';
-import { writeSafetensors } from '../../../formats/safetensors';
+import { UserError } from '../../../utils/errors';
+import { Random } from '../../../utils/random';
 import { expectClose } from '../../helpers/engine';
 
 const values = (channels: number, value: number) => Array<number>(channels).fill(value);

@@ -2,15 +2,15 @@
  * Tests model/teachers/onnx/. Every kind of ONNX teacher that people have, read with the numbers of plain ONNX Runtime or
  * refused with the line that helps.
  */
-import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { readSafetensors } from '../../../formats/safetensors';
 import type { StoredDataset } from '../../../model/data/dataset';
 import { nets } from '../../../model/nets';
 import type { Model } from '../../../model/nets/model';
 import { loadTeacher } from '../../../model/teachers';
 import { parseOnnxTeacher } from '../../../model/teachers/onnx/params';
-import { readSafetensors } from '../../../formats/safetensors';
 import list from '../../fixtures/onnx_teachers/list.json';
 import { expectClose } from '../../helpers/engine';
 import { complaintOf } from '../../utils/rows';

@@ -1,26 +1,26 @@
 /** Tests model/teachers/. What teachers give beside logits: the maps of networks, and of several teachers those of each. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { Graph } from '../../../engine/graph';
+import { adam } from '../../../engine/optimizers';
 import { Session } from '../../../engine/session';
+import { ndarray, type NdArray } from '../../../formats/ndarray';
 import { batches, type Batch } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
-import { Layers } from '../../../model/nets/layers';
-import { nets } from '../../../model/nets';
-import { normalizedImages, type Model } from '../../../model/nets/model';
-import { tensorsOf } from '../../../model/nets/feature_maps';
 import { distillers } from '../../../model/distillers';
+import { nets } from '../../../model/nets';
+import { tensorsOf } from '../../../model/nets/feature_maps';
+import { Layers } from '../../../model/nets/layers';
+import { normalizedImages, type Model } from '../../../model/nets/model';
 import { loadTeacher, type Teacher } from '../../../model/teachers';
+import type { CheckpointTeacherParams } from '../../../model/teachers/checkpoint';
 import { ensemble } from '../../../model/teachers/ensemble';
 import { logitsTeacher } from '../../../model/teachers/teacher';
 import { Trainer } from '../../../model/training/trainer';
-import { adam } from '../../../engine/optimizers';
 import { UserError } from '../../../utils/errors';
 import { mistakes } from '../../../utils/schema';
-import { ndarray, type NdArray } from '../../../formats/ndarray';
-import type { CheckpointTeacherParams } from '../../../model/teachers/checkpoint';
 import { expectClose, float32 } from '../../helpers/engine';
 import { writeInitialWeights } from '../../helpers/train';
 

@@ -1,22 +1,22 @@
 /** Outputs of teachers that are computed once: to the bit those that would have been computed, for these pixels alone. */
-import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { ModelProto } from '../../../engine/onnx/proto';
 import { State } from '../../../engine/session';
+import { bytesOf, ndarray, sizeOf, type NdArray } from '../../../formats/ndarray';
+import { writeNpy } from '../../../formats/npy';
+import { writeSafetensors } from '../../../formats/safetensors';
 import { batches, lookingAhead, type Batch } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
+import type { Params } from '../../../model/experiment/params';
 import { nets } from '../../../model/nets';
 import { evaluationGraph, type Model } from '../../../model/nets/model';
 import { loadTeacher, type Teacher } from '../../../model/teachers';
-import { TeacherCache, teacherCacheOf } from '../../../model/teachers/teacher_cache';
-import { bytesOf, ndarray, sizeOf, type NdArray } from '../../../formats/ndarray';
-import type { Params } from '../../../model/experiment/params';
 import type { TeacherParams } from '../../../model/teachers';
-import { writeNpy } from '../../../formats/npy';
+import { TeacherCache, teacherCacheOf } from '../../../model/teachers/teacher_cache';
 import { SharedCache } from '../../../utils/shared_cache';
-import { writeSafetensors } from '../../../formats/safetensors';
 import { writeInitialWeights } from '../../helpers/train';
 
 const TRAIN = 90;

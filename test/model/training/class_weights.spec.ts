@@ -3,10 +3,10 @@ import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
 import { oneHot } from '../../../engine/ops/index';
 import { Session, State } from '../../../engine/session';
-import { classWeights } from '../../../model/training/class_weights';
-import { weightedCrossEntropy } from '../../../model/distillers/nokd';
-import { UserError } from '../../../utils/errors';
 import { ndarray } from '../../../formats/ndarray';
+import { weightedCrossEntropy } from '../../../model/distillers/nokd';
+import { classWeights } from '../../../model/training/class_weights';
+import { UserError } from '../../../utils/errors';
 import oracle from '../../fixtures/updates.json';
 import { expectClose, float32 } from '../../helpers/engine';
 

@@ -1,8 +1,8 @@
 /** Distillation from code. */
-import { expect } from 'chai';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { distill, loadDataset, readSafetensors, writeSafetensors, type DistillationOptions } from '../../../index';
 import { experiment } from '../../helpers/train';
 import { trainHere } from '../../helpers/train_here';

@@ -1,16 +1,16 @@
 /** Tests model/training/step_graph.ts on mixed images. */
 import { expect } from 'chai';
 import { sgd } from '../../../engine/optimizers/index';
-import { crossEntropies } from '../../../model/evaluation/metrics';
+import { ndarray } from '../../../formats/ndarray';
 import { augmentationSteps, mixesLabels } from '../../../model/data/augmentation/index';
 import { batches } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { Evaluator } from '../../../model/evaluation/evaluator';
+import { crossEntropies } from '../../../model/evaluation/metrics';
 import { nets } from '../../../model/nets/index';
 import type { Model } from '../../../model/nets/model';
 import type { Teacher } from '../../../model/teachers/index';
 import { Trainer } from '../../../model/training/trainer';
-import { ndarray } from '../../../formats/ndarray';
 import { method, trainingOptions } from '../../helpers/training';
 
 const dataset = makeShapes({ train: 12, test: 1, seed: 0 });

@@ -3,15 +3,15 @@
  * and where they are said to come from.
  */
 import { expect } from 'chai';
-import { optimizers } from '../../../engine/optimizers/index';
 import { abs, add, detach, flatten, mul, relu, sqrt, sub, sum } from '../../../engine/ops/index';
+import { optimizers } from '../../../engine/optimizers/index';
 import type { Tensor } from '../../../engine/tensor';
-import { allOutputs, firstNonFinite, layerOutputs, layerTable } from '../../../model/training/nan_diagnosis';
+import type { NamedArrays } from '../../../formats/ndarray';
 import type { Distiller } from '../../../model/distillers/index';
 import { nets, type Net } from '../../../model/nets/index';
-import { NonFiniteStep, Trainer, type TrainerOptions } from '../../../model/training/trainer';
+import { allOutputs, firstNonFinite, layerOutputs, layerTable } from '../../../model/training/nan_diagnosis';
 import { trainingGraph } from '../../../model/training/step_graph';
-import type { NamedArrays } from '../../../formats/ndarray';
+import { NonFiniteStep, Trainer, type TrainerOptions } from '../../../model/training/trainer';
 import { draw } from '../../helpers/nets';
 import { trainingOptions } from '../../helpers/training';
 

@@ -1,17 +1,17 @@
 /** Steps of training: whose turn it is, what they are fed, and what of their state is the student's. */
 import { expect } from 'chai';
-import { adam, sgd, type Optimizer } from '../../../engine/optimizers/index';
+import { constant } from '../../../engine/initializers';
 import { mean, mul, relu, flatten, square, sub, sum } from '../../../engine/ops/index';
-import type { Distiller, Phase } from '../../../model/distillers/index';
+import { adam, sgd, type Optimizer } from '../../../engine/optimizers/index';
+import { bytesOf, ndarray } from '../../../formats/ndarray';
 import type { Batch } from '../../../model/data/loader';
-import { microBatch } from '../../../model/training/gradient_accumulation';
+import type { Distiller, Phase } from '../../../model/distillers/index';
 import type { Net } from '../../../model/nets/index';
 import type { Model } from '../../../model/nets/model';
 import { ensemble } from '../../../model/teachers/ensemble';
 import type { Teacher } from '../../../model/teachers/index';
+import { microBatch } from '../../../model/training/gradient_accumulation';
 import { Trainer } from '../../../model/training/trainer';
-import { constant } from '../../../engine/initializers';
-import { bytesOf, ndarray } from '../../../formats/ndarray';
 import { draw } from '../../helpers/nets';
 import { trainingOptions } from '../../helpers/training';
 

@@ -1,12 +1,12 @@
-import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { collectRuns } from '../../../report/collect/collect';
 import { chosenOnTest, progressOf, type Run } from '../../../report/collect/run';
-import { UserError } from '../../../utils/errors';
 import { acquireLock } from '../../../runs/lock';
+import { UserError } from '../../../utils/errors';
 import { finished, writeHits, writePublishedRuns, writeRun, type RunFiles } from '../../helpers/runs';
 
 describe('collectRuns', () => {

@@ -3,14 +3,14 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readScalars } from '../../../formats/tensorboard_scalars';
 import { collectRuns } from '../../../report/collect/collect';
-import type { Run, RunScore } from '../../../report/collect/run';
 import { nameOf } from '../../../report/collect/foreign_logs';
+import type { Run, RunScore } from '../../../report/collect/run';
 import { rowsOf } from '../../../report/table/rows';
 import { makeTable } from '../../../report/table/table';
 import { toCsv } from '../../../report/writers/csv';
 import { parsePythonJson } from '../../../utils/json';
-import { readScalars } from '../../../formats/tensorboard_scalars';
 import { finished, writeRun } from '../../helpers/runs';
 
 const logs = join(__dirname, '..', '..', 'fixtures', 'logs');

@@ -1,9 +1,9 @@
 /** report.html as a reader works with it, in a headless browser. */
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { expect } from 'chai';
 import { collectRuns } from '../../../report/collect/collect';
 import { pageData } from '../../../report/page/data';
 import { toHtml } from '../../../report/page/html';

@@ -1,14 +1,14 @@
 /** Charts as the pictures that Vega draws of them, without a browser. */
-import { expect } from 'chai';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
+import { expect } from 'chai';
 import { collectRuns } from '../../../report/collect/collect';
 import { curvesChart } from '../../../report/page/charts/curves';
 import { heatmapChart } from '../../../report/page/charts/heatmap';
-import { lineStyle, light, dark, MOST_LINES } from '../../../report/page/charts/theme';
 import { paretoChart } from '../../../report/page/charts/pareto';
+import { lineStyle, light, dark, MOST_LINES } from '../../../report/page/charts/theme';
 import { pageData, type PageData } from '../../../report/page/data';
 import { writeFigures } from '../../../report/page/figures';
 import { rowsOf } from '../../../report/table/rows';

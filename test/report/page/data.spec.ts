@@ -1,7 +1,7 @@
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { collectRuns } from '../../../report/collect/collect';
 import { pageData } from '../../../report/page/data';
 import { rowsOf } from '../../../report/table/rows';

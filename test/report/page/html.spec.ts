@@ -1,9 +1,9 @@
-import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
+import { expect } from 'chai';
 import { bundle } from '../../../report/page/bundle';
 import { pageData, type PageData } from '../../../report/page/data';
 import { jsonText, renderPage } from '../../../report/page/html';

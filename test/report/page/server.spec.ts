@@ -1,9 +1,9 @@
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { collectRuns } from '../../../report/collect/collect';
 import { pageData, type PageData } from '../../../report/page/data';
 import { servePage, type PageServer } from '../../../report/page/server';

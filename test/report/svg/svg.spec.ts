@@ -1,11 +1,11 @@
 /** Pictures as text: nothing in them is read as markup that is not meant to be, and the figures are in them. */
-import { expect } from 'chai';
 import { inflateSync } from 'node:zlib';
+import { expect } from 'chai';
 import { pngDataUri } from '../../../formats/png';
-import { element, picture, render, text, thumbnail } from '../../../report/svg/svg';
 import { confusionPicture } from '../../../report/svg/confusion';
 import { imagesPicture } from '../../../report/svg/images';
 import { softTargetsPicture } from '../../../report/svg/soft_targets';
+import { element, picture, render, text, thumbnail } from '../../../report/svg/svg';
 
 /** The texts of a picture, in their order. */
 const textsOf = (svg: string) => [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, content]) => content);

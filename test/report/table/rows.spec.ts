@@ -1,12 +1,12 @@
-import { expect } from 'chai';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { collectRuns } from '../../../report/collect/collect';
 import { baselineIn, compareRows, type Comparison } from '../../../report/comparison';
+import { mcnemar } from '../../../report/statistics/mcnemar';
 import { rowsOf, statisticOf } from '../../../report/table/rows';
 import { UserError } from '../../../utils/errors';
-import { mcnemar } from '../../../report/statistics/mcnemar';
 import { finished, writeHits, writePublishedRuns, writeRun, type Hits, type RunFiles } from '../../helpers/runs';
 
 let parent: string;

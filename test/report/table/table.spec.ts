@@ -1,15 +1,15 @@
-import { expect } from 'chai';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { expect } from 'chai';
 import { collectRuns } from '../../../report/collect/collect';
 import { baselineIn } from '../../../report/comparison';
+import { rowsOf } from '../../../report/table/rows';
+import { makeTable, type Table, type TableOptions } from '../../../report/table/table';
 import { toCsv } from '../../../report/writers/csv';
 import { toJson } from '../../../report/writers/json';
 import { toMarkdown } from '../../../report/writers/markdown';
-import { rowsOf } from '../../../report/table/rows';
-import { makeTable, type Table, type TableOptions } from '../../../report/table/table';
 import { toTerminal } from '../../../report/writers/terminal';
 import { UserError } from '../../../utils/errors';
 import { finished, writeHits, writePublishedRuns, writeRun, type RunFiles } from '../../helpers/runs';

@@ -1,11 +1,11 @@
 /** Trials as jobs of a real Slurm of two nodes, where one is installed. */
-import { expect } from 'chai';
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { readJournal } from '../../../search/journal';
+import { expect } from 'chai';
 import { lockState } from '../../../runs/lock';
+import { readJournal } from '../../../search/journal';
 import {
   childrenOf,
   countOf,

@@ -1,20 +1,20 @@
 /** Tests search/launchers/slurm.ts. What the launcher makes of what Slurm says, with stand-ins for its commands. */
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { writeSafetensors } from '../../../formats/safetensors';
+import { lockState } from '../../../runs/lock';
+import { positionText, START } from '../../../runs/position';
 import { LauncherFault } from '../../../search/launchers/launcher';
 import { slurmLauncher } from '../../../search/launchers/slurm';
 import { Cluster } from '../../../search/launchers/slurm_cluster';
 import { commentOf, memoryAfter, sbatchOptions, writeScript } from '../../../search/launchers/slurm_options';
 import { endingOf, isHopeless, parseStates, waitingFor } from '../../../search/launchers/slurm_states';
 import { mostAtATime } from '../../../search/parallelism';
-import { positionText, START } from '../../../runs/position';
+import { parseSettings, type SlurmSettings } from '../../../search/settings/settings';
 import { hasAdvanced, positionsOf } from '../../../search/trials/positions';
 import { RunningTime } from '../../../search/trials/running_time';
-import { parseSettings, type SlurmSettings } from '../../../search/settings/settings';
-import { lockState } from '../../../runs/lock';
-import { writeSafetensors } from '../../../formats/safetensors';
 import { SlurmCommands } from '../../helpers/slurm_commands';
 
 const unreachable = 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)';

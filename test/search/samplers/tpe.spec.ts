@@ -6,8 +6,8 @@ import { split } from '../../../search/samplers/tpe';
 import { isPointOf, type Dimension, type Point, type Space } from '../../../search/space/space';
 import { Random } from '../../../utils/random';
 import expected from '../../fixtures/search.json';
-import { search } from '../../helpers/search';
 import { problems } from '../../helpers/problems';
+import { search } from '../../helpers/search';
 
 const tpe = (space: Space, seed = 230, multivariate = true) =>
   createSampler({ name: 'tpe', startup_trials: 10, candidates: 24, multivariate }, space, seed);

@@ -1,12 +1,12 @@
-import { Ajv } from 'ajv';
-import { expect } from 'chai';
-import fc from 'fast-check';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Ajv } from 'ajv';
+import { expect } from 'chai';
+import fc from 'fast-check';
 import fileSchema from '../../../search/search.schema.json';
-import { parseSettings, readSettings } from '../../../search/settings/settings';
 import { editorSchema } from '../../../search/settings/schema';
+import { parseSettings, readSettings } from '../../../search/settings/settings';
 import { UserError } from '../../../utils/errors';
 
 const small = { space: { alpha: [0.1, 0.5] } };

@@ -1,9 +1,9 @@
 /** Trials whose directories are in use by what the search cannot end: on other machines, or of another user. */
-import { expect } from 'chai';
 import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readJournal } from '../../../search/journal';
+import { expect } from 'chai';
 import { acquireLock, lockState, SILENCE_SECONDS } from '../../../runs/lock';
+import { readJournal } from '../../../search/journal';
 import { countOf, makeSearch, runSearch, statesIn } from '../../helpers/searching';
 
 const since = '2024-05-01T10:00:00.000Z';

@@ -1,7 +1,7 @@
 /** Trials whose results the journal has, and whose directories somebody has deleted. */
-import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { countOf, makeSearch, runSearch, statesIn } from '../../helpers/searching';
 
 describe('a trial whose directory was deleted', function () {

@@ -1,8 +1,8 @@
 /** How ONNX's operators become those of this engine. */
 import { elementwiseOperators } from './elementwise';
 import { layerOperators } from './layers';
-import { reductionOperators } from './reductions';
 import type { Operator, Operators } from './operator';
+import { reductionOperators } from './reductions';
 import { shapeOperators } from './shapes';
 
 const operators: Operators = { ...elementwiseOperators, ...layerOperators, ...reductionOperators, ...shapeOperators };

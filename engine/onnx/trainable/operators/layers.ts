@@ -1,6 +1,6 @@
 /** Operators of ONNX that have weights: convolutions, linear layers and norms. */
-import * as ops from '../../../ops/index';
 import type { Pair } from '../../../ops/conv_hints';
+import * as ops from '../../../ops/index';
 import type { Tensor } from '../../../tensor';
 import { isKnown, isStored, type Call, type Role } from '../call';
 import type { Operators } from './operator';

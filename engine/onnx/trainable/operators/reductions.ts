@@ -1,13 +1,13 @@
 /** Operators of ONNX that sum over axes or windows. */
 import { ndarray } from '../../../../formats/ndarray';
-import * as ops from '../../../ops/index';
 import type { Pair } from '../../../ops/conv_hints';
+import * as ops from '../../../ops/index';
 import type { ReduceOptions } from '../../../ops/reduce';
 import type { Tensor } from '../../../tensor';
 import type { Call, Value } from '../call';
 import { axesOf, fromStart } from '../moves';
-import type { Operators } from './operator';
 import { padded, padsOf } from './layers';
+import type { Operators } from './operator';
 
 const reduction =
   (build: (x: Tensor, options: ReduceOptions) => Tensor) =>

@@ -1,8 +1,8 @@
 /** That TensorFlow.js can run whatever graph there is: networks, methods, optimizers; and that both of its builds can. */
-import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { openTensorflow } from '../../../../engine/backends/tensorflow';
 import { kernels } from '../../../../engine/backends/tensorflow/kernels';
 import { loadPackage } from '../../../../engine/backends/tensorflow/package';
@@ -11,9 +11,9 @@ import { optimizers, sgd } from '../../../../engine/optimizers';
 import { State } from '../../../../engine/session';
 import { distillers } from '../../../../model/distillers';
 import { methodsOf } from '../../../../model/experiment/experiment';
+import { plannedRuns } from '../../../../model/experiment/stages';
 import { nets } from '../../../../model/nets';
 import { evaluationGraph, outputShapes, type Model } from '../../../../model/nets/model';
-import { plannedRuns } from '../../../../model/experiment/stages';
 import { phasesOf, trainingGraph } from '../../../../model/training/step_graph';
 import { writeJson } from '../../../../utils/files';
 import { operatorCases, resultsOf } from '../../../helpers/device_cases';

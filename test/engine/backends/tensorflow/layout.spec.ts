@@ -3,9 +3,9 @@
  * convolution: the same as on the CPU.
  */
 import { expect } from 'chai';
-import { openTensorflow } from '../../../../engine/backends/tensorflow';
-import type { Backend, Results } from '../../../../engine/backends';
 import { gradients } from '../../../../engine/autodiff';
+import type { Backend, Results } from '../../../../engine/backends';
+import { openTensorflow } from '../../../../engine/backends/tensorflow';
 import { Graph } from '../../../../engine/graph';
 import * as ops from '../../../../engine/ops';
 import { Session, State } from '../../../../engine/session';

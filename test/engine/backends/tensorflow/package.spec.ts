@@ -1,6 +1,6 @@
 /** Which build of TensorFlow.js is taken, and what is said where it is not the fast one. */
-import { expect } from 'chai';
 import util from 'node:util';
+import { expect } from 'chai';
 import { loadPackage } from '../../../../engine/backends/tensorflow/package';
 import { UserError } from '../../../../utils/errors';
 

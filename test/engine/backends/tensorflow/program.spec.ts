@@ -1,15 +1,15 @@
 /** Graphs on TensorFlow.js: memory, layout, batches of any size, types that it does not know. */
 import { expect } from 'chai';
+import type { Backend } from '../../../../engine/backends';
 import { openTensorflow } from '../../../../engine/backends/tensorflow';
 import { loadPackage, type Tf } from '../../../../engine/backends/tensorflow/package';
-import type { Backend } from '../../../../engine/backends';
 import { Graph } from '../../../../engine/graph';
-import { minimize, sgd } from '../../../../engine/optimizers';
 import { add, conv2d, flatten, maxPool, mul, relu, sum } from '../../../../engine/ops';
 import { emitRows, emitWithRows } from '../../../../engine/ops/shape';
+import { minimize, sgd } from '../../../../engine/optimizers';
 import { Session, State } from '../../../../engine/session';
-import { correct } from '../../../../model/nets/model';
 import { ndarray, sizeOf } from '../../../../formats/ndarray';
+import { correct } from '../../../../model/nets/model';
 import { float32 } from '../../../helpers/engine';
 
 const counted = (...shape: number[]) =>

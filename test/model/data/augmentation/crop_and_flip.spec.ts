@@ -1,8 +1,8 @@
 /** Tests model/data/augmentation/crop.ts and flip.ts. */
 import { expect } from 'chai';
+import { augmentationSteps, Pipeline } from '../../../../model/data/augmentation';
 import { crop, cropped } from '../../../../model/data/augmentation/crop';
 import { flip, flipped } from '../../../../model/data/augmentation/flip';
-import { augmentationSteps, Pipeline } from '../../../../model/data/augmentation';
 import type { ImageShape } from '../../../../model/data/dataset';
 import { Random } from '../../../../utils/random';
 

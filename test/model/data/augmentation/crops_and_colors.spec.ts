@@ -6,8 +6,8 @@ import { augmentations } from '../../../../model/data/augmentation';
 import type { Draw } from '../../../../model/data/augmentation/augmentation';
 import { brightness, color, contrast } from '../../../../model/data/augmentation/color';
 import { randomRegion } from '../../../../model/data/augmentation/random_resized_crop';
-import { resized } from '../../../../model/data/images/resize';
 import type { ImageShape } from '../../../../model/data/dataset';
+import { resized } from '../../../../model/data/images/resize';
 import { Random } from '../../../../utils/random';
 
 const fixture = JSON.parse(readFileSync(join(__dirname, '..', '..', '..', 'fixtures', 'resize.json'), 'utf8')) as {

@@ -12,8 +12,8 @@ import { policy } from '../../../../model/data/augmentation/autoaugment';
 import { beta } from '../../../../model/data/augmentation/beta';
 import { cutoutBox } from '../../../../model/data/augmentation/cutout';
 import { operations, type Operation } from '../../../../model/data/augmentation/operations';
-import { batches } from '../../../../model/data/loader';
 import type { ImageShape, StoredSplit } from '../../../../model/data/dataset';
+import { batches } from '../../../../model/data/loader';
 import { Random } from '../../../../utils/random';
 import { mistakes } from '../../../../utils/schema';
 

@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { create, type WriteEntry } from 'tar';
-import { cifar10Source, loadCifar10 } from '../../../../model/data/sets/cifar10';
 import { fetchDataset, type DownloadProgress, type Source } from '../../../../model/data/files/download';
+import { cifar10Source, loadCifar10 } from '../../../../model/data/sets/cifar10';
 import { UserError } from '../../../../utils/errors';
 import { writeFakeCifar10 } from '../fakeCifar10';
 

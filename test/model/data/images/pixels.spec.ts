@@ -1,10 +1,10 @@
 /**
  * Tests model/data/images/. Decoded images beside what torchvision's loader, `Resize` and `CenterCrop` make of the same files.
  */
-import { expect } from 'chai';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
+import { expect } from 'chai';
 import { loadFolder } from '../../../../model/data/sets/folder';
 
 const fixtures = join(__dirname, '..', '..', '..', 'fixtures', 'images');

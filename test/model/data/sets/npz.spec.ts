@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadNpz } from '../../../../model/data/sets/npz';
-import { UserError } from '../../../../utils/errors';
 import type { NpzParams } from '../../../../model/data/sets/npz';
+import { UserError } from '../../../../utils/errors';
 import { fakePixel } from '../fakeCifar10';
 import { npy, npzArrays, zip } from '../fakes';
 

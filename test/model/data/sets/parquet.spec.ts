@@ -5,8 +5,8 @@ import * as zlib from 'node:zlib';
 import { expect } from 'chai';
 import type { Dataset, StoredSplit } from '../../../../model/data/dataset';
 import { loadParquet } from '../../../../model/data/sets/parquet';
-import { UserError } from '../../../../utils/errors';
 import type { ParquetParams } from '../../../../model/data/sets/parquet';
+import { UserError } from '../../../../utils/errors';
 
 const fixtures = join(__dirname, '..', '..', '..', 'fixtures', 'data');
 const fixture = (name: string) => join(fixtures, 'parquet_cases', `${name}.parquet`);

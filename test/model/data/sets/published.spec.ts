@@ -7,8 +7,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type DatasetSpec, loadDataset } from '../../../../model/data/index';
 import type { Split } from '../../../../model/data/dataset';
+import { type DatasetSpec, loadDataset } from '../../../../model/data/index';
 
 const root = join(__dirname, '..', '..', '..', 'fixtures', 'data');
 const scratch = mkdtempSync(join(tmpdir(), 'published-'));

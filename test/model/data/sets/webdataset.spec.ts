@@ -6,8 +6,8 @@ import { expect } from 'chai';
 import { create } from 'tar';
 import type { Dataset, StoredSplit } from '../../../../model/data/dataset';
 import { loadWebDataset } from '../../../../model/data/sets/webdataset';
-import { UserError } from '../../../../utils/errors';
 import type { WebDatasetParams } from '../../../../model/data/sets/webdataset';
+import { UserError } from '../../../../utils/errors';
 import { fakePixel } from '../fakeCifar10';
 import { samples, tar, writeFakeWebDataset } from '../fakes';
 

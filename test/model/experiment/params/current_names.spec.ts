@@ -1,9 +1,9 @@
 /** Old names of networks, methods and augmentations: each stays accepted, and a run that began under it goes on to the bit. */
-import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { sgd } from '../../../../engine/optimizers';
 import { State } from '../../../../engine/session';
 import { bytesOf } from '../../../../formats/ndarray';

@@ -1,15 +1,15 @@
-import { expect } from 'chai';
-import fc from 'fast-check';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../../../utils/errors';
-import { datasetNames } from '../../../../model/data';
+import { expect } from 'chai';
+import fc from 'fast-check';
 import { optimizers } from '../../../../engine/optimizers';
+import { datasetNames } from '../../../../model/data';
 import { augmentations } from '../../../../model/data/augmentation';
 import { distillers } from '../../../../model/distillers';
-import { nets } from '../../../../model/nets';
 import { changedKeys, netOf, parseParams, readGivenParams } from '../../../../model/experiment/params';
+import { nets } from '../../../../model/nets';
+import { UserError } from '../../../../utils/errors';
 
 /** Names as messages list them. */
 const listed = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
