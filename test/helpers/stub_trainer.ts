@@ -39,7 +39,8 @@ async function main(): Promise<void> {
   let state = { epoch: 0, step: 0, weights: Math.round(1000 * alpha) };
   const checkpoint = file('last.safetensors');
   if (existsSync(checkpoint)) state = JSON.parse(readMetadata(checkpoint).position!) as typeof state;
-  const save = () => writeSafetensors(checkpoint, new Map(), { position: JSON.stringify({ sums: {}, history: [], ...state }) });
+  const save = () =>
+    writeSafetensors(checkpoint, new Map(), { position: JSON.stringify({ sums: {}, history: [], ...state }) });
   for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
     process.on(signal, () => {
       if (behavior === 'hang_hard') return;
