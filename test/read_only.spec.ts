@@ -121,7 +121,7 @@ describe('a directory that is only read', function () {
     for (const { exitCode, stderr } of ended) {
       expect([exitCode, stderr.replace(/^warning: "batch_size" is 64: .*\n/, '')]).to.deep.equal([0, '']);
     }
-    expect(ended[2].stdout).to.include(`${again} beside ${run}`);
+    expect(ended[2].stdout).to.include(`${again} compared with ${run}`);
   });
 });
 
