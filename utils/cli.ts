@@ -14,8 +14,8 @@ interface FlagTypes {
 }
 
 /**
- * `required`: what to do about it where it is missing, as in "name the directory of an experiment". `formerly`: an older name,
- * which is still accepted.
+ * `required`: advice if the flag is missing, such as "name the directory of an experiment". `formerly`: an older name, which is
+ * still accepted.
  */
 export type Flag = {
   [T in keyof FlagTypes]: { type: T; default?: FlagTypes[T]; required?: string; formerly?: string; help: string };
@@ -150,7 +150,7 @@ export function oneOf<T extends string>(flag: string, value: string, accepted: r
   return found;
 }
 
-/** `--flag -x` as `--flag=-x` where the flag takes a value: there are no short options that -x could be. */
+/** Joins `--flag -x` to `--flag=-x` if the flag takes a value: no script has short options, so -x must be the value. */
 function withDashedValues(argv: readonly string[], flags: CommandSpec['flags']): string[] {
   const args: string[] = [];
   for (const word of argv) {

@@ -3,6 +3,7 @@ const LEVELS = '▁▂▃▄▅▆▇█';
 
 /**
  * One block per value, its height scaled between the smallest and the largest; at most `width` values, evenly chosen.
+ * A value that is not finite leaves a gap.
  */
 export function sparkline(values: readonly number[], width = 60): string {
   const count = Math.min(values.length, width);
@@ -10,7 +11,8 @@ export function sparkline(values: readonly number[], width = 60): string {
     { length: count },
     (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1 || 1))]!,
   );
-  const [low, high] = [Math.min(...shown), Math.max(...shown)];
+  const finite = shown.filter(Number.isFinite);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
   const level = (value: number) => Math.round(((LEVELS.length - 1) * (value - low)) / (high - low || 1));
   return shown.map((value) => LEVELS[level(value)] ?? ' ').join('');
 }

@@ -49,6 +49,13 @@ export interface Batch {
   readonly after?: ((n: number) => Promise<Batch | undefined>) | undefined;
 }
 
+/** The sizes of the batches of a pass over `examples` images: that of a full one, and that of the last one if it is smaller. */
+export function batchSizesOf(examples: number, batchSize: number): readonly [full: number, ...last: number[]] {
+  const full = Math.min(batchSize, examples);
+  const last = examples % full;
+  return last > 0 ? [full, last] : [full];
+}
+
 export interface BatchOptions {
   readonly shape: ImageShape;
   readonly batchSize: number;

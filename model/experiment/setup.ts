@@ -8,7 +8,7 @@ import { threadsWarning } from '../../utils/threads';
 import { counted } from '../../utils/words';
 import type { Dataset, Split } from '../data/dataset';
 import { loadDataset, type LoadProgress } from '../data/index';
-import { loadBatches, type Batch } from '../data/loader';
+import { batchSizesOf, loadBatches, type Batch } from '../data/loader';
 import { Evaluator, type Metrics } from '../evaluation/evaluator';
 import { partitionOf, predictLogits, validationImages } from '../evaluation/predict';
 import { outputShapes, type Model } from '../nets/model';
@@ -83,11 +83,11 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
       : undefined;
 
   // One step for full batches, and one for a smaller last batch.
-  const batchSize = Math.min(params.batch_size, examples);
-  const remainder = examples % batchSize;
+  const batchSizes = batchSizesOf(examples, params.batch_size);
+  const [batchSize] = batchSizes;
   const config = trainingConfig(params, model, dataset, parts.train, source);
   const trainer = ofFile(source, () =>
-    Trainer.create(model, [batchSize, ...(remainder > 0 ? [remainder] : [])], {
+    Trainer.create(model, batchSizes, {
       ...config.step,
       teacher,
       backend,

@@ -5,7 +5,7 @@ import { augmentationSteps, mixesLabels } from '../data/augmentation/index';
 import type { Dataset, Split } from '../data/dataset';
 import { noisyLabels } from '../data/label_noise';
 import { balanced } from '../data/sampling';
-import { evaluationGraph, type Model } from '../nets/model';
+import { evaluationGraph, parameterNames, type Model } from '../nets/model';
 import { classWeights } from '../training/class_weights';
 import { parameterRules } from '../training/parameter_groups';
 import type { TrainerOptions } from '../training/trainer';
@@ -55,7 +55,7 @@ export function trainingConfig(
       threads: params.threads,
       classWeights: weights && classWeights(weights, indices, labels, classes),
       labelSmoothing: params.label_smoothing,
-      rules: isRuled ? parameterRules(params, parametersOf(model)) : undefined,
+      rules: isRuled ? parameterRules(params, parameterNames(evaluationGraph(model))) : undefined,
       clipNorm: params.clip_norm,
       averageDecay: params.ema,
       accumulates: accumulate > 1,
@@ -83,10 +83,4 @@ export function ofFile<T>(source: string, make: () => T): T {
 
 function withLabels(split: Split, labels: Split['labels']): Split {
   return Object.create(split, { labels: { value: labels, enumerable: true } }) as Split;
-}
-
-/** Names of the trained parameters of a network. */
-function parametersOf(model: Model): string[] {
-  const { states } = evaluationGraph(model);
-  return [...states].filter(([, { trainable }]) => trainable).map(([name]) => name);
 }

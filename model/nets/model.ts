@@ -83,6 +83,11 @@ export function specsOf(graph: Graph): Map<string, TensorSpec> {
   return new Map([...graph.states].map(([name, { tensor }]) => [name, tensor]));
 }
 
+/** The names of the parameters that are trained, in PyTorch's order. */
+export function parameterNames(graph: Graph): string[] {
+  return [...graph.states].filter(([, { trainable }]) => trainable).map(([name]) => name);
+}
+
 /** The number of trained parameters of a network. */
 export function parameterCount(graph: Graph): number {
   const trained = [...graph.states.values()].filter(({ trainable }) => trainable);

@@ -8,6 +8,7 @@ import { transpose } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
+import { counted } from '../../utils/words';
 import type { Layers } from './layers';
 import type { Net } from './net';
 import { tapsOf } from './onnx_taps';
@@ -52,7 +53,7 @@ function asInput({ path, input: { name, dtype, shape } }: ForeignNetwork, x: Ten
   const [depth, height, width] = isLast ? [lengths[3], lengths[1], lengths[2]] : lengths.slice(1);
   if (typeof depth === 'number' && depth !== channels) {
     throw new UserError(
-      `${path}: takes images of ${depth} channels, accepted are those of the data set, which has ${channels}`,
+      `${path}: takes images of ${counted(depth, 'channel')}, accepted are those of the data set, which has ${channels}`,
     );
   }
   const side = (length: number | string | undefined, own: number) => (typeof length === 'number' ? length : own);

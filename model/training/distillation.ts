@@ -14,11 +14,11 @@ import { mistakes } from '../../utils/schema';
 import { threadsWarning } from '../../utils/threads';
 import { augmentationSteps } from '../data/augmentation/index';
 import type { Dataset, Split } from '../data/dataset';
-import { loadBatches, partition, type Partition } from '../data/loader';
+import { batchSizesOf, loadBatches, partition, type Partition } from '../data/loader';
 import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { allOf, Evaluator, type Metrics } from '../evaluation/evaluator';
 import { netAliases, nets, type Net, type NetOptions } from '../nets/index';
-import { evaluationGraph, type Model } from '../nets/model';
+import { evaluationGraph, parameterNames, type Model } from '../nets/model';
 import { loadTeacher, type Teacher, type TeacherParams } from '../teachers/index';
 import { classWeights } from './class_weights';
 import { isOver, type EarlyStopping } from './early_stopping';
@@ -128,11 +128,10 @@ export class Distillation {
     const context = { threads, backend, log: () => {} };
     const loaded =
       teacher && 'outputs' in teacher ? teacher : teacher && (await loadTeacher(teacher, model, dataset, context));
-    const batchSize = Math.min(most, images.train.length);
-    const remainder = images.train.length % batchSize;
+    const batchSizes = batchSizesOf(images.train.length, most);
     const { freeze, learningRates: rates, classWeights: weights, accumulate = 1 } = options;
-    const own = [...evaluationGraph(model).states].filter(([, { trainable }]) => trainable).map(([name]) => name);
-    const trainer = Trainer.create(model, [batchSize, ...(remainder > 0 ? [remainder] : [])], {
+    const own = parameterNames(evaluationGraph(model));
+    const trainer = Trainer.create(model, batchSizes, {
       seed,
       methods: [options.method].flat().map(chosen),
       teacher: loaded,
@@ -150,7 +149,7 @@ export class Distillation {
       threads,
       backend,
     });
-    return new Distillation({ options, model, images, batchSize, trainer, backend });
+    return new Distillation({ options, model, images, batchSize: batchSizes[0], trainer, backend });
   }
 
   /** Number of finished epochs. */

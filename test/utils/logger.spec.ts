@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { UserError } from '../../utils/errors';
-import { formatMetrics, openLog, timestamp } from '../../utils/logger';
+import { deferredLog, formatMetrics, openLog, timestamp } from '../../utils/logger';
 
 /** What `action` writes to stdout. */
 function printedBy(action: () => void): string {
@@ -70,5 +70,19 @@ describe('log', () => {
     expect(formatMetrics({ accuracy: 1, loss: 12.34567 })).to.equal('accuracy: 1.000 ; loss: 12.346');
     expect(formatMetrics({ loss: NaN })).to.equal('loss:   NaN');
     expect(formatMetrics({})).to.equal('');
+  });
+});
+
+describe('deferredLog', () => {
+  it('keeps lines until there is a log, which then gets later ones directly', () => {
+    const written: string[] = [];
+    const write = (level: string) => (message: string) => void written.push(`${level} ${message}`);
+    const { lines, say, open } = deferredLog();
+    say('warn', 'early');
+    expect([written, lines]).to.deep.equal([[], [['warn', 'early']]]);
+    open({ info: write('info'), warn: write('warn'), error: write('error') });
+    say('info', 'late');
+    expect(written).to.deep.equal(['info late']);
+    expect(lines).to.have.length(1);
   });
 });

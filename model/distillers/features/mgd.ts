@@ -52,7 +52,7 @@ function generationLoss(
 export const mgd: Distiller<MgdOptions> = {
   title: "The teacher's map generated from the student's, masked: α · Σ (g − f_t)² / N (Yang et al. 2022, ECCV)",
   options: {
-    weight: { type: 'number', minimum: 0, default: 7e-5, title: 'weight α of the loss' },
+    weight: { type: 'number', minimum: 0, default: 7e-5, title: 'α, weight of this loss' },
     mask_ratio: { type: 'number', minimum: 0, exclusiveMaximum: 1, default: 0.15, title: 'masked fraction' },
     masks: { enum: ['channels', 'places'], default: 'channels', title: 'what to mask' },
     ...layerOptions,

@@ -22,7 +22,7 @@ export function patienceLoss(pairs: readonly Pair[], normalize: boolean): Tensor
 export const pkd: Distiller<PkdOptions> = {
   title: 'Patient distillation: β · mean (f_s − f_t)² over the maps of all stages (Sun et al. 2019)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 10, title: 'weight β of the loss' },
+    weight: { type: 'number', minimum: 0, default: 10, title: 'β, weight of this loss' },
     normalize: { type: 'boolean', default: false, title: "whether to normalize each example's map to length 1" },
     ...layerOptions,
   },

@@ -61,7 +61,7 @@ function calibrated(context: DistillContext<SemckdOptions>): Tensor {
 export const semckd: Distiller<SemckdOptions> = {
   title: 'Maps of all layers, matched by attention: β · mean Σ a_st · mean (P_st(f_s) − f_t)² (Chen et al. 2021, AAAI)',
   options: {
-    weight: { type: 'number', minimum: 0, default: 400, title: 'weight β of the loss' },
+    weight: { type: 'number', minimum: 0, default: 400, title: 'β, weight of this loss' },
     soft: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'τ, temperature of the products' },
     ...sideOptions,
   },

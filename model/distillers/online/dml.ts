@@ -24,7 +24,7 @@ export const dml: Distiller<DmlOptions> = {
       default: 'resnet20',
       title: 'the net that is trained together with the student',
     },
-    weight: { type: 'number', minimum: 0, default: 1, title: 'weight β of the loss' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' },
   },
   needsTeacher: false,
   includesCrossEntropy: true,

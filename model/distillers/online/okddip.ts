@@ -60,8 +60,8 @@ export const okddip: Distiller<OkddipOptions> = {
     'Peers that share all but the last stage, each learns from its own mixture of them, the student from their mean (Chen et al. 2020, AAAI)',
   options: {
     peers: { type: 'integer', minimum: 2, default: 3, title: 'number of peers of the student' },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 3, title: 'temperature T of the soft targets' },
-    weight: { type: 'number', minimum: 0, default: 1, title: 'weight β of the loss' },
+    temperature: { type: 'number', exclusiveMinimum: 0, default: 3, title: 'T, temperature' },
+    weight: { type: 'number', minimum: 0, default: 1, title: 'β, weight of this loss' },
     ramp_up: { type: 'integer', minimum: 0, default: 80, title: 'epochs over which w grows to 1' },
     factor: { type: 'integer', minimum: 1, default: 8, title: 'by how much queries and keys are shorter than vectors' },
   },

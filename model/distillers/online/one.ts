@@ -29,7 +29,7 @@ export const one: Distiller<OneOptions> = {
     'Branches: the last stage several times over, each learns from the gated mean of their logits (Lan et al. 2018, NeurIPS)',
   options: {
     branches: { type: 'integer', minimum: 2, default: 3, title: "number of branches, including the student's" },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 3, title: 'temperature T of the soft targets' },
+    temperature: { type: 'number', exclusiveMinimum: 0, default: 3, title: 'T, temperature' },
     ramp_up: { type: 'integer', minimum: 0, default: 0, title: 'epochs over which w grows to 1' },
   },
   needsTeacher: false,

@@ -20,7 +20,7 @@ export const bann: Distiller<BannOptions> = {
   options: {
     generations: { type: 'integer', minimum: 1, default: 3, title: 'number of generations after the first net' },
     alpha: { type: 'number', minimum: 0, maximum: 1, default: 1, title: 'α, weight of the soft targets' },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'temperature T of the soft targets' },
+    temperature: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'T, temperature' },
   },
   needsTeacher: false,
   stages: ({ generations, alpha, temperature }, { net: model, method, num_channels, hidden_sizes }) => {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { viewSteps } from '../../../model/data/augmentation';
 import type { FileSplit, StoredSplit } from '../../../model/data/dataset';
 import {
+  batchSizesOf,
   type Batch,
   batches,
   type BatchOptions,
@@ -49,6 +50,14 @@ describe('partition', () => {
       UserError,
       '"validation": 0.04 of 10 images leaves',
     );
+  });
+});
+
+describe('batchSizesOf', () => {
+  it('has the size of the last batch if that is smaller, and never more than there are images', () => {
+    expect(batchSizesOf(100, 32)).to.deep.equal([32, 4]);
+    expect(batchSizesOf(96, 32)).to.deep.equal([32]);
+    expect(batchSizesOf(10, 32)).to.deep.equal([10]);
   });
 });
 
