@@ -2,13 +2,13 @@
 
 /** The kinds of methods, in the order in which they are listed. */
 export const kinds = {
-  alone: 'the student alone',
-  logits: 'on logits',
-  features: 'on features',
-  relations: 'on relations between examples or layers',
-  self: 'students that teach themselves',
-  online: 'students that teach each other, or are taught by their average',
-  data_free: 'without images',
+  alone: 'the student learns from the labels alone',
+  logits: "the student matches the teacher's logits",
+  features: 'the student matches feature maps or vectors inside the teacher',
+  relations: 'the student matches relations between examples or between layers',
+  self: 'the student teaches itself',
+  online: 'students teach each other, or learn from their average',
+  data_free: 'generated images replace the training set',
 } as const;
 
 type Kind = keyof typeof kinds;
