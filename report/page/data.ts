@@ -99,7 +99,7 @@ const ownFacts = [
 const MOST_VALUES = 4;
 
 /** Columns that tell what a network costs. */
-const costs = ['parameters', 'flops', 'latency', 'time'];
+export const costColumns = ['parameters', 'flops', 'latency', 'time'];
 
 /** The data of a table whose runs lie below `parent`. */
 export function pageData({ allColumns, columns, sections, notes }: Table, parent: string): PageData {
@@ -137,7 +137,7 @@ function pageColumns(rows: readonly Row[], shown: readonly Column[], all: readon
     if (!isShown && isTold) return [];
     const kind = column.spread
       ? 'metric'
-      : costs.includes(name)
+      : costColumns.includes(name)
         ? 'cost'
         : params.has(name) || name === 'method'
           ? 'param'

@@ -9,7 +9,7 @@ import { importanceChart } from './charts/importance';
 import { parallelChart } from './charts/parallel';
 import { paretoChart } from './charts/pareto';
 import { configOf, light, type ChartStyle, type Spec } from './charts/theme';
-import type { PageData } from './data';
+import { costColumns, type PageData } from './data';
 import { BEST_LINES, finishedRows, metricsOf, ranked, searchedParams } from './model';
 
 const style: ChartStyle = { theme: light, width: 640, alone: true };
@@ -29,7 +29,8 @@ function figuresOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
     }),
   );
   const [x, y] = params;
-  const costs = ['parameters', 'flops', 'latency', 'time'].map((name) => {
+  // A cost that no run has any longer stands here without a chart, so that its old figure goes.
+  const costs = costColumns.map((name) => {
     const cost = data.columns.find((column) => column.kind === 'cost' && column.name === name);
     return [`pareto_${name}`, metric && cost && paretoChart(data, finished, cost, metric, style)] as const;
   });
