@@ -12,7 +12,7 @@ import { inWords } from './model/experiment/describe';
 import type { Experiment } from './model/experiment/experiment';
 import { inputsOf } from './model/experiment/inputs';
 import { plannedEpochs, type Plan } from './model/experiment/plans';
-import { reproduce } from './model/experiment/reproduce';
+import { reproduceRun } from './model/experiment/reproduce';
 import { loadStart, refuseOtherInputs, startOf } from './model/experiment/resume';
 import { runHooks, selectedOn } from './model/experiment/run_hooks';
 import { RunRecord } from './model/experiment/run_record';
@@ -45,23 +45,24 @@ const command = {
     device: deviceFlag,
     fresh: { type: 'boolean', default: false, help: 'start over; earlier results move to a folder before_<n>' },
     teacher_cache: { type: 'string', help: 'directory where several runs share teacher outputs' },
-    repeat: {
+    reproduce: {
       type: 'string',
-      help: 'repeat the run in this directory, in --model_dir or its folder again_<n>, and compare results',
+      formerly: 'repeat',
+      help: 'train the finished run in this directory again, in --model_dir or its folder again_<n>, and compare results',
     },
     debug_nan: { type: 'boolean', default: false, help: 'stop at the first NaN or infinity and name its operator' },
     describe: { type: 'string', help: 'print what a method does and its options; "all" lists every method' },
   },
 } as const;
 
-type Arguments = Omit<ReturnType<typeof parseArguments<typeof command>>, 'repeat' | 'describe'>;
+type Arguments = Omit<ReturnType<typeof parseArguments<typeof command>>, 'reproduce' | 'describe'>;
 
 async function main(): Promise<void> {
-  const { describe, repeat, ...args } = parseArguments(process.argv.slice(2), command);
+  const { describe, reproduce, ...args } = parseArguments(process.argv.slice(2), command);
   if (describe !== undefined) {
     process.stdout.write(`${inWords(describe)}\n`);
-  } else if (repeat !== undefined) {
-    await reproduce(repeat, args, (directory, plans, weights) =>
+  } else if (reproduce !== undefined) {
+    await reproduceRun(reproduce, args, (directory, plans, weights) =>
       trainAll(directory, { ...args, restore_file: weights }, plans),
     );
   } else {

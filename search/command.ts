@@ -35,18 +35,22 @@ import { openView } from './view';
 const command = {
   name: 'search_hyperparams.ts',
   summary:
-    'Trains the experiment of a directory with other parameters, as its search.json says. It goes on where it was.',
+    'Searches hyperparameters: trains the trials that search.json defines. A search that was interrupted resumes.',
   flags: {
     parent_dir: {
       type: 'string',
       required: 'name the directory of a search',
-      help: 'directory with params.json and search.json; each trial gets one in it',
+      help: 'directory with params.json and search.json; each trial is trained in a directory inside it',
     },
-    n_jobs: { type: 'number', formerly: 'parallel', help: 'trials at a time' },
-    n_trials: { type: 'number', formerly: 'trials', help: 'trials in total, including those of earlier starts' },
+    n_jobs: { type: 'number', formerly: 'parallel', help: 'number of parallel trials' },
+    n_trials: { type: 'number', formerly: 'trials', help: 'total number of trials, including those already done' },
     sampler: { type: 'string', help: Object.keys(samplers).join(', ') },
     dry_run: { type: 'boolean', default: false, help: 'print the trials and write nothing' },
-    extend: { type: 'boolean', default: false, help: 'accept that there is more to search than when it began' },
+    extend: {
+      type: 'boolean',
+      default: false,
+      help: 'accept a search.json that adds trials or values to those of the search so far',
+    },
   },
 } as const;
 
@@ -124,8 +128,8 @@ function refuseChanges(
   const isExtension = onlyExtends && ofParams.length === 0;
   if (lines.length + ofParams.length === 0 || (isExtension && extend)) return lines.length > 0;
   const advice = isExtension
-    ? '--extend accepts this, as it only adds to what was begun'
-    : 'the search was begun otherwise: set the old values to go on, or search in another directory';
+    ? 'this only adds to the search: pass --extend to accept it'
+    : 'the search began with other settings: restore them to resume, or start a new search in another directory';
   const ofSettings = lines.map((line) => `${join(parent, searchFiles.settings)}: ${line}`);
   throw new UserError([...ofSettings, ...ofParams, `${parent}: ${advice}`].join('\n'));
 }
@@ -175,7 +179,7 @@ async function search(
   if (why !== undefined) log.info(why);
   if (crowded !== undefined) log.warn(crowded);
   for (const dimension of space) log.info(`${dimension.path}: ${describe(dimension)}`);
-  for (const path of unused) log.warn(`${path}: no training uses it`);
+  for (const path of unused) log.warn(`${path}: no trial uses it`);
   try {
     await searching.run();
   } finally {
@@ -186,15 +190,15 @@ async function search(
   const failures = searching.failures();
   if (failures !== undefined && counts.complete > 0) log.warn(`Of ${settings.n_trials} trials ${failures}`);
   if (interrupt.requested) {
-    log.warn(`Interrupted after ${done()} of ${settings.n_trials} trials; the same command goes on`);
+    log.warn(`Interrupted after ${done()} of ${settings.n_trials} trials; run the same command to resume`);
     process.exitCode = interrupt.exitCode;
     return;
   }
   if (done() < settings.n_trials) {
-    log.warn(`Ended after ${done()} of ${settings.n_trials} trials: there are no further points`);
+    log.warn(`Ended after ${done()} of ${settings.n_trials} trials: the space has no more points`);
   }
   rmSync(teacherCache, { recursive: true, force: true });
-  if (counts.complete === 0) throw new UserError(`${parent}: no trial is complete: ${failures ?? 'all were pruned'}`);
+  if (counts.complete === 0) throw new UserError(`${parent}: no trial completed: ${failures ?? 'all were pruned'}`);
   if (!best) throw new UserError(`${parent}: no trial has a ${metric} in its metrics.jsonl`);
 }
 

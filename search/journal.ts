@@ -71,7 +71,7 @@ const mayLack: Readonly<Record<string, readonly string[]>> = { pruned: ['reason'
 export function readJournal(path: string): Event[] {
   return readJournalLines(path).map((event, index) => {
     if (!isEvent(event)) {
-      throw new UserError(`${path}: line ${index + 1} is no event of a search; ${repair}`);
+      throw new UserError(`${path}: line ${index + 1} is not an event of a search; ${repair}`);
     }
     if (index === 0 && event.event !== 'search') {
       throw new UserError(`${path}: does not begin with a search; ${repair}`);
@@ -88,7 +88,7 @@ function isEvent(event: unknown): event is Event {
   return mistakes({ type: 'object', properties, required }, event).length === 0;
 }
 
-const repair = 'move the file away to begin anew: finished trials are kept';
+const repair = 'move the file away to start over: finished trials are kept';
 
 /** A journal that is open for further events. */
 export class Journal {

@@ -20,6 +20,6 @@ export function mostAtATime(settings: Settings, cores: number): Parallelism {
   const learner = samplers[sampler.name].learns ? sampler.name : pruner.name;
   const parallel = learner === 'none' ? n_trials : Math.min(n_trials, Math.max(LEAST, Math.ceil(n_trials / 10)));
   if (parallel === n_trials) return { parallel };
-  const why = `${parallel} jobs at a time, so that "${learner}" learns from trials that have ended; "slurm.array_limit" sets another number`;
+  const why = `${parallel} jobs at a time, so that "${learner}" can learn from finished trials; set "slurm.array_limit" to change this`;
   return { parallel, why };
 }

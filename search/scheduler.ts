@@ -44,7 +44,7 @@ export class Search {
     if (failed.length > settings.max_failures) {
       throw new UserError(
         `${directory}: ${counted(failed.length, 'trial')} failed, "max_failures" is ${settings.max_failures}; ` +
-          `${mostFrequentReason(failed)}; fix the cause and run the same command to go on`,
+          `${mostFrequentReason(failed)}; fix the cause and run the same command to resume`,
       );
     }
   }

@@ -54,7 +54,7 @@ export class SearchState {
     const { directory, settings, log } = this.context;
     const { trials, lost } = withoutLost(this.trials, directory, settings.repeats);
     this.history.trials = trials;
-    for (const name of lost) log.warn(`${join(directory, name)}: its results are gone; it is trained again`);
+    for (const name of lost) log.warn(`${join(directory, name)}: its results are missing; the trial runs again`);
     return lost.map((name) => trials.get(name)!);
   }
 
@@ -119,7 +119,7 @@ export class SearchState {
       complete: `${settings.metric} ${valueOf(trial).toFixed(4)}`,
       pruned: `pruned after ${counted(trial.epochs, 'epoch')}, ${trial.early?.reason || `${settings.metric} ${valueOf(trial).toFixed(4)}`}`,
       failed: `failed: ${trial.early?.reason}`,
-      running: 'goes on',
+      running: 'continues',
     }[state];
     const rest = [
       formatDuration(seconds),

@@ -13,7 +13,7 @@ const runs: Readonly<Record<string, number>> = {
   'the files of a run, by the report': 60,
   'the index of an image cache': 15,
   locks: 50,
-  'run.json, by --repeat': 50,
+  'run.json, by --reproduce': 50,
   images: 60,
 };
 

@@ -168,13 +168,13 @@ describe('hostile names', function () {
         expect(
           complaint(() => readJournal(path)),
           name,
-        ).to.include(`${path}: line 2 is no event of a search`);
+        ).to.include(`${path}: line 2 is not an event of a search`);
         expect(snapshot(directory)).to.deep.equal(before);
       }
       const { exitCode, stderr } = await ended(startSearch(['--parent_dir', directory]));
       expect([exitCode, stderr]).to.deep.equal([
         1,
-        `error: ${path}: line 2 is no event of a search; move the file away to begin anew: finished trials are kept\n`,
+        `error: ${path}: line 2 is not an event of a search; move the file away to start over: finished trials are kept\n`,
       ]);
     } finally {
       rmSync(directory, { recursive: true });
@@ -244,7 +244,9 @@ describe('files that claim too much', function () {
     writeFileSync(join(run, 'run.json'), deep);
     expect(collectRuns(run)[0]!.errors.map(({ file }) => file)).to.deep.equal(['run.json', 'metrics.jsonl']);
     writeFileSync(join(run, 'search.journal.jsonl'), `${deep}\n`);
-    expect(complaint(() => readJournal(join(run, 'search.journal.jsonl')))).to.match(/line 1 is no event of a search/);
+    expect(complaint(() => readJournal(join(run, 'search.journal.jsonl')))).to.match(
+      /line 1 is not an event of a search/,
+    );
   });
 
   it('are refused by what would become of them once unpacked, before all of it is there', () => {

@@ -116,7 +116,7 @@ describe('a directory that is only read', function () {
     const ended = await Promise.all([
       start('profile.ts', '--model_dir', run, '--steps', '2'),
       start('search_hyperparams.ts', '--parent_dir', shared, '--dry_run'),
-      start('train.ts', '--repeat', run, '--model_dir', again),
+      start('train.ts', '--reproduce', run, '--model_dir', again),
     ]);
     for (const { exitCode, stderr } of ended) {
       expect([exitCode, stderr.replace(/^warning: "batch_size" is 64: .*\n/, '')]).to.deep.equal([0, '']);

@@ -168,7 +168,7 @@ describe('what a run records', function () {
     expect([exitCode, stdout, stderr]).to.deep.equal([
       1,
       '',
-      `error: ${path}/search.json: the trainings use none of alpha, temperature ("model_version" is "mlp"): all trials would be ` +
+      `error: ${path}/search.json: no trial uses any of alpha, temperature ("model_version" is "mlp"): all trials would be ` +
         'the same\n',
     ]);
   });
@@ -188,7 +188,7 @@ describe('what a run records', function () {
         { from_step: 12, num_epochs: 4 },
       ]);
       const target = join(scratch, 'raised_again');
-      const stdout = await finish('--repeat', path, '--model_dir', target);
+      const stdout = await finish('--reproduce', path, '--model_dir', target);
       expect(stdout).to.contain('best weights: bit-identical');
       expect(readFileSync(join(target, 'metrics.jsonl'))).to.deep.equal(readFileSync(join(path, 'metrics.jsonl')));
     });

@@ -38,7 +38,7 @@ export function planRepetition(path: string, target: string | undefined): Repeti
     throw new UserError(`${source}: "params" and "cwd" of the run are missing`);
   const directory = target === undefined ? nextFolder(run.path) : resolve(target);
   if (directory === run.path)
-    throw new UserError(`--model_dir must be another directory than --repeat, got ${path}`, 2);
+    throw new UserError(`--model_dir must be another directory than --reproduce, got ${path}`, 2);
   const known = existsSync(cwd) ? cwd : process.cwd();
 
   const counts = [threads, cores].filter((count) => Number.isSafeInteger(count) && Number(count) > 0) as number[];
@@ -60,13 +60,13 @@ export function planRepetition(path: string, target: string | undefined): Repeti
  * the environment. `trainAll` trains a directory with the given plans and initial weights, and returns whether it
  * finished.
  */
-export async function reproduce(
+export async function reproduceRun(
   path: string,
   { model_dir: target, fresh, restore_file: file }: { model_dir?: string; restore_file?: string; fresh: boolean },
   trainAll: (directory: string, plans: readonly Plan[] | undefined, weights: string | undefined) => Promise<boolean>,
 ): Promise<void> {
   if (fresh || file !== undefined)
-    throw new UserError('--repeat starts as the original run did: remove --fresh and --restore_file', 2);
+    throw new UserError('--reproduce starts as the original run did: remove --fresh and --restore_file', 2);
   const { original, directory, cwd, startsFrom, plans } = planRepetition(path, target);
   process.chdir(cwd);
   if (!(await trainAll(directory, plans, startsFrom))) return;

@@ -79,7 +79,7 @@ export function phasesOf(methods: readonly Method[]): readonly (Phase | undefine
 /**
  * One optimizer step on a batch. Inputs, each only if something depends on it: images uint8 (N, C, H, W), labels int32
  * (N), indices int32 (N), for mixed images mixedLabels int32 (N) and mixedShare float32 (N), teacher/<output> float32
- * (N, …), all of them with `@<view>` for another view of the images, and what `graph.feeds(moment)` gives. With several
+ * (N, …), all of them with `@<view>` for another view of the images, and what `graph.feeds(context)` gives. With several
  * micro-batches per optimizer step, the last one has the `accumulation` 'apply', the others 'add'. Outputs: loss,
  * loss/<name> for each, correct (a count) if the student sees images.
  */

@@ -118,9 +118,9 @@ export class Trainer {
    * Runs one step on a batch of one of the sizes; the step context determines its kind. If it is not finite, throws a
    * NonFiniteStep and leaves the state unchanged.
    */
-  async step(batch: Batch, moment: Omit<StepContext, 'seed'>): Promise<Results> {
+  async step(batch: Batch, context: Omit<StepContext, 'seed'>): Promise<Results> {
     try {
-      return await this.runStep(batch, moment);
+      return await this.runStep(batch, context);
     } catch (error) {
       if (!isOutOfMemory(error)) throw error;
       const isHere = (this.options.backend?.name ?? 'cpu') === 'cpu';
@@ -129,13 +129,13 @@ export class Trainer {
     }
   }
 
-  private async runStep(batch: Batch, moment: Omit<StepContext, 'seed'>): Promise<Results> {
-    const graph = this.graphOf(batch, moment);
+  private async runStep(batch: Batch, context: Omit<StepContext, 'seed'>): Promise<Results> {
+    const graph = this.graphOf(batch, context);
     const { threads, backend, precision, profile } = this.options;
     const session = this.sessions.get(graph) ?? (await Session.create(graph, { threads, backend, precision, profile }));
     this.sessions.set(graph, session);
     const began = performance.now();
-    const feeds = await this.feeds(graph, batch, moment);
+    const feeds = await this.feeds(graph, batch, context);
     const fed = performance.now();
     const results = await session.run(feeds, this.state, isFinite);
     keep(this.times.teacher, fed - began);
@@ -152,16 +152,16 @@ export class Trainer {
    */
   async inspect(
     batch: Batch,
-    moment: Omit<StepContext, 'seed'>,
+    context: Omit<StepContext, 'seed'>,
     which: (graph: Graph) => readonly Tensor[],
   ): Promise<Inspection> {
-    const graph = this.builders.get(this.graphOf(batch, moment))!();
+    const graph = this.builders.get(this.graphOf(batch, context))!();
     const tensors = which(graph).filter(({ dtype }) => dtype === 'float32');
     const { threads, backend, precision } = this.options;
     observe(graph, EXTREMES, tensors);
     const session = await Session.create(graph, { threads, backend, precision });
     try {
-      const feeds = await this.feeds(graph, batch, moment);
+      const feeds = await this.feeds(graph, batch, context);
       const { [EXTREMES]: found } = await session.run(feeds, this.state, () => false);
       const extremes = observed(found!, tensors);
       for (const [name, tensor] of graph.inputs) extremes.set(tensor, extremesOf(feeds[name]!));
@@ -188,10 +188,14 @@ export class Trainer {
     return this.turns[(turn - 1) % this.turns.length]!;
   }
 
-  private async feeds(graph: Graph, batch: Batch, moment: Omit<StepContext, 'seed'>): Promise<Record<string, NdArray>> {
-    const turn = moment.micro?.update ?? moment.step;
+  private async feeds(
+    graph: Graph,
+    batch: Batch,
+    context: Omit<StepContext, 'seed'>,
+  ): Promise<Record<string, NdArray>> {
+    const turn = context.micro?.update ?? context.step;
     const kind = this.kindOf(turn);
-    const learningRate = moment.learningRate * this.rates[kind]!;
+    const learningRate = context.learningRate * this.rates[kind]!;
     const feeds = {
       labels: ndarray('int32', [batch.size], batch.labels),
       indices: ndarray('int32', [batch.size], Int32Array.from(batch.indices)),
@@ -199,7 +203,7 @@ export class Trainer {
         mixedLabels: ndarray('int32', [batch.size], batch.mixed.labels),
         mixedShare: ndarray('float32', [batch.size], batch.mixed.share),
       }),
-      ...graph.feeds({ ...moment, learningRate, updates: this.updates(turn, kind), seed: this.options.seed }),
+      ...graph.feeds({ ...context, learningRate, updates: this.updates(turn, kind), seed: this.options.seed }),
       ...(await this.seen(graph, batch, '')),
     };
     for (const view of this.views) {

@@ -70,7 +70,7 @@ export function slurmLauncher(
               return await submit(directory);
             } catch (error) {
               if (!(error instanceof Full)) throw error;
-              show(`waits for a place (${error.message})`);
+              show(`waiting for a free slot (${error.message})`);
               await cluster.waitForPlace(isUnwanted);
             }
           }

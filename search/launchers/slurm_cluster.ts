@@ -140,7 +140,7 @@ export class Cluster {
   private async attempt(program: string, args: readonly string[]): Promise<string> {
     const stdout = await execute(program, args);
     if (this.awaySince !== undefined) {
-      this.log.info(`Slurm answers again after ${formatDuration((performance.now() - this.awaySince) / 1000)}`);
+      this.log.info(`Slurm responds again after ${formatDuration((performance.now() - this.awaySince) / 1000)}`);
     }
     this.awaySince = undefined;
     return stdout;
@@ -150,14 +150,14 @@ export class Cluster {
     const now = performance.now();
     if (this.awaySince === undefined) {
       const limit = formatDuration(this.patience.away / 1000);
-      this.log.warn(`Slurm does not answer (${message}); waiting for it, for up to ${limit}; jobs train on meanwhile`);
+      this.log.warn(`Slurm does not respond (${message}); waiting up to ${limit} while jobs keep training`);
     }
     this.awaySince ??= now;
     const patience = this.isInterrupted() ? this.patience.interrupted : this.patience.away;
     if (now - this.awaySince > patience) {
       const minutes = formatDuration((now - this.awaySince) / 1000);
       throw new LauncherFault(
-        `Slurm has not answered for ${minutes} (${message}); jobs train on, and the same command goes on`,
+        `Slurm has not responded for ${minutes} (${message}); jobs keep training, run the same command to resume`,
       );
     }
     await wait(Math.min(10 * this.pollMs, Math.max(this.pollMs, (now - this.awaySince) / 10)));

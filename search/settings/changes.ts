@@ -38,8 +38,8 @@ function changesOfSpace(before: Space, after: Space): Change[] {
   const [keptBefore, keptNow] = [kept.map(({ path }) => path), now.filter((path) => old.includes(path))];
   const order: Change[] = isSame(keptBefore, keptNow) ? [] : [[`"space" has the order ${keptNow.join(', ')}`, false]];
   return [
-    ...gone.map((path): Change => [`"space.${path}" is gone`, false]),
-    ...added.map((path): Change => [`"space.${path}" is new`, false]),
+    ...gone.map((path): Change => [`"space.${path}" was removed`, false]),
+    ...added.map((path): Change => [`"space.${path}" was added`, false]),
     ...order,
     ...kept.flatMap((dimension) =>
       changesOf(

@@ -62,7 +62,7 @@ const slurm = object(
       minimum: 1,
       maximum: 16,
       description: 'a number from 1 to 16',
-      title: 'A trial that ran out of memory asks for so many times as much at its next start; without it 1.5.',
+      title: 'Factor by which the memory request grows after a trial ran out of memory. Default: 1.5.',
     },
     account: text('^[A-Za-z0-9_.@-]+$', 'the name of an account'),
     qos: text('^[A-Za-z0-9_.@-]+$', 'the name of a quality of service'),
@@ -70,63 +70,77 @@ const slurm = object(
     nodes_exclude: text('^[A-Za-z0-9_.,[\\]-]+$', 'names of nodes, as in "node7" or "gpu[01-04]"'),
     signal: {
       ...text('^(TERM|INT)@[1-9][0-9]{0,4}$', 'a signal and seconds, as in "TERM@120"'),
-      title: 'The trainer saves and ends so many seconds before its time is up.',
+      title: 'Signal that tells the trainer to save and exit, and how many seconds before the time limit it is sent.',
     },
     setup: {
       type: 'array',
       items: text('^[^\\n\\r\\0]*$', 'a line of a shell script'),
-      title: 'Lines of the batch script before the trainer, as in "module load cuda".',
+      title: 'Lines of the batch script that run before the trainer, as in "module load cuda".',
     },
     options: {
       type: 'array',
       items: text(
         `^--(?!(${ownOptions})(=|$))[a-z][a-z0-9-]*(=[^\\n\\r\\0]*)?$`,
-        'an option of sbatch that neither has a key here nor is set by the launcher, as in "--reservation=course"',
+        'an option of sbatch that has no key here and that the launcher does not set, as in "--reservation=course"',
       ),
-      title: 'Further options of sbatch, one each.',
+      title: 'Further options of sbatch, one per element.',
     },
     array_limit: integer(1, {
-      title: 'Jobs at a time; without it all, or a tenth of the trials where later ones depend on earlier ones.',
+      title:
+        'Maximum number of jobs at a time. Default: all, or a tenth of the trials if the sampler or pruner learns from earlier ones.',
     }),
   },
   [],
-  { title: 'What a trial asks of Slurm.', default: {} },
+  { title: 'Resources that each trial requests from Slurm.', default: {} },
 );
 
 function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
   const seconds = '"90s", "30m", "2h" or "1h30m"';
   return object(
     {
-      $schema: { type: 'string', title: 'Where this schema is, for editors.' },
-      space: { ...space, title: 'Keys of params.json (inside objects: "schedule.gamma") and the values to try.' },
-      sampler: { ...sampler, default: 'grid', title: 'How points are chosen.' },
+      $schema: { type: 'string', title: 'Path of this schema, for editors.' },
+      space: {
+        ...space,
+        title: 'Search space: keys of params.json, nested ones with dots ("schedule.gamma"), and the values to try.',
+      },
+      sampler: { ...sampler, default: 'grid', title: 'Sampler that chooses the points.' },
       n_trials: integer(1, {
         maximum: MAX_TRIALS,
-        title: 'Trials in total, not additional ones. Default: the whole grid, or 40.',
+        title: 'Total number of trials, including those already done. Default: the whole grid, or 40.',
       }),
-      seed: integer(0, { maximum: 2 ** 32 - 1, default: 230, title: 'Of the search, not of the trainings.' }),
-      repeats: integer(1, { default: 1, title: 'Trainings of each point, with different seeds.' }),
-      pruner: { ...pruner, default: 'none', title: 'How trials without prospects are stopped early.' },
+      seed: integer(0, {
+        maximum: 2 ** 32 - 1,
+        default: 230,
+        title: 'Seed of the sampler; the seed of the trainings is in params.json.',
+      }),
+      repeats: integer(1, { default: 1, title: 'Number of trainings per point, each with its own seed.' }),
+      pruner: { ...pruner, default: 'none', title: 'Pruner that stops unpromising trials early.' },
       metric: {
         ...text('^(train|val)_[a-z0-9_]+$', '"train_" or "val_" and a number of metrics.jsonl, as in "val_accuracy"'),
         default: 'val_accuracy',
-        title: 'What is compared.',
+        title: 'Metric that trials are compared by.',
       },
       direction: {
         enum: ['maximize', 'minimize'],
-        title: 'Default: "minimize" for a loss, "maximize" for anything else.',
+        title: 'Direction of the metric. Default: "minimize" for losses, "maximize" otherwise.',
       },
-      n_jobs: integer(1, { title: 'Trials at a time. Default: as many as the cores have threads for.' }),
-      threads_per_trial: integer(1, { default: 1, title: 'Threads of each.' }),
-      max_failures: integer(0, { default: 3, title: 'The search goes on with up to so many failed trials.' }),
-      retries: integer(0, { default: 1, title: 'How often a failed trial is started again.' }),
+      n_jobs: integer(1, {
+        title: 'Number of parallel trials. Default: the number of cores divided by threads_per_trial.',
+      }),
+      threads_per_trial: integer(1, { default: 1, title: 'Threads per trial.' }),
+      max_failures: integer(0, { default: 3, title: 'Maximum number of failed trials; one more stops the search.' }),
+      retries: integer(0, { default: 1, title: 'How often a failed trial is retried.' }),
       trial_timeout: {
         ...text('^(?=.*[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?$', seconds),
-        title: 'The longest a training may take, over all its starts.',
+        title: 'Maximum training time of a trial, summed over its starts.',
       },
-      launcher: { enum: ['local', 'slurm'], default: 'local', title: 'What runs the trials.' },
+      launcher: { enum: ['local', 'slurm'], default: 'local', title: 'Where trials run.' },
       slurm,
-      names: { enum: namings, default: 'plain', title: 'Directories: alpha_0.5_temperature_4 or alpha_0.5_Temp_4.0.' },
+      names: {
+        enum: namings,
+        default: 'plain',
+        title: 'Names of trial directories: alpha_0.5_temperature_4 (plain) or alpha_0.5_Temp_4.0 (classic).',
+      },
     },
     ['space'],
   );

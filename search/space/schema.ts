@@ -12,7 +12,7 @@ const condition = {
   type: 'object',
   additionalProperties: {},
   minProperties: 1,
-  title: 'The dimension exists only where each named one has this value, or one of this list.',
+  title: 'Condition: the dimension exists only if each named dimension has the given value, or one of the given list.',
   description: 'an object with dimensions that stand before, as in {"optimizer": "sgd"}',
 };
 const range = {

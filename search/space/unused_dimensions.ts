@@ -40,6 +40,6 @@ export function unusedDimensions(
   if (unused.length < paths.length) return unused;
   const version = `"model_version" is ${JSON.stringify(params.model_version)}`;
   throw new UserError(
-    `${join(parent, searchFiles.settings)}: the trainings use none of ${paths.join(', ')} (${version}): all trials would be the same`,
+    `${join(parent, searchFiles.settings)}: no trial uses any of ${paths.join(', ')} (${version}): all trials would be identical`,
   );
 }

@@ -18,7 +18,7 @@ export function refuseLinks(parent: string, label: string): void {
     path = join(path, part);
     if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) continue;
     throw new UserError(
-      `${path}: is a link to ${readlinkSync(path)}; a trial is trained in the search's own directory only`,
+      `${path}: is a link to ${readlinkSync(path)}; trials are trained only inside the directory of the search`,
     );
   }
 }
@@ -43,7 +43,9 @@ export function prepareChild(directory: string, params: Given, resolve: Trainer[
   }
   const lines = changedParams(readObject(path), params, resolve);
   if (lines.length > 0) {
-    throw new UserError(`${path}: ${lines.join(', ')} for this search; move the directory away to train it anew`);
+    throw new UserError(
+      `${path}: ${lines.join(', ')} for this search; move the directory away to train it from scratch`,
+    );
   }
 }
 

@@ -27,7 +27,7 @@ export class Elsewhere {
 
   add({ name }: Trial, directory: string): void {
     const owner = ownerOf(directory);
-    if (owner) this.context.log.warn(`Left for the end: ${directory}: in use by ${describeHolder(directory, owner)}`);
+    if (owner) this.context.log.warn(`Postponed: ${directory}: in use by ${describeHolder(directory, owner)}`);
     this.left.set(name, { directory, since: performance.now() });
   }
 
@@ -58,8 +58,8 @@ export class Elsewhere {
     const some = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
     if (!this.saidWaiting) {
       this.context.log.info(
-        `Waiting for ${some}, in use elsewhere: a trial goes on here once it is unlocked, or after ` +
-          `${SILENCE_SECONDS} s without a sign of life`,
+        `Waiting for ${some}, which other processes are training: this search takes a trial over when its lock is ` +
+          `released or has had no heartbeat for ${SILENCE_SECONDS} s`,
       );
     }
     this.saidWaiting = true;

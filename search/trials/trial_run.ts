@@ -17,7 +17,7 @@ import { hasAdvanced, positionsOf } from './positions';
 import type { Trial } from './trials';
 
 /** What a failure is called whose cause is that somebody removed the directory. */
-const REMOVED = 'its directory was removed while it was trained';
+const REMOVED = 'its directory was removed during training';
 
 /**
  * Runs the repeats of a trial that are left, one after another. Returns the directory that another machine works on, where
@@ -93,13 +93,13 @@ async function runRepeat(
       return { event: 'pruned', name, repeat, value: null, epochs, reason: diverged };
     }
     if (ending.isCutShort && hasAdvanced(before, positionsOf(child))) {
-      log.info(`${ending.how}; going on from the checkpoint: ${child}`);
+      log.info(`${ending.how}; resuming from the checkpoint: ${child}`);
       continue;
     }
     const reason = (!ending.isKilled && lastWords(child)) || ending.how;
     if (study.isStopping) return 'interrupted';
     if (attempt++ >= settings.retries) return { event: 'failed', name, repeat, reason };
-    log.warn(`Failed, starting again: ${child}: ${reason}`);
+    log.warn(`Failed, retrying: ${child}: ${reason}`);
   }
 }
 

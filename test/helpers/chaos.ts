@@ -182,7 +182,7 @@ async function disturb(victims: readonly Victim[], chaos: Chaos, isOver: () => b
 
 /** What may be said of a trial that fails in chaos. */
 const explained = [
-  /^its directory was removed while it was trained$/,
+  /^its directory was removed during training$/,
   /^(Slurm job \d+: FAILED, )?killed, probably out of memory$/,
   /: already in use by process \d+ on .*; it took over the lock while this process was suspended$/,
 ];
@@ -199,7 +199,7 @@ export function expectEachOnce(directory: string, { deeds, ends }: Survived, tri
   const log = readFileSync(join(directory, 'search_hyperparameters.log'), 'utf8').split('\n');
   for (const name of childrenOf(directory)) {
     const finished = events.filter((event) => event.event === 'finished' && event.name === name).length;
-    const lost = log.filter((line) => line.endsWith(`${name}: its results are gone; it is trained again`)).length;
+    const lost = log.filter((line) => line.endsWith(`${name}: its results are missing; the trial runs again`)).length;
     expect(finished, `${name}${told}`).to.be.within(1, 1 + lost);
   }
   for (const event of events) {

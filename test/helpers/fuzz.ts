@@ -258,7 +258,7 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
     }),
   }),
 
-  'run.json, by --repeat': (folder) => {
+  'run.json, by --reproduce': (folder) => {
     const facts = { params: experiments[0], cwd: folder, threads: 1, cores: 2, device: 'cpu', seconds: 3 };
     const files = {
       run: { ...facts, data: { train: 9, test: 3, sha256: 'a' }, files: { init: { path: 'a', sha256: 'b' } } },

@@ -140,7 +140,7 @@ describe('lock', () => {
   describe('of another machine', () => {
     /** Another machine, or another container on this one. */
     const elsewhere = { host: 'elsewhere', machine: 'm', boot: 'b', pids: 'pid:[1]', heartbeat: 10 };
-    /** Lets the last sign of life be so many seconds ago. */
+    /** Sets the time of the last heartbeat to that many seconds ago. */
     const silentFor = (seconds: number) => {
       const then = Date.now() / 1000 - seconds;
       utimesSync(join(directory, '.lock'), then, then);

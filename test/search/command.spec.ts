@@ -70,15 +70,15 @@ describe('search_hyperparams.ts', function () {
       expect([exitCode, stdout, stderr]).to.deep.equal([
         1,
         '',
-        `error: ${join(directory, 'search.json')}: the trainings use none of temperature ("model_version" is "cnn"): ` +
-          'all trials would be the same\n',
+        `error: ${join(directory, 'search.json')}: no trial uses any of temperature ("model_version" is "cnn"): ` +
+          'all trials would be identical\n',
       ]);
     }
     expect(snapshot(directory)).to.deep.equal(before);
     change(directory, { space: { temperature: [1], alpha: [0.5] } });
     const { exitCode, stdout } = await run(directory);
     expect(exitCode).to.equal(0);
-    expect(stdout).to.include('\ntemperature: no training uses it\n').and.not.to.include('alpha: no training');
+    expect(stdout).to.include('\ntemperature: no trial uses it\n').and.not.to.include('alpha: no training');
   });
 
   it('saves when its terminal is closed, however often it is told', async () => {
@@ -92,7 +92,7 @@ describe('search_hyperparams.ts', function () {
     search.kill('SIGHUP');
     const { exitCode, stdout } = await end;
     expect(exitCode).to.equal(129);
-    expect(stdout).to.match(/Interrupted after 0 of 1 trials; the same command goes on\n$/);
+    expect(stdout).to.match(/Interrupted after 0 of 1 trials; run the same command to resume\n$/);
   });
 
   it('saves on Ctrl-C and says how to go on', async () => {
@@ -110,7 +110,7 @@ describe('search_hyperparams.ts', function () {
     search.kill('SIGINT');
     const { exitCode, stdout } = await end;
     expect(exitCode).to.equal(130);
-    expect(stdout).to.match(/Interrupted after 0 of 2 trials; the same command goes on\n$/);
+    expect(stdout).to.match(/Interrupted after 0 of 2 trials; run the same command to resume\n$/);
     const log = readFileSync(join(directory, 'search_hyperparameters.log'), 'utf8');
     expect(log).to.match(/:INFO: Searching with grid, 2 at a time: 0 of 2 trials done\n/);
     expect(log).to.match(/:INFO: alpha: 0\.1, 0\.2\n/);
@@ -150,14 +150,14 @@ describe('search_hyperparams.ts', function () {
     expect(other.stderr).to.equal(
       `error: ${searchJson}: "space.alpha" has lost 0.2\n` +
         `error: ${searchJson}: "space.alpha" has gained 0.3\n` +
-        `error: ${directory}: the search was begun otherwise: set the old values to go on, or search in another directory\n`,
+        `error: ${directory}: the search began with other settings: restore them to resume, or start a new search in another directory\n`,
     );
 
     change(directory, { space: { alpha: [0.3, 0.1, 0.2] } });
     const before = snapshot(directory);
     const refused = await run(directory);
     expect(refused.exitCode).to.equal(1);
-    expect(refused.stderr).to.match(/"space\.alpha" has gained 0\.3\n(.*\n)*.*--extend accepts this/);
+    expect(refused.stderr).to.match(/"space\.alpha" has gained 0\.3\n(.*\n)*.*pass --extend to accept it/);
     expect(snapshot(directory)).to.deep.equal(before);
 
     expect((await run(directory, '--extend')).exitCode).to.equal(0);

@@ -150,9 +150,7 @@ describe('a search in a directory that fails', function () {
       'alpha_0.2': 'failed',
     });
     const log = readFileSync(join(directory, 'search_hyperparameters.log'), 'utf8');
-    expect(log).to.match(
-      /:ERROR: \[\d\/4\] alpha_0\.2: failed: its directory was removed while it was trained \(.*\)\n/,
-    );
+    expect(log).to.match(/:ERROR: \[\d\/4\] alpha_0\.2: failed: its directory was removed during training \(.*\)\n/);
     expect(await attempt(directory)).to.equal(undefined);
     expect(Object.values(statesIn(directory))).to.deep.equal(names.map(() => 'complete'));
   });

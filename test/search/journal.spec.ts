@@ -96,9 +96,9 @@ describe('a journal', () => {
   it('refuses other content with the number of the line', () => {
     write(begin);
     appendFileSync(path, '{"event":"pro\n');
-    expect(() => readJournal(path)).to.throw(UserError, `${path}: line 2 is no event of a search`);
+    expect(() => readJournal(path)).to.throw(UserError, `${path}: line 2 is not an event of a search`);
     writeFileSync(path, '{"event":"danced"}\n');
-    expect(() => readJournal(path)).to.throw(UserError, `${path}: line 1 is no event of a search`);
+    expect(() => readJournal(path)).to.throw(UserError, `${path}: line 1 is not an event of a search`);
     writeFileSync(path, `${JSON.stringify(proposed('a', 0))}\n`);
     expect(() => readJournal(path)).to.throw(UserError, `${path}: does not begin with a search`);
   });

@@ -33,7 +33,7 @@ describe('the end of a search', function () {
     const first = await run(directory);
     expect([first.exitCode, first.stderr]).to.deep.equal([
       1,
-      'error: DIR: no trial is complete: 2 failed, most often (2 of 2): error: the last word\n',
+      'error: DIR: no trial completed: 2 failed, most often (2 of 2): error: the last word\n',
     ]);
     expect(first.stdout[0]).to.match(/: 0 of 2 trials done$/);
     const second = await run(directory);
@@ -61,7 +61,7 @@ describe('the end of a search', function () {
     const { exitCode, stderr } = await run(directory);
     expect([exitCode, stderr]).to.deep.equal([
       1,
-      'error: DIR: no trial is complete: 1 diverged, most often (1 of 1): epoch 2: the loss is NaN\n',
+      'error: DIR: no trial completed: 1 diverged, most often (1 of 1): epoch 2: the loss is NaN\n',
     ]);
   });
 
@@ -114,7 +114,7 @@ describe('a trial whose directory is a link', function () {
       event.event === 'failed' ? [event.reason] : [],
     );
   const refusal = (child: string) =>
-    `${child}: is a link to ${outside}; a trial is trained in the search's own directory only`;
+    `${child}: is a link to ${outside}; trials are trained only inside the directory of the search`;
 
   it('is refused, and nothing is trained there', async () => {
     const directory = prepare({ space: { alpha: [0.1, 0.2] }, n_jobs: 2 });

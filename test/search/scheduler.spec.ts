@@ -87,7 +87,7 @@ describe('a search', function () {
       }
       return false;
     });
-    expect(lines.join('\n')).to.match(/Failed, starting again: .*: killed, probably out of memory/);
+    expect(lines.join('\n')).to.match(/Failed, retrying: .*: killed, probably out of memory/);
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.5': 'complete' });
     expect([countOf('starts', directory, 'alpha_0.5'), countOf('ends', directory, 'alpha_0.5')]).to.deep.equal([2, 1]);
   });
@@ -190,7 +190,7 @@ describe('a search', function () {
     expect(error).to.equal(undefined);
     expect(statesIn(directory)).to.deep.equal({ 'alpha_0.1': 'failed', 'alpha_0.9': 'complete' });
     const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
-    expect(failure.reason).to.equal('its directory was removed while it was trained');
+    expect(failure.reason).to.equal('its directory was removed during training');
   });
 
   it('fails a trial whose files are taken away but for those just written, and then trains it anew', async () => {
@@ -203,7 +203,7 @@ describe('a search', function () {
     });
     expect(lines.filter((line) => line.includes('starting again'))).to.deep.equal([]);
     const [failure] = ofKind(directory, 'failed') as unknown as [{ reason: string }];
-    expect(failure.reason).to.equal('its directory was removed while it was trained');
+    expect(failure.reason).to.equal('its directory was removed during training');
     const position = JSON.stringify({ epoch: 3, step: 0, weights: 1 });
     writeSafetensors(join(child, 'last.safetensors'), new Map(), { position });
     await runSearch(directory);

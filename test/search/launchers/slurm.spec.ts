@@ -202,7 +202,7 @@ describe('a search on Slurm', function () {
     let said = '';
     second.stdout!.on('data', (text: string) => (said += text));
     const secondEnd = ended(second);
-    await until(() => said.includes('Slurm does not answer'));
+    await until(() => said.includes('Slurm does not respond'));
     cluster.startController();
     cluster.startNode('node2');
     const helper = setInterval(() => {
@@ -211,7 +211,7 @@ describe('a search on Slurm', function () {
     }, 1000);
     const { exitCode, stdout } = await secondEnd.finally(() => clearInterval(helper));
     expect(exitCode, stdout).to.equal(0);
-    expect(stdout).to.include('Slurm answers again');
+    expect(stdout).to.include('Slurm responds again');
     expect(statesIn(directory)).to.deep.equal(Object.fromEntries(names.map((name) => [name, 'complete'])));
 
     const local = makeSearch({ space, n_jobs: 4 }, { num_epochs: 3, steps: 10, epoch_ms: 10 });
@@ -232,7 +232,7 @@ describe('a search on Slurm', function () {
     const { exitCode, stdout } = await limited.end;
     const child = join(limited.directory, 'alpha_0.77');
     expect(exitCode, stdout).to.equal(0);
-    expect(stdout).to.match(/Slurm job \d+: TIMEOUT; going on from the checkpoint/);
+    expect(stdout).to.match(/Slurm job \d+: TIMEOUT; resuming from the checkpoint/);
     expect([countOf('starts', child), countOf('ends', child)]).to.deep.equal([2, 1]);
     // The steps before and after make the weights of a training in one go.
     const local = makeSearch({ space: { alpha: [0.77] } }, { num_epochs: 1, epoch_ms: 1, steps: 1000 });

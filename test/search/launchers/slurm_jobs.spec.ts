@@ -67,8 +67,8 @@ describe('what a trial asks of Slurm', () => {
     const at = (search: object) => mostAtATime(parse({ launcher: 'slurm', n_trials: 100, ...search }), 8);
     expect(at({})).to.deep.equal({ parallel: 100 });
     expect(at({ sampler: 'tpe' }).parallel).to.equal(10);
-    expect(at({ sampler: 'tpe' }).why).to.match(/^10 jobs at a time, so that "tpe" learns .*"slurm.array_limit"/);
-    expect(at({ pruner: 'asha' }).why).to.include('so that "asha" learns');
+    expect(at({ sampler: 'tpe' }).why).to.match(/^10 jobs at a time, so that "tpe" can learn .*"slurm.array_limit"/);
+    expect(at({ pruner: 'asha' }).why).to.include('so that "asha" can learn');
     expect(at({ sampler: 'tpe', n_trials: 12 }).parallel).to.equal(4);
     expect(at({ sampler: 'tpe', n_trials: 3 })).to.deep.equal({ parallel: 3 });
     expect(at({ sampler: 'tpe', slurm: { array_limit: 30 } })).to.deep.equal({ parallel: 30 });
@@ -209,8 +209,10 @@ describe('a Slurm that is not as it should be', function () {
     writeFileSync(join(directory, 'slurm.job'), '7');
     expect(await launcherFor().resume(directory)).to.equal(undefined);
     expect(lines).to.have.lengthOf(2);
-    expect(lines[0]).to.match(/^Slurm does not answer \(.*Unable to contact.*\); waiting for it, for up to 01:00; /);
-    expect(lines[1]).to.match(/^Slurm answers again after /);
+    expect(lines[0]).to.match(
+      /^Slurm does not respond \(.*Unable to contact.*\); waiting up to 01:00 while jobs keep training$/,
+    );
+    expect(lines[1]).to.match(/^Slurm responds again after /);
   });
 
   it('does not get a job twice where nobody knows whether it took the first', async () => {
@@ -236,7 +238,7 @@ describe('a Slurm that is not as it should be', function () {
       const error: unknown = await launcher.resume(directory).catch((error: unknown) => error);
       expect(error).to.be.instanceOf(LauncherFault);
       expect((error as Error).message).to.match(
-        /^Slurm has not answered for .*; jobs train on, and the same command goes on$/,
+        /^Slurm has not responded for .*; jobs keep training, run the same command to resume$/,
       );
     }
   });
@@ -250,7 +252,8 @@ describe('a Slurm that is not as it should be', function () {
     const other = join(directory, '..', 'alpha_0.6');
     mkdirSync(other);
     const jobs = [await launcher.launch(directory), await launcher.launch(other)];
-    while (!jobs[0]!.status().waiting?.startsWith('waits')) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!jobs[0]!.status().waiting?.startsWith('waiting for a free slot'))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     expect(jobs[0]!.status().waiting).to.include('QOSMaxSubmitJobPerUserLimit');
     expect(jobs[1]!.status().waiting).to.equal('to be submitted');
     expect(commands.calls('sbatch').every((call) => call.includes('alpha_0.5'))).to.equal(true);

@@ -61,7 +61,7 @@ describe('changes of a space', () => {
       ['"space.momentum.when" was {"optimizer":["sgd"]}, is {"optimizer":["sgd","adam"]}'],
       false,
     ],
-    ['a new dimension', { seed: [1, 2] }, ['"space.seed" is new'], false],
+    ['a new dimension', { seed: [1, 2] }, ['"space.seed" was added'], false],
   ];
   for (const [what, change, lines, onlyExtends] of cases) {
     it(`names ${what}`, () => expect(changes({ ...base.space, ...change })).to.deep.equal({ lines, onlyExtends }));
@@ -70,7 +70,7 @@ describe('changes of a space', () => {
   it('names a dimension that is gone, and another order', () => {
     const { alpha, num_channels, ...rest } = base.space;
     expect(changes({ ...rest, alpha })).to.deep.equal({
-      lines: ['"space.num_channels" is gone', '"space" has the order temperature, optimizer, momentum, alpha'],
+      lines: ['"space.num_channels" was removed', '"space" has the order temperature, optimizer, momentum, alpha'],
       onlyExtends: false,
     });
     expect(changes({ alpha, num_channels, ...rest }).onlyExtends).to.equal(false);

@@ -235,7 +235,7 @@ describe('search.json', () => {
       [{ slurm: { setup: ['a\nb'] } }, '"slurm.setup.0" must be a line of a shell script, got "a\\nb"'],
       [
         { slurm: { options: ['--exclusive', '--wrap=true'] } },
-        '"slurm.options.1" must be an option of sbatch that neither has a key here nor is set by the launcher, as in ' +
+        '"slurm.options.1" must be an option of sbatch that has no key here and that the launcher does not set, as in ' +
           '"--reservation=course", got "--wrap=true"',
       ],
       [{ slurm: { cpu: 1 } }, '"slurm.cpu" is not a key; did you mean "slurm.cpus"?'],

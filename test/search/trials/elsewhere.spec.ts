@@ -55,7 +55,7 @@ describe('a trial in use elsewhere', function () {
     expect(most).to.equal(2);
     expect(Object.values(statesIn(directory))).to.deep.equal(Array(4).fill('complete'));
     expect([countOf('starts', silent), countOf('starts', done)]).to.deep.equal([1, 0]);
-    const left = lines.filter((line) => line.startsWith('Left for the end: '));
+    const left = lines.filter((line) => line.startsWith('Postponed: '));
     expect(left).to.have.lengthOf(2);
     expect(left[0])
       .to.include(`${silent}: in use by process 12 on node7 (started ${since})`)
@@ -63,7 +63,7 @@ describe('a trial in use elsewhere', function () {
     const waiting = lines.filter((line) => line.startsWith('Waiting for '));
     expect(waiting).to.have.lengthOf(1);
     expect(waiting[0]).to.match(
-      /^Waiting for alpha_0\.1, alpha_0\.2, in use elsewhere: .* 120 s without a sign of life$/,
+      /^Waiting for alpha_0\.1, alpha_0\.2, which other processes are training: .* no heartbeat for 120 s$/,
     );
   });
 

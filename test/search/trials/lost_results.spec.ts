@@ -20,7 +20,7 @@ describe('a trial whose directory was deleted', function () {
     expect((await runSearch(directory)).snapshots.at(-1)!.best!.name).to.equal('alpha_0.9');
     rmSync(child, { recursive: true });
     const { lines, snapshots } = await runSearch(directory);
-    expect(lines[0]).to.equal(`${child}: its results are gone; it is trained again`);
+    expect(lines[0]).to.equal(`${child}: its results are missing; the trial runs again`);
     expect(snapshots[0]!.best!.name).to.equal('alpha_0.1');
     expect(snapshots.at(-1)!.best!.name).to.equal('alpha_0.9');
     expect([countOf('ends', child), countOf('ends', directory, 'alpha_0.1')]).to.deep.equal([1, 1]);

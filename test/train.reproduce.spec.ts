@@ -1,4 +1,4 @@
-/** train.ts --repeat: a run that is trained once more, and compared. */
+/** train.ts --reproduce: a run that is trained once more, and compared. */
 import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,9 +32,9 @@ const convolutional = {
 };
 const SAME = ['metrics: bit-identical', 'best weights: bit-identical', 'last weights: bit-identical'];
 
-describe('train.ts --repeat', function () {
+describe('train.ts --reproduce', function () {
   this.timeout(120_000);
-  const scratch = mkdtempSync(join(tmpdir(), 'train-repeat-'));
+  const scratch = mkdtempSync(join(tmpdir(), 'train-reproduce-'));
   const original = experiment(join(scratch, 'original'), quick);
   const start = process.cwd();
   after(() => rmSync(scratch, { recursive: true }));
@@ -75,8 +75,12 @@ describe('train.ts --repeat', function () {
 
   it('trains it again in a folder of its own, to the same bits, and touches nothing', async () => {
     const before = snapshot(original);
-    for (const n of [1, 2]) {
-      const stdout = await finish('--repeat', original);
+    // The second is its former name.
+    for (const [n, flag] of [
+      [1, '--reproduce'],
+      [2, '--repeat'],
+    ] as const) {
+      const stdout = await finish(flag, original);
       expect(compared(stdout)).to.deep.equal(SAME);
       // The params in `last` name the device that the run took.
       const others = (path: string) => ({ ...results(path), 'last.safetensors': undefined });
@@ -91,7 +95,7 @@ describe('train.ts --repeat', function () {
     const path = copy('edited');
     writeFileSync(join(path, 'params.json'), '{"model_version": "cnn"}');
     const target = join(scratch, 'elsewhere');
-    expect(compared(await finish('--repeat', path, '--model_dir', target))).to.deep.equal(SAME);
+    expect(compared(await finish('--reproduce', path, '--model_dir', target))).to.deep.equal(SAME);
     expect(readJsonIn<object>(target, 'params.json')).to.include({ learning_rate: 0.01, threads: 1, device: 'cpu' });
     expect(existsSync(join(path, 'again_1'))).to.equal(false);
   });
@@ -107,12 +111,12 @@ describe('train.ts --repeat', function () {
       observer.atStep = () => {};
       process.emit('SIGINT');
     };
-    const { error, stdout } = await trainHere(['--repeat', path]);
+    const { error, stdout } = await trainHere(['--reproduce', path]);
     expect(error).to.equal(undefined);
     expect(process.exitCode).to.equal(130);
     expect(stdout).not.to.contain(' compared with ');
     process.exitCode = undefined;
-    const rest = await finish('--repeat', path);
+    const rest = await finish('--reproduce', path);
     expect(rest).to.contain('\nResuming after epoch 1, step 2\n');
     expect(compared(rest)).to.deep.equal(SAME);
     expect(existsSync(join(path, 'again_2'))).to.equal(false);
@@ -131,14 +135,14 @@ describe('train.ts --repeat', function () {
     const facts = readJsonIn<{ files: object; data: object }>(directory, 'run.json');
     expect(facts.files).to.have.nested.property('teacher.path', 'teacher.safetensors');
     expect(facts.data).to.include({ train: 100, test: 40 });
-    const again = await train(join(house, 'experiments'), ['--repeat', 'taught']);
+    const again = await train(join(house, 'experiments'), ['--reproduce', 'taught']);
     expect(again).to.include({ stderr: '', exitCode: 0 });
     expect(compared(again.stdout)).to.deep.equal(SAME);
 
     const { tensors } = readSafetensors(weights);
     tensors.get('fc2.bias')!.data[0] = 9;
     writeSafetensors(weights, tensors);
-    const { stdout, error } = await fail('--repeat', directory);
+    const { stdout, error } = await fail('--reproduce', directory);
     expect(compared(stdout)[0]).to.match(/^Different: files\.teacher\.sha256 is \w{64}, was \w{64}$/);
     expect(messageOf(error)).to.match(/again_2: results differ from .*taught$/);
   });
@@ -156,7 +160,7 @@ describe('train.ts --repeat', function () {
       },
     });
     await finish('--model_dir', path);
-    expect(compared(await finish('--repeat', path)).slice(-3)).to.deep.equal(SAME);
+    expect(compared(await finish('--reproduce', path)).slice(-3)).to.deep.equal(SAME);
     const stage = join('stages', '1_cnn', 'best.safetensors');
     expect(snapshot(join(path, 'again_1'))[stage]).to.equal(snapshot(path)[stage]);
   });
@@ -167,13 +171,13 @@ describe('train.ts --repeat', function () {
     const kept = '{model_dir}/before_1/best.safetensors';
     expect(readJsonIn<object>(path, 'run.json')).to.have.nested.property('started_from.path', kept);
     expect(results(path)).not.to.deep.equal(results(original));
-    expect(compared(await finish('--repeat', path))).to.deep.equal(SAME);
+    expect(compared(await finish('--reproduce', path))).to.deep.equal(SAME);
     const moved = join(scratch, 'from_best_moved');
     renameSync(path, moved);
-    expect(compared(await finish('--repeat', moved))).to.deep.equal(SAME);
+    expect(compared(await finish('--reproduce', moved))).to.deep.equal(SAME);
     const origin = join(moved, 'before_1', 'best.safetensors');
     rewrite(origin, (text) => `${text} `);
-    const { error } = await fail('--repeat', moved);
+    const { error } = await fail('--reproduce', moved);
     expect(messageOf(error)).to.equal(`${origin}: has changed since the run started from it`);
   });
 
@@ -185,7 +189,7 @@ describe('train.ts --repeat', function () {
     const most = Math.max(...[...bias].map(Math.abs));
     bias[0] = bias[0]! + most / 8;
     writeSafetensors(file, tensors, metadata);
-    const { stdout, error } = await fail('--repeat', path);
+    const { stdout, error } = await fail('--reproduce', path);
     expect(compared(stdout)[0]).to.equal(SAME[0]);
     expect(compared(stdout)[1]).to.match(/^best weights: up to 1[1-3](\.\d)? % apart \(fc2\.bias\)$/);
     expect(compared(stdout)[2]).to.equal(SAME[2]);
@@ -204,7 +208,7 @@ describe('train.ts --repeat', function () {
       [1.02, false],
     ] as const) {
       rewrite(metrics, (text) => text.replace(/("train":\{[^}]*"loss":)[\d.]+/, `$1${was * factor}`));
-      const args = ['--repeat', path, '--model_dir', join(scratch, `there_${factor}`)];
+      const args = ['--reproduce', path, '--model_dir', join(scratch, `there_${factor}`)];
       const stdout = isNear ? await finish(...args) : (await fail(...args)).stdout;
       expect(compared(stdout).slice(0, 2)).to.have.members([
         `Different: cpu is ${readJsonIn<{ cpu: string }>(original, 'run.json').cpu}, was Abacus`,
@@ -221,7 +225,7 @@ describe('train.ts --repeat', function () {
       [0.6, false],
     ] as const) {
       rewrite(test, (text) => text.replace(/("accuracy": )[\d.]+/, `$1${accuracy + off}`));
-      const args = ['--repeat', path, '--model_dir', join(scratch, `there_${off}`)];
+      const args = ['--reproduce', path, '--model_dir', join(scratch, `there_${off}`)];
       await (isNear ? finish(...args) : fail(...args));
     }
   });
@@ -248,15 +252,19 @@ describe('train.ts --repeat', function () {
       [[unfinished], `${unfinished}: not finished; only finished runs can be repeated`, 1],
       [[outside], `${outside}: not finished; only finished runs can be repeated`, 1],
       [[unknown], `${join(unknown, 'run.json')}: "params" and "cwd" of the run are missing`, 1],
-      [[original, '--fresh'], '--repeat starts as the original run did: remove --fresh and --restore_file', 2],
-      [[original, '--model_dir', original], `--model_dir must be another directory than --repeat, got ${original}`, 2],
+      [[original, '--fresh'], '--reproduce starts as the original run did: remove --fresh and --restore_file', 2],
+      [
+        [original, '--model_dir', original],
+        `--model_dir must be another directory than --reproduce, got ${original}`,
+        2,
+      ],
       [
         [original, '--model_dir', taken],
         `${join(taken, 'params.json')}: belongs to another run; use a new directory`,
         1,
       ],
     ] as const) {
-      const { error } = await fail('--repeat', ...args);
+      const { error } = await fail('--reproduce', ...args);
       expect(messageOf(error)).to.equal(message);
       expect(error.exitCode).to.equal(exitCode);
     }
