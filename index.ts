@@ -14,7 +14,7 @@ export { crossEntropy } from './model/nets/cross_entropy';
 export { kdLoss } from './model/distillers/logits/kd';
 export { layerOptions, layerPairs, sameSize, type LayerOptions } from './model/distillers/pairs';
 export type { Layers } from './model/nets/layers';
-export { nets, type Net, type NetOptions, type NetOutputs } from './model/nets';
+export { nets, type Net, type NetModule, type NetOptions, type NetOutputs } from './model/nets';
 export { loadDataset } from './model/data';
 export type { Dataset } from './model/data/dataset';
 export { loadTeacher, type Teacher } from './model/teachers';

@@ -33,6 +33,9 @@ const cases: Case[] = [
     1,
     'DIR/list/params.json: must be an object, got an array of 0',
   ],
+  ['inspect.ts', [], 2, '--file is missing: name a file, the directory of a run, or a network'],
+  ['inspect.ts', ['--file', 'resnet20', '--size', '0'], 2, '--size must be an integer from 1 to 4096, got 0'],
+  ['inspect.ts', ['--file', 'DIR/run/params.json'], 1, /params\.json: neither a safetensors file .*: it is JSON text$/],
   ['quickstart.ts', ['--seeds', '0'], 2, '--seeds must be an integer from 1, got 0'],
   ['synthesize_results.ts', ['--parent_dir', 'DIR/run/params.json'], 1, 'DIR/run/params.json: not a directory'],
   [

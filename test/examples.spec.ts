@@ -11,6 +11,7 @@ describe('the examples', function () {
   const read = (path: string) => readFileSync(join(root, path), 'utf8');
   const shown = {
     'my_distiller.ts': 'docs/methods.md',
+    'my_net.ts': 'docs/students.md',
     'own_loop.ts': 'docs/code.md',
     'own_search.ts': 'docs/code.md',
   };

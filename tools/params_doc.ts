@@ -19,6 +19,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
   'Student and method': [
     'model_version',
     'model_weights',
+    'model_options',
     'method',
     'teacher',
     'teacher_views',

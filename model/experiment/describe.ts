@@ -5,6 +5,7 @@ import { State } from '../../engine/session';
 import { sizeOf } from '../../formats/ndarray';
 import { currentName } from '../../utils/aliases';
 import { oneOf } from '../../utils/cli';
+import { defaultExport, isModulePath } from '../../utils/own_module';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
 import { kinds, origins, type Origin } from '../distillers/catalogue';
@@ -12,16 +13,21 @@ import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { DISTILLER_PREFIX } from '../distillers/states';
 import { nets } from '../nets/index';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
+import { isNetModule } from '../nets/own_net';
 import { phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
-import { isPath, loadMethod } from './own_methods';
+import { networkInWords } from './describe_net';
+import { loadMethod } from './own_methods';
 
 /**
- * Lines for a terminal about the method `name`, or, for "all", one about each, by kind. Throws a UserError for an
- * unknown name.
+ * Lines for a terminal about the method `name`, or about the method or network in a module at this path, or, for "all", one about
+ * each method, by kind. Throws a UserError for an unknown name.
  */
 export function inWords(name: string): string {
   if (name === 'all') return allByKind();
-  if (isPath(name)) return describeMethod(name, loadMethod(name));
+  if (isModulePath(name)) {
+    const isNet = isNetModule(defaultExport(name, 'describe', 'a method or a network'));
+    return isNet ? networkInWords(name, SIDE).join('\n') : describeMethod(name, loadMethod(name));
+  }
   const current = oneOf('describe', currentName(name, methodAliases), Object.keys(distillers));
   return describeMethod(current, distillers[current]!);
 }
@@ -77,6 +83,9 @@ function describeMethod(name: string, distiller: Distiller): string {
   ].join('\n');
 }
 
+/** Side of the images in pixels. */
+const SIDE = 32;
+
 /** So many accepted names are listed in full. */
 const FEW = 8;
 
@@ -121,7 +130,7 @@ function sample(net: string): Model {
     net: nets[net]!.build,
     options: { classes: 10, numChannels: 32, dropoutRate: 0 },
     normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
-    input: [3, 32, 32],
+    input: [3, SIDE, SIDE],
   };
 }
 

@@ -11,6 +11,7 @@ import { runFiles, weightFiles } from '../../runs/files';
 import { RunDirectory } from '../../runs/run_directory';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
+import { isModulePath } from '../../utils/own_module';
 import { checkNormalize, type Dataset } from '../data/dataset';
 import { distillers } from '../distillers/index';
 import { DISTILLER_PREFIX, ofStudent } from '../distillers/states';
@@ -18,7 +19,7 @@ import { netCalled } from '../nets/index';
 import { evaluationGraph, specsOf, type Model } from '../nets/model';
 import { isOnnxPath, netOfOnnx } from '../nets/onnx_net';
 import type { Method } from '../training/step_graph';
-import { isPath, loadMethod } from './own_methods';
+import { loadMethod } from './own_methods';
 import { located } from './own_paths';
 import { netOf, parseParams, readGivenParams, type Params } from './params';
 
@@ -27,9 +28,9 @@ import { netOf, parseParams, readGivenParams, type Params } from './params';
  * number of channels.
  */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
-  const { model_version: version, model_weights: starting = 'file' } = params;
+  const { model_version: version, model_weights: starting = 'file', model_options: options } = params;
   const foreign = isOnnxPath(version) ? ForeignNetwork.read(version) : undefined;
-  const entry = foreign ? undefined : netCalled(netOf(params));
+  const entry = foreign ? undefined : netCalled(netOf(params), options);
   checkNormalize(runFiles.params, params.normalize, dataset);
   return {
     net: foreign ? netOfOnnx(foreign, starting) : entry!.build,
@@ -67,7 +68,7 @@ export function readAsWritten(path: string): Experiment {
 /** The methods of an experiment; one of its own is called as its file without the ending. */
 export function methodsOf(params: Params): Method[] {
   return params.method.map(({ name, ...options }) =>
-    isPath(name)
+    isModulePath(name)
       ? { name: basename(name, extname(name)), distiller: loadMethod(name), options }
       : { name, distiller: distillers[name]!, options },
   );
@@ -75,7 +76,7 @@ export function methodsOf(params: Params): Method[] {
 
 /** The modules of its custom methods. */
 export function methodFiles(params: Params): string[] {
-  return params.method.map(({ name }) => name).filter(isPath);
+  return params.method.map(({ name }) => name).filter(isModulePath);
 }
 
 /** The file of the weights that a run starts from: the given file, or the best weights of a run's directory. */

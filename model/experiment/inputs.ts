@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { weightFiles } from '../../engine/onnx/foreign';
 import { digestOfFile } from '../../runs/provenance';
 import type { Dataset, Split } from '../data/dataset';
+import { isNetPath } from '../nets/index';
 import { isOnnxPath } from '../nets/onnx_net';
 import { checkpointOf } from '../teachers/checkpoint';
 import { initialFile, methodFiles, needsTeacher } from './experiment';
@@ -101,12 +102,12 @@ function filesOf(
     if ('logits' in teacher) return [teacher.logits];
     return ['onnx' in teacher ? teacher.onnx : checkpointOf(teacher)];
   });
-  const student = isOnnxPath(params.model_version) ? [params.model_version] : [];
+  const student = isNetPath(params.model_version) ? [params.model_version] : [];
   return Object.fromEntries([
     ...numbered('student', student),
     ...numbered(
       'student_weights',
-      student.flatMap((path) => weightFiles(path)),
+      student.filter(isOnnxPath).flatMap((path) => weightFiles(path)),
     ),
     ...numbered('teacher', teacherFiles),
     ...numbered(

@@ -1,8 +1,8 @@
 /** Keys of params.json that have no effect on a run, usually a mistake. */
 import { optimizers } from '../../engine/optimizers/index';
 import { datasets } from '../data/index';
+import { isNetPath } from '../nets/index';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
-import { isOnnxPath } from '../nets/onnx_net';
 import { phasesOf, StepBuilder } from '../training/step_graph';
 import { methodsOf, needsTeacher, studentOf } from './experiment';
 import type { Params } from './params';
@@ -32,8 +32,8 @@ export function unusedKeys(given: Given, params: Params, student = onSmallImages
     ...(datasets[params.dataset.name].directory === undefined ? ['data_dir'] : []),
     ...(isTaught ? [] : teacherKeys),
     ...optimizerKeys.filter((key) => !Object.hasOwn(optimizers[params.optimizer]!.options, key)),
-    ...(isOnnxPath(params.model_version) ? Object.values(netKeys) : []),
-    ...(isGiven(Object.values(netKeys)) && !isOnnxPath(params.model_version)
+    ...(isNetPath(params.model_version) ? Object.values(netKeys) : []),
+    ...(isGiven(Object.values(netKeys)) && !isNetPath(params.model_version)
       ? unread(netKeys, student.options, (options) => evaluationGraph({ ...student, options }))
       : []),
     ...(isGiven(methodKeys) ? notAsked(params, student) : []),
@@ -51,7 +51,7 @@ export function unusedInWords(keys: readonly string[], params: Params): string |
   const { model_version: version } = params;
   const isMeantForTeacher = ['teacher', 'alpha', 'temperature'].some((key) => keys.includes(key));
   if (!isMeantForTeacher || needsTeacher(params)) return line;
-  const distilled = isOnnxPath(version) ? '' : `set "model_version" to "${version}_distill" or `;
+  const distilled = isNetPath(version) ? '' : `set "model_version" to "${version}_distill" or `;
   return `${line}; to train with a teacher, ${distilled}choose a "method"`;
 }
 

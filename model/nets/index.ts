@@ -1,5 +1,6 @@
 /** The networks by their names in params.json. */
 import { currentName } from '../../utils/aliases';
+import { isModulePath } from '../../utils/own_module';
 import { netAliases } from './aliases';
 import { cnn } from './cnn';
 import { densenet, densenetBC } from './densenet';
@@ -8,6 +9,8 @@ import { imagenetResnet, narrowImagenetResnet } from './imagenet_resnet';
 import { mlp } from './mlp';
 import { mobilenet, mobilenetV2 } from './mobilenet';
 import type { Net } from './net';
+import { isOnnxPath } from './onnx_net';
+import { loadNet, netOfModule, type Recipe } from './own_net';
 import { preactResnet, preresnet } from './preact_resnet';
 import { cifarResnet, classicResnet, classicResnetProjected } from './resnet';
 import { resnext } from './resnext';
@@ -20,13 +23,7 @@ import { wideResnet, type WideResnetNames } from './wide_resnet';
 
 export { netAliases };
 export type { Net, NetOptions, NetOutputs } from './net';
-
-/** Training defaults of a network. */
-interface Recipe {
-  readonly optimizer: string;
-  readonly weight_decay: number;
-  readonly schedule: { readonly type: string; readonly [option: string]: unknown };
-}
+export type { NetModule } from './own_net';
 
 export interface NetEntry {
   readonly build: Net;
@@ -41,8 +38,8 @@ const adamRecipe: Recipe = {
   schedule: { type: 'step', step_size: 100, gamma: 0.2 },
 };
 
-/** That of most networks, and of one in an ONNX file. */
-export const sgdRecipe: Recipe = {
+/** That of most networks, and of one in a file unless that has its own. */
+const sgdRecipe: Recipe = {
   optimizer: 'sgd',
   weight_decay: 5e-4,
   schedule: { type: 'step', step_size: 150, gamma: 0.1 },
@@ -175,7 +172,20 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   mlp800: perceptron(mlp([800, 800]), 0),
 };
 
-/** The network of a name, which may be an old one. */
-export function netCalled(name: string): NetEntry {
-  return nets[currentName(name, netAliases)]!;
+/** Whether this is the path of a network, in an ONNX file or a module of one's own, rather than a name. */
+export function isNetPath(name: string): boolean {
+  return isOnnxPath(name) || isModulePath(name);
+}
+
+/** The network of a name, which may be an old one, or of a module by its path, with these values of its options. */
+export function netCalled(name: string, options: Readonly<Record<string, unknown>> = {}): NetEntry {
+  if (!isModulePath(name)) return nets[currentName(name, netAliases)]!;
+  return { build: netOfModule(name, loadNet(name), options), recipe: recipeOf(name)! };
+}
+
+/** How a network is trained by default, by its name or path; undefined for an unknown name. */
+export function recipeOf(name: string): Recipe | undefined {
+  if (isOnnxPath(name)) return sgdRecipe;
+  if (isModulePath(name)) return loadNet(name).recipe ?? sgdRecipe;
+  return Object.hasOwn(nets, name) ? nets[name]!.recipe : undefined;
 }

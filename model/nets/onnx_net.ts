@@ -1,16 +1,18 @@
 /** A network from an ONNX file, for the rest of the house: its layers are those of a student or a teacher. */
+import { Graph } from '../../engine/graph';
 import { constant, normal, uniform, type Initializer } from '../../engine/initializers';
 import type { Layers as ForeignLayers, NormStates, Role } from '../../engine/onnx/trainable/call';
 import { arrayOf, isUniform, type Literal } from '../../engine/onnx/trainable/literal';
-import type { ForeignNetwork } from '../../engine/onnx/trainable/network';
+import type { Built, ForeignNetwork } from '../../engine/onnx/trainable/network';
 import { resized } from '../../engine/onnx/trainable/operators/resize';
 import { transpose } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
 import { counted } from '../../utils/words';
-import type { Layers } from './layers';
-import type { Net } from './net';
+import type { ImageShape } from '../data/dataset';
+import { Layers } from './layers';
+import type { Net, NetOutputs } from './net';
 import { tapsOf } from './onnx_taps';
 
 /** What parameters start as: what the file says, or drawn anew. */
@@ -39,6 +41,22 @@ export function netOfOnnx(network: ForeignNetwork, starting: StartingWeights): N
     }
     return outputs;
   };
+}
+
+/** A network of a file that is only looked at: its graph in evaluation mode, and what is inside. */
+export interface OnnxView {
+  readonly graph: Graph;
+  readonly built: Built;
+  readonly outputs: NetOutputs;
+}
+
+/** The network of a file on one image (C, H, W). */
+export function viewOf(network: ForeignNetwork, [channels, height, width]: ImageShape): OnnxView {
+  const graph = new Graph();
+  const images = graph.input('images', 'float32', [network.fixedBatch ?? 1, channels, height, width]);
+  const layers = new Layers(graph, { mode: 'eval', seed: 0 });
+  const built = network.build(layersFor(layers, 'file'), asInput(network, images));
+  return { graph, built, outputs: tapsOf(built, network.path) };
 }
 
 /** Images (N, C, H, W) in the size and layout that the file says. */

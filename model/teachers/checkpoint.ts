@@ -9,6 +9,7 @@ import { weightFiles } from '../../runs/files';
 import { formerNames } from '../../utils/aliases';
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
+import { isModulePath } from '../../utils/own_module';
 import { oneOf, text } from '../../utils/schema_forms';
 import { checkNormalize } from '../data/dataset';
 import type { Batch } from '../data/loader';
@@ -17,12 +18,16 @@ import { ofStudent } from '../distillers/states';
 import { netAliases, netCalled, nets } from '../nets';
 import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
 import { imageSide, netOptions } from '../nets/net_params';
+import { moduleOptions } from '../nets/own_net';
 import { weightsOptions, type WeightsParams } from '../nets/weights_params';
 import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
 
 /** A net with a checkpoint. */
 export interface CheckpointTeacherParams extends WeightsParams {
+  /** A name, or the path of a module. */
   readonly model: string;
+  /** Options of a network in a module. */
+  readonly model_options?: Readonly<Record<string, unknown>>;
   /** Path of its weights; the best ones of experiments/base_<model> by default. */
   readonly checkpoint?: string;
   /** Side of its images in pixels; that of the student's by default. */
@@ -40,7 +45,7 @@ async function checkpointTeacher(
   student: Model,
   context: Pick<TeacherContext, 'threads' | 'backend' | 'profile' | 'log'>,
 ): Promise<Teacher> {
-  const { build, aliases } = netCalled(teacher.model);
+  const { build, aliases } = netCalled(teacher.model, teacher.model_options);
   const { size, skip, key, rename } = teacher;
   const model: Model = {
     net: build,
@@ -141,8 +146,12 @@ export function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): st
 const { num_channels: width, hidden_sizes: hidden, dropout_rate: dropout } = netOptions;
 
 export const networkTeacher: TeacherEntry<CheckpointTeacherParams> = {
-  options: () => ({
-    model: oneOf(Object.keys(nets), { aliases: netAliases, title: 'The network.' }),
+  options: ({ model } = {}) => ({
+    model: oneOf([...Object.keys(nets), ...(isModulePath(model) ? [model] : [])], {
+      aliases: netAliases,
+      title: 'The network: a name, or the path of a module.',
+    }),
+    ...moduleOptions(model, 'Options of a teacher from a module, which the module declares.'),
     checkpoint: text({
       title: 'File of its weights; by default the best ones of `experiments/base_<model>`.',
     }),

@@ -10,6 +10,7 @@ import { runScript } from '../helpers/train';
 
 /** The specs that run a script as a program; together they give it every flag that a page gives it. */
 const runBy: Readonly<Record<string, readonly string[]>> = {
+  'inspect.ts': ['test/inspect.spec.ts', 'test/commands.spec.ts'],
   'train.ts': ['test/train.spec.ts', 'test/train.reproduce.spec.ts', 'test/examples.spec.ts'],
   'evaluate.ts': ['test/evaluate.spec.ts'],
   'export.ts': ['test/export.spec.ts'],

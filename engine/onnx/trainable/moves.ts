@@ -140,6 +140,9 @@ export function resolvedShape(
   const keepsZero = attributes.get('allowzero') === 1;
   const shape = asked.map((length, axis) => (length === 0 && !keepsZero ? (from[axis] ?? 0) : length));
   const rest = sizeOf(from) / sizeOf(shape.filter((length) => length !== -1));
+  if (shape.includes(-1) && !Number.isInteger(rest)) {
+    throw new Error(`cannot make [${shape.join(', ')}] of [${from.join(', ')}]: export it with an open batch size`);
+  }
   return shape.map((length) => (length === -1 ? rest : length));
 }
 

@@ -25,7 +25,7 @@ import { arrayOf, type Literal } from './literal';
 import type { ProgramNode } from './node';
 import { operatorOf } from './operators/index';
 import { readProgram, type Program, type Weight } from './program';
-import { named, refusalOf } from './refusals';
+import { isFoldable, named, refusalOf } from './refusals';
 
 /** A value inside of a network that a method may look at, and the layer that makes it. */
 export interface Inner {
@@ -51,7 +51,7 @@ export class ForeignNetwork {
   private readonly nodes: readonly ProgramNode[];
   private readonly stored: ReadonlyMap<string, Value>;
 
-  private constructor(private readonly program: Program) {
+  constructor(private readonly program: Program) {
     const { nodes, outputs, weights, path } = program;
     const [output] = outputs;
     if (!output) throw new UserError(`${path}: has no output`);
@@ -188,13 +188,6 @@ export class ForeignNetwork {
 function fail(why: string): never {
   throw new Error(why);
 }
-
-/** Is an operator known to `evaluateKnown` alone, as those that make shapes and indices are? */
-function isFoldable({ domain, opType }: ProgramNode): boolean {
-  return domain === '' && FOLDED.has(opType);
-}
-
-const FOLDED = new Set('Constant Mod Floor Ceil Sign ConstantOfShape Range ReduceProd CumSum ScatterND'.split(' '));
 
 /** A constant cast to the type of what depends on images, which is a floating-point one. */
 function evaluateLike(

@@ -24,8 +24,15 @@ export function refusalOf(node: ProgramNode): string | undefined {
   if (known) return known;
   if (node.isControlFlow) return reasons[1]![1];
   if (operatorOf(node.domain, node.opType)) return undefined;
-  const domain = node.domain === '' ? '' : ` of the domain ${quoted(node.domain)}`;
-  return `has no gradient here${domain}: replace this layer of the network before it is exported`;
+  const where = node.domain === '' ? 'here' : `here, as no operator of the domain ${quoted(node.domain)} has`;
+  return `has no gradient ${where}: replace this layer of the network before it is exported`;
+}
+
+const FOLDED = new Set('Constant Mod Floor Ceil Sign ConstantOfShape Range ReduceProd CumSum ScatterND'.split(' '));
+
+/** Is an operator known to `evaluateKnown` alone, as those that make shapes and indices are? */
+export function isFoldable({ domain, opType }: ProgramNode): boolean {
+  return domain === '' && FOLDED.has(opType);
 }
 
 /** A node in a message. */

@@ -3,8 +3,7 @@ import { isObject } from '../../../utils/json';
 import { augmentations } from '../../data/augmentation/index';
 import { datasets } from '../../data/index';
 import type { Distiller } from '../../distillers/index';
-import { nets } from '../../nets/index';
-import { isOnnxPath } from '../../nets/onnx_net';
+import { isNetPath, nets } from '../../nets/index';
 import { entryOf } from './forms';
 
 type File = Readonly<Record<string, unknown>>;
@@ -28,7 +27,7 @@ export function longForm(file: File, methods: Readonly<Record<string, Distiller>
 /** A network in a file is distilled where there is a teacher. */
 function isDistilled({ model_version: version, teacher = 'none' }: File): boolean {
   if (typeof version !== 'string') return false;
-  return isOnnxPath(version) ? teacher !== 'none' : version.includes('distill');
+  return isNetPath(version) ? teacher !== 'none' : version.includes('distill');
 }
 
 function each(value: unknown, change: (one: unknown) => unknown): unknown {

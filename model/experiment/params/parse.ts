@@ -4,9 +4,10 @@ import { dirname } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isThere, readJson } from '../../../utils/files';
 import { isObject, show } from '../../../utils/json';
+import { isModulePath } from '../../../utils/own_module';
 import { mistakes } from '../../../utils/schema';
 import { distillers, type Distiller } from '../../distillers/index';
-import { isPath, loadMethod } from '../own_methods';
+import { loadMethod } from '../own_methods';
 import { brokenConditions } from './conditions';
 import { withCurrentNames } from './current_names';
 import { listOf, longForm } from './long_form';
@@ -61,6 +62,6 @@ function searchNamed({ method }: Readonly<Record<string, unknown>>): string | un
 /** The methods that a file may name: those of the house, and the modules that it names by path. */
 function methodsFor({ method }: Readonly<Record<string, unknown>>): Readonly<Record<string, Distiller>> {
   const names = listOf(method).map((one) => (isObject(one) ? one.name : one));
-  const paths = names.filter((name): name is string => typeof name === 'string' && isPath(name));
+  const paths = names.filter(isModulePath);
   return { ...distillers, ...Object.fromEntries(paths.map((path) => [path, loadMethod(path)])) };
 }

@@ -23,9 +23,10 @@ import {
 import { augmentationAliases, augmentations } from '../../data/augmentation/index';
 import { normalizeSchema } from '../../data/normalize';
 import { distillers, methodAliases, type Distiller } from '../../distillers/index';
-import { nets, sgdRecipe } from '../../nets/index';
+import { isNetPath, nets, recipeOf } from '../../nets/index';
 import { netOptions } from '../../nets/net_params';
 import { isOnnxPath, startingWeights } from '../../nets/onnx_net';
+import { moduleOptions } from '../../nets/own_net';
 import { weightsOptions } from '../../nets/weights_params';
 import { onNanPolicies } from '../../training/nan_guard';
 import { versionAliases } from './current_names';
@@ -67,21 +68,22 @@ export function schemaFor(file: File, methods: Readonly<Record<string, Distiller
 }
 
 function studentKeys({ model_version: version, method }: File, methods: Readonly<Record<string, Distiller>>): Options {
-  const isFile = typeof version === 'string' && isOnnxPath(version);
+  const path = typeof version === 'string' && isNetPath(version) ? version : undefined;
   return {
     model_version: oneOf(
-      [...Object.keys(nets).flatMap((name) => [name, `${name}_distill`]), ...(isFile ? [version] : [])],
+      [...Object.keys(nets).flatMap((name) => [name, `${name}_distill`]), ...(path === undefined ? [] : [path])],
       {
         aliases: versionAliases,
         title:
-          'The student: a network, `<network>_distill` to distill it, or the path of an ONNX file, such as `"nets/my_net.onnx"`.',
+          'The student: a network, `<network>_distill` to distill it, or the path of an ONNX file or of a module, such as `"nets/my_net.onnx"` or `"./my_net.ts"`.',
       },
     ),
-    ...((isFile || version === undefined) && {
+    ...((version === undefined || (path !== undefined && isOnnxPath(path))) && {
       model_weights: oneOf(startingWeights, {
         title: 'What the weights of a student from an ONNX file start as: `"file"` (the default) or `"random"`.',
       }),
     }),
+    ...moduleOptions(version, 'Options of a student from a module, which the module declares.'),
     method: {
       ...namedSchema(method, methods, methodAliases, 'a method or a list of some, each named once'),
       title:
@@ -270,7 +272,7 @@ const savingKeys: Options = {
  */
 function optimizerKeys({ model_version: version, optimizer, schedule, learning_rate: base }: File): Options {
   const net = typeof version === 'string' ? netOf({ model_version: version }) : undefined;
-  const recipe = net !== undefined && isOnnxPath(net) ? sgdRecipe : entryOf(nets, net)?.recipe;
+  const recipe = net === undefined ? undefined : recipeOf(net);
   const others = Object.values(optimizers).flatMap(({ options }) => Object.entries(options));
   return {
     optimizer: oneOf(Object.keys(optimizers), {

@@ -16,10 +16,12 @@ import type { TransferParams } from '../../training/parameter_groups';
 import type { Schedule } from '../../training/schedules';
 
 export interface Params extends NetParams, PartitionParams, TransferParams, TeacherCacheParams {
-  /** `<net>`, `<net>_distill`, or the path of a network in an ONNX file. */
+  /** `<net>`, `<net>_distill`, or the path of a network in an ONNX file or a module. */
   readonly model_version: string;
   /** What the parameters of a network in an ONNX file start as; the file's values where absent. */
   readonly model_weights?: StartingWeights;
+  /** Options of a network in a module. */
+  readonly model_options?: Readonly<Record<string, unknown>>;
   /** What is minimized: the sum of the losses of these. */
   readonly method: MethodParams[];
   /** Where the student's weights come from, a file or the directory of a run, but for those that `skip` matches; random ones where absent. */
