@@ -3,7 +3,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Header, Pax } from 'tar';
-import { UserError } from '../utils/errors';
+import { messageOf, UserError } from '../utils/errors';
 import { reading } from '../utils/files';
 
 export interface TarEntry {
@@ -28,6 +28,14 @@ export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: ()
     const size = fstatSync(file).size;
     const fail = (position: number, reason: string) =>
       new UserError(`${path}: not a valid tar archive: ${reason} at byte ${position}`);
+    // The package's parsers throw Errors of their own, as for numbers in base 256.
+    const parsed = <T>(position: number, parse: () => T): T => {
+      try {
+        return parse();
+      } catch (error) {
+        throw error instanceof UserError ? error : fail(position, messageOf(error));
+      }
+    };
     let window = { start: 0, bytes: Buffer.alloc(0) };
     const at = (position: number, length: number): Buffer => {
       const { start, bytes } = window;
@@ -43,7 +51,8 @@ export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: ()
     let everywhere: Pax | undefined;
     let longName: string | undefined;
     for (let position = 0; position + BLOCK <= size;) {
-      const header = new Header(Buffer.from(at(position, BLOCK)), 0, extended, everywhere);
+      const block = Buffer.from(at(position, BLOCK));
+      const header = parsed(position, () => new Header(block, 0, extended, everywhere));
       if (header.nullBlock) return;
       if (!header.cksumValid) throw fail(position, 'no file header');
       const [begin, bytes] = [position + BLOCK, header.size ?? 0];
@@ -55,9 +64,11 @@ export function* tarEntries(path: string): Generator<{ entry: TarEntry; text: ()
       };
       const own = position;
       position = begin + BLOCK * Math.ceil(bytes / BLOCK);
-      if (header.type === 'ExtendedHeader') extended = Pax.parse(content(MAX_NAME), extended, false);
-      else if (header.type === 'GlobalExtendedHeader') everywhere = Pax.parse(content(MAX_NAME), everywhere, true);
-      else if (header.type === 'NextFileHasLongPath') longName = content(MAX_NAME).replace(/\0.*$/s, '');
+      if (header.type === 'ExtendedHeader') {
+        extended = parsed(own, () => Pax.parse(content(MAX_NAME), extended, false));
+      } else if (header.type === 'GlobalExtendedHeader') {
+        everywhere = parsed(own, () => Pax.parse(content(MAX_NAME), everywhere, true));
+      } else if (header.type === 'NextFileHasLongPath') longName = content(MAX_NAME).replace(/\0.*$/s, '');
       else if (header.type !== 'NextFileHasLongLinkpath') {
         const name = longName ?? header.path ?? '';
         [extended, longName] = [undefined, undefined];

@@ -1,5 +1,5 @@
 /** Tests commands/inspect.ts: what it prints of networks, ONNX files, checkpoints and runs. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -68,6 +68,13 @@ describe('inspect.ts', () => {
     expect(await last('batch_statistics.onnx')).to.match(
       /"Reshape" .*: cannot make \[.*-1.*\] of .*: export it with an open/,
     );
+  });
+
+  it('prints names from a file without what would control the terminal', async () => {
+    const path = join(scratch, 'bell.onnx');
+    const bytes = readFileSync(join(fixtures, 'foreign_students/tiny_mobilenet.onnx')).toString('latin1');
+    writeFileSync(path, Buffer.from(bytes.replaceAll('HardSwish', 'Hard\u0007wish'), 'latin1'));
+    expect(await text(path)).to.match(/^ {2}Hard\ufffdwish +7 +has no gradient here/m);
   });
 
   it('lists the tensors of a checkpoint and of a run', async () => {

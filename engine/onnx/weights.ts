@@ -2,13 +2,16 @@
 import { quoted } from '../../formats/binary';
 import { ndarray, sizeOf, type NamedArrays } from '../../formats/ndarray';
 import { UserError } from '../../utils/errors';
-import { rawValues, readModel } from './read';
+import { ofModel, rawValues, readModel } from './read';
 
-/** The float32 and int64 initializers, by name. Throws a UserError that names one whose values are not in the file itself. */
+/**
+ * The float32 and int64 initializers, by name. Throws a UserError for a damaged file, or one that names an initializer whose
+ * values are not in the file itself.
+ */
 export function readOnnxWeights(bytes: Uint8Array, path: string): NamedArrays {
   const weights: NamedArrays = new Map();
   const { initializers } = readModel(bytes, path);
-  const values = rawValues(bytes);
+  const values = ofModel(path, () => rawValues(bytes));
   for (const [name, { dtype, shape }] of initializers) {
     if (dtype !== 'float32' && dtype !== 'int64') continue;
     const raw = values.get(name) ?? new Uint8Array();

@@ -2,6 +2,7 @@
 import { getBorderCharacters, table } from 'table';
 import { flops } from '../../engine/analysis/flops';
 import { isModulePath } from '../../utils/own_module';
+import { printable } from '../../utils/printable';
 import { mistakes } from '../../utils/schema';
 import { netCalled } from '../nets/index';
 import { evaluationGraph, outputShapes, parameterCount, type Model } from '../nets/model';
@@ -46,7 +47,7 @@ export function section(title: string, rows: readonly (readonly string[])[]): st
   if (rows.length === 0) return [];
   const columnDefault = { paddingLeft: 2, paddingRight: 0 };
   const text = table(
-    rows.map((row) => [...row]),
+    rows.map((row) => row.map((cell) => printable(cell).replaceAll(/[\n\t]/g, ' '))),
     { border: getBorderCharacters('void'), drawHorizontalLine: () => false, columnDefault },
   );
   const lines = text.split('\n').map((line) => line.trimEnd());

@@ -6,9 +6,14 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import sharp from 'sharp';
+import { inspection } from '../../commands/inspect';
+import { gradients } from '../../engine/autodiff';
+import { Graph } from '../../engine/graph';
 import { adapt } from '../../engine/onnx/adapt';
 import { readModel } from '../../engine/onnx/read';
+import { ForeignNetwork } from '../../engine/onnx/trainable/network';
 import { readOnnxWeights } from '../../engine/onnx/weights';
+import { mean } from '../../engine/ops/index';
 import { parseWeights } from '../../formats/checkpoints';
 import { ndarray } from '../../formats/ndarray';
 import { readNpy } from '../../formats/npy';
@@ -28,6 +33,8 @@ import { loadWebDataset } from '../../model/data/sets/webdataset';
 import { compareRuns, comparisonInWords } from '../../model/experiment/compare';
 import { planRepetition } from '../../model/experiment/reproduce';
 import { plannedRuns } from '../../model/experiment/stages';
+import { Layers } from '../../model/nets/layers';
+import { netOfOnnx } from '../../model/nets/onnx_net';
 import { digestOf, KeptOutputs } from '../../model/teachers/kept_outputs';
 import { collectRuns } from '../../report/collect/collect';
 import { pageData } from '../../report/page/data';
@@ -336,6 +343,28 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
       const total = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
       expect(total).to.be.at.most(16 * input.length);
     },
+  }),
+
+  'ONNX files, as students': (folder) => ({
+    inputs: mutants(
+      ['tiny_mobilenet', 'tiny_convnext', 'tiny_vit', 'tiny_swin'].map((name) =>
+        readFileSync(join(fixtures, 'foreign_students', `${name}.onnx`)),
+      ),
+    ),
+    // In evaluation mode, with all that is said of it, and in training mode, with gradients.
+    read: inFile(folder, 'student.onnx', async (path) => {
+      expect((await inspection(path, 32)).join('\n')).to.include('student.onnx');
+      const graph = new Graph();
+      const images = graph.input('images', 'float32', [4, 3, 32, 32]);
+      const layers = new Layers(graph, { mode: 'train', seed: 0 });
+      const net = netOfOnnx(ForeignNetwork.read(path), 'file');
+      const { logits } = net(layers, images, { classes: 10, numChannels: 0, dropoutRate: 0 });
+      const parameters = [...graph.states.values()].filter(({ trainable }) => trainable);
+      gradients(
+        mean(logits),
+        parameters.map(({ tensor }) => tensor),
+      );
+    }),
   }),
 
   'ONNX models': () => ({

@@ -51,7 +51,9 @@ export function readLabelList({ file, ...named }: ListSpec): ListRow[] {
     return rows.map(([label = ''], i) => ({ label, part: ofFile, place: `${file}: line ${i + 1}` }));
   }
   const { image, label, split, isSentence } = columns ?? { image: 0, label: 1, split: undefined, isSentence: false };
-  return rows.slice(columns ? 1 : 0).map((row, i): ListRow => {
+  const body = rows.slice(columns ? 1 : 0);
+  if (body.length === 0) throw new UserError(`${file}: a header and no rows`);
+  return body.map((row, i): ListRow => {
     const place = `${file}: row ${i + 1}`;
     const [path, name] = [row[image], row[label]];
     if (!path || !name) throw new UserError(`${place}: ${!path ? 'no image' : `no class for ${JSON.stringify(path)}`}`);

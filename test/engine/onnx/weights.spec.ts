@@ -48,5 +48,13 @@ describe('readOnnxWeights', () => {
       UserError,
       'a.onnx: "fc.bias" must have its 16 bytes in the file, got 12',
     );
+    // Values (field 9) of a tensor "w" as a varint, where bytes belong: initializer is field 5 of the graph, the graph field 7.
+    const tensor = [0x42, 1, 0x77, 0x10, 1, 0x48, 1];
+    const graph = [0x2a, tensor.length, ...tensor];
+    const model = Buffer.of(0x08, 8, 0x3a, graph.length, ...graph, 0x42, 2, 0x10, 17);
+    expect(() => readOnnxWeights(model, 'a.onnx')).to.throw(
+      UserError,
+      'a.onnx: not a valid ONNX model: TensorProto: wire type 0 instead of 2',
+    );
   });
 });

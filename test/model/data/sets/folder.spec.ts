@@ -442,6 +442,8 @@ describe('lists of paths and labels', () => {
     expect(await refusal({ labels: 'a.csv' })).to.equal(`${join(dir, 'a.csv')}: row 1: no class for "0.png"`);
     write('a.csv', '');
     expect(await refusal({ labels: 'a.csv' })).to.equal(`${join(dir, 'a.csv')}: an empty list`);
+    write('a.csv', 'path,');
+    expect(await refusal({ labels: 'a.csv' })).to.equal(`${join(dir, 'a.csv')}: a header and no rows`);
   });
 });
 

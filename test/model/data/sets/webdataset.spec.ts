@@ -146,6 +146,11 @@ describe('loadWebDataset', () => {
     expect(await refusal()).to.equal(`${path}: not a valid tar archive: a truncated file at byte 0`);
     writeFileSync(path, 'x'.repeat(2000));
     expect(await refusal()).to.equal(`${path}: not a valid tar archive: no file header at byte 0`);
+    // A date in base 256, whose first byte is 0x80 or 0xff and not this.
+    const dated = Buffer.from(archive);
+    dated[136] = 0x81;
+    writeFileSync(path, dated);
+    expect(await refusal()).to.match(/a\.tar: not a valid tar archive: invalid base256 encoding at byte 0$/);
     write('a.tar', [
       ['1.png', image.subarray(0, 50)],
       ['1.cls', '0'],
