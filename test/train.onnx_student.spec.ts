@@ -1,16 +1,37 @@
 /** train.ts with a student from an ONNX file: what it begins with, goes on with, and refuses. */
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readOnnxWeights } from '../engine/onnx/weights';
-import { readSafetensors } from '../formats/safetensors';
+import { ndarray } from '../formats/ndarray';
+import { readNpy } from '../formats/npy';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors';
+import { makeShapes } from '../model/data/sets/shapes';
 import { digestOfFile } from '../runs/provenance';
 import { UserError } from '../utils/errors';
-import { experiment } from './helpers/train';
+import { experiment, readJsonIn, runScript } from './helpers/train';
 import { trainHere } from './helpers/train_here';
 
 const fixtures = join(__dirname, 'fixtures', 'foreign_students');
+const root = join(__dirname, '..');
+
+/**
+ * The largest difference of logits from those of torchvision's network with these weights: as a share of the largest logit,
+ * and of how much the logits of the images differ.
+ */
+const inPytorch = `
+import sys, numpy, torch
+from safetensors.torch import load_file
+from torchvision.models.mobilenetv3 import InvertedResidualConfig as Row, MobileNetV3
+rows = [Row(8, 3, 8, 8, True, "RE", 2, 1, 1.0), Row(8, 5, 16, 12, True, "HS", 2, 1, 1.0), Row(12, 3, 24, 12, False, "HS", 1, 1, 1.0)]
+model = MobileNetV3(rows, 24, num_classes=10)
+model.load_state_dict(load_file(sys.argv[1]), strict=True)
+logits = model.eval()(load_file(sys.argv[2])["images"]).detach().numpy()
+kept = numpy.load(sys.argv[3])
+print(numpy.abs(logits - kept).max() / numpy.abs(kept).max(), numpy.abs(logits - kept).max() / numpy.ptp(kept, axis=0).max())`;
+
 const changes = { dataset: { name: 'shapes', train: 40, test: 10 }, batch_size: 18, method: 'nokd' };
 
 describe('train.ts with a student from an ONNX file', function () {
@@ -87,6 +108,45 @@ describe('train.ts with a student from an ONNX file', function () {
     expect(readFileSync(join(directory, 'last.safetensors'))).to.deep.equal(
       readFileSync(join(whole.directory, 'last.safetensors')),
     );
+  });
+
+  it('is exported again with the same logits, and its weights open in PyTorch under its names', async function () {
+    const { directory } = await run(
+      'trained',
+      { learning_rate: 0.02, optimizer: 'adam', dataset: { name: 'shapes', train: 200, test: 20 } },
+      6,
+    );
+    const exported = await runScript('export.ts', root, ['--model_dir', directory]);
+    expect(exported.exitCode, exported.stderr).to.equal(0);
+    const written = await runScript('generate_logits.ts', root, ['--model_dir', directory]);
+    expect(written.exitCode, written.stderr).to.equal(0);
+    const logits = readNpy(join(directory, 'test_logits.npy'));
+    const values = Array.from(logits.data as Float32Array);
+    const largest = Math.max(...values.map(Math.abs));
+    const { float32 } = readJsonIn<{ float32: { largest_difference: number } }>(directory, 'export.json');
+    expect(float32.largest_difference).to.be.below(1e-5 * largest);
+
+    const python = [process.env.PYTHON, 'python3'].find(
+      (name) => name && spawnSync(name, ['-c', 'import torchvision, safetensors']).status === 0,
+    );
+    if (python === undefined) return this.skip();
+    const { test, normalize } = makeShapes({ train: 200, test: 20, seed: 0 });
+    const plane = 32 * 32;
+    const pixels = Float32Array.from((test).images, (value, i) => {
+      const channel = Math.floor(i / plane) % 3;
+      return (value / 255 - normalize.mean[channel]!) / normalize.std[channel]!;
+    });
+    const images = join(scratch, 'images.safetensors');
+    writeSafetensors(images, new Map([['images', ndarray('float32', [test.size, 3, 32, 32], pixels)]]));
+    const { status, stdout, stderr } = spawnSync(
+      python,
+      ['-c', inPytorch, join(directory, 'best.safetensors'), images, join(directory, 'test_logits.npy')],
+      { encoding: 'utf8' },
+    );
+    expect(status, stderr).to.equal(0);
+    const [ofLargest, ofSpread] = stdout.split(' ').map(Number);
+    expect(ofLargest).to.be.below(1e-5);
+    expect(ofSpread).to.be.below(1e-3);
   });
 
   it('does not go on with another file', async () => {
