@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** The public API, imported as `distillery`: for your own methods and training loops. */
 export * from './engine/ops';
 export type { Tensor } from './engine/tensor';

@@ -5,7 +5,6 @@
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/cnn_distill_alpha_temp
  *   npx ts-node search_hyperparams.ts --parent_dir experiments/my_search --n_trials 40 --sampler tpe --n_jobs 4
  */
-import { join } from 'node:path';
 import { parseParams } from './model/experiment/params';
 import { resolvedParams } from './model/experiment/resolved';
 import { unusedKeys } from './model/experiment/unused_keys';
@@ -13,11 +12,12 @@ import { runFiles } from './runs/files';
 import { searchHyperparameters } from './search/command';
 import type { Trainer } from './search/trainer';
 import { runMain } from './utils/cli';
+import { programOf } from './utils/commands';
 
 const parse = (given: object) => parseParams(given, runFiles.params);
 
 const trainer: Trainer = {
-  command: [process.execPath, require.resolve('ts-node/dist/bin'), join(__dirname, 'train.ts')],
+  command: programOf('train'),
   resolve: (given) => resolvedParams(parse(given)),
   unusedKeys: (given) => unusedKeys(given, parse(given)),
 };

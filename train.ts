@@ -27,6 +27,7 @@ import { acquireLock, type Lock } from './runs/lock';
 import { bestRecord } from './runs/metrics';
 import { RunDirectory } from './runs/run_directory';
 import { parseArguments, runMain } from './utils/cli';
+import { titleOf } from './utils/commands';
 import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
 import { UserError } from './utils/errors';
 import { makeDirectory, writeJson } from './utils/files';
@@ -137,7 +138,7 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   const log = openLog(run.file(runFiles.log));
   announce(log, run, setup, { start, params, given, aside, remarks });
   open(log);
-  const argv = [command.name, ...process.argv.slice(2)];
+  const argv = [...titleOf(command.name).split(' '), ...process.argv.slice(2)];
   const record = new RunRecord(run, setup, start, {
     argv,
     given,

@@ -16,6 +16,7 @@ import { openTrained, trainedWeights } from '../model/experiment/trained';
 import { runFiles } from '../runs/files';
 import { describeRun } from '../runs/provenance';
 import { oneOf, parseArguments, warning } from '../utils/cli';
+import { titleOf } from '../utils/commands';
 import { UserError } from '../utils/errors';
 import { isDirectory, refuseUnwritable, writeFileAtomic, writeJson } from '../utils/files';
 import { printable } from '../utils/printable';
@@ -119,7 +120,7 @@ export async function exportStudent(): Promise<void> {
     deployedModel(graphs[precision]!, { ...properties, precision, test_accuracy: String(accuracy) }),
   );
   const description = {
-    ...describeRun([command.name, ...process.argv.slice(2)]),
+    ...describeRun([...titleOf(command.name).split(' '), ...process.argv.slice(2)]),
     file: out,
     precision,
     ...(reduceRange && { reduce_range: true }),

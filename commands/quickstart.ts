@@ -1,5 +1,6 @@
 /** The first two minutes: a student alone, the same student distilled from a teacher, and a table that compares them. */
 import { spawnSync } from 'node:child_process';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { getBorderCharacters, table } from 'table';
 import { mean, standardDeviation } from '../report/statistics/mean';
@@ -7,8 +8,10 @@ import { pairedDifference } from '../report/statistics/paired_difference';
 import { repeatDirectory, runFiles } from '../runs/files';
 import { readScore } from '../runs/metrics';
 import { parseArguments } from '../utils/cli';
+import { commandLine, programOf } from '../utils/commands';
 import { UserError } from '../utils/errors';
-import { makeDirectory, readObject, writeFileAtomic, writeJson } from '../utils/files';
+import { isThere, makeDirectory, readObject, writeFileAtomic, writeJson } from '../utils/files';
+import { withoutSchema } from '../utils/json';
 
 const command = {
   name: 'quickstart.ts',
@@ -23,9 +26,13 @@ const command = {
   },
 } as const;
 
+/** The experiments that come with the package. */
+const PROVIDED = join(__dirname, '..', 'experiments', 'quickstart');
+
 export function quickstart(): Promise<void> {
   const { parent_dir: parent, seeds } = parseArguments(process.argv.slice(2), command);
   if (!Number.isInteger(seeds) || seeds < 1) throw new UserError(`--seeds must be an integer from 1, got ${seeds}`, 2);
+  for (const name of ['alone', 'distilled']) provide(parent, name);
   const alone: number[] = [];
   const distilled: number[] = [];
   for (let repeat = 0; repeat < seeds; repeat++) {
@@ -43,20 +50,35 @@ export function quickstart(): Promise<void> {
   const verdict = `distilled − alone: ${points(difference.mean)} points${margin}\n`;
   process.stdout.write(verdict);
   if (seeds > 1) writeFileAtomic(join(parent, 'comparison.md'), `${markdown(rows)}\n${verdict}`);
+  const next = `${commandLine('report')} --parent_dir ${parent} --format html`;
+  process.stdout.write(`\nNext: compare the curves of both in a page:\n  ${next}\n`);
   return Promise.resolve();
+}
+
+/** Copies an experiment that comes with the package, and its teacher, if the directory has none. */
+function provide(parent: string, name: string): void {
+  if (isThere(join(parent, name, runFiles.params))) return;
+  const params = readObject(join(PROVIDED, name, runFiles.params)) as { teacher?: { checkpoint: string } };
+  makeDirectory(join(parent, name));
+  if (params.teacher !== undefined) {
+    const teacher = join(parent, 'teacher');
+    if (!isThere(join(teacher, runFiles.best))) cpSync(join(PROVIDED, 'teacher'), teacher, { recursive: true });
+    params.teacher.checkpoint = join(teacher, runFiles.best);
+  }
+  writeJson(join(parent, name, runFiles.params), params);
 }
 
 /** Trains the experiment in `directory`, or its repeat with another seed in a folder below, and reads its score. */
 function testAccuracy(directory: string, repeat: number): number {
   const run = repeatDirectory(directory, repeat);
   if (repeat > 0) {
-    const params = readObject(join(directory, runFiles.params)) as { seed?: number };
+    const params = withoutSchema(readObject(join(directory, runFiles.params))) as { seed?: number };
     makeDirectory(run);
     writeJson(join(run, runFiles.params), { ...params, seed: (params.seed ?? 230) + repeat });
   }
   process.stdout.write(`\n${run}\n`);
-  const argv = [require.resolve('ts-node/dist/bin'), join(__dirname, '..', 'train.ts'), '--model_dir', run];
-  const { status } = spawnSync(process.execPath, argv, { stdio: 'inherit' });
+  const [program, ...argv] = programOf('train');
+  const { status } = spawnSync(program!, [...argv, '--model_dir', run], { stdio: 'inherit' });
   if (status !== 0) throw new UserError(`${run}: training failed; run the same command again to resume`);
   return readScore(join(run, runFiles.test)).metrics.get('accuracy')!;
 }

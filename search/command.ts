@@ -10,6 +10,7 @@ import { oneOf, parseArguments } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { readObject } from '../utils/files';
 import { onInterrupt } from '../utils/interrupt';
+import { withoutSchema } from '../utils/json';
 import { openLog } from '../utils/logger';
 import { threadsWarning } from '../utils/threads';
 import type { SearchContext } from './context';
@@ -66,7 +67,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
   }
   if (!existsSync(parent)) throw new UserError(`${parent}: no such directory`);
   if (!statSync(parent).isDirectory()) throw new UserError(`${parent}: not a directory`);
-  const params = readObject(join(parent, runFiles.params));
+  const params = withoutSchema(readObject(join(parent, runFiles.params)));
   const settings = settingsOf(parent, args);
   const unused = unusedDimensions(parent, params, settings, trainer);
   const journal = join(parent, searchFiles.journal);

@@ -21,7 +21,8 @@ describe('quickstart.ts', function () {
     });
     const numbers = (text: string) => [...text.matchAll(/-?\d+\.\d\d/g)].map(([number]) => Number(number));
     const form = (text: string) => text.replace(/-?\d+\.\d\d/g, '00.00').replace(/[ ─]+/g, ' ');
-    const table = stdout.slice(stdout.indexOf('┌'));
+    const [table, next] = stdout.slice(stdout.indexOf('┌')).split('\nNext: ') as [string, string];
+    expect(next).to.include(`npx ts-node synthesize_results.ts --parent_dir ${scratch} --format html`);
     expect(numbers(table)).to.deep.equal([...scores, scores[1]! - scores[0]!].map((value) => Number(value.toFixed(2))));
     const readme = readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
     expect(form(readme)).to.include(form(table.trimEnd()));

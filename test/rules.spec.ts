@@ -60,7 +60,7 @@ function allFiles(): string[] {
   const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const rooms = folders
     .map(({ name }) => name)
-    .filter((name) => !/^(\.|node_modules$|experiments$|coverage$)/.test(name));
+    .filter((name) => !/^(\.|node_modules$|dist$|experiments$|coverage$)/.test(name));
   const inRooms = rooms.flatMap((room) =>
     readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map((name) => join(room, name)),
   );

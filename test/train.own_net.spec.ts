@@ -115,10 +115,10 @@ describe('train.ts with a network in a module', function () {
   });
 
   it('refuses a module that is no network in one line', async () => {
+    let count = 0;
     const module = async (text: string) => {
-      const path = join(scratch, 'broken.ts');
+      const path = join(scratch, `broken_${count++}.ts`);
       writeFileSync(path, text);
-      delete require.cache[path];
       return (await refusal({ model_version: path })).replaceAll(path, 'FILE');
     };
     const none = { model_version: join(scratch, 'none.ts') };

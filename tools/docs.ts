@@ -1,5 +1,5 @@
 /**
- * Generates pages and pictures of docs/ from the code:
+ * Generates pages and pictures of docs/, and the schemas for editors, from the code:
  *
  *   npm run docs                 writes them
  *   npm run docs -- --check      exits with 1 if one of them is out of date
@@ -8,6 +8,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { paramsEditorSchema } from '../model/experiment/params/editor_schema';
+import { editorSchema } from '../search/settings/schema';
 import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { methodFigures } from './method_figures';
@@ -18,7 +20,7 @@ const root = join(__dirname, '..');
 
 const command = {
   name: 'docs.ts',
-  summary: 'Generates pages and pictures of docs/ from the code.',
+  summary: 'Generates pages and pictures of docs/, and the schemas for editors, from the code.',
   flags: {
     check: { type: 'boolean', default: false, help: 'write nothing; exit code 1 if one of them is out of date' },
   },
@@ -28,11 +30,15 @@ const command = {
 export function generatedFiles(): Record<string, string> {
   const figures = Object.entries(methodFigures()).map(([name, svg]) => [`docs/pictures/${name}`, svg]);
   return {
+    'schemas/params.schema.json': json(paramsEditorSchema()),
+    'schemas/search.schema.json': json(editorSchema()),
     'docs/params.md': paramsPage(),
     'docs/pictures/rooms.svg': roomsPicture(findRooms()),
     ...(Object.fromEntries(figures) as Record<string, string>),
   };
 }
+
+const json = (schema: object) => `${JSON.stringify(schema, null, 2)}\n`;
 
 /** The API reference of index.ts, by typedoc with typedoc.json. */
 function apiFiles(): Record<string, string> {

@@ -9,7 +9,7 @@ import { preProcessFile } from 'typescript';
 const root = join(__dirname, '..');
 const SCRIPTS = 'scripts';
 /** Folders that are no part of the program. */
-const BESIDE = ['bench', 'docs', 'examples', 'experiments', 'findings', 'node_modules', 'test', 'tools'];
+const BESIDE = ['bench', 'dist', 'docs', 'examples', 'experiments', 'findings', 'node_modules', 'test', 'tools'];
 
 export interface Room {
   readonly name: string;

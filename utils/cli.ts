@@ -1,5 +1,6 @@
 /** The command line of a script: parses its flags and sets its exit code. */
 import { parseArgs } from 'node:util';
+import { titleOf } from './commands';
 import { isSystemError, messageOf, UserError } from './errors';
 import { leaveTerminal } from './interrupt';
 import { isOutOfMemory } from './memory';
@@ -176,5 +177,5 @@ function usage({ name, summary, flags }: CommandSpec): string {
   rows.push(['--help', 'print this help and exit'], ['--version', 'print the version and exit']);
   const width = Math.max(...rows.map(([flag]) => flag!.length));
   const lines = rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`);
-  return [`usage: ${name} [options]`, '', summary, '', ...lines].join('\n');
+  return [`usage: ${titleOf(name)} [options]`, '', summary, '', ...lines].join('\n');
 }

@@ -96,3 +96,8 @@ function refuseRepeatedKeys(text: string): void {
     }
   }
 }
+
+/** Without the key `$schema`, by which an editor finds the schema of a file. */
+export function withoutSchema(content: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(content).filter(([key]) => key !== '$schema'));
+}

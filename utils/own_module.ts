@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { messageOf, UserError } from './errors';
 import { isFile, isThere } from './files';
+import { loadModule } from './module_loader';
 
 type ModulePath = `${string}.${'' | 'c' | 'm'}${'js' | 'ts'}`;
 
@@ -16,8 +17,7 @@ export function defaultExport(path: string, key: string, kind: string): unknown 
   if (!isThere(file)) throw new UserError(`${path}: no such file; "${key}" names it`);
   if (!isFile(file)) throw new UserError(`${path}: not a regular file; "${key}" names it`);
   try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is known when the program runs
-    return (require(file) as { default?: unknown }).default;
+    return (loadModule(file) as { default?: unknown }).default;
   } catch (error) {
     throw new UserError(`${path}: cannot be loaded as ${kind}: ${messageOf(error).split('\n')[0]}`);
   }

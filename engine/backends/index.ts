@@ -2,7 +2,7 @@
 import type { Device, Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';
 import type { OpenDevice, DeviceInfo } from './backend';
-import { hasCudaLibraries, openOnnxRuntime, tryPrecision } from './providers';
+import { hasCudaLibraries, hasNvidiaDriver, openOnnxRuntime, tryPrecision } from './providers';
 import { openTensorflow } from './tensorflow';
 
 export type { Device, Precision } from '../../utils/devices';
@@ -45,12 +45,13 @@ export async function openDevice(
   }
 }
 
-/** CUDA if it starts, the CPU otherwise. */
+/** CUDA if it starts, the CPU otherwise, with the reason on a machine that has an NVIDIA GPU. */
 async function openBest(): Promise<DeviceInfo> {
   const onCpu = async (reason: string) => {
     const { backend, description } = await openOnnxRuntime('cpu');
     return { backend, description: `${description}: ${reason}` };
   };
+  if (!hasNvidiaDriver()) return openOnnxRuntime('cpu');
   if (!hasCudaLibraries()) return onCpu('the CUDA libraries are not installed');
   try {
     return await openOnnxRuntime('cuda');

@@ -1,9 +1,10 @@
 /** Opening ONNX Runtime's execution providers, and saying what is missing if one does not start. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { version } from 'onnxruntime-node/package.json';
 import { ndarray } from '../../formats/ndarray';
+import { setup } from '../../utils/commands';
 import type { Precision } from '../../utils/devices';
 import { messageOf, UserError } from '../../utils/errors';
 import { Graph } from '../graph';
@@ -39,9 +40,10 @@ export async function openOnnxRuntime(provider: Provider): Promise<DeviceInfo> {
   }
   if (provider === 'cuda' && !hasCudaLibraries()) {
     throw new UserError(
-      `"device": "cuda" needs ONNX Runtime's CUDA libraries, which are not installed: run "npm run setup:cuda"`,
+      `"device": "cuda" needs ONNX Runtime's CUDA libraries, which are not installed: run "${setup.cuda}"`,
     );
   }
+  if (provider === 'webgpu') requireVulkan();
   // Otherwise CUDA rounds the factors of float32 products to 10 bits (TF32).
   if (provider === 'cuda') process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   try {
@@ -61,10 +63,34 @@ export async function tryPrecision(backend: Backend, precision: Precision): Prom
   }
 }
 
-/** Whether the CUDA libraries that `npm run setup:cuda` downloads are installed. */
+/** Whether the CUDA libraries are installed; empty files stand for those that could not be downloaded (tools/install.cjs). */
 export function hasCudaLibraries(): boolean {
   const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin', 'napi-v6', platform(), arch());
-  return ['cuda', 'shared'].every((name) => existsSync(join(folder, `libonnxruntime_providers_${name}.so`)));
+  return ['cuda', 'shared'].every((name) => {
+    const file = statSync(join(folder, `libonnxruntime_providers_${name}.so`), { throwIfNoEntry: false });
+    return file !== undefined && file.size > 0;
+  });
+}
+
+/**
+ * Whether this machine has an NVIDIA GPU with its driver, as far as its files tell; `/dev/dxg` is that of WSL. ONNX Runtime's
+ * builds for other systems than Linux have no CUDA.
+ */
+export function hasNvidiaDriver(): boolean {
+  return platform() === 'linux' && ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/dxg'].some(existsSync);
+}
+
+/** On Linux WebGPU needs the Vulkan loader; without it Dawn, which computes it, prints lines of its own on stderr. */
+function requireVulkan(): void {
+  if (platform() !== 'linux') return;
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1');
+  } catch (error) {
+    if (!/cannot open shared object/.test(messageOf(error))) return;
+    throw new UserError(
+      `"device": "webgpu" needs ${needs.webgpu}, but does not start: libvulkan.so.1 is not installed`,
+    );
+  }
 }
 
 async function tryProduct(backend: Backend, precision: Precision): Promise<void> {

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import type { EpochRecord } from '../../runs/metrics';
 import type { RunDirectory } from '../../runs/run_directory';
+import { commandLine } from '../../utils/commands';
 import type { Log } from '../../utils/logger';
 import { availableBytes } from '../../utils/memory';
 import { sparkline } from '../../utils/sparkline';
@@ -60,6 +61,6 @@ export function learningCurve(directory: string, history: readonly EpochRecord[]
   const accuracies = history.map(({ val }) => val.accuracy);
   const [first = NaN, last = NaN] = [accuracies[0], accuracies.at(-1)];
   const curve = `Validation accuracy ${first.toFixed(3)} ${sparkline(accuracies)} ${last.toFixed(3)}`;
-  const command = `npx ts-node synthesize_results.ts --parent_dir ${dirname(directory)}`;
+  const command = `${commandLine('report')} --parent_dir ${dirname(directory)}`;
   return `${curve}\nResults are in ${directory}; compare runs with: ${command}\n`;
 }

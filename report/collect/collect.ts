@@ -9,6 +9,7 @@ import { numberIn, readEpochs, readScore } from '../../runs/metrics';
 import { messageOf, UserError } from '../../utils/errors';
 import { readObject } from '../../utils/files';
 import { flatten, type Flat, type Scalar } from '../../utils/flatten';
+import { withoutSchema } from '../../utils/json';
 import { readSummary } from '../predictions';
 import { earlyEndings, type EarlyEnding } from './endings';
 import { findFiles, unlinked } from './find';
@@ -134,7 +135,7 @@ function differences(a: Flat, b: Flat): string[] {
 }
 
 function readFlat(path: string): Flat {
-  const flat = flatten(readObject(path));
+  const flat = flatten(withoutSchema(readObject(path)));
   refuseMore(flat.size);
   return flat;
 }

@@ -1,6 +1,6 @@
 /** The scripts of the page: Vega and Vega-Lite as they are published, and the page's own files as one script. */
 import { readFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, extname, join, relative, sep } from 'node:path';
 import { transformSync } from '@swc/core';
 
 /** What own files import from packages, as an expression of the page. Others are taken in as files. */
@@ -18,7 +18,7 @@ export function pageScripts(): string[] {
   ] as const;
   return [
     ...published.map(([name, file]) => readFileSync(join(dirname(require.resolve(name)), file), 'utf8')),
-    bundle(join(__dirname, 'browser', 'main.ts')),
+    bundle(join(__dirname, 'browser', `main${extname(__filename)}`)),
   ];
 }
 
@@ -38,7 +38,7 @@ export function bundle(entry: string): string {
     });
     const linked = code.replace(/\brequire\("([^"]+)"\)/g, (_, name: string) => {
       if (Object.hasOwn(globals, name)) return globals[name]!;
-      const target = name.startsWith('.') ? `${join(dirname(path), name)}.ts` : require.resolve(name);
+      const target = name.startsWith('.') ? `${join(dirname(path), name)}${extname(path)}` : require.resolve(name);
       visit(target);
       return `require(${idOf(target)})`;
     });

@@ -153,11 +153,7 @@ export function schemaFor(file: File): Schema {
   return { ...schema, properties: namedAsIn(file, schema.properties as Schema) };
 }
 
-/**
- * The schema of every search.json. search.schema.json holds it for editors, which a test compares.
- *
- * @internal
- */
+/** The schema of every search.json, for editors; schemas/search.schema.json holds it. */
 export function editorSchema(): Schema {
   const schema = schemaOf(anySpace, anyPlugin(samplers), anyPlugin(pruners));
   const properties = schema.properties as Readonly<Record<string, Schema>>;

@@ -4,6 +4,7 @@
  */
 import util from 'node:util';
 import type * as tensorflow from '@tensorflow/tfjs';
+import { setup } from '../../../utils/commands';
 import { messageOf, UserError } from '../../../utils/errors';
 
 /** The module that any build of TensorFlow.js exports. */
@@ -55,8 +56,8 @@ export async function loadPackage(load: (name: string) => unknown = require): Pr
     }
   }
   throw new UserError(
-    `"device": "tensorflow" needs TensorFlow.js, which is not installed: run "npm install --include=optional", ` +
-      `and "npm run setup:tensorflow" for its native build${faults.join('')}`,
+    `"device": "tensorflow" needs TensorFlow.js, which is not installed: run "${setup.tensorflow}", ` +
+      `and "${setup.nativeTensorflow}" for its native build${faults.join('')}`,
   );
 }
 
@@ -67,7 +68,7 @@ function described(tf: Tf, name: string, faults: readonly string[]): Omit<Packag
       description: `${version} in pure JavaScript`,
       warning:
         `TensorFlow.js runs in pure JavaScript, which is slow: ` +
-        `run "npm run setup:tensorflow" to install its native build${faults.join('')}`,
+        `run "${setup.nativeTensorflow}" to install its native build${faults.join('')}`,
     };
   }
   const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };

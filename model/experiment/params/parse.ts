@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isThere, readJson } from '../../../utils/files';
-import { isObject, show } from '../../../utils/json';
+import { isObject, show, withoutSchema } from '../../../utils/json';
 import { isModulePath } from '../../../utils/own_module';
 import { mistakes } from '../../../utils/schema';
 import { distillers, type Distiller } from '../../distillers/index';
@@ -25,7 +25,7 @@ export function readGivenParams(path: string): Record<string, unknown> {
   }
   const content = readJson(path);
   if (!isObject(content)) throw new UserError(`${path}: ${mistakes({ type: 'object' }, content).join()}`);
-  return content;
+  return withoutSchema(content);
 }
 
 /** Checks the content of a params.json, which stays as it is; `source` names it in the lines of the UserError. */
@@ -35,7 +35,7 @@ export function parseParams(content: unknown, source: string): Params {
   const search = searchNamed(content);
   if (search !== undefined) throw fail([search]);
   const methods = methodsFor(content);
-  const file = longForm(withCurrentNames(content), methods);
+  const file = longForm(withCurrentNames(withoutSchema(content)), methods);
   const lines = mistakes(schemaFor(file, methods), file);
   lines.push(...brokenConditions(file, methods));
   if (lines.length > 0) throw fail(lines);

@@ -5,7 +5,7 @@
 import { expect } from 'chai';
 import { listSupportedBackends } from 'onnxruntime-node';
 import { openDevice } from '../../../engine/backends';
-import { hasCudaLibraries, tryPrecision } from '../../../engine/backends/providers';
+import { hasCudaLibraries, hasNvidiaDriver, tryPrecision } from '../../../engine/backends/providers';
 import type { Device, Precision } from '../../../utils/devices';
 import { UserError } from '../../../utils/errors';
 import { failing } from '../../helpers/residents';
@@ -31,10 +31,11 @@ describe('openDevice', () => {
     expect(warning).to.equal(undefined);
   });
 
-  withoutCuda('takes the CPU by itself, and says why', async () => {
+  withoutCuda('takes the CPU by itself, and says why where there is an NVIDIA GPU', async () => {
     const { backend, description, warning } = await openDevice('auto');
     expect(backend.name).to.equal('cpu');
-    expect(description).to.match(/on the CPU: the CUDA libraries are not installed$/);
+    const reason = hasNvidiaDriver() ? ': the CUDA libraries are not installed' : '';
+    expect(description).to.match(new RegExp(`^ONNX Runtime \\d+\\.\\d+\\.\\d+ on the CPU${reason}$`));
     expect(warning).to.equal(undefined);
   });
 
