@@ -1,6 +1,6 @@
-/** A search on the terminal: a line for the whole and one for each running trial, drawn anew in place (cli-progress). */
-import { MultiBar } from 'cli-progress';
-import { formatDuration } from '../utils/progress';
+/** A search on the terminal: a line for the whole and one for each running trial, drawn anew in place. */
+import { columnsOf, LiveLines } from '../utils/live_lines';
+import { formatDuration, withBar } from '../utils/progress';
 import type { Running, Snapshot } from './snapshot';
 
 export interface View {
@@ -16,25 +16,13 @@ export interface View {
 export function openView(parallel: number, metric: string, stream = process.stderr): View {
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   if (!stream.isTTY) return { show: () => {}, print, stop: () => {} };
-  const format = (_: object, __: object, { line }: { line: string }) => line;
-  const bars = new MultiBar({
-    stream,
-    format,
-    linewrap: true,
-    gracefulExit: false,
-    forceRedraw: true,
-    clearOnComplete: true,
-  });
+  const lines = new LiveLines(stream);
   // More lines than the terminal has could not be drawn in place.
   const height = Math.min(parallel + 1, Math.max(stream.rows - 1, 1));
-  const slots = Array.from({ length: height }, () => bars.create(1, 0, { line: '' }));
-  const announce = (line: string) => void bars.log(`${line}\x1b[K\n`);
+  const announce = (line: string) => lines.print(line);
   let isOpen = true;
   return {
-    show(snapshot) {
-      const lines = viewLines(snapshot, metric, stream.columns, height);
-      slots.forEach((slot, i) => slot.update(0, { line: lines[i] ?? '' }));
-    },
+    show: (snapshot) => lines.show(viewLines(snapshot, metric, columnsOf(stream), height)),
     print(line) {
       if (isOpen && process.stdout.isTTY) announce(line);
       else print(line);
@@ -42,8 +30,7 @@ export function openView(parallel: number, metric: string, stream = process.stde
     announce,
     stop() {
       isOpen = false;
-      bars.update();
-      bars.stop();
+      lines.clear();
     },
   };
 }
@@ -64,22 +51,43 @@ export function viewLines(snapshot: Snapshot, metric: string, width: number, hei
     ...(secondsLeft === undefined || done === total ? [] : [`about ${formatDuration(secondsLeft)} left`]),
   ];
   const shown = running.length < height ? running : running.slice(0, Math.max(height - 2, 0));
-  const nameWidth = Math.max(0, ...shown.map(({ label }) => label.length));
+  const longest = Math.max(0, ...shown.map(({ label }) => label.length));
+  const nameWidth = Math.min(longest, Math.max(LEAST_NAME, width - LEAST_STATE));
   const lines = shown.map((run) => {
-    const line = formatRun(run, metric, width - nameWidth - 2);
-    return `${run.label.padEnd(nameWidth)} ${line}`;
+    const line = formatRun(run, metric, width - nameWidth - 1);
+    return `${shortened(run.label, nameWidth).padEnd(nameWidth)} ${line}`;
   });
   const rest = shown.length < running.length ? [`and ${running.length - shown.length} more`] : [];
   return [facts.join(', '), ...lines, ...rest].slice(0, height).map((line) => line.slice(0, width - 1));
 }
 
-/** ` 45%|████    | 9/20 [01:23<01:42, val_accuracy=0.612]`, or `pending (Resources)`, with what was done before. */
+/** Columns that a name and what stands behind it have at least. */
+const LEAST_NAME = 12;
+const LEAST_STATE = 28;
+
+/** A name without its middle where it is too long: the values of the first and of the last parameter tell trials apart. */
+function shortened(name: string, width: number): string {
+  if (name.length <= width) return name;
+  const head = Math.ceil((width - 1) / 2);
+  return `${name.slice(0, head)}…${name.slice(name.length - (width - 1 - head))}`;
+}
+
+/**
+ * ` 45%|████    | 9/20 [01:23<01:42, val_accuracy=0.612]`, shorter where there is less room; or `pending (Resources)`, with what was
+ * done before.
+ */
 function formatRun({ epochs, plannedEpochs, seconds, value, waiting }: Running, metric: string, width: number): string {
   if (waiting !== undefined) return epochs > 0 ? `${epochs}/${plannedEpochs}, ${waiting}` : waiting;
   const part = plannedEpochs > 0 ? Math.min(1, epochs / plannedEpochs) : 0;
   const left = part > 0 ? formatDuration(seconds / part - seconds) : '?';
-  const score = Number.isNaN(value) ? '' : `, ${metric}=${value.toFixed(3)}`;
-  const counts = `${epochs}/${plannedEpochs} [${formatDuration(seconds)}<${left}${score}]`;
-  const cells = Math.min(40, Math.max(8, width - counts.length - 8));
-  return `${String(Math.floor(100 * part)).padStart(3)}%|${'█'.repeat(Math.floor(part * cells)).padEnd(cells)}| ${counts}`;
+  const score = Number.isNaN(value) ? [] : [value.toFixed(3)];
+  const percent = `${String(Math.floor(100 * part)).padStart(3)}%`;
+  const named = score.map((text) => `, ${metric}=${text}`).join('');
+  const counts = `${epochs}/${plannedEpochs} [${formatDuration(seconds)}<${left}${named}]`;
+  const forms = [
+    withBar(percent, counts, part, width),
+    `${percent} ${counts}`,
+    [percent, `${epochs}/${plannedEpochs}`, `<${left}`, ...score].join(' '),
+  ];
+  return forms.find((form) => form.length < width) ?? forms.at(-1)!;
 }

@@ -3,6 +3,7 @@
  * ends the process at once; a second SIGHUP does not, since shell and system both send one.
  */
 import { closeSync } from 'node:fs';
+import { finishLiveLines } from './live_lines';
 
 export interface Interrupt {
   readonly requested: boolean;
@@ -14,7 +15,9 @@ const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Starts to listen. `announce` shows a line; by default on stderr. */
 export function onInterrupt(
-  announce: (line: string) => void = (line) => void process.stderr.write(`\n${line}\n`),
+  announce: (line: string) => void = (line) =>
+    // Behind the `^C` that the terminal writes.
+    void process.stderr.write(finishLiveLines() ? `${line}\n` : `\n${line}\n`),
 ): Interrupt {
   const interrupt = { requested: false, exitCode: 0 };
   let isAsked = false;

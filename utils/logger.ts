@@ -1,6 +1,7 @@
 /** The log of a run: console messages, also written to a file with time and level. */
 import { appendFileSync, closeSync, readFileSync } from 'node:fs';
 import { openToAppend, writing } from './files';
+import { printLine } from './live_lines';
 import { printable } from './printable';
 
 export interface Log {
@@ -14,10 +15,7 @@ export interface Log {
  * `YYYY-MM-DD HH:MM:SS,mmm:LEVEL: <message>` in local time, each line in one append. Throws a UserError that names the
  * file if it cannot be written.
  */
-export function openLog(
-  path: string,
-  print: (message: string) => void = (message) => void process.stdout.write(`${message}\n`),
-): Log {
+export function openLog(path: string, print: (message: string) => void = printLine): Log {
   const append = (text: string) =>
     writing(path, () => {
       const file = openToAppend(path);

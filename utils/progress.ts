@@ -1,5 +1,5 @@
-/** A progress bar on stderr (cli-progress), in the format of tqdm. */
-import { SingleBar } from 'cli-progress';
+/** A progress bar on stderr, in the format of tqdm. */
+import { columnsOf, LiveLines } from './live_lines';
 
 export interface ProgressBar {
   /** Shows that `done` units are done, and the latest values, such as the loss. */
@@ -16,14 +16,8 @@ export interface ProgressOutput {
 
 const secondsBetweenPlainLines = 30;
 
-/** Draws synchronously when an update is due, since timers do not run during a training step. */
-class SynchronousBar extends SingleBar {
-  override render(): void {
-    super.render();
-    // The timer for the next drawing must not keep a process alive that has failed before stop().
-    (this as unknown as { timer: NodeJS.Timeout }).timer.unref();
-  }
-}
+/** Milliseconds between two drawings. */
+const REDRAW = 200;
 
 /**
  * A bar for `total` units (images, bytes; bytes are shown in MB). On a terminal it redraws the line at most five times
@@ -44,14 +38,24 @@ export function progressBar(total: number, unit: string, output: ProgressOutput 
       stop() {},
     };
   }
-  const bar = new SynchronousBar({
-    stream,
-    linewrap: true,
-    format: (_, { value, maxWidth }, values: Record<string, number>) =>
-      formatProgress({ done: value, total, unit, seconds: elapsed(), values, width: maxWidth }),
-  });
-  bar.start(total, 0);
-  return { update: (done, values = {}) => bar.update(done, values), stop: () => bar.stop() };
+  const lines = new LiveLines(stream);
+  let [drawn, latest, shown]: [number, number, Record<string, number>] = [start, 0, {}];
+  const draw = () => {
+    drawn = now();
+    const progress = { done: latest, total, unit, seconds: elapsed(), values: shown };
+    lines.show([formatProgress({ ...progress, width: columnsOf(stream) })]);
+  };
+  draw();
+  return {
+    update(done, values = {}) {
+      [latest, shown] = [done, values];
+      if (now() - drawn >= REDRAW) draw();
+    },
+    stop() {
+      draw();
+      lines.finish();
+    },
+  };
 }
 
 interface Progress {
@@ -64,23 +68,41 @@ interface Progress {
   width?: number;
 }
 
-/** ` 45%|████    | 22500/50000 [00:23<00:28, 960 images/s, loss=1.503]` */
+/**
+ * ` 45%|████    | 22500/50000 [00:23<00:28, 960 images/s, loss=1.503]`. In a narrow terminal the parts of the loss go first, then the
+ * bar, the accuracy, the counts, the rate.
+ */
 export function formatProgress({ done, total, unit, seconds, values, width }: Progress): string {
   const [scale, name, decimals] = unit === 'bytes' ? [1e6, 'MB', 1] : [1, unit, 0];
   const amount = (value: number) => (value / scale).toFixed(decimals);
   const part = total > 0 ? Math.min(1, done / total) : 1;
   const rate = seconds > 0 ? done / seconds : 0;
   const left = rate > 0 ? formatDuration(Math.max(0, total - done) / rate) : '?';
-  const details = [
-    `${formatDuration(seconds)}<${left}`,
-    `${amount(rate)} ${name}/s`,
-    ...Object.entries(values).map(([key, value]) => `${key}=${value.toFixed(3)}`),
-  ];
+  const times = `${formatDuration(seconds)}<${left}`;
+  const speed = `${amount(rate)} ${name}/s`;
+  const valuesIn = (isShown: (key: string) => boolean) =>
+    Object.entries(values).flatMap(([key, value]) => (isShown(key) ? [`${key}=${value.toFixed(3)}`] : []));
   const percent = `${String(Math.floor(100 * part)).padStart(3)}%`;
-  const counts = `${amount(done)}/${amount(total)} [${details.join(', ')}]`;
-  if (width === undefined) return `${percent} ${counts}`;
-  const cells = Math.min(40, Math.max(8, width - percent.length - counts.length - 4));
-  return `${percent}|${'█'.repeat(Math.floor(part * cells)).padEnd(cells)}| ${counts}`;
+  const counts = (details: readonly string[]) => `${amount(done)}/${amount(total)} [${details.join(', ')}]`;
+  const all = counts([times, speed, ...valuesIn(() => true)]);
+  if (width === undefined) return `${percent} ${all}`;
+  const totals = counts([times, speed, ...valuesIn((key) => !key.includes('/'))]);
+  const loss = valuesIn((key) => key === 'loss');
+  const forms = [
+    ...[all, totals].map((text) => withBar(percent, text, part, width)),
+    ...[totals, counts([times, speed, ...loss]), [times, speed, ...loss].join(', ')].map(
+      (text) => `${percent} ${text}`,
+    ),
+    [`${percent} ${left} left`, `${amount(rate)}/s`, ...loss].join(', '),
+    [percent, `${left} left`, ...loss].join(' '),
+  ];
+  return forms.find((form) => form.length < width) ?? forms.at(-1)!.slice(0, Math.max(0, width - 1));
+}
+
+/** A bar of 8 to 40 cells, as many as the width, less its last column, has room for. */
+export function withBar(percent: string, text: string, part: number, width: number): string {
+  const cells = Math.min(40, Math.max(8, width - percent.length - text.length - 4));
+  return `${percent}|${'█'.repeat(Math.floor(part * cells)).padEnd(cells)}| ${text}`;
 }
 
 /** Seconds as `mm:ss` or `h:mm:ss`. */

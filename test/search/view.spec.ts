@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
+import { screenOf } from '../helpers/screen';
 import { openView, viewLines } from '../../search/view';
 
 const run = { label: 'alpha_0.5', epochs: 1, plannedEpochs: 4, seconds: 30, value: 0.4125 };
@@ -33,7 +34,12 @@ describe('the view of a search', () => {
   });
 
   it('fits a narrow terminal', () => {
-    for (const line of viewLines(snapshot, 'val_accuracy', 40, 3)) expect(line).to.have.lengthOf.at.most(39);
+    const label = 'alpha_0.5_learning_rate_0.001_temperature_4.5';
+    const running = [{ ...run, label }, ...snapshot.running.slice(1)];
+    const lines = viewLines({ ...snapshot, running }, 'val_accuracy', 40, 3);
+    for (const line of lines) expect(line).to.have.lengthOf.at.most(39);
+    expect(lines.slice(1)).to.deep.equal(['alpha_…e_4.5  25% 1/4 <01:30 0.412', 'alpha_0.25     0% 0/4 [00:02<?]']);
+    expect(viewLines({ ...snapshot, running }, 'val_accuracy', 80, 3)[1]).to.equal(`${label}  25% 1/4 <01:30 0.412`);
   });
 
   it('fits a low terminal', () => {
@@ -61,7 +67,14 @@ describe('the view of a search', () => {
     view.announce!('Saving');
     view.stop();
     const text = stream.read() as string;
-    expect(text.indexOf('Saving\x1b[K\n')).to.be.within(0, text.indexOf('4/10 trials'));
+    const [before, after] = [text.slice(0, text.lastIndexOf('\r')), text];
+    expect(screenOf(before).map((line) => line.slice(0, 9))).to.deep.equal([
+      'Saving',
+      '4/10 tria',
+      'alpha_0.5',
+      'alpha_0.2',
+    ]);
+    expect(screenOf(after)).to.deep.equal(['Saving']);
     const piped = open(false);
     piped.view.show(snapshot);
     piped.view.stop();

@@ -42,8 +42,22 @@ describe('progress line', () => {
     const [, bar] = line.split('|');
     expect(bar).to.match(/^█+ +$/);
     expect([...bar!].filter((cell) => cell === '█').length).to.equal(Math.floor(0.45 * bar!.length));
-    expect(formatProgress({ ...progress, width: 20 }).split('|')[1]).to.have.lengthOf(8);
     expect(formatProgress({ ...progress, width: 1000 }).split('|')[1]).to.have.lengthOf(40);
+  });
+
+  it('drops what says least where the terminal is narrow', () => {
+    const values = { accuracy: 0.45312, loss: 16.224, 'loss/ce': 0.238, 'loss/kd': 15.986 };
+    const at = (width: number) => formatProgress({ ...progress, values, width });
+    expect(at(120)).to.include('accuracy=0.453, loss=16.224, loss/ce=0.238, loss/kd=15.986]');
+    expect(at(90)).to.match(
+      /^ 45%\|█+ +\| 22500\/50000 \[00:22<00:27, 1000 images\/s, accuracy=0\.453, loss=16\.224\]$/,
+    );
+    expect(at(80)).to.equal(' 45% 22500/50000 [00:22<00:27, 1000 images/s, accuracy=0.453, loss=16.224]');
+    expect(at(72)).to.equal(' 45% 22500/50000 [00:22<00:27, 1000 images/s, loss=16.224]');
+    expect(at(48)).to.equal(' 45% 00:22<00:27, 1000 images/s, loss=16.224');
+    expect(at(40)).to.equal(' 45% 00:27 left, 1000/s, loss=16.224');
+    expect(at(30)).to.equal(' 45% 00:27 left loss=16.224');
+    for (let width = 1; width < 130; width++) expect(at(width).length, String(width)).to.be.below(Math.max(width, 1));
   });
 
   it('counts bytes in megabytes', () => {
