@@ -8,6 +8,7 @@
 import { formatShape, type Tensor } from '../tensor';
 import { noteFlippedKernel, noteWeightGradient, type Geometry, type Pair } from './conv_hints';
 import { weightGradient } from './conv_weight';
+import { channelSum } from './reduce';
 import { emitReshape, emitTranspose } from './shape';
 
 /** Options of `conv2d`, in pixels; one number stands for rows and columns. */
@@ -80,8 +81,7 @@ export function convTranspose2d(x: Tensor, weight: Tensor, bias?: Tensor, option
 
 /** Per-channel sums: the gradient to a bias. */
 function overPlaces(grad: Tensor): Tensor {
-  const { graph } = grad;
-  return graph.emit('ReduceSum', [grad, graph.integers([0, 2, 3])], [grad.shape[1]!], { attributes: { keepdims: 0 } });
+  return channelSum(grad);
 }
 
 function gradientToWeight(x: Tensor, grad: Tensor, shape: readonly number[], geometry: Geometry): Tensor {

@@ -3,6 +3,7 @@
  * if the shapes do not broadcast or if neither operand is a tensor; gradients are summed over broadcast axes.
  */
 import { broadcastShape, sameShape, type Tensor } from '../tensor';
+import { emitReduction } from './sums';
 
 type Operand = Tensor | number;
 
@@ -164,8 +165,7 @@ export function sumTo(grad: Tensor, shape: readonly number[]): Tensor {
   const { graph } = grad;
   const lead = grad.shape.length - shape.length;
   const axes = grad.shape.map((_, axis) => axis).filter((axis) => axis < lead || shape[axis - lead] === 1);
-  const kept = grad.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
-  const sum = graph.emit('ReduceSum', [grad, graph.integers(axes)], kept, { attributes: { keepdims: 1 } });
+  const sum = emitReduction('ReduceSum', grad, axes, true);
   return lead === 0 ? sum : graph.emit('Reshape', [sum, graph.integers(shape)], shape);
 }
 

@@ -3,6 +3,7 @@ import { sizeOf } from '../../formats/ndarray';
 import { broadcastShape, formatShape, sameShape, type Tensor } from '../tensor';
 import { sumTo } from './elementwise';
 import { emitReshape } from './shape';
+import { emitReduction } from './sums';
 
 /** y = a b in the last two axes: (…, m, k) · (…, k, n) → (…, m, n), axes in front broadcast;  ∂a = g bᵀ, ∂b = aᵀ g. */
 export function matmul(a: Tensor, b: Tensor): Tensor {
@@ -49,9 +50,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return x.graph.vjp(y, bias ? [x, weight, bias] : [x, weight], (grad, needs) => [
     needs[0] ? gemm(grad, weight) : undefined,
     needs[1] ? gemm(grad, x, { transA: true }) : undefined,
-    needs[2]
-      ? x.graph.emit('ReduceSum', [grad, x.graph.integers([0])], [features!], { attributes: { keepdims: 0 } })
-      : undefined,
+    needs[2] ? emitReduction('ReduceSum', grad, [0], false) : undefined,
   ]);
 }
 

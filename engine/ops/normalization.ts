@@ -4,6 +4,7 @@ import { formatShape, type Tensor } from '../tensor';
 import { abs, add, div, emitElementwise, maximum, mul, sqrt, square } from './elementwise';
 import { channelMean, channelMeanSquare, channelSum, mean, norm2, sum } from './reduce';
 import { reshape } from './shape';
+import { emitReduction } from './sums';
 
 /** Parameters and running statistics of a BatchNorm layer, (C) each. */
 export interface BatchNormState {
@@ -142,8 +143,7 @@ function standardized(x: Tensor, axes: readonly number[], eps: number): Tensor {
   const { graph } = x;
   const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
   const count = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
-  const over = (opType: string, tensor: Tensor) =>
-    graph.emit(opType, [tensor, graph.integers(axes)], kept, { attributes: { keepdims: 1 } });
+  const over = (opType: string, tensor: Tensor) => emitReduction(opType, tensor, axes, true);
   const deviations = emitElementwise('Sub', x, over('ReduceMean', x));
   const variance = emitElementwise('Mul', over('ReduceSumSquare', deviations), graph.scalar(1 / count));
   const deviation = graph.emit('Sqrt', [emitElementwise('Add', variance, graph.scalar(eps))], kept);

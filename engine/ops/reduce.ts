@@ -1,9 +1,12 @@
 /** Reductions over axes; without axes, over all of them, to a scalar. Axes count from 0; others throw. */
 import type { Tensor } from '../tensor';
 import { emitElementwise, neg } from './elementwise';
+import { emitReduction } from './sums';
 
 /** The smallest normal float32. */
 const TINY = 2 ** -126;
+/** Pixels of a map that one node adds up to five digits or more. */
+const LARGE_MAP = 2 ** 16;
 
 /** What is reduced, and whether the axes stay. */
 export interface ReduceOptions {
@@ -97,7 +100,12 @@ function overChannels(opType: string, x: Tensor): Tensor {
   const plane = space.reduce((product, length) => product * length, 1);
   const flat =
     space.length === 1 ? x : graph.emit('Reshape', [x, graph.integers([0, 0, -1])], [batch, channels, plane]);
-  return graph.emit(opType, [flat, graph.integers([0, 2])], [channels], { attributes: { keepdims: 0 } });
+  // Over maps, which blocked layout can if it is one node, then over images.
+  const ofMaps =
+    plane > LARGE_MAP
+      ? emitReduction(opType, flat, [2], false)
+      : graph.emit(opType, [flat, graph.integers([2])], [batch, channels], { attributes: { keepdims: 0 } });
+  return emitReduction(opType === 'ReduceSumSquare' ? 'ReduceSum' : opType, ofMaps, [0], false);
 }
 
 function axesOf(x: Tensor, { axes }: ReduceOptions): readonly number[] {
@@ -107,11 +115,7 @@ function axesOf(x: Tensor, { axes }: ReduceOptions): readonly number[] {
 }
 
 function reduce(opType: string, x: Tensor, options: ReduceOptions): Tensor {
-  const axes = axesOf(x, options);
-  const { keepDims = false } = options;
-  const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
-  const shape = keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis));
-  return x.graph.emit(opType, [x, x.graph.integers(axes)], shape, { attributes: { keepdims: keepDims ? 1 : 0 } });
+  return emitReduction(opType, x, axesOf(x, options), options.keepDims ?? false);
 }
 
 /** Repeats a reduced tensor along the axes that were reduced. */

@@ -1,5 +1,6 @@
 /** Gradient clipping by global norm (Pascanu, Mikolov & Bengio 2013), with the formula of PyTorch's clip_grad_norm_. */
 import { emitElementwise } from '../ops/elementwise';
+import { sumOfSquares } from '../ops/sums';
 import type { Tensor } from '../tensor';
 
 /**
@@ -10,7 +11,7 @@ export function clipGradNorm(grads: readonly Tensor[], limit: number, parts = gr
   const [first] = grads;
   if (!first) return [];
   const { graph } = first;
-  const squares = grads.map((grad) => graph.emit('ReduceSumSquare', [grad], [], { attributes: { keepdims: 0 } }));
+  const squares = grads.map((grad) => sumOfSquares(grad));
   const norm = graph.emit('Sqrt', [squares.reduce((total, one) => emitElementwise('Add', total, one))], []);
   const factor = emitElementwise(
     'Min',

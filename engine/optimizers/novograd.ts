@@ -1,5 +1,6 @@
 /** NovoGrad: gradients normalized by layer, with one second moment per tensor (Ginsburg et al. 2019). */
 import { emitElementwise } from '../ops/elementwise';
+import { sumOfSquares } from '../ops/sums';
 import { decay, moment, type Optimizer } from './optimizer';
 
 /** Options of `novograd`, with the paper's defaults. */
@@ -21,7 +22,7 @@ export function novograd({ betas = [0.95, 0.98], eps = 1e-8, weightDecay = 0 }: 
   return {
     update(parameter, grad, { learningRate, kept, added }) {
       const { graph } = parameter;
-      const norm = graph.emit('ReduceSumSquare', [grad], [], { attributes: { keepdims: 0 } });
+      const norm = sumOfSquares(grad);
       const oldSecond = moment(parameter, 'exp_avg_sq', []);
       const second = emitElementwise(
         'Add',
