@@ -52,7 +52,7 @@ export class ForeignNetwork {
   private readonly stored: ReadonlyMap<string, Value>;
 
   constructor(private readonly program: Program) {
-    const { nodes, outputs, weights, path } = program;
+    const { nodes, outputs, path } = program;
     const [output] = outputs;
     if (!output) throw new UserError(`${path}: has no output`);
     const needed = ancestors({ nodes }, [output.name]);
@@ -61,7 +61,7 @@ export class ForeignNetwork {
       .map((node) => [node, refusalOf(node)] as const)
       .find(([node, why]) => why && !isFoldable(node));
     if (refused) throw new UserError(`${path}: ${named(refused[0])} ${refused[1]}`);
-    this.stored = storedValues(weights, this.nodes);
+    this.stored = storedValues(program, this.nodes);
   }
 
   /** Reads a file. A UserError of one line tells what is damaged or cannot be trained. */
@@ -210,8 +210,15 @@ function graphHas(tensor: Tensor, images: Tensor): boolean {
  * The file's initializers. The TorchScript-based exporter writes equal ones once where a network is exported in evaluation
  * mode, and hands the others on by Identity under their own names: each is a parameter of its own here.
  */
-function storedValues(weights: Program['weights'], nodes: readonly ProgramNode[]): ReadonlyMap<string, Value> {
-  const values = new Map<string, Value>([...weights].map(([name, weight]) => [name, storedValue(name, weight)]));
+function storedValues({ weights, producer }: Program, nodes: readonly ProgramNode[]): ReadonlyMap<string, Value> {
+  const isOfPytorch = /^pytorch/i.test(producer);
+  const values = new Map<string, Value>(
+    [...weights].map(([name, weight]) => [name, storedValue(name, weight, isOfPytorch)]),
+  );
+  for (const name of isOfPytorch ? [] : statisticsIn(nodes, values)) {
+    const value = values.get(name);
+    if (isStored(value)) values.set(name, { known: value.stored, name });
+  }
   for (const { opType, domain, inputs, outputs } of nodes) {
     const [from = '', to = ''] = [inputs[0], outputs[0]];
     const value = values.get(from);
@@ -221,12 +228,43 @@ function storedValues(weights: Program['weights'], nodes: readonly ProgramNode[]
   return values;
 }
 
-/** What an initializer is: a parameter, or a value that no gradient flows into. */
-function storedValue(name: string, { literal, kind }: Weight): Value {
-  const isOfExporter = kind === undefined && literal.data.length === 1 && NAMED_BY_EXPORTER.test(name);
+/**
+ * What an initializer is: a parameter, or a value that no gradient flows into. Other exporters than PyTorch's keep the numbers
+ * of a network, such as a bound or an epsilon, as initializers without axes.
+ */
+function storedValue(name: string, { literal, kind }: Weight, isOfPytorch: boolean): Value {
+  const isNumber = isOfPytorch ? literal.data.length === 1 && NAMED_BY_EXPORTER.test(name) : literal.shape.length === 0;
+  const isOfExporter = kind === undefined && isNumber;
   const isParameter =
     kind === undefined ? literal.kind === 'float' && !isOfExporter && !isMask(literal) : kind === 'PARAMETER';
   return isParameter && literal.kind === 'float' ? { stored: literal, name } : { known: literal, name };
+}
+
+/** Operators that hand the values of a variance on, with an epsilon at most. */
+const CARRIES = ['Add', 'Reshape', 'Unsqueeze', 'Squeeze', 'Cast', 'Max'];
+
+/**
+ * The statistics of BatchNorms that an exporter wrote as arithmetic, as jax2onnx does: x / √(var + ε) and so on, where the mean
+ * is negated. A variance is what a square root sees.
+ */
+function statisticsIn(nodes: readonly ProgramNode[], values: ReadonlyMap<string, Value>): string[] {
+  const makers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  const originOf = (name: string): string | undefined => {
+    if (isStored(values.get(name))) return name;
+    const maker = makers.get(name);
+    if (!maker || !CARRIES.includes(maker.opType)) return undefined;
+    const origins = maker.inputs.map((input) => (isKnown(values.get(input)) ? undefined : originOf(input)));
+    return origins.find((origin) => origin !== undefined);
+  };
+  const seenBy = (opType: string) =>
+    nodes.filter((node) => node.opType === opType).flatMap(({ inputs }) => originOf(inputs[0] ?? '') ?? []);
+  const lengthOf = (name: string) => {
+    const value = values.get(name);
+    return isStored(value) ? value.stored.data.length : 0;
+  };
+  const variances = seenBy('Sqrt');
+  const lengths = new Set(variances.map(lengthOf));
+  return [...variances, ...seenBy('Neg').filter((name) => lengths.has(lengthOf(name)))];
 }
 
 /** Does it take scores of attention out, and nothing else? */
@@ -272,7 +310,8 @@ function sharedParameters(nodes: readonly ProgramNode[], stored: ReadonlyMap<str
   const [first] = shared;
   return [
     `several layers share ${shared.length === 1 ? 'the parameter' : `${shared.length} parameters, such as`} ${quoted(first!)} ` +
-      'and train it together: the dynamo-based exporter merges equal ones, which optimize=False prevents',
+      'and train it together: exporters merge equal ones, as those of a network that was not trained; PyTorch does not with ' +
+      'dynamo=True and optimize=False',
   ];
 }
 

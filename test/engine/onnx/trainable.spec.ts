@@ -88,6 +88,40 @@ describe('networks from ONNX files, trained', () => {
     return graph;
   };
 
+  it('are trained as by Flax where jax2onnx exported them: numbers are constants', async () => {
+    const { errors, parameters } = await compareWithPytorch(file('flax_cnn'), join(folder, 'flax_cnn.safetensors'));
+    // 224 and 1,168 of the convolutions, 32 of the norm, 170 of the head.
+    expect(parameters).to.equal(1594);
+    expect(errors.logits).to.be.below(1e-6);
+    expect(errors.losses).to.be.below(1e-6);
+  });
+
+  it('keep the statistics of a BatchNorm that is written as arithmetic', () => {
+    const channels = (name: string, values: readonly number[]) => initializer(name, [1, 3, 1, 1], values);
+    const bytes = modelOf(
+      [
+        { opType: 'Add', input: ['variance', 'epsilon'], output: ['v'] },
+        { opType: 'Sqrt', input: ['v'], output: ['s'] },
+        { opType: 'Neg', input: ['mean'], output: ['m'] },
+        { opType: 'Add', input: ['x', 'm'], output: ['c'] },
+        { opType: 'Div', input: ['c', 's'], output: ['d'] },
+        { opType: 'Mul', input: ['d', 'gamma'], output: ['g'] },
+        { opType: 'GlobalAveragePool', input: ['g'], output: ['p'] },
+        { opType: 'Flatten', input: ['p'], output: ['f'] },
+        { opType: 'MatMul', input: ['f', 'w'], output: ['y'] },
+      ],
+      [
+        channels('variance', [1, 2, 3]),
+        channels('mean', [1, 1, 1]),
+        channels('gamma', [1, 1, 1]),
+        initializer('epsilon', [], [0.001]),
+        initializer('w', [3, 2], [1, 2, 3, 4, 5, 6]),
+      ],
+    );
+    const graph = built(written(bytes));
+    expect([...graph.states.keys()]).to.have.members(['gamma', 'w']);
+  });
+
   for (const name of ['tiny_mobilenet', 'tiny_convnext', 'tiny_vit', 'tiny_swin']) {
     it(`${name}: logits, losses, every gradient and ten steps are PyTorch's`, async () => {
       const { errors } = await compareWithPytorch(file(name), join(folder, `${name}.safetensors`));
