@@ -52,6 +52,7 @@ const command = {
       default: false,
       help: 'accept a search.json that adds trials or values to those of the search so far',
     },
+    teacher_cache: { type: 'string', help: 'directory where several searches share teacher outputs; it stays' },
   },
 } as const;
 
@@ -89,7 +90,8 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
       writer.append(event);
     };
     if (isNew) append({ event: 'search', settings, params });
-    await search(parent, { params, settings, events, append, unused, crowded }, trainer);
+    const cache = args.teacher_cache;
+    await search(parent, { params, settings, events, append, unused, crowded, cache }, trainer);
   } finally {
     lock.release();
   }
@@ -140,10 +142,12 @@ async function search(
   given: Pick<SearchContext, 'params' | 'settings' | 'events' | 'append'> & {
     readonly unused: readonly string[];
     readonly crowded: string | undefined;
+    /** The teacher cache shared with other searches. */
+    readonly cache: string | undefined;
   },
   trainer: Trainer,
 ): Promise<void> {
-  const { unused, crowded, ...rest } = given;
+  const { unused, crowded, cache, ...rest } = given;
   const { settings, events } = rest;
   const { space, metric, threads_per_trial: threads } = settings;
   const { parallel, why } = mostAtATime(settings, availableParallelism());
@@ -151,8 +155,8 @@ async function search(
   const view = openView(Math.min(parallel, settings.n_trials), metric);
   const interrupt = onInterrupt(view.announce);
   const log = openLog(join(parent, searchFiles.log), view.print);
-  const teacherCache = join(parent, runFiles.teacherCache);
-  const child = [...trainer.command, '--teacher_cache', teacherCache];
+  const own = join(parent, runFiles.teacherCache);
+  const child = [...trainer.command, '--teacher_cache', cache ?? own];
   const searching = new Search({
     directory: parent,
     ...rest,
@@ -198,7 +202,7 @@ async function search(
   if (done() < settings.n_trials) {
     log.warn(`Ended after ${done()} of ${settings.n_trials} trials: the space has no more points`);
   }
-  rmSync(teacherCache, { recursive: true, force: true });
+  rmSync(own, { recursive: true, force: true });
   if (counts.complete === 0) throw new UserError(`${parent}: no trial completed: ${failures ?? 'all were pruned'}`);
   if (!best) throw new UserError(`${parent}: no trial has a ${metric} in its metrics.jsonl`);
 }
