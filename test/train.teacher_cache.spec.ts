@@ -55,6 +55,25 @@ describe('teacher outputs', function () {
     expect(facts[2]).to.deep.equal({ computed: 0, cached: 760 });
   });
 
+  it('are shared by searches, in a directory that stays', async () => {
+    const shared = join(scratch, 'shared_cache');
+    const facts = [];
+    for (const name of ['first_search', 'second_search']) {
+      const parent = experiment(join(scratch, name), { ...distilled, num_epochs: 1 });
+      writeFileSync(join(parent, 'search.json'), JSON.stringify({ space: { alpha: [0.5] } }));
+      const args = ['--parent_dir', parent, '--teacher_cache', shared];
+      const { exitCode, stderr } = await runScript('search_hyperparams.ts', scratch, args);
+      expect([exitCode, stderr]).to.deep.equal([0, '']);
+      expect(existsSync(join(parent, '.teacher_cache'))).to.equal(false);
+      facts.push(factsOf(join(parent, 'alpha_0.5')));
+    }
+    expect(facts).to.deep.equal([
+      { computed: 400, cached: 0 },
+      { computed: 0, cached: 400 },
+    ]);
+    expect(readdirSync(shared)).to.have.lengthOf(1);
+  });
+
   it('are reused in later epochs where images look the same, over interruptions too', async () => {
     const views = { ...distilled, num_epochs: 6, teacher_views: 2, batch_size: 60 };
     const own = experiment(join(scratch, 'own'), views);

@@ -9,6 +9,7 @@ import { defaultExport, isModulePath } from '../../utils/own_module';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
 import { kinds, origins, type Origin } from '../distillers/catalogue';
+import { frameworks, namesIn } from '../distillers/frameworks';
 import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { DISTILLER_PREFIX } from '../distillers/states';
 import { nets } from '../nets/index';
@@ -50,8 +51,11 @@ function allByKind(): string {
 
 /** Where a method of the index is from, and what frameworks call it. */
 function originOf(name: string): string[] {
-  const { kind, year, venue, elsewhere = {} } = (origins[name] ?? {}) as Partial<Origin>;
-  const names = Object.entries(elsewhere).map(([framework, own]) => `${own} in ${framework}`);
+  const { kind, year, venue } = (origins[name] ?? {}) as Partial<Origin>;
+  const names = Object.entries(frameworks).flatMap(([framework, its]) => {
+    const own = namesIn(its, name).map((one) => (one.option ? `${one.name} (with ${one.option})` : one.name));
+    return own.length > 0 ? [`${own.join(' and ')} in ${framework}`] : [];
+  });
   return [
     ...(kind === undefined ? [] : [`kind: ${[kind, year, venue].filter((part) => part !== undefined).join(', ')}`]),
     ...(names.length > 0 ? [`elsewhere: ${names.join(', ')}`] : []),
