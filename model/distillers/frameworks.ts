@@ -54,12 +54,11 @@ export const absent: Readonly<Record<string, Absent>> = {
   },
 };
 
-/** A method here with the option that makes it the same; what frameworks use in several methods is none. */
+/** A method here with the option that makes it the same. */
 interface Here {
   readonly method: string;
   readonly option: string;
 }
-type Counterpart = string | Here | 'building block';
 
 export interface Framework {
   readonly repository: string;
@@ -67,8 +66,8 @@ export interface Framework {
   readonly commit: string;
   /** Which of its files have the names. */
   readonly files: string;
-  /** Names in those files: what each is here, or a key of `absent`. */
-  readonly methods: Readonly<Record<string, Counterpart>>;
+  /** Names in those files: the method here, a key of `absent`, or 'building block' for what is no method by itself. */
+  readonly methods: Readonly<Record<string, string | Here>>;
 }
 
 export const frameworks: Readonly<Record<string, Framework>> = {
