@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
+import { distillers } from '../model/distillers';
 import { expectSameBytes } from './helpers/disturbances';
 import { sampleIn, writeWeights } from './helpers/resume_matrix';
 
@@ -11,7 +13,14 @@ describe('a run of train.ts that goes on', function () {
   after(() => rmSync(scratch, { recursive: true }));
   writeWeights(scratch);
 
-  sampleIn(scratch, 36).forEach(({ title, params }, i) => {
+  const sample = sampleIn(scratch);
+
+  it('is tried with every method, those with a generator, masks or a reversed gradient among them', () => {
+    expect(Object.keys(distillers)).to.include.members(['dafl', 'zskt', 'dfad', 'mgd', 'ctkd']);
+    expect(new Set(sample.flatMap(({ methods }) => methods))).to.include.keys(Object.keys(distillers));
+  });
+
+  sample.forEach(({ title, params }, i) => {
     it(`ends with the same bytes with ${title}`, () => expectSameBytes(scratch, params, i));
   });
 });

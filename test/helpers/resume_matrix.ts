@@ -144,15 +144,11 @@ export function acceptedBy(name: string, scratch: string): string[] {
 }
 
 /** Some of them in which every method occurs, most of them with another one. */
-export function sampleIn(scratch: string, size: number): Combination[] {
-  const names = Object.keys(distillers);
+export function sampleIn(scratch: string): Combination[] {
   const sample: Combination[] = [];
   const secondOf = (name: string) => [...take(combinationsOf(name, scratch), 2)].at(-1)!;
-  const isNew = (name: string) => !sample.some(({ methods }) => methods.includes(name));
-  for (const name of names) if (sample.length < size && isNew(name)) sample.push(secondOf(name));
-  const firsts = sample.map(({ methods }) => methods[0]!);
-  for (const name of names.filter((one) => !firsts.includes(one)).slice(0, size - sample.length)) {
-    sample.push(secondOf(name));
+  for (const name of Object.keys(distillers)) {
+    if (!sample.some(({ methods }) => methods.includes(name))) sample.push(secondOf(name));
   }
   return sample;
 }

@@ -23,16 +23,22 @@ import type { DistillContext, Losses, Phase } from '../distiller';
 
 export interface GameOptions {
   readonly noise_dim: number;
+  readonly generator_width: number;
   readonly generator_steps: number;
   readonly student_steps: number;
   readonly generator_rate: number;
 }
 
 /** The options of a game; `defaults` are those of its paper. */
-export function gameOptions(defaults: Omit<GameOptions, 'generator_rate'>): Readonly<Record<string, Schema>> {
+export function gameOptions(defaults: Omit<GameOptions, 'generator_rate' | 'generator_width'>): Readonly<Record<string, Schema>> {
   const whole = { type: 'integer', minimum: 1 } as const;
   return {
     noise_dim: { ...whole, default: defaults.noise_dim, title: 'length of the noise vector of an image' },
+    generator_width: {
+      ...whole,
+      default: 64,
+      title: 'channels of the last hidden layer of the generator; those before it have twice as many',
+    },
     generator_steps: { ...whole, default: defaults.generator_steps, title: 'steps per turn of the generator' },
     student_steps: { ...whole, default: defaults.student_steps, title: 'steps per turn of the student' },
     generator_rate: {
@@ -52,7 +58,7 @@ function generator(
   layers: Layers,
   noise: Tensor,
   [channels, height, width]: DistillContext['input'],
-  ending: Ending = 'standardized',
+  { hidden, ending = 'standardized' }: { readonly hidden: number; readonly ending?: Ending | undefined },
 ): Tensor {
   if (height % 4 !== 0 || width % 4 !== 0) {
     const method = layers.options.prefix?.split('.')[1];
@@ -60,10 +66,10 @@ function generator(
   }
   const [batch = 0] = noise.shape;
   const options = { kernel: 3, padding: 1 };
-  const start = layers.linear('linear', noise, (128 * height * width) / 16);
-  let x = layers.batchNorm('bn1', reshape(start, [batch, 128, height / 4, width / 4]));
-  x = leakyRelu(layers.batchNorm('bn2', layers.conv('conv1', upsample(x, 2), 128, options)), 0.2);
-  x = leakyRelu(layers.batchNorm('bn3', layers.conv('conv2', upsample(x, 2), 64, options)), 0.2);
+  const start = layers.linear('linear', noise, (2 * hidden * height * width) / 16);
+  let x = layers.batchNorm('bn1', reshape(start, [batch, 2 * hidden, height / 4, width / 4]));
+  x = leakyRelu(layers.batchNorm('bn2', layers.conv('conv1', upsample(x, 2), 2 * hidden, options)), 0.2);
+  x = leakyRelu(layers.batchNorm('bn3', layers.conv('conv2', upsample(x, 2), hidden, options)), 0.2);
   if (ending === 'batchNorm') return layers.batchNorm('bn4', layers.conv('conv3', x, channels, options));
   return standardized(tanh(layers.conv('conv3', x, channels, { ...options, bias: true })));
 }
@@ -90,10 +96,12 @@ export interface Game<Options extends GameOptions> {
 /** The turns of a game. The generator normalizes by the batch in both of them. */
 export function turns<Options extends GameOptions>(game: Game<Options>, options: Options): Phase<Options>[] {
   const { method, ending, keepsNoise = false, first = 'generator' } = game;
-  const { generator_steps, student_steps, generator_rate, noise_dim } = options;
+  const { generator_steps, student_steps, generator_rate, noise_dim, generator_width: hidden } = options;
   const round = keepsNoise ? generator_steps + student_steps : 1;
-  const images = ({ layers, input, batchSize }: DistillContext<Options>) =>
-    generator(layers, noiseOf(layers, `distiller.${method}.noise`, [batchSize, noise_dim], round), input, ending);
+  const images = ({ layers, input, batchSize }: DistillContext<Options>) => {
+    const noise = noiseOf(layers, `distiller.${method}.noise`, [batchSize, noise_dim], round);
+    return generator(layers, noise, input, { hidden, ending });
+  };
   const phases: Phase<Options>[] = [
     {
       name: 'generator',

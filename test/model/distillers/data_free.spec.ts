@@ -23,6 +23,7 @@ const cases: Record<string, Case> = {
   'zskt without attention': { ...zskt, options: { noise_dim, attention_weight: 0 }, phase: 1 },
   'dfad, turn of the generator': { ...dfad, phase: 1 },
   'dfad, turn of the student': { ...dfad, phase: 0 },
+  'dfad with a narrow generator': { ...dfad, options: { noise_dim, generator_width: 5 }, phase: 1 },
   'dafl, turn of the generator': { ...dafl, phase: 0 },
   'dafl, weights for CIFAR-100': {
     ...dafl,
