@@ -30,7 +30,9 @@ export interface GameOptions {
 }
 
 /** The options of a game; `defaults` are those of its paper. */
-export function gameOptions(defaults: Omit<GameOptions, 'generator_rate' | 'generator_width'>): Readonly<Record<string, Schema>> {
+export function gameOptions(
+  defaults: Omit<GameOptions, 'generator_rate' | 'generator_width'>,
+): Readonly<Record<string, Schema>> {
   const whole = { type: 'integer', minimum: 1 } as const;
   return {
     noise_dim: { ...whole, default: defaults.noise_dim, title: 'length of the noise vector of an image' },
