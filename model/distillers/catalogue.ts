@@ -64,6 +64,7 @@ export const origins: Readonly<Record<string, Origin>> = {
   fsp: of('relations', 2017, 'CVPR'),
   pkt: of('relations', 2018, 'ECCV'),
   rkd: of('relations', 2019, 'CVPR'),
+  irg: of('relations', 2019, 'CVPR'),
   sp: of('relations', 2019, 'ICCV'),
   crd: of('relations', 2020, 'ICLR'),
   dcd: of('relations', 2024, 'arXiv'),

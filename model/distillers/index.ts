@@ -50,6 +50,7 @@ import { cc } from './relations/cc';
 import { crd } from './relations/crd';
 import { dcd } from './relations/dcd';
 import { fsp } from './relations/fsp';
+import { irg } from './relations/irg';
 import { pkt } from './relations/pkt';
 import { rkd } from './relations/rkd';
 import { sp } from './relations/sp';
@@ -96,6 +97,7 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   pkd,
   pkt,
   rkd,
+  irg,
   sfd,
   sp,
   vid,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { gradients } from '../../../engine/autodiff';
 import { Graph } from '../../../engine/graph';
-import { detach, mul } from '../../../engine/ops';
+import { detach, mul, square } from '../../../engine/ops';
 import { Session, State } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
 import { sizeOf } from '../../../formats/ndarray';
@@ -13,6 +13,7 @@ import { patienceLoss } from '../../../model/distillers/features/pkd';
 import { farthest } from '../../../model/distillers/features/sfd';
 import { kernelLoss, successiveLoss } from '../../../model/distillers/relations/cc';
 import { fsp, flowLoss } from '../../../model/distillers/relations/fsp';
+import { graphLoss, transformationLoss } from '../../../model/distillers/relations/irg';
 import { probabilityLoss } from '../../../model/distillers/relations/pkt';
 import { angleLoss, differences, distanceLoss } from '../../../model/distillers/relations/rkd';
 import { similarityLoss } from '../../../model/distillers/relations/sp';
@@ -36,6 +37,11 @@ const before = both({ ...equal.student, 'stage1.preact': [N, 3, 4, 4], 'stage2.p
 const stages = ['stage1', 'stage2'].map((name) => [name, name]);
 const one = ['stage2', 'stage2'];
 
+const three = {
+  student: { stage1: [N, 4, 6, 6], stage2: [N, 6, 3, 3], stage3: [N, 7, 2, 2], pooled: [N, 6] },
+  teacher: { stage1: [N, 5, 6, 6], stage2: [N, 7, 3, 3], stage3: [N, 5, 2, 2], pooled: [N, 9] },
+};
+
 const cases: Record<string, Case> = {
   at: { method: 'at', ...maps },
   'at of p 1': { method: 'at', options: { weight: 10, p: 1 }, ...maps },
@@ -48,6 +54,17 @@ const cases: Record<string, Case> = {
   'cc of dim 4': { method: 'cc', options: { weight: 3, dim: 4 }, ...vectors },
   'cc with the kernel': { method: 'cc', options: { variant: 'kernel' }, ...vectors },
   'cc with a kernel of order 5': { method: 'cc', options: { variant: 'kernel', gamma: 0.9, order: 5 }, ...vectors },
+  irg: { method: 'irg', ...three },
+  'irg of one layer': {
+    method: 'irg',
+    options: { weight: 2, transformation_weight: 3, layers: [one] },
+    ...three,
+  },
+  'irg of vectors alone': {
+    method: 'irg',
+    options: { weight: 1, transformation_weight: 0 },
+    ...both({ pooled: [N, 6] }),
+  },
   pkt: { method: 'pkt', ...vectors },
   nst: { method: 'nst', ...maps },
   'nst of other sizes': { method: 'nst', ...sizes },
@@ -94,6 +111,15 @@ const losses: Record<string, [shape: number[], loss: (student: Tensor, teacher: 
   sp: [map, similarityLoss],
   'cc, embedding': [vector, successiveLoss],
   'cc, kernel': [vector, (s, t) => kernelLoss(s, t, 0.4, 2)],
+  'irg, graph': [vector, graphLoss],
+  'irg, changes': [
+    map,
+    (s, t) =>
+      transformationLoss([
+        [s, t],
+        [square(s), square(t)],
+      ]),
+  ],
   pkt: [vector, probabilityLoss],
   nst: [map, selectivityLoss],
   'rkd, distances': [vector, onDifferences(distanceLoss)],
