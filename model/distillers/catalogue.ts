@@ -57,6 +57,7 @@ export const origins: Readonly<Record<string, Origin>> = {
   ickd: of('features', 2021, 'ICCV'),
   catkd: of('features', 2023, 'CVPR'),
   mgd: of('features', 2022, 'ECCV'),
+  pad: of('features', 2020, 'ECCV'),
   pefd: of('features', 2022, 'NeurIPS'),
   srd: of('features', 2024, 'AAAI'),
   vkd: of('features', 2024, 'CVPR'),

@@ -16,6 +16,7 @@ import { ickd } from './features/ickd';
 import { mgd } from './features/mgd';
 import { nst } from './features/nst';
 import { ofd } from './features/ofd';
+import { pad } from './features/pad';
 import { pefd } from './features/pefd';
 import { pkd } from './features/pkd';
 import { reviewkd } from './features/reviewkd';
@@ -110,6 +111,7 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   ickd,
   catkd,
   mgd,
+  pad,
   pefd,
   srd,
   vkd,
