@@ -43,6 +43,7 @@ const small: Readonly<Record<string, object>> = {
   fitnet: { stages: 2, hint_epochs: 1 },
   fsp: { init_epochs: 1 },
   ft: { paraphraser_epochs: 1 },
+  kd: { errors: 'smooth', noise: { fraction: 0.5 } },
   mlkd: { temperatures: [2, 4] },
   okddip: { peers: 2 },
   one: { branches: 2 },

@@ -1,12 +1,12 @@
 /**
  * Distilling the knowledge in a neural network (Hinton, Vinyals & Dean 2015), and what later work does to its soft term:
- * standardized logits (Sun et al. 2024), annealing (Clark et al. 2019), focal weights.
+ * standardized logits (Sun et al. 2024), annealing (Clark et al. 2019), focal weights, teachers that are corrected or noisy.
  */
 import { add, div, logSoftmax, mean, mul, oneHot, softmax, sqrt, square, sub, sum } from '../../../engine/ops/index';
 import type { StepContext } from '../../../engine/step_context';
 import type { Tensor } from '../../../engine/tensor';
-import type { Distiller } from '../distiller';
-import { swapped } from './corrected';
+import type { Distiller, DistillContext } from '../distiller';
+import { noisy, smoothed, swapped, type Noise } from './corrected';
 
 /**
  * T² · KL(p_t ‖ p_s) with p = softmax(z / T), logits (N, C). The factor T² keeps the size of the gradient as T changes.
@@ -63,7 +63,16 @@ export interface KdOptions {
   readonly standardize: boolean;
   readonly focal: boolean;
   readonly anneal?: Anneal;
-  readonly errors?: 'swap';
+  readonly errors?: 'swap' | 'smooth';
+  readonly noise?: Noise;
+}
+
+/** The teacher's logits with noise, then with its errors corrected, where the options say so. */
+function changedTeacher({ teacher, labels, classes, temperature, options }: DistillContext<KdOptions>): Tensor {
+  const logits = options.noise ? noisy(teacher.logits, options.noise) : teacher.logits;
+  if (!options.errors) return logits;
+  const mask = oneHot(labels, classes);
+  return options.errors === 'swap' ? swapped(logits, mask) : smoothed(logits, mask, temperature);
 }
 
 /**
@@ -96,17 +105,29 @@ export const kd: Distiller<KdOptions> = {
       title: 'decays alpha to "end" (0) along half a cosine over "epochs" (all by default)',
     },
     errors: {
-      enum: ['swap'],
-      title: "if the teacher is wrong, swaps its largest logit with the true class's (Limantoro et al. 2025)",
+      enum: ['swap', 'smooth'],
+      title:
+        "if the teacher is wrong, swaps its largest logit with the true class's (Limantoro et al. 2025), or smooths the label (Wen et al. 2019)",
+    },
+    noise: {
+      type: 'object',
+      properties: {
+        fraction: { type: 'number', minimum: 0, maximum: 1, default: 0.5 },
+        variance: { type: 'number', minimum: 0, default: 0.1 },
+      },
+      additionalProperties: false,
+      description: 'an object such as { "fraction": 0.5, "variance": 0.1 }',
+      title:
+        'noise on the logits of a fraction of the examples: z · (1 + ξ), ξ ~ N(0, variance) (Sau & Balasubramanian 2016)',
     },
   },
   needsTeacher: true,
   includesCrossEntropy: true,
   losses: (setting) => {
     const { student, teacher, targets, crossEntropy, alpha, temperature, klReduction, options } = setting;
-    const { weight, standardize, focal, anneal, errors } = options;
+    const { weight, standardize, focal, anneal } = options;
     const hard = crossEntropy(student.logits);
-    const taught = errors ? swapped(teacher.logits, oneHot(setting.labels, setting.classes)) : teacher.logits;
+    const taught = changedTeacher(setting);
     const [s, t] = standardize ? [standardized(student.logits), standardized(taught)] : [student.logits, taught];
     const weights = focal ? trueClassProbability(teacher.logits, targets) : undefined;
     const soft = kdLoss(s, t, temperature, klReduction, weights);

@@ -45,6 +45,17 @@ describe('what soft targets have become agrees with PyTorch', () =>
         context: { epoch: 9 },
       },
       'kd, where the teacher errs': { method: 'kd', ...logits, options: { errors: 'swap' } },
+      'kd, where the teacher errs, smoothed': { method: 'kd', ...logits, options: { errors: 'smooth' } },
+      'kd of a noisy teacher': {
+        method: 'kd',
+        ...logits,
+        options: { noise: { fraction: 0.5, variance: 0.1 } },
+      },
+      'kd of a teacher that is noisy throughout': {
+        method: 'kd',
+        ...logits,
+        options: { noise: { fraction: 1, variance: 0.3 } },
+      },
     },
     oracle,
   ));
