@@ -30,7 +30,6 @@ export function frameworksPage(): string {
       '- **language**: torchdistill has configs for GLUE, KD_Lib has BERT to LSTM',
       '- **pruning and architecture search**: mmrazor has both, KD_Lib has pruning and training for quantization',
     ].join('\n'),
-    'and no transformers: methods made for them are listed above as not here.',
   ]
     .join('\n\n')
     .concat('\n');

@@ -11,6 +11,7 @@ export interface Absent {
 const later = 'not written yet';
 const segmentation = 'segmentation';
 const detection = 'detection';
+const transformers = 'made for vision transformers';
 
 export const absent: Readonly<Record<string, Absent>> = {
   KDSVD: { title: 'singular vectors of feature maps', venue: 'ECCV 2018', reason: 'needs gradients of an SVD' },
@@ -27,9 +28,9 @@ export const absent: Readonly<Record<string, Absent>> = {
   'distillation token': {
     title: 'DeiT: a token of its own for the teacher',
     venue: 'ICML 2021',
-    reason: 'no transformers',
+    reason: transformers,
   },
-  ViTKD: { title: 'layers of vision transformers', venue: 'arXiv 2022', reason: 'no transformers' },
+  ViTKD: { title: 'layers of vision transformers', venue: 'arXiv 2022', reason: transformers },
   KTAAD: { title: 'translated features and affinities', venue: 'CVPR 2019', reason: segmentation },
   CWD: {
     title: 'each channel as a distribution over places',
