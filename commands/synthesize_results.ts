@@ -27,15 +27,18 @@ const command = {
   flags: {
     parent_dir: { type: 'string', default: 'experiments', help: 'directory to search for runs, at any depth' },
     sort: { type: 'string', help: 'columns to sort by, separated by commas; -name sorts in descending order' },
-    columns: { type: 'string', help: 'columns to show, separated by commas' },
-    format: { type: 'string', default: 'md', help: 'file format: md, csv, json or html' },
+    columns: {
+      type: 'string',
+      help: 'columns to show beside the name, separated by commas; +name adds one to the usual ones',
+    },
+    format: { type: 'string', help: 'file format: md (the default), csv, json or html (with --watch the default)' },
     out: {
       type: 'string',
       help: 'output file (default: results.<format>, or report.html, in --parent_dir); with --out or --format, a file that cannot be written is an error',
     },
     group_by: { type: 'string', help: 'column to group by; each of its values gets its own table' },
     baseline: { type: 'string', help: 'directory of a run to compare all others with' },
-    watch: { type: 'boolean', default: false, help: 'with --format html: serve the page on this machine until Ctrl-C' },
+    watch: { type: 'boolean', default: false, help: 'serve the page on this machine until Ctrl-C' },
     port: { type: 'number', default: 0, help: 'port for --watch; 0 picks a free one' },
   },
 } as const;
@@ -46,7 +49,7 @@ const formats = { md: toMarkdown, csv: toCsv, json: toJson, html: toHtml } satis
 
 export async function synthesizeResults(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
-  const format = oneOf('format', args.format, ['md', 'csv', 'json', 'html'] as const);
+  const format = oneOf('format', args.format ?? (args.watch ? 'html' : 'md'), ['md', 'csv', 'json', 'html'] as const);
   if (args.watch && format !== 'html') throw new UserError('--watch requires --format html', 2);
   const { parent_dir: parent, port } = args;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
@@ -99,8 +102,15 @@ function tabulate({ parent_dir: parent, ...args }: TableArguments): {
     args.baseline === undefined ? { runs: found } : withBaseline(found, parent, args.baseline);
   const rows = rowsOf(runs);
   const baseline = directory === undefined ? undefined : baselineIn(rows, directory);
-  const options = { columns: names(args.columns), sort: names(args.sort), groupBy: args.group_by, baseline };
+  const options = { columns: withName(names(args.columns)), sort: names(args.sort), groupBy: args.group_by, baseline };
   return { table: makeTable(rows, options), baseline, runs: runs.length };
+}
+
+/** The columns of `--columns`, behind the name of the row unless that has a place among them. */
+function withName(columns: readonly string[] | undefined): readonly string[] | undefined {
+  const isNamed = columns?.some((name) => ['directory', 'row'].includes(name)) ?? true;
+  const isOnly = columns?.some((name) => !name.startsWith('+')) ?? false;
+  return isNamed || !isOnly ? columns : ['directory', ...columns!];
 }
 
 /** Waits for Ctrl-C, SIGTERM or a closed terminal; returns the exit code that shells report for it. */

@@ -6,13 +6,16 @@ import { distill, loadDataset } from 'distillery';
 async function main(): Promise<void> {
   const run = await distill({
     student: 'cnn',
-    dataset: await loadDataset({ name: 'shapes', train: 500, test: 200, seed: 0, dir: '' }),
+    net: { numChannels: 16, dropoutRate: 0 },
+    dataset: await loadDataset({ name: 'shapes', train: 1000, test: 200, seed: 0, dir: '' }),
+    batchSize: 16,
+    augment: false,
     teacher: { model: 'resnet20', checkpoint: 'experiments/quickstart/teacher/best.safetensors', num_channels: 32 },
     method: 'kd',
     temperature: 4,
   });
   for (let epoch = 1; epoch <= 3; epoch++) {
-    const { loss } = await run.trainEpoch({ learningRate: 1e-3 });
+    const { loss } = await run.trainEpoch({ learningRate: 3e-3 });
     const { accuracy } = await run.validate();
     console.log(`epoch ${epoch}: loss ${loss?.toFixed(3)}, validation accuracy ${accuracy.toFixed(3)}`);
   }

@@ -33,9 +33,11 @@ const cases: Case[] = [
     1,
     'DIR/list/params.json: must be an object, got an array of 0',
   ],
-  ['inspect.ts', [], 2, '--file is missing: name a file, the directory of a run, or a network'],
+  ['inspect.ts', ['--size', '32'], 2, '--file is missing: name a file, the directory of a run, or a network'],
   ['inspect.ts', ['--file', 'resnet20', '--size', '0'], 2, '--size must be an integer from 1 to 4096, got 0'],
   ['inspect.ts', ['--file', 'DIR/run/params.json'], 1, /params\.json: neither a safetensors file .*: it is JSON text$/],
+  ['train.ts', ['--describe', 'nosuch'], 2, '--describe: there is no method "nosuch"; "all" lists every method'],
+  ['train.ts', ['--describe', 'fitnets'], 2, /"fitnets"; did you mean fitnet\? "all" lists every method$/],
   ['quickstart.ts', ['--seeds', '0'], 2, '--seeds must be an integer from 1, got 0'],
   ['synthesize_results.ts', ['--parent_dir', 'DIR/run/params.json'], 1, 'DIR/run/params.json: not a directory'],
   [
@@ -68,6 +70,17 @@ describe('commands', function () {
       'synthesize_results.ts',
       'quickstart.ts',
     ]);
+  });
+
+  it('print their usage for -h, and if they need arguments and get none', async () => {
+    const [asked, bare] = await Promise.all([
+      runScript('train.ts', scratch, ['-h']),
+      runScript('train.ts', scratch, []),
+    ]);
+    expect(asked).to.include({ exitCode: 0, stderr: '' });
+    expect(asked.stdout).to.match(/^usage: train.ts \[options\]\n/);
+    expect(bare).to.include({ exitCode: 2, stdout: asked.stdout });
+    expect(bare.stderr).to.equal('error: --model_dir is missing: name the directory of an experiment\n');
   });
 
   it('answer wrong input with one line and their exit code, and write nothing', async () => {

@@ -43,6 +43,8 @@ describe('the examples', function () {
     const losses = lines.map((line) => Number(/loss ([\d.]+)/.exec(line)?.[1]));
     expect(losses).to.have.length(3);
     expect(losses[2]).to.be.below(losses[0]!);
+    const accuracies = lines.map((line) => Number(/accuracy ([\d.]+)/.exec(line)?.[1]));
+    expect(accuracies[2]).to.be.above(0.3);
   });
 
   it('a search of one’s own comes near the minimum and prunes', () => {

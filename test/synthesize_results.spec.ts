@@ -38,7 +38,7 @@ describe('synthesize_results.ts', function () {
 
   it('keeps csv and json where they are asked for, and prints the table all the same', async () => {
     for (const seed of [1, 2]) writeRun(join(cwd, `p/seed_${seed}`), finished({ seed }, 0.5));
-    const csv = await synthesize('--parent_dir', 'p', '--format', 'csv', '--columns', 'directory, test_accuracy');
+    const csv = await synthesize('--parent_dir', 'p', '--format', 'csv', '--columns', 'test_accuracy');
     expect(csv.stdout).to.include('│ seed_*    │ 0.5000 ± 0.0000 (2) │');
     expect(read('p/results.csv')).to.equal('directory,test_accuracy\r\nseed_1,0.5\r\nseed_2,0.5\r\n');
     const json = await synthesize('--parent_dir', 'p/', '--format=json', '--group_by', 'method');
@@ -47,6 +47,14 @@ describe('synthesize_results.ts', function () {
       .and.include('2 runs; table written to p/results.json');
     expect((JSON.parse(read('p/results.json')) as { runs: unknown[] }).runs).to.have.lengthOf(2);
     expect(readdirSync(join(cwd, 'p')).sort()).to.deep.equal(['results.csv', 'results.json', 'seed_1', 'seed_2']);
+  });
+
+  it('adds columns to the usual ones, and shows numbers with up to six digits', async () => {
+    writeRun(join(cwd, 'p/a'), finished({ alpha: 0.123456789012345678 }, 0.5));
+    writeRun(join(cwd, 'p/b'), finished({ alpha: 0.5 }, 0.6));
+    const { stdout } = await synthesize('--parent_dir', 'p', '--columns', '+run.threads');
+    expect(stdout).to.match(/^│ directory │ +alpha │ .*status +│ run.threads │$/m);
+    expect(stdout).to.match(/^│ a +│ 0.123457 │/m);
   });
 
   it('keeps a page, and its pictures beside it', async () => {
@@ -124,7 +132,7 @@ describe('synthesize_results.ts', function () {
     await fails(1, `empty: contains no run with results: ${none}`, '--parent_dir', 'empty');
     await fails(1, `plan: contains no run with results: ${none}`, '--parent_dir', 'plan');
     await fails(2, '--format must be one of md, csv, json, html, got "xml"', '--parent_dir', 'p', '--format', 'xml');
-    await fails(2, '--watch requires --format html', '--parent_dir', 'p', '--watch');
+    await fails(2, '--watch requires --format html', '--parent_dir', 'p', '--format', 'md', '--watch');
     const unknown = (flag: string) => `${flag}: there is no column "test_acuracy"; did you mean "test_accuracy"?`;
     await fails(2, unknown('--sort'), '--parent_dir', 'p', '--sort', '-test_acuracy');
     await fails(2, unknown('--columns'), '--parent_dir', 'p', '--columns', 'alpha,test_acuracy');

@@ -125,14 +125,16 @@ describe('train.ts', function () {
     it('are logged in the words of the classic train.log, on the console and in the file', () => {
       let best = 0;
       const epochs = records.flatMap(({ epoch, train, val }) => {
-        const isBest = val.accuracy >= best;
+        const [isBest, isTie] = [val.accuracy >= best, val.accuracy === best];
         best = Math.max(best, val.accuracy);
         const number = (value: number) => value.toFixed(3);
         return [
           `Epoch ${epoch}/3`,
           `- Train metrics: accuracy: ${number(train.accuracy!)} ; loss: ${number(train.loss!)}`,
           `- Eval metrics : accuracy: ${number(val.accuracy)} ; loss: ${number(val.loss)}`,
-          ...(isBest ? ['- Found new best accuracy'] : []),
+          ...(isBest
+            ? [isTie ? '- As good as the best accuracy: the later epoch counts' : '- Found new best accuracy']
+            : []),
         ];
       });
       const { epoch, accuracy, loss } = readJsonIn<Summary>(path, 'metrics_test_best_weights.json');

@@ -40,12 +40,15 @@ export type Arguments<S extends CommandSpec> = {
 /** Thrown for `--help` and `--version`: the script prints the text on stdout and does nothing else. */
 class Answer extends Error {}
 
+/** What `parseArguments` parses for. */
+let called: CommandSpec | undefined;
+
 /** Exit code of a bug in this program (EX_SOFTWARE of sysexits.h). */
 const internalError = 70;
 
 /**
  * Runs a script. A UserError is printed on stderr, each line with the prefix `error: `, and sets its exit code. Running
- * out of memory and errors of the operating system are printed in one line. Any other error is printed with its stack
+ * out of memory and errors of the operating system are printed in one line. Its usage follows if it needs arguments and got none. Any other error is printed with its stack
  * and sets exit code 70.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
@@ -59,6 +62,7 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
     } else if (error instanceof UserError) {
       process.stderr.write(printable(error.message).replace(/^/gm, 'error: ') + '\n');
       process.exitCode = error.exitCode;
+      if (process.argv.length <= 2 && called && error.exitCode === 2) process.stdout.write(`${usage(called)}\n`);
     } else if (isOutOfMemory(error)) {
       process.stderr.write(`error: out of memory: ${printable(messageOf(error)).replaceAll('\n', ' ')}\n`);
       process.exitCode = 1;
@@ -100,12 +104,13 @@ function endUnlessClosed(this: NodeJS.WriteStream, { code, message }: NodeJS.Err
  */
 export function parseArguments<const S extends CommandSpec>(argv: readonly string[], spec: S): Arguments<S> {
   const { flags } = spec;
+  called = spec;
   const former = Object.fromEntries(
     Object.values(flags).flatMap((flag) => (flag.formerly === undefined ? [] : [[flag.formerly, flag]])),
   );
   const accepted = { ...flags, ...former };
-  const options: Record<string, { type: 'string' | 'boolean' }> = {
-    help: { type: 'boolean' },
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+    help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean' },
   };
   for (const [name, { type }] of Object.entries(accepted)) {
@@ -151,7 +156,7 @@ export function oneOf<T extends string>(flag: string, value: string, accepted: r
   return found;
 }
 
-/** Joins `--flag -x` to `--flag=-x` if the flag takes a value: no script has short options, so -x must be the value. */
+/** Joins `--flag -x` to `--flag=-x` if the flag takes a value: no script has short options but -h, so -x must be the value. */
 function withDashedValues(argv: readonly string[], flags: CommandSpec['flags']): string[] {
   const args: string[] = [];
   for (const word of argv) {

@@ -4,7 +4,9 @@ import { sgd } from '../../engine/optimizers/index';
 import { State } from '../../engine/session';
 import { sizeOf } from '../../formats/ndarray';
 import { currentName } from '../../utils/aliases';
-import { oneOf } from '../../utils/cli';
+import { UserError } from '../../utils/errors';
+import { show } from '../../utils/json';
+import { nearest } from '../../utils/nearest';
 import { defaultExport, isModulePath } from '../../utils/own_module';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
@@ -29,8 +31,11 @@ export function inWords(name: string): string {
     const isNet = isNetModule(defaultExport(name, 'describe', 'a method or a network'));
     return isNet ? networkInWords(name, SIDE).join('\n') : describeMethod(name, loadMethod(name));
   }
-  const current = oneOf('describe', currentName(name, methodAliases), Object.keys(distillers));
-  return describeMethod(current, distillers[current]!);
+  const current = currentName(name, methodAliases);
+  if (Object.hasOwn(distillers, current)) return describeMethod(current, distillers[current]!);
+  const known = nearest(name, [...Object.keys(distillers), ...Object.keys(methodAliases)]);
+  const advice = known === undefined ? '' : `did you mean ${currentName(known, methodAliases)}? `;
+  throw new UserError(`--describe: there is no method ${show(name)}; ${advice}"all" lists every method`, 2);
 }
 
 /** A paragraph for each kind of methods, a line for each method: its name, year and venue, and what it does. */

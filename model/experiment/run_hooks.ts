@@ -66,7 +66,8 @@ export function runHooks(options: RunHooksOptions): FitHooks {
       log.info(`- Train metrics: ${formatMetrics(train)}`);
       log.info(`- Eval metrics : ${formatMetrics({ ...val })}`);
       if (isBest) {
-        log.info('- Found new best accuracy');
+        const isTie = position.history.some((one) => one !== epoch && one.val.accuracy === val.accuracy);
+        log.info(isTie ? '- As good as the best accuracy: the later epoch counts' : '- Found new best accuracy');
         run.saveBest(trainer.weights(), epoch);
         run.savePredictions('val', predictions!, epoch.epoch, dataset.classes);
       }

@@ -4,7 +4,7 @@ import { isObject, parseJson } from '../../utils/json';
 import { formatDuration } from '../../utils/progress';
 import { chosenOnTest, progressOf, type Run, type RunScore } from '../collect/run';
 import type { Baseline, Comparison } from '../comparison';
-import { compact, grouped, metric, pValue, rounded, signed } from './format';
+import { compact, grouped, metric, pValue, rounded, short, signed } from './format';
 import { statisticOf, type Row } from './rows';
 
 /** undefined if a run has no such value. */
@@ -129,8 +129,11 @@ function paramColumns(rows: readonly Row[]): Column[] {
     const isNumeric = all.every((params) => typeof (params.get(name) ?? 0) === 'number') && name !== 'method';
     return column(name, ({ params }) => paramOf(params, name), {
       shown: differs,
-      text: ({ params }) => shortened(paramOf(params, name)),
-      ...(isNumeric && { format: String }),
+      text: ({ params }) => {
+        const value = paramOf(params, name);
+        return shortened(typeof value === 'number' ? short(value) : value);
+      },
+      ...(isNumeric && { format: short }),
     });
   });
 }

@@ -20,6 +20,11 @@ export function rounded(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
+/** A parameter: an integer in full, any other number with up to six digits. */
+export function short(value: number): string {
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
+}
+
 /** `269,722`. */
 export function grouped(value: number): string {
   return value.toLocaleString('en-US');

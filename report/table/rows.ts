@@ -61,9 +61,12 @@ function rowOf(runs: readonly Run[]): Row {
 
 /**
  * `kd/seed_*` for `kd/seed_1` and `kd/seed_12`: their common beginning and end, no number cut in two. `T_4*` for
- * `T_4` and `T_4/repeat_1`, a trial of a search whose repeats lie in it.
+ * `T_4` and `T_4/repeat_1`, a trial of a search whose repeats lie in it; `., repeat_*` if that
+ * trial is the folder itself.
  */
 function commonPattern(texts: readonly string[]): string {
+  const inside = texts.filter((text) => text !== '.');
+  if (inside.length < texts.length) return `., ${inside.length > 1 ? commonPattern(inside) : inside[0]!}`;
   const folder = texts.find((one) => texts.every((text) => text === one || text.startsWith(`${one}/`)));
   if (folder !== undefined) return `${folder}*`;
   const shortest = Math.min(...texts.map(({ length }) => length));

@@ -10,8 +10,8 @@ import type { Row } from './rows';
 export interface Table {
   /** The columns shown. */
   readonly columns: readonly Column[];
-  /** Whether the user named them. */
-  readonly chosen: boolean;
+  /** The names of those that the user asked for. */
+  readonly chosen: readonly string[];
   /** What there is. */
   readonly allColumns: readonly Column[];
   /** One group without a title, or one for each value of the grouping column. */
@@ -29,7 +29,7 @@ interface Section {
 }
 
 export interface TableOptions {
-  /** Names of the columns to show, in this order. */
+  /** Names of the columns to show, in this order; `+name` adds one to those named without a sign, or else to the usual ones. */
   readonly columns?: readonly string[];
   /** Columns to sort by, the first before the second; `-name` puts large values first. */
   readonly sort?: readonly string[];
@@ -51,7 +51,10 @@ export function makeTable(rows: readonly Row[], options: TableOptions = {}): Tab
     const hint = known === undefined ? `there are ${names.join(', ')}` : `did you mean "${known}"?`;
     throw new UserError(`${flag}: there is no column "${name}"; ${hint}`, 2);
   };
-  const columns = wanted?.map((name) => find(name, '--columns')) ?? allColumns.filter(({ shown }) => shown);
+  const named = wanted?.map((name) => find(name.replace(/^\+/, ''), '--columns')) ?? [];
+  const isOnly = wanted?.some((name) => !name.startsWith('+')) ?? false;
+  const usual = isOnly ? [] : allColumns.filter((column) => column.shown && !named.includes(column));
+  const columns = [...usual, ...named];
   const orders = sort.map((name) =>
     name.startsWith('-')
       ? { column: find(name.slice(1), '--sort'), sign: -1 }
@@ -60,7 +63,7 @@ export function makeTable(rows: readonly Row[], options: TableOptions = {}): Tab
   const sorted = sortRows(rows, orders);
   const sections = groupBy === undefined ? [{ rows: sorted }] : sectionsBy(find(groupBy, '--group_by'), sorted);
   const notes = notesOn(rows, columns, comparisons, baseline);
-  return { columns, chosen: wanted !== undefined, allColumns, sections, comparisons, notes };
+  return { columns, chosen: named.map(({ name }) => name), allColumns, sections, comparisons, notes };
 }
 
 /** Rows by the values of columns; a row without a value comes last, rows with equal values keep their order. */

@@ -4,7 +4,7 @@ import type { Table } from '../table/table';
 
 /** A line for each run, in the order of the table, with exact values: all, or those of the columns asked for by name. */
 export function toCsv({ sections, columns: shown, chosen, allColumns }: Table): string {
-  const columns = chosen ? shown : allColumns;
+  const columns = chosen.length > 0 ? shown : allColumns;
   const runs = sections.flatMap(({ rows }) => rows.flatMap((row) => row.runs.map((run) => ({ run, row }))));
   const lines = runs.map(({ run, row }) => columns.map((column) => field(column.value(run, row))));
   return [columns.map(({ name }) => field(name)), ...lines].map((cells) => `${cells.join()}\r\n`).join('');

@@ -19,7 +19,8 @@ const indispensable = ['directory', 'val_accuracy', 'test_accuracy', 'status', '
 
 /** Space between two cells: a border and a blank on each side. */
 const GAP = 3;
-/** Characters that a column keeps while others can be left out, and after that. */
+/** Characters that a column keeps while others can be left out: at first, while parameters can, and after that. */
+const ROOMY = 20;
 const COMFORTABLE = 12;
 const NARROWEST = 4;
 
@@ -52,7 +53,10 @@ export function toTerminal(table: Table, { width = Infinity, color = false }: Te
   return [...parts, ...[...table.notes, ...remark].map((note) => `${oneLine(note)}\n`)].join('');
 }
 
-/** Columns with widths that fit into `width`; those that were asked for by name all stay. */
+/**
+ * Columns with widths that fit into `width`; those that were asked for by name all stay. What is the same in all rows goes before
+ * what differs, and the accuracy that the best epoch was chosen by before parameters.
+ */
 function fit(table: Table, width: number): { columns: { column: Column; width: number }[]; leftOut: string[] } {
   const rows = table.sections.flatMap((section) => section.rows);
   const widthOf = (column: Column) =>
@@ -61,7 +65,7 @@ function fit(table: Table, width: number): { columns: { column: Column; width: n
   const leftOut: string[] = [];
   const isTooWide = () => columns.reduce((sum, one) => sum + one.width + GAP, 1) > width;
   const leaveOut = (names: readonly string[]) => {
-    for (const name of table.chosen ? [] : names) {
+    for (const name of names.filter((one) => !table.chosen.includes(one))) {
       if (!isTooWide()) return;
       if (columns.some(({ column }) => column.name === name)) leftOut.push(name);
       columns = columns.filter(({ column }) => column.name !== name);
@@ -74,7 +78,12 @@ function fit(table: Table, width: number): { columns: { column: Column; width: n
       widest.width--;
     }
   };
+  const isSame = ({ name, text }: Column) =>
+    name !== 'directory' && rows.length > 1 && rows.every((row) => text(row) === text(rows[0]!));
   leaveOut(dispensable);
+  leaveOut(columns.flatMap(({ column }) => (isSame(column) ? [column.name] : [])));
+  wrap(ROOMY);
+  if (columns.some(({ column }) => column.name === 'test_accuracy')) leaveOut(['val_accuracy']);
   wrap(COMFORTABLE);
   const names = columns.map(({ column }) => column.name).reverse();
   leaveOut(names.filter((name) => !indispensable.includes(name)));

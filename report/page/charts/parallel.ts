@@ -25,9 +25,16 @@ export function parallelChart(
   const values = drawn.flatMap((row) =>
     axes.flatMap(({ name, placeOf }, axis) => {
       const value = valueAt(columns[axis]!, row);
-      if (value === undefined) return [];
       const texts = Object.fromEntries(columns.map((column, i) => [`text${i}`, column.texts[row]]));
-      return [{ name, id: data.rows[row]!.id, place: placeOf(value), score: numberAt(metric, row), ...texts }];
+      return [
+        {
+          name,
+          id: data.rows[row]!.id,
+          place: value === undefined ? null : placeOf(value),
+          score: numberAt(metric, row),
+          ...texts,
+        },
+      ];
     }),
   );
   const ticks = axes.flatMap(({ name, ticks }) => ticks.map((tick) => ({ name, ...tick })));
@@ -72,7 +79,8 @@ export function parallelChart(
       },
       {
         data: { values },
-        mark: { type: 'line', strokeJoin: 'round', tooltip: null },
+        // A row without a parameter does not cross its axis.
+        mark: { type: 'line', strokeJoin: 'round', tooltip: null, invalid: 'break-paths-show-path-domains' },
         encoding: {
           y,
           color,

@@ -105,6 +105,20 @@ describe('charts', () => {
     expect(readdirSync(directory)).to.have.lengthOf(6);
   });
 
+  it('break the line of a row at a parameter that it does not have', async () => {
+    const points = [
+      { alpha: 0.1, momentum: 0.9, temperature: 1 },
+      { alpha: 0.5, temperature: 4 },
+      { alpha: 0.9, momentum: 0.5, temperature: 2 },
+    ];
+    const directory = join(parent, 'gaps');
+    points.forEach((point, i) => writeRun(join(directory, String(i)), finished(point, 0.5 + i / 10)));
+    await writeFigures(join(directory, 'figures'), pageData(makeTable(rowsOf(collectRuns(directory))), directory));
+    const svg = readFileSync(join(directory, 'figures', 'parallel_coordinates.svg'), 'utf8');
+    const lines = [...svg.matchAll(/"line mark" d="([^"]*)"/g)].map(([, path]) => path!);
+    expect(lines.map((path) => path.split('M').length - 1)).to.deep.equal([1, 2, 1]);
+  });
+
   it('show names that would break out of an expression or of markup as they are', async () => {
     const names = ['a\\": b", "c', '<script>x</script>&\'"', 'd\\', 'e\nf', '"]; g ['];
     const columns = data.columns.map((column) => {

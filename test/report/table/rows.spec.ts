@@ -49,6 +49,14 @@ describe('rows and comparisons', () => {
       ]);
     });
 
+    it('names a run at the top and its repeats', () => {
+      put('.', finished({}, 0.5));
+      put('repeat_1', finished({ seed: 231 }, 0.5));
+      expect(folds()).to.deep.equal([['., repeat_1', 2]]);
+      put('repeat_2', finished({ seed: 232 }, 0.5));
+      expect(folds()).to.deep.equal([['., repeat_*', 3]]);
+    });
+
     it('keeps apart what is no repeat: the same seed twice, another param, an unfinished run, unknown params', () => {
       put('copy/a', finished({ alpha: 0.1, seed: 1 }, 0.5));
       put('copy/b', finished({ alpha: 0.1, seed: 1 }, 0.5));

@@ -231,8 +231,16 @@ describe('tables', () => {
       put('a', finished({ alpha: 0.5 }, 0.7));
       const { columns, chosen } = table({ columns: ['status', 'alpha', 'run.threads', 'directory'] });
       expect(columns.map(({ name }) => name)).to.deep.equal(['status', 'alpha', 'run.threads', 'directory']);
-      expect(chosen).to.equal(true);
-      expect(table().chosen).to.equal(false);
+      expect(chosen).to.deep.equal(['status', 'alpha', 'run.threads', 'directory']);
+      expect(table().chosen).to.deep.equal([]);
+    });
+
+    it('adds columns to the usual ones, or to those that are named', () => {
+      put('a', finished({ alpha: 0.5 }, 0.7));
+      const shown = (columns?: string[]) => table({ columns }).columns.map(({ name }) => name);
+      expect(shown(['+alpha', '+run.threads'])).to.deep.equal([...shown(), 'alpha', 'run.threads']);
+      expect(shown(['status', '+alpha'])).to.deep.equal(['status', 'alpha']);
+      expect(table({ columns: ['+alpha'] }).chosen).to.deep.equal(['alpha']);
     });
 
     it('refuses columns that there are not, and names the nearest', () => {
@@ -460,8 +468,20 @@ describe('tables', () => {
       }
       const narrow = toTerminal(table(), { width: 80 });
       expect(narrow).to.match(/\nColumns that do not fit: flops, parameters, time, val_loss, best_epoch.*\.\n$/);
-      for (const content of ['directory', '0.7150 ±', 'finished']) expect(tableLines(narrow)).to.include(content);
+      for (const content of ['directory', '0.7150 ±']) expect(tableLines(narrow)).to.include(content);
       expect(toTerminal(table(), { width: 500 })).not.to.include('Left out');
+    });
+
+    it('leaves out what is the same in all rows before parameters', () => {
+      rmSync(parent, { recursive: true });
+      for (const alpha of [0.1, 0.5]) {
+        for (const temperature of [2, 4])
+          put(`alpha_${alpha}_temperature_${temperature}`, finished({ alpha, temperature }, alpha));
+      }
+      const head = (width: number) => toTerminal(table(), { width }).split('\n')[1]!.replaceAll(/[│ ]+/g, ' ').trim();
+      expect(head(80)).to.equal('directory alpha temperature val_accuracy test_accuracy');
+      expect(head(62)).to.equal('directory alpha temperature test_accuracy');
+      expect(head(200)).to.match(/flops time status$/);
     });
 
     it('wraps, but never leaves out, what was asked for by name', () => {
