@@ -7,7 +7,7 @@ async function main(): Promise<void> {
   const run = await distill({
     student: 'cnn',
     net: { numChannels: 16, dropoutRate: 0 },
-    dataset: await loadDataset({ name: 'shapes', train: 1000, test: 200, seed: 0, dir: '' }),
+    dataset: await loadDataset({ name: 'shapes', train: 1000, test: 200 }),
     batchSize: 16,
     augment: false,
     teacher: { model: 'resnet20', checkpoint: 'experiments/quickstart/teacher/best.safetensors', num_channels: 32 },

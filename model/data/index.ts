@@ -1,6 +1,9 @@
 /** The data sets by their names in params.json. */
 import { UserError } from '../../utils/errors';
 import { isThere } from '../../utils/files';
+import { show } from '../../utils/json';
+import { mistakes } from '../../utils/schema';
+import { object, text } from '../../utils/schema_forms';
 import type { Dataset } from './dataset';
 import { datasetOptions, type DatasetEntry, type LoadProgress } from './dataset_entry';
 import { placeOf } from './files/places';
@@ -44,24 +47,39 @@ type LoadedFrom<Entry> = Entry extends DatasetEntry<never, infer Loaded> ? Loade
 /** `dataset` in params.json with defaults filled in: a name and its options. */
 export type DatasetParams = { [Name in DatasetName]: { readonly name: Name } & ParamsOf<Entries[Name]> }[DatasetName];
 
-/** The same, with the folder of its files, if it has any. */
-export type DatasetSpec = DatasetParams & { readonly dir: string };
+/** A data set by its name, with those of its options that are not left at their defaults, and the folder of its files. */
+export type DatasetSpec = {
+  [Name in DatasetName]: { readonly name: Name; readonly dir?: string } & Partial<ParamsOf<Entries[Name]>>;
+}[DatasetName];
 
 export const datasets: Readonly<Record<DatasetName, DatasetEntry<never, Dataset>>> = entries;
 
 export const datasetNames = Object.keys(entries) as readonly DatasetName[];
 
-/** Loads or generates a data set. Downloads a known one if its folder is missing. */
+/**
+ * Loads or generates a data set. Downloads a known one if its folder is missing. Throws a UserError for an unknown name, a wrong
+ * option, or files that cannot be read.
+ *
+ *     const dataset = await loadDataset({ name: 'shapes', train: 1000, test: 200 });
+ */
 export async function loadDataset<Spec extends DatasetSpec>(
   spec: Spec,
   onProgress?: LoadProgress,
 ): Promise<LoadedFrom<Entries[Spec['name']]>> {
-  const entry = datasets[spec.name] as DatasetEntry<Spec, LoadedFrom<Entries[Spec['name']]>>;
+  const { name } = spec;
+  if (!datasetNames.includes(name)) {
+    throw new UserError(`loadDataset: "name" must be one of ${datasetNames.join(', ')}, got ${show(name)}`);
+  }
+  const entry = datasets[name] as DatasetEntry<DatasetSpec, LoadedFrom<Entries[Spec['name']]>>;
+  const filled = { ...spec, dir: spec.dir ?? entry.directory ?? '' };
+  const options = datasetOptions(entry, filled);
+  const lines = mistakes(object({ name: text(), dir: text(), ...options }, entry.required ?? []), filled);
+  if (lines.length > 0) throw new UserError(lines.map((line) => `loadDataset: ${line}`).join('\n'));
   try {
-    return await entry.load(spec, onProgress);
+    return await entry.load(filled, onProgress);
   } catch (error) {
-    const isOwn = Object.hasOwn(datasetOptions(entry, { ...spec }), 'dir');
-    throw error instanceof UserError && isOwn ? new UserError(error.message + otherSet(spec.dir)) : error;
+    const isOwn = Object.hasOwn(options, 'dir');
+    throw error instanceof UserError && isOwn ? new UserError(error.message + otherSet(filled.dir)) : error;
   }
 }
 

@@ -1,4 +1,7 @@
 /** The kinds of teachers by the key of params.json that all of a kind have. */
+import { UserError } from '../../utils/errors';
+import { mistakes } from '../../utils/schema';
+import { object } from '../../utils/schema_forms';
 import type { Dataset } from '../data/dataset';
 import type { Model } from '../nets/model';
 import { logitsFile } from './cached';
@@ -13,22 +16,36 @@ const entries = { model: networkTeacher, onnx: onnxFile, logits: logitsFile };
 
 type Entries = typeof entries;
 
+type ParamsOf = { [Key in keyof Entries]: Entries[Key] extends TeacherEntry<infer Params> ? Params : never };
+
 /** A teacher in params.json, filled. */
-export type TeacherParams = {
-  [Key in keyof Entries]: Entries[Key] extends TeacherEntry<infer Params> ? Params : never;
+export type TeacherParams = ParamsOf[keyof Entries];
+
+/** A teacher by the key of its kind, with those of its options that are not left at their defaults. */
+export type TeacherSpec = {
+  [Key in keyof Entries]: Partial<ParamsOf[Key]> & Required<Pick<ParamsOf[Key], Key & keyof ParamsOf[Key]>>;
 }[keyof Entries];
 
 export const teachers: Readonly<Record<keyof Entries, TeacherEntry>> = entries;
 
 /** The kind of a teacher. */
 export function teacherEntry(teacher: TeacherParams): TeacherEntry {
-  const key = Object.keys(entries).find((one) => one in teacher) as keyof Entries;
-  return teachers[key];
+  return teachers[keyOf(teacher)];
 }
 
-/** Loads a teacher, or the mean of several, for a student on the training images of a data set. */
+function keyOf(teacher: TeacherSpec): keyof Entries {
+  const keys = Object.keys(entries) as (keyof Entries)[];
+  const key = keys.find((one) => one in teacher);
+  if (key === undefined) throw new UserError(`loadTeacher: a teacher has one of the keys ${keys.join(', ')}`);
+  return key;
+}
+
+/**
+ * Loads a teacher, or the mean of several, for a student on the training images of a data set. Throws a UserError for a wrong option
+ * or file.
+ */
 export async function loadTeacher(
-  teacher: TeacherParams | readonly TeacherParams[],
+  teacher: TeacherSpec | readonly TeacherSpec[],
   student: Model,
   dataset: Dataset,
   context: TeacherContext,
@@ -41,12 +58,16 @@ export async function loadTeacher(
     }
     return ensemble(members);
   }
-  const { isCached = false, load } = teacherEntry(teacher);
-  const loaded = await load(teacher, student, dataset, context);
+  const key = keyOf(teacher);
+  const { isCached = false, load, options } = teachers[key];
+  const filled = { ...teacher };
+  const lines = mistakes(object(options(filled), [key]), filled);
+  if (lines.length > 0) throw new UserError(lines.map((line) => `loadTeacher: ${line}`).join('\n'));
+  const loaded = await load(filled, student, dataset, context);
   return isCached ? loaded : (context.cache?.around(loaded) ?? loaded);
 }
 
-function isList(teacher: TeacherParams | readonly TeacherParams[]): teacher is readonly TeacherParams[] {
+function isList(teacher: TeacherSpec | readonly TeacherSpec[]): teacher is readonly TeacherSpec[] {
   return Array.isArray(teacher);
 }
 

@@ -17,7 +17,7 @@ describe('distill', function () {
     distill({
       student: 'mlp',
       net: { hiddenSizes: [8] },
-      dataset: await loadDataset({ name: 'shapes', train: 100, test: 20, seed: 0, dir: '' }),
+      dataset: await loadDataset({ name: 'shapes', train: 100, test: 20 }),
       method: 'nokd',
       batchSize: 32,
       threads: 1,
