@@ -59,12 +59,12 @@ export async function loadTeacher(
     return ensemble(members);
   }
   const key = keyOf(teacher);
-  const { isCached = false, load, options } = teachers[key];
+  const entry = teachers[key];
   const filled = { ...teacher };
-  const lines = mistakes(object(options(filled), [key]), filled);
+  const lines = mistakes(object(entry.options(filled), [key]), filled);
   if (lines.length > 0) throw new UserError(lines.map((line) => `loadTeacher: ${line}`).join('\n'));
-  const loaded = await load(filled, student, dataset, context);
-  return isCached ? loaded : (context.cache?.around(loaded) ?? loaded);
+  const loaded = await entry.load(filled, student, dataset, context);
+  return entry.isCached ? loaded : (context.cache?.around(loaded) ?? loaded);
 }
 
 function isList(teacher: TeacherSpec | readonly TeacherSpec[]): teacher is readonly TeacherSpec[] {
