@@ -5,7 +5,7 @@
  *   npx ts-node bench/distillation.ts --only first_epoch,search --rounds 3
  *
  * Both sides are programs that read the same images, augment them, validate after each epoch and save their weights.
- * PyTorch's side needs python3 with torch (Debian: apt-get install python3-torch); without it only ours is timed.
+ * PyTorch's side needs a Python with torch, which PYTHON names (python3 by default); without it only ours is timed.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,7 @@ import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { readJson, writeJson } from '../utils/files';
 import { median } from '../utils/median';
+import { pythons } from './python';
 
 const command = {
   name: 'bench/distillation.ts',
@@ -195,7 +196,7 @@ function run([program, ...args]: readonly string[]): Promise<{ stdout: string; s
 }
 
 async function pythonWithTorch(): Promise<string | undefined> {
-  for (const python of ['/usr/bin/python3', 'python3']) {
+  for (const python of pythons) {
     const found = await run([
       python,
       '-c',

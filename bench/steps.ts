@@ -4,7 +4,7 @@
  *   npx ts-node bench/steps.ts --only cnn,resnet20 --threads 2 --rounds 5
  *   npx ts-node bench/steps.ts --only cnn,resnet18 --device cuda --batch 512
  *
- * PyTorch's side needs python3 with torch (Debian: apt-get install python3-torch); without it only ours is timed. Beside a
+ * PyTorch's side needs a Python with torch, which PYTHON names (python3 by default); without it only ours is timed. Beside a
  * device that is not the CPU it runs on CUDA.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
@@ -28,6 +28,7 @@ import { oneOf, parseArguments, runMain } from '../utils/cli';
 import { deviceFlag, flaggedDevice, PRECISIONS, type Precision } from '../utils/devices';
 import { UserError } from '../utils/errors';
 import { median } from '../utils/median';
+import { pythons } from './python';
 
 const SEED = 0;
 
@@ -201,7 +202,7 @@ class Torch {
   /** Undefined where there is no PyTorch. */
   static async start(threads: number, batch: number, device: 'cpu' | 'cuda'): Promise<Torch | undefined> {
     const script = join(__dirname, 'torch_steps.py');
-    for (const python of ['/usr/bin/python3', 'python3']) {
+    for (const python of pythons) {
       const flags = ['--serve', '--threads', threads, '--batch', batch, '--device', device].map(String);
       const child = spawn(python, [script, ...flags], {
         env: { ...process.env, OMP_NUM_THREADS: String(threads) },
