@@ -12,6 +12,7 @@ import { paramsEditorSchema } from '../model/experiment/params/editor_schema';
 import { editorSchema } from '../search/settings/schema';
 import { parseArguments, runMain } from '../utils/cli';
 import { UserError } from '../utils/errors';
+import { costsPage } from './costs_doc';
 import { frameworksPage } from './frameworks_doc';
 import { methodFigures } from './method_figures';
 import { paramsPage } from './params_doc';
@@ -33,6 +34,7 @@ export function generatedFiles(): Record<string, string> {
   return {
     'schemas/params.schema.json': json(paramsEditorSchema()),
     'schemas/search.schema.json': json(editorSchema()),
+    'docs/costs.md': costsPage(),
     'docs/frameworks.md': frameworksPage(),
     'docs/params.md': paramsPage(),
     'docs/pictures/rooms.svg': roomsPicture(findRooms()),

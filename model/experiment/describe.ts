@@ -11,6 +11,7 @@ import { defaultExport, isModulePath } from '../../utils/own_module';
 import { mistakes, type Schema } from '../../utils/schema';
 import { counted } from '../../utils/words';
 import { kinds, origins, type Origin } from '../distillers/catalogue';
+import { costs, measuredOn } from '../distillers/costs';
 import { frameworks, namesIn } from '../distillers/frameworks';
 import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { DISTILLER_PREFIX } from '../distillers/states';
@@ -64,6 +65,19 @@ function originOf(name: string): string[] {
   return [
     ...(kind === undefined ? [] : [`kind: ${[kind, year, venue].filter((part) => part !== undefined).join(', ')}`]),
     ...(names.length > 0 ? [`elsewhere: ${names.join(', ')}`] : []),
+    ...costOf(name),
+  ];
+}
+
+/** What a method of the index costs. */
+function costOf(name: string): string[] {
+  const cost = costs[name];
+  if (cost === undefined) return [];
+  const time = cost.time.toFixed(2);
+  const taught = cost.withTeacher.toFixed(2);
+  const withTeacher = taught === time ? '' : `, ${taught} times with the teacher's pass`;
+  return [
+    `cost of a step, ${measuredOn}: ${time} times that of the student alone${withTeacher}; ${cost.memory} MiB more memory`,
   ];
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { distillers } from '../../../model/distillers';
 import { kinds, origins } from '../../../model/distillers/catalogue';
+import { costs, measuredOn } from '../../../model/distillers/costs';
 import { inWords } from '../../../model/experiment/describe';
 
 describe('methods in words', () => {
@@ -38,5 +39,22 @@ describe('methods in words', () => {
     expect(text).to.include('kind: features, 2021, CVPR');
     expect(text).to.include('elsewhere: HierarchicalContextLoss in torchdistill, REVIEWKD in mdistiller');
     expect(inWords('vkd')).not.to.include('elsewhere');
+  });
+
+  it('says what a method of the index costs beside the student alone', () => {
+    expect(Object.keys(costs)).to.have.members(Object.keys(distillers).filter((name) => name !== 'nokd'));
+    for (const [name, { time, withTeacher }] of Object.entries(costs)) {
+      expect(time, name).to.be.above(0.8);
+      expect(withTeacher, name).to.be.above(time - 0.2);
+    }
+    const { time, withTeacher, memory } = costs.uda!;
+    expect(time).to.be.above(1.5);
+    expect(inWords('uda')).to.include(
+      `cost of a step, ${measuredOn}: ${time.toFixed(2)} times that of the student alone, ` +
+        `${withTeacher.toFixed(2)} times with the teacher's pass; ${memory} MiB more memory`,
+    );
+    const alone = costs.cskd!.time.toFixed(2);
+    expect(inWords('nokd')).not.to.include('cost of a step');
+    expect(inWords('cskd')).to.include(`${alone} times that of the student alone; `);
   });
 });
