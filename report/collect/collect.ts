@@ -129,9 +129,14 @@ function partsOf(record: Flat): { facts: Flat; given: Flat; resolved: Flat } {
   return { facts, given, resolved };
 }
 
-/** The keys in which two params differ. */
-function differences(a: Flat, b: Flat): string[] {
-  return [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
+/** Objects of params.json that earlier versions kept in run.json with defaults that the file leaves out. */
+const FILLED = /^(schedule|early_stopping|init)\./;
+
+/** The keys in which the params that a run was given differ from its file. */
+function differences(given: Flat, file: Flat): string[] {
+  const keys = [...new Set([...given.keys(), ...file.keys()])];
+  const isDefault = (key: string) => FILLED.test(key) && !file.has(key);
+  return keys.filter((key) => given.get(key) !== file.get(key) && !isDefault(key));
 }
 
 function readFlat(path: string): Flat {

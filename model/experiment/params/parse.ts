@@ -35,13 +35,23 @@ export function parseParams(content: unknown, source: string): Params {
   const search = searchNamed(content);
   if (search !== undefined) throw fail([search]);
   const methods = methodsFor(content);
-  const file = longForm(withCurrentNames(withoutSchema(content)), methods);
+  const file = longForm(withCurrentNames(copied(withoutSchema(content), FILLED_LEVELS)), methods);
   const lines = mistakes(schemaFor(file, methods), file);
   lines.push(...brokenConditions(file, methods));
   if (lines.length > 0) throw fail(lines);
   // Dropout does nothing in a net that is only evaluated.
   for (const one of listOf(file.teacher).filter(isObject)) delete one.dropout_rate;
   return { ...file, method: listOf(file.method) } as unknown as Params;
+}
+
+/** Levels of objects in which schemas have defaults, which are filled into a copy. */
+const FILLED_LEVELS = 8;
+
+function copied<T>(value: T, levels: number): T {
+  if (levels === 0) return value;
+  if (Array.isArray(value)) return value.map((one: unknown) => copied(one, levels - 1)) as T;
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copied(inner, levels - 1)])) as T;
 }
 
 /** Searches that other tools call methods, and the directory of each. */

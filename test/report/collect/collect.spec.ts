@@ -128,6 +128,15 @@ describe('collectRuns', () => {
     ]);
   });
 
+  it('names keys that were edited after the run, and not defaults that run.json has had in place of them', () => {
+    const run = (params: object) => ({ version: '0.1.0', params });
+    const schedule = { type: 'step', step_size: 10, gamma: 0.1 };
+    put('same', { params: { schedule: { type: 'step', step_size: 10 } }, run: run({ schedule }) });
+    put('edited', { params: { alpha: 0.5, schedule: { ...schedule, gamma: 0.2 } }, run: run({ schedule }) });
+    const changed = Object.fromEntries(collectRuns(parent).map((one) => [one.directory, [...one.changed].sort()]));
+    expect(changed).to.deep.equal({ same: [], edited: ['alpha', 'schedule.gamma'] });
+  });
+
   it('takes the seed of params.json, or else of run.json', () => {
     const { seed, ...others } = finished({}, 0.5).run as Record<string, unknown>;
     expect(seed).to.equal(230);

@@ -150,6 +150,22 @@ describe('params', () => {
     expect(parse({ ...plain, model_version: 'mlp' }).schedule).to.deep.equal({ type: 'constant' });
   });
 
+  it('leaves what it is given as it is, objects inside of it too', () => {
+    const given = {
+      ...plain,
+      schedule: { type: 'cosine' },
+      early_stopping: { patience: 3 },
+      init: { checkpoint: 'a.pth' },
+      dataset: { name: 'shapes' },
+      teacher: { model: 'cnn' },
+      method: [{ name: 'kd' }],
+      augmentation: [{ name: 'crop' }],
+    };
+    const before = JSON.stringify(given);
+    parse(given);
+    expect(JSON.stringify(given)).to.equal(before);
+  });
+
   it('fills what a schedule leaves out', () => {
     const schedule = (value: unknown) => parse({ ...plain, schedule: value }).schedule;
     for (const whole of [
