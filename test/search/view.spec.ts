@@ -1,6 +1,5 @@
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
-import { screenOf } from '../helpers/screen';
 import { openView, viewLines } from '../../search/view';
 
 const run = { label: 'alpha_0.5', epochs: 1, plannedEpochs: 4, seconds: 30, value: 0.4125 };
