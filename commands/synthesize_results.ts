@@ -13,6 +13,7 @@ import { makeTable, type Table } from '../report/table/table';
 import { toCsv } from '../report/writers/csv';
 import { toJson } from '../report/writers/json';
 import { toMarkdown } from '../report/writers/markdown';
+import { refuseOtherStudy, toOptuna } from '../report/writers/optuna';
 import { terminalOf, toTerminal } from '../report/writers/terminal';
 import { oneOf, parseArguments, warning } from '../utils/cli';
 import { UserError } from '../utils/errors';
@@ -38,6 +39,10 @@ const command = {
     },
     group_by: { type: 'string', help: 'column to group by; each of its values gets its own table' },
     baseline: { type: 'string', help: 'directory of a run to compare all others with' },
+    optuna: {
+      type: 'string',
+      help: "also write the search in --parent_dir as a study into this file of Optuna's journal storage",
+    },
     watch: { type: 'boolean', default: false, help: 'serve the page on this machine until Ctrl-C' },
     port: { type: 'number', default: 0, help: 'port for --watch; 0 picks a free one' },
   },
@@ -55,6 +60,8 @@ export async function synthesizeResults(): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new UserError(`--port must be an integer from 0 to 65535, got ${port}`, 2);
   }
+  if (args.optuna !== undefined) refuseOtherStudy(args.optuna);
+  const study = args.optuna === undefined ? '' : toOptuna(parent);
   const { table, baseline, runs } = tabulate(args);
   if (runs === 0 && !args.watch) throw new UserError(`${parent}: contains no run with results: ${wouldBeRuns}`);
 
@@ -71,6 +78,10 @@ export async function synthesizeResults(): Promise<void> {
     warning(`${printable(error.message)}; use --out to write another file`);
     // The content of results.md has been printed, that of other files has not.
     if (args.out !== undefined || format !== 'md') process.exitCode = 1;
+  }
+  if (args.optuna !== undefined) {
+    writeFileAtomic(args.optuna, study);
+    process.stdout.write(`study written to ${args.optuna}\n`);
   }
   if (!args.watch) return;
 

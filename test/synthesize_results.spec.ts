@@ -133,6 +133,8 @@ describe('synthesize_results.ts', function () {
     await fails(1, `plan: contains no run with results: ${none}`, '--parent_dir', 'plan');
     await fails(2, '--format must be one of md, csv, json, html, got "xml"', '--parent_dir', 'p', '--format', 'xml');
     await fails(2, '--watch requires --format html', '--parent_dir', 'p', '--format', 'md', '--watch');
+    const noSearch = 'p/search.journal.jsonl: no such search; --optuna needs the directory of one';
+    await fails(1, noSearch, '--parent_dir', 'p', '--optuna', 'study.log');
     const unknown = (flag: string) => `${flag}: there is no column "test_acuracy"; did you mean "test_accuracy"?`;
     await fails(2, unknown('--sort'), '--parent_dir', 'p', '--sort', '-test_acuracy');
     await fails(2, unknown('--columns'), '--parent_dir', 'p', '--columns', 'alpha,test_acuracy');
