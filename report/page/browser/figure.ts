@@ -67,6 +67,15 @@ export class Figure {
     for (const figure of Figure.all.values()) figure.redraw();
   }
 
+  /** Draws those that have not been in sight yet, at once: paper shows the whole page. */
+  static drawAll(): void {
+    for (const figure of Figure.all.values()) {
+      if (!figure.isStale || figure.host.clientWidth === 0) continue;
+      figure.isStale = false;
+      void figure.draw().catch((error: unknown) => figure.say(String(error)));
+    }
+  }
+
   /** Releases the figures in an element that is about to be emptied. */
   static forgetIn(element: Element): void {
     for (const [host, figure] of Figure.all) {
@@ -136,6 +145,7 @@ export class Figure {
   }
 }
 
+addEventListener('beforeprint', () => Figure.drawAll());
 isDark.addEventListener('change', () => Figure.redrawAll());
 
 /** Expressions are interpreted (`ast`), as the page's policy forbids to make functions of texts. */

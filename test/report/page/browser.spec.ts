@@ -268,6 +268,19 @@ describe('report.html in a browser', function () {
     expect(page!.problems).to.deep.equal([]);
   });
 
+  it('draws every chart before it is printed', async () => {
+    for (let i = 0; i < 6; i++)
+      writeRun(join(parent, `trial_${i}`), finished({ alpha: i / 10, temperature: i % 3 }, 0.5 + i / 20));
+    await open();
+    const drawn = `[...document.querySelectorAll('figure')].filter((one) => one.clientWidth > 0).map((one) => one.querySelectorAll('.chart svg, .chart .empty').length)`;
+    expect(await page!.evaluate(drawn)).to.include(0);
+    await page!.evaluate(`dispatchEvent(new Event('beforeprint'))`);
+    const counts = await page!.evaluate<number[]>(drawn);
+    expect(counts).to.have.lengthOf.above(5);
+    expect(counts.every((count) => count === 1)).to.equal(true);
+    expect(page!.problems).to.deep.equal([]);
+  });
+
   it('follows a search that --watch serves', async () => {
     const read = () => pageData(makeTable(rowsOf(collectRuns(parent))), parent);
     const server = await servePage(read, 0);
