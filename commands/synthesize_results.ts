@@ -13,6 +13,7 @@ import { makeTable, type Table } from '../report/table/table';
 import { toCsv } from '../report/writers/csv';
 import { toJson } from '../report/writers/json';
 import { toMarkdown } from '../report/writers/markdown';
+import { writeMlflow } from '../report/writers/mlflow';
 import { refuseOtherStudy, toOptuna } from '../report/writers/optuna';
 import { terminalOf, toTerminal } from '../report/writers/terminal';
 import { oneOf, parseArguments, warning } from '../utils/cli';
@@ -39,6 +40,7 @@ const command = {
     },
     group_by: { type: 'string', help: 'column to group by; each of its values gets its own table' },
     baseline: { type: 'string', help: 'directory of a run to compare all others with' },
+    mlflow: { type: 'string', help: "also write all runs into this folder of MLflow's file store, such as mlruns" },
     optuna: {
       type: 'string',
       help: "also write the search in --parent_dir as a study into this file of Optuna's journal storage",
@@ -78,6 +80,11 @@ export async function synthesizeResults(): Promise<void> {
     warning(`${printable(error.message)}; use --out to write another file`);
     // The content of results.md has been printed, that of other files has not.
     if (args.out !== undefined || format !== 'md') process.exitCode = 1;
+  }
+  if (args.mlflow !== undefined) {
+    const found = table.sections.flatMap(({ rows }) => rows.flatMap((row) => row.runs));
+    writeMlflow(args.mlflow, parent, found);
+    process.stdout.write(`${counted(found.length, 'run')} written to ${args.mlflow}\n`);
   }
   if (args.optuna !== undefined) {
     writeFileAtomic(args.optuna, study);

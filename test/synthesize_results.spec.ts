@@ -52,9 +52,11 @@ describe('synthesize_results.ts', function () {
   it('adds columns to the usual ones, and shows numbers with up to six digits', async () => {
     writeRun(join(cwd, 'p/a'), finished({ alpha: 0.123456789012345678 }, 0.5));
     writeRun(join(cwd, 'p/b'), finished({ alpha: 0.5 }, 0.6));
-    const { stdout } = await synthesize('--parent_dir', 'p', '--columns', '+run.threads');
+    const { stdout } = await synthesize('--parent_dir', 'p', '--columns', '+run.threads', '--mlflow', 'mlruns');
     expect(stdout).to.match(/^│ directory │ +alpha │ .*status +│ run.threads │$/m);
     expect(stdout).to.match(/^│ a +│ 0.123457 │/m);
+    expect(stdout).to.match(/\n2 runs written to mlruns\n$/);
+    expect(readdirSync(join(cwd, 'mlruns'))).to.have.lengthOf(1);
   });
 
   it('keeps a page, and its pictures beside it', async () => {

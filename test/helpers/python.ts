@@ -10,7 +10,7 @@ export function pythonWith(module: string): string | undefined {
 
 /** What a script prints, as JSON; its arguments are `sys.argv[1:]`. */
 export function runPython(python: string, script: string, args: readonly string[]): unknown {
-  const { stdout, stderr, status } = spawnSync(python, ['-W', 'error', '-c', script, ...args], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(python, ['-c', script, ...args], { encoding: 'utf8' });
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout);
 }
