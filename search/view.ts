@@ -16,7 +16,7 @@ export interface View {
 export function openView(parallel: number, metric: string, stream = process.stderr): View {
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   if (!stream.isTTY) return { show: () => {}, print, stop: () => {} };
-  const lines = new LiveLines(stream);
+  const lines = LiveLines.on(stream);
   // More lines than the terminal has could not be drawn in place.
   const height = Math.min(parallel + 1, Math.max(stream.rows - 1, 1));
   const announce = (line: string) => lines.print(line);

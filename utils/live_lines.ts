@@ -12,8 +12,11 @@ export class LiveLines {
   private lines: readonly string[] = [];
   private isOpen = true;
 
-  constructor(private readonly stream: NodeJS.WriteStream) {
-    current = this;
+  private constructor(private readonly stream: NodeJS.WriteStream) {}
+
+  static on(stream: NodeJS.WriteStream): LiveLines {
+    current = new LiveLines(stream);
+    return current;
   }
 
   /** Draws lines in the place of those before. */

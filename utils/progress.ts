@@ -38,7 +38,7 @@ export function progressBar(total: number, unit: string, output: ProgressOutput 
       stop() {},
     };
   }
-  const lines = new LiveLines(stream);
+  const lines = LiveLines.on(stream);
   let [drawn, latest, shown]: [number, number, Record<string, number>] = [start, 0, {}];
   const draw = () => {
     drawn = now();

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { openView, viewLines } from '../../search/view';
+import { screenOf } from '../helpers/screen';
 
 const run = { label: 'alpha_0.5', epochs: 1, plannedEpochs: 4, seconds: 30, value: 0.4125 };
 const snapshot = {

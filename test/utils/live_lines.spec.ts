@@ -14,7 +14,7 @@ describe('LiveLines', () => {
   it('draws in place, also where the screen scrolls', () => {
     const { stream, text } = terminal();
     stream.write('1\n2\n3\n');
-    const lines = new LiveLines(stream);
+    const lines = LiveLines.on(stream);
     for (const count of [1, 2, 3]) lines.show([`a ${count}`, 'b', 'c']);
     lines.show(['a 4', 'b']);
     lines.finish();
@@ -24,7 +24,7 @@ describe('LiveLines', () => {
 
   it('keeps printed lines above, and leaves nothing where it is cleared', () => {
     const { stream, text } = terminal();
-    const lines = new LiveLines(stream);
+    const lines = LiveLines.on(stream);
     lines.show(['a', 'b']);
     lines.print('a warning that is longer than the lines');
     lines.show(['a', 'b']);
@@ -35,7 +35,7 @@ describe('LiveLines', () => {
 
   it('cuts a line to the width', () => {
     const { stream, text } = terminal(10);
-    new LiveLines(stream).show(['0123456789abc']);
+    LiveLines.on(stream).show(['0123456789abc']);
     expect(screenOf(text())).to.deep.equal(['012345678']);
     finishLiveLines();
   });
