@@ -107,8 +107,8 @@ async function inProcess(name: string, { net, teacher, batch, threads, rounds }:
 async function measure(name: string, args: Args): Promise<Measured> {
   const { batch: batchSize, threads, rounds } = args;
   const dataset = makeShapes({ train: batchSize, test: 1, seed: 0 });
-  const modelOf = (flag: 'net' | 'teacher'): Model => ({
-    net: nets[oneOf(flag, args[flag], Object.keys(nets))]!.build,
+  const modelOf = (flag: 'net' | 'teacher', called = args[flag]): Model => ({
+    net: nets[oneOf(flag, called, Object.keys(nets))]!.build,
     options: { classes: dataset.classes.length, numChannels: 32, dropoutRate: 0 },
     normalize: dataset.normalize,
     input: dataset.shape,
@@ -131,7 +131,7 @@ async function measure(name: string, args: Args): Promise<Measured> {
     const options = {};
     mistakes({ type: 'object', properties: distiller.options }, options);
     const methods = [{ name: method, distiller, options }];
-    const trainer = Trainer.create(model, [batchSize], {
+    const trainer = Trainer.create(modelOf('net', distiller.exampleStudent), [batchSize], {
       seed: 0,
       methods,
       ...(teacher && { teacher }),

@@ -4,8 +4,8 @@
  *   npx ts-node bench/steps.ts --only cnn,resnet20 --threads 2 --rounds 5
  *   npx ts-node bench/steps.ts --only cnn,resnet18 --device cuda --batch 512
  *
- * PyTorch's side needs a Python with torch, which PYTHON names (python3 by default); without it only ours is timed. Beside a
- * device that is not the CPU it runs on CUDA.
+ * PyTorch's side needs a Python with torch, and timm for the networks of timm, which PYTHON names (python3 by default); without it
+ * only ours is timed. Beside a device that is not the CPU it runs on CUDA.
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -46,6 +46,10 @@ const cases: Readonly<Record<string, Case>> = {
   resnet8: { net: 'resnet8', optimizer: momentum, stepsPerRound: 6 },
   resnet20: { net: 'resnet20', optimizer: momentum, stepsPerRound: 4 },
   resnet18: { net: 'resnet18', optimizer: momentum, stepsPerRound: 2 },
+  vit_tiny: { net: 'vit_tiny', optimizer: momentum, stepsPerRound: 1 },
+  convnext_atto: { net: 'convnext_atto', optimizer: momentum, stepsPerRound: 1 },
+  mobilenetv3_small: { net: 'mobilenetv3_small', optimizer: momentum, stepsPerRound: 2 },
+  efficientnet_b0: { net: 'efficientnet_b0', optimizer: momentum, stepsPerRound: 1 },
   resnet18_forward: { net: 'resnet18', stepsPerRound: 4 },
   resnet56_forward: { net: 'resnet56', stepsPerRound: 6 },
 };

@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=2 python3 bench/torch_steps.py --serve [--threads 2] [--batch 128] [--device cuda]
 
 A step is zero_grad, forward pass, cross entropy, backward pass, optimizer step, on one fixed random batch; a case makes
-one untimed step first. Prints one JSON line a case: {"case", "median_ms", "min_ms", "peak_mb", "batch", "threads"}, where
+one untimed step first. Networks of timm need timm. Prints one JSON line a case: {"case", "median_ms", "min_ms", "peak_mb", "batch", "threads"}, where
 peak_mb is the most memory (RSS) that the process has had so far, in MiB.
 With --serve it reads lines "<case> <steps>" from standard input and answers each with its line (or {"error"}), so that
 another program can run its own steps in turn with these.
@@ -75,12 +75,22 @@ def cnn():
     return Cnn(dropout=0.5)
 
 
+def of_timm(net):
+    from make_nets_modern import build  # needs timm
+
+    return build(net, (3, 32, 32), {})
+
+
 # Case: what makes its step from (images, labels), and how many steps to time by default.
 CASES = {
     "cnn": (functools.partial(train, cnn, adam), 20),
     "resnet8": (functools.partial(train, resnet8, sgd), 20),
     "resnet20": (functools.partial(train, resnet20, sgd), 10),
     "resnet18": (functools.partial(train, resnet18, sgd), 3),
+    **{
+        net: (functools.partial(train, functools.partial(of_timm, net), sgd), 3)
+        for net in ("vit_tiny", "convnext_atto", "mobilenetv3_small", "efficientnet_b0")
+    },
     "resnet18_forward": (functools.partial(predict, resnet18), 5),
     "resnet56_forward": (functools.partial(predict, resnet56), 5),
     "cnn_from_resnet18": (functools.partial(distill, cnn, adam, resnet18), 5),

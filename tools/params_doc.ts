@@ -30,6 +30,10 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'num_channels',
     'hidden_sizes',
     'dropout_rate',
+    'drop_path_rate',
+    'patch_size',
+    'pooling',
+    'stem_stride',
   ],
   Data: [
     'dataset',

@@ -64,5 +64,5 @@ export { einsum } from './einsum';
 export { linear, matmul, matmulTransposed } from './matmul';
 export { conv2d, convTranspose2d } from './conv';
 export { adaptiveAvgPool, avgPool, globalAvgPool, maxPool } from './pool';
-export { batchNorm, batchNormEval, groupNorm, layerNorm, lpNorm, rmsNorm } from './normalization';
+export { batchNorm, batchNormEval, channelNorm, groupNorm, layerNorm, lpNorm, rmsNorm } from './normalization';
 export { logSoftmax, oneHot, softmax } from './softmax';

@@ -38,20 +38,44 @@ function matrixProduct(a: Tensor, b: Tensor): Tensor {
   ]);
 }
 
-/** y = x Wᵀ + b: x (N, in), weight (out, in), bias (out) → (N, out), as PyTorch's Linear;  ∂x = g W, ∂W = gᵀ x, ∂b = Σ_n g. */
+/**
+ * y = x Wᵀ + b: x (N, in), weight (out, in), bias (out) → (N, out), as PyTorch's Linear; with axes in between, each row by
+ * itself;  ∂x = g W, ∂W = gᵀ x, ∂b = Σ_n g.
+ */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const [features, inputs] = weight.shape;
-  if (x.shape.length !== 2 || x.shape[1] !== inputs) {
+  const [features = 0, inputs] = weight.shape;
+  if (x.shape.length < 2 || x.shape.at(-1) !== inputs) {
     throw new Error(`linear: input must be (N, ${inputs}), got ${formatShape(x.shape)}`);
   }
-  const y = x.graph.emit('Gemm', bias ? [x, weight, bias] : [x, weight], [x.shape[0]!, features!], {
+  const rows = asRows(x);
+  const product = x.graph.emit('Gemm', bias ? [rows, weight, bias] : [rows, weight], [rows.shape[0]!, features], {
     attributes: { transB: 1 },
   });
-  return x.graph.vjp(y, bias ? [x, weight, bias] : [x, weight], (grad, needs) => [
-    needs[0] ? gemm(grad, weight) : undefined,
-    needs[1] ? gemm(grad, x, { transA: true }) : undefined,
-    needs[2] ? emitReduction('ReduceSum', grad, [0], false) : undefined,
-  ]);
+  const y = fromRows(product, [...x.shape.slice(0, -1), features]);
+  return x.graph.vjp(y, bias ? [x, weight, bias] : [x, weight], (gradient, needs) => {
+    const grad = asRows(gradient);
+    return [
+      needs[0] ? fromRows(gemm(grad, weight), x.shape) : undefined,
+      needs[1] ? gemm(grad, asRows(x), { transA: true }) : undefined,
+      needs[2] ? emitReduction('ReduceSum', grad, [0], false) : undefined,
+    ];
+  });
+}
+
+/** (N, …, k) → (N · …, k), for any N. */
+function asRows(x: Tensor): Tensor {
+  const width = x.shape.at(-1)!;
+  return x.shape.length === 2 ? x : reshapeFirst(x, [sizeOf(x.shape) / width, width]);
+}
+
+/** What `asRows` made, in this shape. */
+function fromRows(rows: Tensor, shape: readonly number[]): Tensor {
+  return shape.length === 2 ? rows : reshapeFirst(rows, shape);
+}
+
+/** Another shape, whose first length follows at run time from the others. */
+function reshapeFirst(x: Tensor, shape: readonly number[]): Tensor {
+  return x.graph.emit('Reshape', [x, x.graph.integers([-1, ...shape.slice(1)])], shape);
 }
 
 /** y = a bᵀ in the last two axes: (…, m, k) · (…, n, k) → (…, m, n), leading axes being equal;  ∂a = g b, ∂b = gᵀ a. */

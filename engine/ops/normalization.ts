@@ -113,6 +113,12 @@ export function layerNorm(x: Tensor, axis: number, { weight, bias, eps = 1e-5 }:
   return scaled(standardized(x, axes, eps), weight, bias);
 }
 
+/** Layer normalization of a map (N, C, H, W) over the channels of each place; γ and β (C). */
+export function channelNorm(x: Tensor, { weight, bias, eps = 1e-5 }: AffineOptions = {}): Tensor {
+  const perChannel = (values: Tensor | undefined) => values && reshape(values, [x.shape[1]!, 1, 1]);
+  return scaled(standardized(x, [1], eps), perChannel(weight), perChannel(bias));
+}
+
 /** Group normalization (Wu & He 2018) of (N, C, …): every image's channels in groups; γ and β (C). */
 export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: AffineOptions = {}): Tensor {
   const [batch = 0, channels = 0] = x.shape;

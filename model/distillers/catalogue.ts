@@ -40,6 +40,7 @@ export const origins: Readonly<Record<string, Origin>> = {
   sdd: of('logits', 2024, 'CVPR'),
   dist: of('logits', 2022, 'NeurIPS'),
   uda: of('logits', 2020, 'NeurIPS'),
+  deit: of('logits', 2021, 'ICML'),
   takd: of('logits', 2020, 'AAAI'),
   srrl: of('features', 2021, 'ICLR'),
   at: of('features', 2017, 'ICLR'),

@@ -5,6 +5,7 @@ import type { Schema } from '../../utils/schema';
 import type { FeatureMaps } from '../nets/feature_maps';
 import type { Head } from '../nets/heads';
 import type { Layers } from '../nets/layers';
+import type { ArchitectureParams } from '../nets/net_params';
 
 /** The divisor of a divergence: the number of examples, or that times the number of classes. */
 export type KlReduction = 'batchmean' | 'mean';
@@ -95,12 +96,10 @@ export interface Stage {
 }
 
 /** What the stages of a method are made from: the run's own methods, and what a student of another stage has in common with it. */
-interface StagedRun {
+interface StagedRun extends ArchitectureParams {
   /** The student's net. */
   readonly net: string;
   readonly method: readonly MethodParams[];
-  readonly num_channels: number;
-  readonly hidden_sizes: readonly number[];
   readonly optimizer: string;
   readonly weight_decay: number;
   readonly schedule: object;
@@ -114,6 +113,8 @@ export interface Distiller<Options extends object = object> {
   /** Prefix of its layers in checkpoints, after `distiller.`, if it differs from the method's name: an old name of the method. */
   readonly stateName?: string;
   readonly needsTeacher: boolean;
+  /** A network that it trains, if it needs outputs that most do not have. */
+  readonly exampleStudent?: string;
   /** Whether it uses views. */
   readonly needsViews?: boolean;
   /** Whether the losses include the cross-entropy; otherwise it is added with weight 1. */

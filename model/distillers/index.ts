@@ -28,6 +28,7 @@ import { srrl } from './features/srrl';
 import { vid } from './features/vid';
 import { vkd } from './features/vkd';
 import { ctkd } from './logits/ctkd';
+import { deit } from './logits/deit';
 import { dist } from './logits/dist';
 import { dkd } from './logits/dkd';
 import { kd } from './logits/kd';
@@ -82,6 +83,7 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   ctkd,
   sdd,
   dist,
+  deit,
   srrl,
   tfkd,
   uskd,

@@ -117,7 +117,7 @@ function facts(name: string, distiller: Distiller): string[] {
   const options = {};
   mistakes({ type: 'object', properties: distiller.options }, options);
   const method = { name, distiller, options };
-  const [student, teacher] = [sample('resnet8'), sample('resnet20')];
+  const [student, teacher] = [sample(distiller.exampleStudent ?? 'resnet8'), sample('resnet20')];
   const weights = State.initial(evaluationGraph(teacher)).arrays();
   const lines: string[] = [];
   for (const phase of phasesOf([method])) {

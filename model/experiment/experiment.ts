@@ -17,6 +17,7 @@ import { distillers } from '../distillers/index';
 import { DISTILLER_PREFIX, ofStudent } from '../distillers/states';
 import { netCalled } from '../nets/index';
 import { evaluationGraph, specsOf, type Model } from '../nets/model';
+import { readNetOptions } from '../nets/net_params';
 import { isOnnxPath, netOfOnnx } from '../nets/onnx_net';
 import type { Method } from '../training/step_graph';
 import { loadMethod } from './own_methods';
@@ -36,12 +37,7 @@ export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'class
     net: foreign ? netOfOnnx(foreign, starting) : entry!.build,
     aliases: entry?.aliases,
     remarks: foreign?.remarks.map((remark) => `${version}: ${remark}`),
-    options: {
-      classes: dataset.classes.length,
-      numChannels: params.num_channels,
-      dropoutRate: params.dropout_rate,
-      hiddenSizes: params.hidden_sizes,
-    },
+    options: readNetOptions(params, dataset.classes.length),
     normalize: params.normalize ?? dataset.normalize,
     input: dataset.shape,
   };

@@ -3,6 +3,7 @@ import { optimizers } from '../../engine/optimizers/index';
 import { datasets } from '../data/index';
 import { isNetPath } from '../nets/index';
 import { evaluationGraph, outputShapes, type Model } from '../nets/model';
+import { netKeys } from '../nets/net_params';
 import { phasesOf, StepBuilder } from '../training/step_graph';
 import { methodsOf, needsTeacher, studentOf } from './experiment';
 import type { Params } from './params';
@@ -10,8 +11,6 @@ import { optimizerOf } from './training_config';
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** Keys of params.json by their names in networks. */
-const netKeys = { numChannels: 'num_channels', dropoutRate: 'dropout_rate', hiddenSizes: 'hidden_sizes' };
 /** Options of any optimizer. */
 const optimizerKeys = Object.values(optimizers).flatMap(({ options }) => Object.keys(options));
 const methodKeys = ['alpha', 'temperature', 'kl_reduction'];

@@ -12,6 +12,7 @@
 import type { Aliases } from '../../utils/aliases';
 
 const distiller = 'models/model_factory.py of karanchahal/distiller';
+const timm = 'timm';
 const published = 'the experiments of peterliht/knowledge-distillation-pytorch';
 
 /** Old names by depth, each with the current one. */
@@ -21,6 +22,13 @@ function family(depths: readonly string[], old: string, current: string, origin:
 }
 
 export const netAliases: Aliases = {
+  regnety_004: { name: 'regnety_400mf', origin: timm },
+  mobilenetv3_small_100: { name: 'mobilenetv3_small', origin: timm },
+  mobilenetv3_large_100: { name: 'mobilenetv3_large', origin: timm },
+  vit_tiny_patch16_224: { name: 'vit_tiny', origin: timm },
+  vit_small_patch16_224: { name: 'vit_small', origin: timm },
+  deit_tiny_distilled_patch16_224: { name: 'deit_tiny', origin: timm },
+  deit_small_distilled_patch16_224: { name: 'deit_small', origin: timm },
   wrn: { name: 'wrn28_10', origin: published },
   densenet: { name: 'densenet100', origin: published },
   ...family('10_1 16_1 28_1 40_1 16_2 28_2 10_4 16_4 22_4 40_4 16_8 22_8'.split(' '), 'WRN*', 'wrn*', distiller),

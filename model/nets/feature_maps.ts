@@ -5,6 +5,9 @@ import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
 import type { NetOutputs } from './index';
 
+/** What the names of the logits of single classifiers begin with. */
+export const CLASSIFIER_PREFIX = 'logits_';
+
 export class FeatureMaps {
   /** Names of the tensors that were used. */
   readonly asked = new Set<string>();
@@ -59,6 +62,6 @@ export class FeatureMaps {
 }
 
 /** The outputs of a network by name, in the order from input to output. */
-export function tensorsOf({ features, pooled, logits }: NetOutputs): Map<string, Tensor> {
-  return new Map([...Object.entries(features), ['pooled', pooled], ['logits', logits]]);
+export function tensorsOf({ features, pooled, classifiers = {}, logits }: NetOutputs): Map<string, Tensor> {
+  return new Map([...Object.entries(features), ['pooled', pooled], ...Object.entries(classifiers), ['logits', logits]]);
 }

@@ -1,9 +1,9 @@
 /** The head of a network, for methods that apply its classifier to other vectors than the image's own. */
 import { Graph } from '../../engine/graph';
-import { linear } from '../../engine/ops/index';
+import { add, linear, mul, slice } from '../../engine/ops/index';
 import type { Tensor } from '../../engine/tensor';
 import { UserError } from '../../utils/errors';
-import { tensorsOf, type FeatureMaps } from './feature_maps';
+import { CLASSIFIER_PREFIX, tensorsOf, type FeatureMaps } from './feature_maps';
 import type { NetOutputs } from './index';
 import { Layers } from './layers';
 import { outputsOf, type TrainedModel } from './model';
@@ -17,31 +17,51 @@ export interface Head {
   readonly activations: (vectors: Tensor) => Tensor;
 }
 
-/** The linear layer that computes the logits, and the feature map whose mean is its input, if there is one. */
-interface Ending {
+interface LinearLayer {
   readonly weight: Tensor;
   readonly bias: Tensor;
+}
+
+/** The linear layers that compute the logits, and the feature map whose mean is their input, if there is one. */
+interface Ending {
+  /** More than one where the logits are their mean; each sees its part of the vector. */
+  readonly layers: readonly LinearLayer[];
   readonly map: Tensor | undefined;
 }
 
 /** Found from the operations that computed the tensors. */
-function endingOf({ logits, pooled }: Pick<NetOutputs, 'logits' | 'pooled'>): Ending {
+function endingOf({ logits, pooled, classifiers }: Pick<NetOutputs, 'logits' | 'pooled' | 'classifiers'>): Ending {
   const inputsOf = (tensor: Tensor) => tensor.graph.tape.find(({ output }) => output === tensor)?.inputs ?? [];
-  const [vector, weight, bias] = inputsOf(logits);
-  if (vector !== pooled || !weight || !bias) throw new Error('heads: logits must be a linear function of "pooled"');
+  const found = Object.values(classifiers ?? { logits }).map(inputsOf);
+  const vectors = found.length > 1 ? inputsOf(pooled) : [pooled];
+  const layers = found.flatMap(([vector, weight, bias], i) =>
+    vector === vectors[i] && weight && bias ? [{ weight, bias }] : [],
+  );
+  if (layers.length < found.length) throw new Error('heads: logits must be a linear function of "pooled"');
   const [map] = inputsOf(pooled);
-  return { weight, bias, map: map?.shape.length === 4 && map.shape[1] === pooled.shape[1] ? map : undefined };
+  return { layers, map: map?.shape.length === 4 && map.shape[1] === pooled.shape[1] ? map : undefined };
+}
+
+/** The mean of the layers' outputs, each on its part of the vectors (M, features). */
+function applied(layers: readonly LinearLayer[], vectors: Tensor, hasBias: boolean): Tensor {
+  const width = vectors.shape[1]! / layers.length;
+  const outputs = layers.map(({ weight, bias }, i) => {
+    const own = layers.length > 1 ? slice(vectors, 1, i * width, (i + 1) * width) : vectors;
+    return linear(own, weight, hasBias ? bias : undefined);
+  });
+  const sum = outputs.reduce((total, output) => add(total, output));
+  return layers.length > 1 ? mul(sum, 1 / layers.length) : sum;
 }
 
 /** The head of a student, which its losses train. */
 export function studentHead(student: FeatureMaps): Head {
-  const { weight, bias, map } = endingOf(student);
+  const { layers, map } = endingOf(outputsIn(student));
   return {
     get map() {
       return map ?? withoutMap('student');
     },
-    classify: (vectors) => linear(vectors, weight, bias),
-    activations: (vectors) => linear(vectors, weight),
+    classify: (vectors) => applied(layers, vectors, true),
+    activations: (vectors) => applied(layers, vectors, false),
   };
 }
 
@@ -57,14 +77,22 @@ export function teacherHead(teacher: FeatureMaps, network: TrainedModel | undefi
   const outputs = outputsOf(model, new Layers(scratch, { mode: 'eval', seed: 0, frozen: weights }));
   const ending = endingOf(outputs);
   const name = [...tensorsOf(outputs)].find(([, tensor]) => tensor === ending.map)?.[0];
-  const [weight, bias] = [ending.weight, ending.bias].map((tensor) => graph.constant(scratch.constants.get(tensor)!));
+  const copied = (tensor: Tensor) => graph.constant(scratch.constants.get(tensor)!);
+  const layers = ending.layers.map(({ weight, bias }) => ({ weight: copied(weight), bias: copied(bias) }));
   return {
     get map() {
       return name === undefined ? withoutMap('teacher') : teacher.get(name);
     },
-    classify: (vectors) => linear(vectors, weight!, bias),
-    activations: (vectors) => linear(vectors, weight!),
+    classify: (vectors) => applied(layers, vectors, true),
+    activations: (vectors) => applied(layers, vectors, false),
   };
+}
+
+/** What a student's outputs are, of all that it has by name. */
+function outputsIn(student: FeatureMaps): Pick<NetOutputs, 'logits' | 'pooled' | 'classifiers'> {
+  const names = student.names.filter((name) => name.startsWith(CLASSIFIER_PREFIX));
+  const classifiers = Object.fromEntries(names.map((name) => [name, student.get(name)]));
+  return { logits: student.logits, pooled: student.pooled, ...(names.length > 0 && { classifiers }) };
 }
 
 function withoutMap(owner: string): never {

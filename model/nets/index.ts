@@ -3,15 +3,19 @@ import { currentName } from '../../utils/aliases';
 import { isModulePath } from '../../utils/own_module';
 import { netAliases } from './aliases';
 import { cnn } from './cnn';
+import { convnextAtto, convnextFemto, convnextTiny } from './convnext';
 import { densenet, densenetBC } from './densenet';
+import { efficientnetB0, efficientnetLite0 } from './efficientnet';
 import { googlenet } from './googlenet';
 import { imagenetResnet, narrowImagenetResnet } from './imagenet_resnet';
 import { mlp } from './mlp';
 import { mobilenet, mobilenetV2 } from './mobilenet';
+import { mobilenetv3Large, mobilenetv3Small } from './mobilenetv3';
 import type { Net } from './net';
 import { isOnnxPath } from './onnx_net';
 import { loadNet, netOfModule, type Recipe } from './own_net';
 import { preactResnet, preresnet } from './preact_resnet';
+import { regnety400mf } from './regnet';
 import { cifarResnet, classicResnet, classicResnetProjected } from './resnet';
 import { resnext } from './resnext';
 import { senet18 } from './senet';
@@ -19,6 +23,7 @@ import { shufflenet, shufflenetV2 } from './shufflenet';
 import { cifarNet, simplenet } from './simplenet';
 import { narrowStageResnet, wideStageResnet } from './stage_resnet';
 import { vgg } from './vgg';
+import { deit, vit } from './vit';
 import { wideResnet, type WideResnetNames } from './wide_resnet';
 
 export { netAliases };
@@ -44,6 +49,24 @@ const sgdRecipe: Recipe = {
   weight_decay: 5e-4,
   schedule: { type: 'step', step_size: 150, gamma: 0.1 },
 };
+
+/** AdamW with a linear warm-up and a cosine, as for ViT, DeiT and ConvNeXt; their runs on ImageNet take 300 epochs. */
+const adamwRecipe = (weight_decay: number, warmup_epochs: number): Recipe => ({
+  optimizer: 'adamw',
+  weight_decay,
+  schedule: { type: 'cosine', warmup_epochs },
+});
+
+/** SGD with the warm-up, the cosine and the weight decay of RegNet. */
+const warmRecipe = (weight_decay: number): Recipe => ({
+  optimizer: 'sgd',
+  weight_decay,
+  schedule: { type: 'cosine', warmup_epochs: 5 },
+});
+
+const transformer = (build: Net): NetEntry => ({ build, recipe: adamwRecipe(0.05, 5) });
+const convnext = (build: Net): NetEntry => ({ build, recipe: adamwRecipe(0.05, 20) });
+const mobile = (build: Net): NetEntry => ({ build, recipe: warmRecipe(1e-5) });
 
 const perceptron = (build: Net, weight_decay: number): NetEntry => ({
   build,
@@ -161,6 +184,21 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   shufflenetg2: sgd(shufflenet(2)),
   shufflenetg3: sgd(shufflenet(3)),
   shufflenetv2: sgd(shufflenetV2),
+
+  mobilenetv3_small: mobile(mobilenetv3Small),
+  mobilenetv3_large: mobile(mobilenetv3Large),
+  efficientnet_b0: mobile(efficientnetB0),
+  efficientnet_lite0: mobile(efficientnetLite0),
+  regnety_400mf: { build: regnety400mf, recipe: warmRecipe(5e-5) },
+  convnext_atto: convnext(convnextAtto),
+  convnext_femto: convnext(convnextFemto),
+  convnext_tiny: convnext(convnextTiny),
+
+  // Vision transformers, the latter with a distillation token.
+  vit_tiny: transformer(vit(192)),
+  vit_small: transformer(vit(384)),
+  deit_tiny: transformer(deit(192)),
+  deit_small: transformer(deit(384)),
 
   // Small ones with two 5×5 convolutions: LeNet-5 with BatchNorm, and the network of PyTorch's CIFAR-10 tutorial.
   simplenet: { ...sgd(simplenet), aliases: { batchnoorm1: 'bn1', batchnoorm2: 'bn2' } },

@@ -3,7 +3,7 @@ import type { Graph } from '../../engine/graph';
 import { constant, fanIn, uniform, type Initializer } from '../../engine/initializers';
 import type { ConvOptions } from '../../engine/ops/conv';
 import { emitElementwise } from '../../engine/ops/elementwise';
-import { batchNorm, batchNormEval, conv2d, linear, mul } from '../../engine/ops/index';
+import { batchNorm, batchNormEval, channelNorm, conv2d, layerNorm, linear, mul } from '../../engine/ops/index';
 import type { BatchNormOptions, BatchNormState } from '../../engine/ops/normalization';
 import { formatShape, type Tensor } from '../../engine/tensor';
 import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
@@ -35,7 +35,8 @@ export interface LayersOptions {
 export interface ConvLayerOptions extends ConvOptions {
   /** Side of the kernel. */
   readonly kernel: number;
-  readonly bias?: boolean;
+  /** Whether there is a bias; an initializer replaces U(±1/√fan_in). */
+  readonly bias?: boolean | Initializer;
   readonly init?: Initializer;
 }
 
@@ -62,15 +63,16 @@ export class Layers {
       const shape = [features, x.shape[1]! / groups, kernel, kernel];
       const bound = 1 / Math.sqrt(fanIn(shape));
       const weight = this.parameter(`${name}.weight`, shape, init ?? this.options.convInit ?? uniform(bound));
-      const offset = bias ? this.parameter(`${name}.bias`, [features], uniform(bound)) : undefined;
+      const biasInit = typeof bias === 'function' ? bias : uniform(bound);
+      const offset = bias ? this.parameter(`${name}.bias`, [features], biasInit) : undefined;
       return conv2d(x, weight, offset, options);
     });
   }
 
-  /** Linear: weights and biases U(±1/√fan_in) unless given otherwise. */
+  /** Linear, of vectors (N, in) or tokens (N, L, in): weights and biases U(±1/√fan_in) unless given otherwise. */
   linear(name: string, x: Tensor, features: number, init: LinearLayerOptions = {}): Tensor {
     return this.layer(name, () => {
-      const shape = [features, x.shape[1]!];
+      const shape = [features, x.shape.at(-1)!];
       const bound = 1 / Math.sqrt(fanIn(shape));
       const weight = this.parameter(`${name}.weight`, shape, init.weight ?? uniform(bound));
       const bias = this.parameter(`${name}.bias`, [features], init.bias ?? uniform(bound));
@@ -86,18 +88,45 @@ export class Layers {
     return this.layer(name, () => this.newBatchNorm(name, x));
   }
 
+  /** LayerNorm over the last axis, or over the channels of a map (N, C, H, W) at each place: weight 1, bias 0. */
+  layerNorm(name: string, x: Tensor, eps: number): Tensor {
+    return this.layer(name, () => {
+      const shape = [x.shape.length === 4 ? x.shape[1]! : x.shape.at(-1)!];
+      const weight = this.parameter(`${name}.weight`, shape, constant(1));
+      const bias = this.parameter(`${name}.bias`, shape, constant(0));
+      return x.shape.length === 4
+        ? channelNorm(x, { weight, bias, eps })
+        : layerNorm(x, x.shape.length - 1, { weight, bias, eps });
+    });
+  }
+
   /** Dropout (Srivastava et al. 2014): zeroes with probability `rate` and scales the rest by 1 / (1 − rate). */
   dropout(name: string, x: Tensor, rate: number): Tensor {
+    return this.masked(name, x, x.shape, rate);
+  }
+
+  /** Stochastic depth (Huang et al. 2016): dropout of the whole branch x, for each image by itself. */
+  dropPath(name: string, x: Tensor, rate: number): Tensor {
+    return this.masked(
+      name,
+      x,
+      x.shape.map((length, axis) => (axis === 0 ? length : 1)),
+      rate,
+    );
+  }
+
+  /** Dropout of values together where the mask has length 1. */
+  private masked(name: string, x: Tensor, shape: readonly number[], rate: number): Tensor {
     if (this.options.mode === 'eval' || rate === 0) return x;
     const { prefix = '', pass, shared } = this.options;
     const known = shared?.get(`${name}.mask`);
     if (known) return known;
     const full = `${prefix}${name}.mask${pass ? `@${pass}` : ''}`;
-    const mask = this.graph.hostInput(full, 'float32', x.shape, ({ seed, step }) => {
-      const data = new Float32Array(sizeOf(x.shape));
+    const mask = this.graph.hostInput(full, 'float32', shape, ({ seed, step }) => {
+      const data = new Float32Array(sizeOf(shape));
       new Random(seed, full).fillUniform(data, 0, 1, step);
       for (let i = 0; i < data.length; i++) data[i] = data[i]! < rate ? 0 : 1 / (1 - rate);
-      return ndarray('float32', x.shape, data);
+      return ndarray('float32', shape, data);
     });
     const y = mul(x, mask);
     this.options.made?.set(`${name}.mask`, y);

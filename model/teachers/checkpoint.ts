@@ -17,13 +17,20 @@ import { normalizeSchema, type NormalizeParams } from '../data/normalize';
 import { ofStudent } from '../distillers/states';
 import { netAliases, netCalled, nets } from '../nets';
 import { evaluationGraph, outputsGraph, outputShapes, specsOf, type Model, type TrainedModel } from '../nets/model';
-import { imageSide, netOptions } from '../nets/net_params';
+import {
+  architectureOf,
+  architectureOptions,
+  imageSide,
+  netOptions,
+  readNetOptions,
+  type ArchitectureParams,
+} from '../nets/net_params';
 import { moduleOptions } from '../nets/own_net';
 import { weightsOptions, type WeightsParams } from '../nets/weights_params';
 import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
 
 /** A net with a checkpoint. */
-export interface CheckpointTeacherParams extends WeightsParams {
+export interface CheckpointTeacherParams extends WeightsParams, ArchitectureParams {
   /** A name, or the path of a module. */
   readonly model: string;
   /** Options of a network in a module. */
@@ -34,9 +41,6 @@ export interface CheckpointTeacherParams extends WeightsParams {
   readonly size?: number;
   /** The student's by default. */
   readonly normalize?: NormalizeParams;
-  readonly num_channels: number;
-  /** 1200 and 1200 by default. */
-  readonly hidden_sizes?: readonly number[];
 }
 
 /** Loads the weights for the classes and images of `student`; uses the teacher's own normalization if given. */
@@ -50,12 +54,7 @@ async function checkpointTeacher(
   const model: Model = {
     net: build,
     aliases,
-    options: {
-      classes: student.options.classes,
-      numChannels: teacher.num_channels,
-      dropoutRate: 0,
-      hiddenSizes: teacher.hidden_sizes,
-    },
+    options: readNetOptions(architectureOf(teacher), student.options.classes),
     normalize: teacher.normalize ?? student.normalize,
     input: size === undefined ? student.input : [student.input[0], size, size],
     stored: student.input,
@@ -143,7 +142,7 @@ export function checkpointOf({ model, checkpoint }: CheckpointTeacherParams): st
   return found;
 }
 
-const { num_channels: width, hidden_sizes: hidden, dropout_rate: dropout } = netOptions;
+const { hidden_sizes: hidden, dropout_rate: dropout } = netOptions;
 
 export const networkTeacher: TeacherEntry<CheckpointTeacherParams> = {
   options: ({ model } = {}) => ({
@@ -158,7 +157,7 @@ export const networkTeacher: TeacherEntry<CheckpointTeacherParams> = {
     ...weightsOptions,
     size: imageSide('Side of its images in pixels; by default that of the images.'),
     normalize: normalizeSchema('Mean and standard deviation of its channels; by default those of the student.'),
-    num_channels: width!,
+    ...architectureOptions,
     hidden_sizes: {
       ...hidden,
       default: undefined,

@@ -153,6 +153,10 @@ export const modernOperators = {
     '3x3 in 2 groups': transposed([2, 4, 4, 3], [4, 3, 3, 3], { padding: 1, groups: 2 }),
     '4x4 depthwise with stride 2': transposed([2, 3, 3, 3], [3, 1, 4, 4], { stride: 2, padding: 1, groups: 3 }),
   },
+  channelNorm: {
+    '': normalized([2, 5, 3, 4], [5], (x, weight, bias) => ops.channelNorm(x, { weight, bias })),
+    plain: unary((x) => ops.channelNorm(x), x4),
+  },
   layerNorm: {
     'last axis': normalized([2, 3, 6], [6], (x, weight, bias) => ops.layerNorm(x, 2, { weight, bias })),
     'two axes': normalized([3, 2, 4], [2, 4], (x, weight, bias) => ops.layerNorm(x, 1, { weight, bias })),

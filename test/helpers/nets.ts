@@ -26,7 +26,7 @@ export function draw(
   return ndarray('float32', shape, data);
 }
 
-const batchNormRanges: Readonly<Record<string, readonly [number, number]>> = {
+const normRanges: Readonly<Record<string, readonly [number, number]>> = {
   weight: [0.5, 1.5],
   bias: [-0.2, 0.2],
   running_mean: [-0.1, 0.1],
@@ -35,7 +35,7 @@ const batchNormRanges: Readonly<Record<string, readonly [number, number]>> = {
 
 /**
  * Sets every weight and bias of convolutions and linear layers to [−b, b), b = √(gain / fan_in of the layer's weight),
- * and those and the running statistics of BatchNorm to ranges around 1 and 0.
+ * and those of norms, their running statistics, scales and tokens to ranges around 1 and 0.
  */
 export function drawWeights(state: State, seed: number, gain: number): void {
   const names = new Set(state.names);
@@ -43,8 +43,9 @@ export function drawWeights(state: State, seed: number, gain: number): void {
     const dot = name.lastIndexOf('.');
     const [layer, key] = [name.slice(0, dot), name.slice(dot + 1)];
     if (key === 'num_batches_tracked') continue;
-    const bound = Math.sqrt(gain / sizeOf(state.get(`${layer}.weight`).shape.slice(1)));
-    const [low, high] = names.has(`${layer}.running_mean`) ? batchNormRanges[key]! : [-bound, bound];
+    const weight = names.has(`${layer}.weight`) ? state.get(`${layer}.weight`).shape : [];
+    const bound = Math.sqrt(gain / sizeOf(weight.slice(1)));
+    const [low, high] = weight.length > 1 ? [-bound, bound] : (normRanges[key] ?? [0.5, 1.5]);
     state.set(name, draw(seed, name, state.get(name).shape, low, high));
   }
 }

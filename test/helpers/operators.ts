@@ -77,6 +77,7 @@ export const operators: Record<keyof typeof ops, Record<string, OperatorCase>> =
   linear: {
     plain: { inputs: [matrix, between(-2, 2, [4, 5])], build: (x, weight) => ops.linear(x, weight) },
     bias: { inputs: [matrix, between(-2, 2, [4, 5]), between(-2, 2, [4])], build: ops.linear },
+    tokens: { inputs: [between(-2, 2, [2, 3, 5]), between(-2, 2, [4, 5]), between(-2, 2, [4])], build: ops.linear },
   },
   conv2d: {
     '3x3': convolution([2, 3, 5, 6], [4, 3, 3, 3], { padding: 1 }, true),

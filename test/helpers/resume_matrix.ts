@@ -77,6 +77,10 @@ function resnetIn(scratch: string): object {
   return { model_version: 'resnet8_distill', teacher: { model: 'resnet8', num_channels: 2, checkpoint } };
 }
 
+/** Methods that train a distillation token. */
+const needsTokens = ['deit'];
+const withTokens = { model_version: 'deit_tiny_distill', patch_size: 16 };
+
 function optionsIn(scratch: string): Readonly<Record<string, Option>> {
   const teacher = { model: 'cnn', num_channels: 2, checkpoint: join(scratch, 'teacher.safetensors') };
   const plain: Record<string, object> = {
@@ -202,13 +206,15 @@ function areDisjoint(options: readonly Option[]): boolean {
 function combined(scratch: string, methods: readonly string[], names: readonly string[]): Combination | undefined {
   const options = optionsIn(scratch);
   const isResnet = methods.some((name) => needsResnet.includes(name));
-  if (isResnet && names.some((name) => ofCnn.includes(name))) return undefined;
+  const isTransformer = methods.some((name) => needsTokens.includes(name));
+  if ((isResnet || isTransformer) && names.some((name) => ofCnn.includes(name))) return undefined;
   const found = names.map((name) => options[name]!);
   const own = methods.map((name) => ({ ...small[name], name }));
   const further = found.flatMap(({ method }) => (method ? [method] : []));
   const content = Object.assign(
     tiny(scratch),
     isResnet ? resnetIn(scratch) : {},
+    isTransformer ? withTokens : {},
     ...found.map(({ params }) => params),
   ) as object;
   // A method that is alone in any case has no trouble.

@@ -1,6 +1,7 @@
 /** Teacher assistants (Mirzadeh et al. 2020, "Improved knowledge distillation via teacher assistant"). */
 import { runFiles } from '../../../runs/files';
 import { netAliases, nets } from '../../nets/index';
+import { architectureOf } from '../../nets/net_params';
 import type { Distiller } from '../distiller';
 import { kd, type KdOptions } from './kd';
 
@@ -28,7 +29,7 @@ export const takd: Distiller<TakdOptions> = {
   needsTeacher: true,
   includesCrossEntropy: true,
   losses: (setting) => kd.losses!(setting),
-  stages: ({ assistants, ...soft }, { method, num_channels, hidden_sizes, optimizer, weight_decay, schedule }) =>
+  stages: ({ assistants, ...soft }, { method, optimizer, weight_decay, schedule, ...run }) =>
     [...assistants, undefined].map((net, i) => ({
       name: net ?? 'student',
       changes: (before) => ({
@@ -45,8 +46,7 @@ export const takd: Distiller<TakdOptions> = {
           teacher: {
             model: assistants[i - 1],
             checkpoint: `${before}/${runFiles.best}`,
-            num_channels,
-            hidden_sizes,
+            ...architectureOf(run),
           },
         }),
       }),

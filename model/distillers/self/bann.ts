@@ -1,5 +1,6 @@
 /** Born again (Furlanello, Lipton, Tschannen, Itti & Anandkumar 2018, ICML, "Born again neural networks"). */
 import { runFiles } from '../../../runs/files';
+import { architectureOf } from '../../nets/net_params';
 import type { Distiller } from '../distiller';
 
 export interface BannOptions {
@@ -23,14 +24,14 @@ export const bann: Distiller<BannOptions> = {
     temperature: { type: 'number', exclusiveMinimum: 0, default: 1, title: 'T, temperature' },
   },
   needsTeacher: false,
-  stages: ({ generations, alpha, temperature }, { net: model, method, num_channels, hidden_sizes }) => {
+  stages: ({ generations, alpha, temperature }, { net: model, method, ...run }) => {
     const instead = (name: 'kd' | 'nokd') => method.map((one) => (one.name === 'bann' ? { name } : one));
     return Array.from({ length: generations + 1 }, (_, i) => ({
       name: `generation_${i}`,
       changes: (before) => ({
         method: instead(before === undefined ? 'nokd' : 'kd'),
         ...(before !== undefined && {
-          teacher: { model, checkpoint: `${before}/${runFiles.best}`, num_channels, hidden_sizes },
+          teacher: { model, checkpoint: `${before}/${runFiles.best}`, ...architectureOf(run) },
           alpha,
           temperature,
         }),

@@ -20,6 +20,7 @@ const builders: Record<string, Build> = {
   'padEdges/edge': (x) => ops.padEdges(x, 2, 2, 3, 'edge'),
   'einsum/1': (a, b) => ops.einsum('nqhd,nkhd->nhqk', [a, b]),
   'layerNorm/last': (x, weight, bias) => ops.layerNorm(x, 2, { weight, bias, eps: 1e-6 }),
+  'channelNorm/map': (x, weight, bias) => ops.channelNorm(x, { weight, bias, eps: 1e-6 }),
   'groupNorm/2': (x, weight, bias) => ops.groupNorm(x, 2, { weight, bias }),
   'rmsNorm/1': (x, weight) => ops.rmsNorm(x, 2, { weight }),
   'lpNorm/2': (x) => ops.lpNorm(x, 1),

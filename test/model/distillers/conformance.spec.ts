@@ -26,12 +26,13 @@ const BATCH = 8;
 const LEARNING_RATE = 1e-3;
 
 const dataset = makeShapes({ train: 4 * BATCH, test: 1, seed: 3 });
-const model: Model = {
-  net: nets.resnet8!.build,
-  options: { classes: 10, numChannels: 32, dropoutRate: 0 },
+const modelOf = (net: string): Model => ({
+  net: nets[net]!.build,
+  options: { classes: 10, numChannels: 32, dropoutRate: 0, patchSize: 16 },
   normalize: dataset.normalize,
   input: dataset.shape,
-};
+});
+const model = modelOf('resnet8');
 
 describe('every distillation method', function () {
   this.timeout(60_000);
@@ -60,8 +61,8 @@ describe('every distillation method', function () {
     return plannedRuns(directory);
   }
 
-  function trainerOf({ params }: PlannedRun): Trainer {
-    return Trainer.create(model, [BATCH], {
+  function trainerOf({ params }: PlannedRun, student: Model): Trainer {
+    return Trainer.create(student, [BATCH], {
       seed: 5,
       methods: methodsOf(params),
       teacher,
@@ -94,6 +95,7 @@ describe('every distillation method', function () {
   }
 
   for (const [name, distiller] of Object.entries(distillers)) {
+    const student = modelOf(distiller.exampleStudent ?? 'resnet8');
     describe(name, () => {
       it('describes itself', () => {
         expect(distiller.title).to.match(/\S{3}/);
@@ -106,23 +108,23 @@ describe('every distillation method', function () {
 
       it('trains in every stage: losses are finite and fall, the student stays clean', async () => {
         for (const run of runsOf(name)) {
-          const trainer = trainerOf(run);
+          const trainer = trainerOf(run, student);
           const losses = await steps(trainer, 1, 16);
           for (const loss of losses.flatMap((one) => Object.values(one))) expect(loss).to.satisfy(Number.isFinite);
           if (!distiller.phases) {
             const mean = (from: number) => losses.slice(from, from + 4).reduce((sum, { loss }) => sum + loss!, 0) / 4;
             expect(mean(12), 'loss of the last pass over the images').to.be.below(mean(0));
           }
-          expect([...trainer.weights().keys()]).to.have.members([...specsOf(evaluationGraph(model)).keys()]);
+          expect([...trainer.weights().keys()]).to.have.members([...specsOf(evaluationGraph(student)).keys()]);
           await trainer.release();
         }
       });
 
       it('goes on from its state to the bit', async () => {
         for (const run of runsOf(name)) {
-          const whole = trainerOf(run);
+          const whole = trainerOf(run, student);
           await steps(whole, 1, 3);
-          const resumed = trainerOf(run);
+          const resumed = trainerOf(run, student);
           for (const [key, array] of whole.state.arrays()) resumed.state.set(key, array);
           const [a, b] = [await steps(whole, 4, 6), await steps(resumed, 4, 6)];
           expect(b).to.deep.equal(a);

@@ -16,6 +16,10 @@ import { agreesWithOracle, lossesOf, refuses, type Case } from '../../helpers/di
 import { float32 } from '../../helpers/engine';
 
 const logits = { student: { logits: [8, 5] }, teacher: { logits: [8, 5] } };
+const tokens = {
+  student: { logits_class: [8, 5], logits_distilled: [8, 5] },
+  teacher: { logits: [8, 5] },
+};
 const two = [{ logits: [8, 5] }, { logits: [8, 5] }];
 
 describe('methods on logits agree with PyTorch', () =>
@@ -64,6 +68,15 @@ describe('methods on logits agree with PyTorch', () =>
         student: { logits: [8, 5] },
         teachers: [...two, { logits: [8, 5] }],
         options: { weights: [0.2, 1, 0.5] },
+      },
+      deit: { method: 'deit', ...tokens },
+      'deit, soft': { method: 'deit', ...tokens, options: { type: 'soft', alpha: 0.1 }, temperature: 3 },
+      'deit, soft, mean over classes too': {
+        method: 'deit',
+        ...tokens,
+        options: { type: 'soft', alpha: 0.1 },
+        temperature: 3,
+        klReduction: 'mean',
       },
       dkd: { method: 'dkd', ...logits, context: { epoch: 2 } },
       'dkd, warm': {
