@@ -77,7 +77,7 @@ function resnetIn(scratch: string): object {
   return { model_version: 'resnet8_distill', teacher: { model: 'resnet8', num_channels: 2, checkpoint } };
 }
 
-/** Methods that train a distillation token. */
+/** Methods that train a distillation token: their network is too slow for the sample, and for being beside others. */
 const needsTokens = ['deit'];
 const withTokens = { model_version: 'deit_tiny_distill', patch_size: 16 };
 
@@ -150,9 +150,10 @@ export function acceptedBy(name: string, scratch: string): string[] {
 
 /** Some of them in which every method occurs, most of them with another one. */
 export function sampleIn(scratch: string): Combination[] {
+  const names = Object.keys(distillers).filter((name) => !needsTokens.includes(name));
   const sample: Combination[] = [];
   const secondOf = (name: string) => [...take(combinationsOf(name, scratch), 2)].at(-1)!;
-  for (const name of Object.keys(distillers)) {
+  for (const name of names) {
     if (!sample.some(({ methods }) => methods.includes(name))) sample.push(secondOf(name));
   }
   return sample;
@@ -172,7 +173,7 @@ function* combinationsOf(name: string, scratch: string): Iterable<Combination> {
   const i = Object.keys(distillers).indexOf(name);
   const shuffled = (values: readonly string[], stream: string) =>
     [...new Random(230, stream).permutation(values.length, i)].map((at) => values[at]!);
-  const companions = shuffled(Object.keys(distillers), 'companions');
+  const companions = shuffled(Object.keys(distillers), 'companions').filter((one) => !needsTokens.includes(one));
   let left = shuffled(Object.keys(options), 'options');
   let isAlone = false;
   while (left.length > 0) {
