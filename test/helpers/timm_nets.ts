@@ -128,3 +128,11 @@ function imagesOf({ input }: TimmCase, seed: number, batch: number): NdArray {
     noise.data.map((value, i) => value + colors[Math.floor(i / (height * width))]!),
   );
 }
+
+/**
+ * How far a value of this norm may be away, where the longest one has the norm `longest`. What is 0 but for rounding errors, as the
+ * gradient to a bias before a BatchNorm, has no length to compare with.
+ */
+export function allowed(norm: number, longest: number, tolerance: number): number {
+  return tolerance * (norm < 1e-10 * longest ? 1e-3 * longest : norm);
+}

@@ -2,19 +2,14 @@
  * Transformers and modern convolutional networks (model/nets/vit.ts, convnext.ts, efficientnet.ts, mobilenetv3.ts, regnet.ts)
  * against timm's in float64 (rule and cases: test/fixtures/make_nets_modern.py).
  */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import type { NdArray } from '../../../formats/ndarray';
-import { readSafetensors } from '../../../formats/safetensors';
 import { UserError } from '../../../utils/errors';
 import oracle from '../../fixtures/nets_modern.json';
 import { expectClose, float32 } from '../../helpers/engine';
 import { draw, normOf } from '../../helpers/nets';
-import { evaluated, parseCase, statesOf, trained } from '../../helpers/timm_nets';
+import { allowed, evaluated, parseCase, statesOf, trained } from '../../helpers/timm_nets';
 
 /** Of each value, in order: L2 norm, first value, product with drawn numbers. */
 interface Summaries {
@@ -80,14 +75,6 @@ describe('modern networks agree with timm', function () {
   }
 });
 
-/**
- * How far a value of this norm may be away, where the longest one has the norm `longest`. What is 0 but for rounding errors, as the
- * gradient to a bias before a BatchNorm, has no length to compare with.
- */
-function allowed(norm: number, longest: number, tolerance: number): number {
-  return tolerance * (norm < 1e-10 * longest ? 1e-3 * longest : norm);
-}
-
 function expectSummaries(
   values: ReadonlyMap<string, NdArray>,
   { norm, first, probe }: Summaries,
@@ -106,39 +93,3 @@ function expectSummaries(
     expect(product, `product of ${name}`).to.be.closeTo(probe[i]!, bound);
   });
 }
-
-const numbers = ({ data }: NdArray) => Float32Array.from(Array.from<unknown>(data), Number);
-
-const python = [process.env.PYTHON, 'python3'].find(
-  (name) => name && spawnSync(name, ['-c', 'import torch, timm'], { stdio: 'ignore' }).status === 0,
-);
-
-(python ? describe : describe.skip)(
-  'every value of modern networks agrees with timm, where it is installed',
-  function () {
-    this.timeout(120_000);
-    let folder: string;
-    before(() => (folder = mkdtempSync(join(tmpdir(), 'timm-'))));
-    after(() => rmSync(folder, { recursive: true }));
-
-    for (const [name, { seed, noise = 0 }] of cases.filter(([, { loss }]) => loss !== undefined)) {
-      it(name, async () => {
-        const file = join(folder, 'values.safetensors');
-        const script = join(__dirname, '..', '..', 'fixtures', 'make_nets_modern.py');
-        const { status, stderr } = spawnSync(python!, [script, file, name], { encoding: 'utf8' });
-        expect(status, stderr).to.equal(0);
-        const { tensors } = readSafetensors(file);
-        const theirsOf = (key: string) => numbers(tensors.get(key)!);
-        const own = await trained(parseCase(name), seed, BATCH);
-        const longest = Math.max(...[...own.gradients.keys()].map((key) => normOf(theirsOf(key))));
-        for (const [key, array] of own.gradients) {
-          const theirs = theirsOf(key);
-          const difference = numbers(array).map((value, i) => value - theirs[i]!);
-          const bound = allowed(normOf(theirs), longest, Math.max(1e-4, 3 * noise));
-          expect(normOf(difference), key).to.be.at.most(bound);
-        }
-        for (const [key, value] of own.statistics) expectClose(value, float32(value.shape, theirsOf(key)), 1e-5, key);
-      });
-    }
-  },
-);
