@@ -1,7 +1,8 @@
 /**
  * Folding for deployment: BatchNorm becomes part of the layer before it, as both are affine (Jacob et al. 2018,
  * "Quantization and training of neural networks for efficient integer-arithmetic-only inference", section 3.2), and a
- * ReLU after a max-pool moves before it, next to the layer whose kernel can apply it.
+ * ReLU after a max-pool moves before it, next to the layer whose kernel can apply it. Weights that are read in another shape
+ * get it.
  */
 import { ndarray, sizeOf, type NamedArrays } from '../../formats/ndarray';
 import type { Graph, Node } from '../graph';
@@ -19,6 +20,12 @@ export function fold(graph: Graph, weights: NamedArrays): Graph {
     graph,
     (node, rewriter) => {
       if (absorbed.has(node)) return [rewriter.lookup(node.inputs[0]!)];
+      const [weight] = node.inputs;
+      if (node.opType === 'Reshape' && graph.states.has(weight!.name) && soleReader(weight!) === node) {
+        const { shape } = node.outputs[0]!;
+        const reshaped = () => ndarray('float32', shape, rewriter.value(weight!)!.data as Float32Array);
+        return [rewriter.target.buffer(weight!.name, 'float32', shape, reshaped)];
+      }
       const next = soleReader(node.outputs[0]!);
       if (next?.opType === 'BatchNormalization' && isAffine(node) && soleReader(node.inputs[1]!) === node) {
         absorbed.add(next);

@@ -80,23 +80,20 @@ function residual(
   const scale = layers.parameter(`${name}.gamma`, [width], constant(LAYER_SCALE));
   const spread = { kernel: 7, padding: 3, groups: width, ...convInit };
   const mixed = layers.conv(`${name}.conv_dw`, x, width, spread);
-  const branch = (convolves ? ofMap : ofTokens)(layers, name, mixed, scale);
+  const branch = perceptron(layers, name, mixed, { scale, isConvolution: convolves });
   return add(x, layers.dropPath(`${name}.drop_path`, branch, dropRate));
 }
 
-/** γ · perceptron(LN(x)) for each place, by 1×1 convolutions. */
-function ofMap(layers: Layers, name: string, x: Tensor, scale: Tensor): Tensor {
-  const width = x.shape[1]!;
-  const conv = (key: string, y: Tensor, features: number) =>
-    layers.conv(`${name}.mlp.${key}`, y, features, { kernel: 1, ...convInit });
-  const wide = gelu(conv('fc1', layers.layerNorm(`${name}.norm`, x, EPS), 4 * width));
-  return mul(conv('fc2', wide, width), reshape(scale, [width, 1, 1]));
-}
-
-/** The same by linear layers. */
-function ofTokens(layers: Layers, name: string, x: Tensor, scale: Tensor): Tensor {
+/** γ · perceptron(LN(x)) for each place. */
+function perceptron(
+  layers: Layers,
+  name: string,
+  x: Tensor,
+  { scale, isConvolution }: { readonly scale: Tensor; readonly isConvolution: boolean },
+): Tensor {
   const [batch = 0, width = 0, height = 0, breadth = 0] = x.shape;
-  const linear = (key: string, y: Tensor, features: number) => layers.linear(`${name}.mlp.${key}`, y, features, init);
+  const linear = (key: string, y: Tensor, features: number) =>
+    layers.linear(`${name}.mlp.${key}`, y, features, { ...init, isConvolution });
   const tokens = transpose(reshape(x, [batch, width, height * breadth]), [0, 2, 1]);
   const wide = gelu(linear('fc1', layers.layerNorm(`${name}.norm`, tokens, EPS), 4 * width));
   return reshape(transpose(mul(linear('fc2', wide, width), scale), [0, 2, 1]), x.shape);

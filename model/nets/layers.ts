@@ -3,7 +3,7 @@ import type { Graph } from '../../engine/graph';
 import { constant, fanIn, uniform, type Initializer } from '../../engine/initializers';
 import type { ConvOptions } from '../../engine/ops/conv';
 import { emitElementwise } from '../../engine/ops/elementwise';
-import { batchNorm, batchNormEval, channelNorm, conv2d, layerNorm, linear, mul } from '../../engine/ops/index';
+import { batchNorm, batchNormEval, channelNorm, conv2d, layerNorm, linear, mul, reshape } from '../../engine/ops/index';
 import type { BatchNormOptions, BatchNormState } from '../../engine/ops/normalization';
 import { formatShape, type Tensor } from '../../engine/tensor';
 import { ndarray, sizeOf, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
@@ -43,6 +43,8 @@ export interface ConvLayerOptions extends ConvOptions {
 export interface LinearLayerOptions {
   readonly weight?: Initializer;
   readonly bias?: Initializer;
+  /** Whether the weight is stored as that of a 1×1 convolution, (out, in, 1, 1). */
+  readonly isConvolution?: boolean;
 }
 
 export class Layers {
@@ -74,9 +76,10 @@ export class Layers {
     return this.layer(name, () => {
       const shape = [features, x.shape.at(-1)!];
       const bound = 1 / Math.sqrt(fanIn(shape));
-      const weight = this.parameter(`${name}.weight`, shape, init.weight ?? uniform(bound));
+      const stored = init.isConvolution ? [...shape, 1, 1] : shape;
+      const weight = this.parameter(`${name}.weight`, stored, init.weight ?? uniform(bound));
       const bias = this.parameter(`${name}.bias`, [features], init.bias ?? uniform(bound));
-      return linear(x, weight, bias);
+      return linear(x, init.isConvolution ? reshape(weight, shape) : weight, bias);
     });
   }
 

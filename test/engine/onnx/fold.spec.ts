@@ -4,7 +4,7 @@ import { Graph } from '../../../engine/graph';
 import { fold } from '../../../engine/onnx/fold';
 import { toOpset17 } from '../../../engine/onnx/opset17';
 import { valuesOf } from '../../../engine/onnx/rewrite';
-import { batchNormEval, conv2d, linear, max, maxPool, mean, relu, sum } from '../../../engine/ops';
+import { batchNormEval, conv2d, linear, max, maxPool, mean, relu, reshape, sum } from '../../../engine/ops';
 import { Session } from '../../../engine/session';
 import type { Tensor } from '../../../engine/tensor';
 import type { NdArray } from '../../../formats/ndarray';
@@ -46,6 +46,16 @@ async function folded(graph: Graph): Promise<string[]> {
 }
 
 describe('fold', () => {
+  it('gives weights the shape in which they are read, unless they are read in two', async () => {
+    const once = graphOf([2, 3], (x, w) => linear(x, reshape(w('fc.weight', [4, 3, 1, 1]), [4, 3])));
+    expect(await folded(once)).to.deep.equal(['Gemm']);
+    const twice = graphOf([3, 3], (x, w) => {
+      const weight = w('fc.weight', [9]);
+      return linear(linear(x, reshape(weight, [3, 3])), reshape(weight, [3, 3]));
+    });
+    expect(await folded(twice)).to.deep.equal(['Reshape', 'Gemm', 'Reshape', 'Gemm']);
+  });
+
   it('takes BatchNorm into a convolution, which gets a bias', async () => {
     const graph = graphOf([2, 3, 5, 5], (x, w) => batchNorm(conv2d(x, w('conv.weight', [4, 3, 3, 3])), w));
     expect(await folded(graph)).to.deep.equal(['Conv']);
