@@ -113,7 +113,7 @@ async function measure(name: string, args: Args): Promise<Measured> {
     normalize: dataset.normalize,
     input: dataset.shape,
   });
-  const model = modelOf('net');
+  const model = modelOf('net', distillers[name]!.exampleStudent);
   const folder = mkdtempSync(join(tmpdir(), 'bench-methods-'));
   const checkpoint = join(folder, 'teacher.safetensors');
   writeSafetensors(checkpoint, State.initial(evaluationGraph(modelOf('teacher'))).arrays(), {});
@@ -131,7 +131,7 @@ async function measure(name: string, args: Args): Promise<Measured> {
     const options = {};
     mistakes({ type: 'object', properties: distiller.options }, options);
     const methods = [{ name: method, distiller, options }];
-    const trainer = Trainer.create(modelOf('net', distiller.exampleStudent), [batchSize], {
+    const trainer = Trainer.create(model, [batchSize], {
       seed: 0,
       methods,
       ...(teacher && { teacher }),

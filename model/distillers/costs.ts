@@ -29,6 +29,7 @@ export const costs: Readonly<Record<string, Cost>> = {
   ctkd: { time: 1.02, withTeacher: 1.55, memory: 23 },
   sdd: { time: 1.02, withTeacher: 1.54, memory: 26 },
   dist: { time: 0.99, withTeacher: 1.52, memory: 22 },
+  deit: { time: 1.01, withTeacher: 1.01, memory: 1035 },
   srrl: { time: 1.07, withTeacher: 1.61, memory: 24 },
   tfkd: { time: 1, withTeacher: 1, memory: 2 },
   uskd: { time: 0.98, withTeacher: 0.98, memory: 3 },
