@@ -52,7 +52,10 @@ const command = {
       help: 'train the finished run in this directory again, in --model_dir or its folder again_<n>, and compare results',
     },
     debug_nan: { type: 'boolean', default: false, help: 'stop at the first NaN or infinity and name its operator' },
-    describe: { type: 'string', help: 'print what a method or a network by path does and its options; "all" lists every method' },
+    describe: {
+      type: 'string',
+      help: 'print what a method or a network by path does and its options; "all" lists every method',
+    },
   },
 } as const;
 

@@ -132,7 +132,7 @@ describe('train.ts with a student from an ONNX file', function () {
     if (python === undefined) return this.skip();
     const { test, normalize } = makeShapes({ train: 200, test: 20, seed: 0 });
     const plane = 32 * 32;
-    const pixels = Float32Array.from((test).images, (value, i) => {
+    const pixels = Float32Array.from(test.images, (value, i) => {
       const channel = Math.floor(i / plane) % 3;
       return (value / 255 - normalize.mean[channel]!) / normalize.std[channel]!;
     });

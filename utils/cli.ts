@@ -40,8 +40,8 @@ export type Arguments<S extends CommandSpec> = {
 /** Thrown for `--help` and `--version`: the script prints the text on stdout and does nothing else. */
 class Answer extends Error {}
 
-/** What `parseArguments` parses for. */
-let called: CommandSpec | undefined;
+/** What `parseArguments` parses for if it is given nothing. */
+let bare: CommandSpec | undefined;
 
 /** Exit code of a bug in this program (EX_SOFTWARE of sysexits.h). */
 const internalError = 70;
@@ -62,7 +62,7 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
     } else if (error instanceof UserError) {
       process.stderr.write(printable(error.message).replace(/^/gm, 'error: ') + '\n');
       process.exitCode = error.exitCode;
-      if (process.argv.length <= 2 && called && error.exitCode === 2) process.stdout.write(`${usage(called)}\n`);
+      if (bare && error.exitCode === 2) process.stdout.write(`${usage(bare)}\n`);
     } else if (isOutOfMemory(error)) {
       process.stderr.write(`error: out of memory: ${printable(messageOf(error)).replaceAll('\n', ' ')}\n`);
       process.exitCode = 1;
@@ -104,7 +104,7 @@ function endUnlessClosed(this: NodeJS.WriteStream, { code, message }: NodeJS.Err
  */
 export function parseArguments<const S extends CommandSpec>(argv: readonly string[], spec: S): Arguments<S> {
   const { flags } = spec;
-  called = spec;
+  bare = argv.length === 0 ? spec : undefined;
   const former = Object.fromEntries(
     Object.values(flags).flatMap((flag) => (flag.formerly === undefined ? [] : [[flag.formerly, flag]])),
   );
@@ -179,7 +179,7 @@ function usage({ name, summary, flags }: CommandSpec): string {
     type === 'boolean' ? `--${flag}` : `--${flag} <${type}>`,
     value === undefined || value === false ? help : `${help} (default: ${value})`,
   ]);
-  rows.push(['--help', 'print this help and exit'], ['--version', 'print the version and exit']);
+  rows.push(['-h, --help', 'print this help and exit'], ['--version', 'print the version and exit']);
   const width = Math.max(...rows.map(([flag]) => flag!.length));
   const lines = rows.map(([flag, help]) => `  ${flag!.padEnd(width)}  ${help}`);
   return [`usage: ${titleOf(name)} [options]`, '', summary, '', ...lines].join('\n');

@@ -175,7 +175,7 @@ describe('runMain', () => {
       '  --restore_file <string>  checkpoint to start from',
       '  --temperature <number>   of the softmax (default: 1)',
       '  --force                  start over',
-      '  --help                   print this help and exit',
+      '  -h, --help               print this help and exit',
       '  --version                print the version and exit',
       '',
     ]);
