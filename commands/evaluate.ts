@@ -19,7 +19,7 @@ import { needsTeacher } from '../model/experiment/experiment';
 import type { Params } from '../model/experiment/params';
 import { deviceFor, openTrained, trainedWeights } from '../model/experiment/trained';
 import { evaluationGraph, parameterCount, type Model } from '../model/nets/model';
-import { hasCachedLogits, loadTeacher, type Teacher, type TeacherContext } from '../model/teachers';
+import { hasCachedLogits, hasLogits, loadTeacher, type Teacher, type TeacherContext } from '../model/teachers';
 import { onnxTeacher } from '../model/teachers/onnx';
 import { parseOnnxTeacher, type OnnxTeacherParams } from '../model/teachers/onnx/params';
 import { confusionPicture } from '../report/svg/confusion';
@@ -79,6 +79,8 @@ export async function evaluate(): Promise<void> {
   let onnx: OnnxTeacherParams | undefined;
   const experiment = await openTrained(directory, restore_file, (params) => {
     onnx = args.onnx === undefined ? undefined : onnxOf(args.onnx, output, params);
+    if (onnx?.output === 'embedding')
+      throw new UserError(`--onnx is ${onnx.onnx}, an encoder: accepted are classifiers`, 2);
     return onnx?.onnx;
   });
   const { run, params, dataset, model, file: path, threads } = experiment;
@@ -159,7 +161,10 @@ async function teacherFor(
   if (teacher === 'none' || !needsTeacher(params)) return undefined;
   if (split !== dataset.train && hasCachedLogits(teacher)) return undefined;
   try {
-    return await loadTeacher(teacher, model, dataset, context);
+    const loaded = await loadTeacher(teacher, model, dataset, context);
+    if (hasLogits(loaded)) return loaded;
+    await loaded.release();
+    return undefined;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     warning(`${error.message}; the comparison with the teacher is skipped`);

@@ -8,6 +8,7 @@ export interface Score {
   readonly accuracy: number;
   readonly loss: number;
   readonly logit_difference?: number;
+  readonly knn_accuracy?: number;
 }
 
 /** One line of metrics.jsonl. */

@@ -20,6 +20,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'model_version',
     'model_weights',
     'model_options',
+    'model_outputs',
     'method',
     'teacher',
     'teacher_views',

@@ -1,23 +1,23 @@
 /**
- * Brings an ONNX model of another program into one form: one float32 input, one float32 output, evaluation mode, and only
- * the nodes that the output depends on. onnxruntime-node cannot be fed float16 or bfloat16, returns them as types that vary
+ * Brings an ONNX model of another program into one form: one float32 input, float32 outputs, evaluation mode, and only the
+ * nodes that the outputs depend on. onnxruntime-node cannot be fed float16 or bfloat16, returns them as types that vary
  * with the version of Node, and cannot return sequences at all.
  *
  * Nodes that stay are copied byte for byte, so that fields unknown here survive.
  */
-import { Writer } from 'protobufjs';
 import { evaluationOf } from './evaluation_mode';
 import { ancestors } from './nodes';
-import { attributeTypes, dataTypes, ModelProto } from './proto';
+import { field, fragment, valueInfo } from './pieces';
+import { attributeTypes, dataTypes } from './proto';
 import { ofModel, type OnnxModel, type OnnxValue } from './read';
 import { piecesOf, read, text } from './wire';
 
-/** The input and the output of a model that are used. */
+/** The input of a model, and those of its values that are used. */
 export interface Ends {
   /** The only input that is fed. */
   readonly input: OnnxValue & { readonly dtype: keyof typeof dataTypes };
-  /** Its element type must be one that can be cast to float32. */
-  readonly output: Pick<OnnxValue, 'name' | 'dtype'>;
+  /** Their element types must be ones that can be cast to float32. */
+  readonly outputs: readonly Pick<OnnxValue, 'name' | 'dtype'>[];
 }
 
 /** A model in this form. */
@@ -26,8 +26,8 @@ export interface Adapted {
   readonly bytes: Uint8Array | undefined;
   /** Name of the input. */
   readonly input: string;
-  /** Name of the output. */
-  readonly output: string;
+  /** Names of the outputs, in the order in which they were asked for. */
+  readonly outputs: readonly string[];
   /** What was changed that the user should know, one sentence each. */
   readonly remarks: readonly string[];
 }
@@ -43,18 +43,19 @@ export function adapt(bytes: Uint8Array, model: OnnxModel, ends: Ends, path: str
   return ofModel(path, () => adapted(bytes, model, ends, path));
 }
 
-function adapted(bytes: Uint8Array, model: OnnxModel, { input, output }: Ends, path: string): Adapted {
-  const needed = ancestors(model, [output.name]);
+function adapted(bytes: Uint8Array, model: OnnxModel, { input, outputs }: Ends, path: string): Adapted {
+  const names = outputs.map(({ name }) => name);
+  const needed = ancestors(model, names);
   const { changes, remarks } = evaluationOf(bytes, model, needed, path);
   const isCastIn = input.dtype !== 'float32';
-  const isCastOut = output.dtype !== 'float32';
-  const isOnly = model.outputs.length === 1 && model.outputs[0]!.name === output.name;
-  if (!isCastIn && !isCastOut && isOnly && changes.size === 0) {
-    return { bytes: undefined, input: input.name, output: output.name, remarks };
+  const casts = outputs.filter(({ dtype }) => dtype !== 'float32');
+  const isOnly = model.outputs.map(({ name }) => name).join('\n') === names.join('\n');
+  if (!isCastIn && casts.length === 0 && isOnly && changes.size === 0) {
+    return { bytes: undefined, input: input.name, outputs: names, remarks };
   }
   const fresh = freshNames(model);
   const fed = isCastIn ? fresh(input.name) : input.name;
-  const given = isCastOut ? fresh(output.name) : output.name;
+  const given = outputs.map(({ name, dtype }) => (dtype === 'float32' ? name : fresh(name)));
 
   let number = 0;
   const kept = (content: Uint8Array): Uint8Array[] =>
@@ -68,16 +69,16 @@ function adapted(bytes: Uint8Array, model: OnnxModel, { input, output }: Ends, p
     });
   const first = fragment('GraphProto', { node: isCastIn ? [cast(fed, input.name, dataTypes[input.dtype])] : [] });
   const last = fragment('GraphProto', {
-    node: isCastOut ? [cast(output.name, given, dataTypes.float32)] : [],
+    node: casts.map((output) => cast(output.name, given[outputs.indexOf(output)]!, dataTypes.float32)),
     input: isCastIn ? [valueInfo(fed, input.shape)] : [],
-    output: [valueInfo(given, undefined)],
+    output: given.map((name) => valueInfo(name, undefined)),
   });
   const pieces = [...piecesOf(bytes)].flatMap(({ id, whole, content }) =>
     id === GRAPH ? field(GRAPH, [first, ...kept(content!), last]) : [whole],
   );
   const imports = model.opsets.has('') ? [] : [{ version: OPSET }];
   pieces.push(fragment('ModelProto', { opsetImport: imports }));
-  return { bytes: Buffer.concat(pieces), input: fed, output: given, remarks };
+  return { bytes: Buffer.concat(pieces), input: fed, outputs: given, remarks };
 }
 
 /** Models before IR version 4 list their weights among the inputs. */
@@ -88,34 +89,6 @@ function isInitializer(valueInfo: Uint8Array, { initializers }: OnnxModel): bool
 function cast(from: string, to: string, type: number): object {
   const attribute = [{ name: 'to', type: attributeTypes.int, i: type }];
   return { opType: 'Cast', input: [from], output: [to], attribute };
-}
-
-function valueInfo(name: string, shape: OnnxValue['shape']): object {
-  const axis = (length: number | string) => {
-    if (typeof length === 'number') return { dimValue: length };
-    return length === '?' ? {} : { dimParam: length };
-  };
-  return {
-    name,
-    type: { tensorType: { elemType: dataTypes.float32, ...(shape && { shape: { dim: shape.map(axis) } }) } },
-  };
-}
-
-/** An encoded part of a message; parts of one message may be concatenated in any order. */
-function fragment(type: string, message: object): Uint8Array {
-  return ModelProto.root.lookupType(type).encode(message).finish();
-}
-
-/** A length-delimited field whose content is these pieces. */
-function field(id: number, content: readonly Uint8Array[]): Uint8Array[] {
-  const length = content.reduce((sum, piece) => sum + piece.length, 0);
-  return [
-    Writer.create()
-      .uint32((id << 3) | 2)
-      .uint32(length)
-      .finish(),
-    ...content,
-  ];
 }
 
 function freshNames({ inputs, outputs, nodes, initializers }: OnnxModel): (name: string) => string {

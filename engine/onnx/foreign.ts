@@ -1,6 +1,6 @@
 /** Running an ONNX model that another program exported. */
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { quoted, readBytes } from '../../formats/binary';
 import { foreignKind, isOnnx } from '../../formats/file_kinds';
 import { sizeOf, type NdArray } from '../../formats/ndarray';
@@ -11,7 +11,7 @@ import { isFile, isThere } from '../../utils/files';
 import { executionProviders, fromOrt, toOrt, type Provider } from '../backends/onnxruntime';
 import { InferenceSession } from '../onnx_runtime';
 import { adapt, type Adapted, type Ends } from './adapt';
-import { ModelProto } from './proto';
+import { besideFile, insideOf, type FixedInput, type InsideValue } from './inside';
 import { readModel, type OnnxModel, type OnnxValue } from './read';
 
 /** No value inside of a model may have more elements: 512 MB of float32. */
@@ -45,29 +45,38 @@ export class ForeignModel {
   }
 
   /**
-   * The same in evaluation mode, with one float32 input and one float32 output, whatever types the model has: `choose` says
-   * which of its values these are (see `adapt`).
+   * The same in evaluation mode, with one float32 input and float32 outputs, whatever types the model has: `ends` says which
+   * of its values these are (see `adapt`).
    */
   static async openAdapted(
     path: string,
     threads: number,
-    choose: (model: OnnxModel) => Ends,
+    ends: Ends,
     options: OpenOptions = {},
   ): Promise<{ model: ForeignModel } & Omit<Adapted, 'bytes'>> {
     const { bytes, model } = readForeign(path);
-    const { bytes: other, ...adapted } = adapt(bytes, model, choose(model), path);
+    const { bytes: other, ...adapted } = adapt(bytes, model, ends, path);
     const own = other ? readModel(other, path) : model;
     await refuseLarge(path, other ?? bytes, own);
     const ort = await load(path, other, threads, own, options);
     return { model: new ForeignModel(path, own.inputs, own.outputs, ort), ...adapted };
   }
 
-  /** Computes the output `name` from the inputs `feeds`. Rejects with a one-line UserError if ONNX Runtime cannot. */
-  async run(feeds: Readonly<Record<string, NdArray>>, name: string): Promise<NdArray> {
+  /** The structure of a model, and the tensors inside it for an input of some shape. */
+  static look(path: string): {
+    model: OnnxModel;
+    inside: (fixed: FixedInput) => Promise<ReadonlyMap<string, InsideValue>>;
+  } {
+    const { bytes, model } = readForeign(path);
+    return { model, inside: (fixed) => insideOf(path, bytes, model, fixed) };
+  }
+
+  /** Computes the outputs `names` from the inputs `feeds`. Rejects with a one-line UserError if ONNX Runtime cannot. */
+  async run(feeds: Readonly<Record<string, NdArray>>, names: readonly string[]): Promise<NdArray[]> {
     const inputs = Object.entries(feeds).map(([input, array]) => [input, toOrt(array)] as const);
     try {
-      const results = await this.ort.run(Object.fromEntries(inputs), [name]);
-      return fromOrt(results[name]!);
+      const results = await this.ort.run(Object.fromEntries(inputs), names);
+      return names.map((name) => fromOrt(results[name]!));
     } catch (error) {
       throw new UserError(`${this.path}: ONNX Runtime cannot run it: ${firstLine(error)}`);
     }
@@ -100,11 +109,14 @@ function readForeign(path: string): { bytes: Uint8Array; model: OnnxModel } {
 }
 
 async function refuseLarge(path: string, bytes: Uint8Array, model: OnnxModel): Promise<void> {
-  const large = (await valueSizes(path, bytes, model)).find(({ elements }) => elements > MAX_ELEMENTS);
-  if (!large) return;
-  throw new UserError(
-    `${path}: computes ${quoted(large.name)} of ${large.elements} elements, accepted are up to ${MAX_ELEMENTS}`,
-  );
+  for (const [name, { shape }] of await insideOf(path, bytes, model)) {
+    // An open axis counts as 1.
+    const elements = sizeOf(shape.filter((length) => typeof length === 'number'));
+    if (elements <= MAX_ELEMENTS) continue;
+    throw new UserError(
+      `${path}: computes ${quoted(name)} of ${elements} elements, accepted are up to ${MAX_ELEMENTS}`,
+    );
+  }
 }
 
 /** Compiles the file, or `bytes` in its place. */
@@ -130,40 +142,6 @@ async function load(
     const hasBfloat16 = [...initializers.values()].some(({ dtype }) => dtype === 'bfloat16');
     const advice = hasBfloat16 ? '; its weights are bfloat16, which few operators take: export it in float32' : '';
     throw new UserError(`${path}: ONNX Runtime cannot load it: ${firstLine(error)}${advice}`);
-  }
-}
-
-/** Session options that make ONNX Runtime look for external weights in the folder of the file. */
-function besideFile(path: string): Record<string, string> {
-  return { model_external_initializers_file_folder_path: resolve(dirname(path)) };
-}
-
-/**
- * The number of elements of each value inside a model, before any is computed; an open axis counts as 1. ONNX Runtime infers
- * the shapes of outputs, so all values are declared as outputs: concatenating protobuf messages merges them. [] for a model
- * that cannot be loaded in this way.
- */
-async function valueSizes(
-  path: string,
-  bytes: Uint8Array,
-  { nodes, outputs }: OnnxModel,
-): Promise<{ name: string; elements: number }[]> {
-  const known = new Set(['', ...outputs.map(({ name }) => name)]);
-  const output = nodes.flatMap((node) => node.outputs.filter((name) => !known.has(name)).map((name) => ({ name })));
-  const addition = ModelProto.encode({ graph: { output } }).finish();
-  try {
-    const ort = await InferenceSession.create(Buffer.concat([bytes, addition]), {
-      executionProviders: ['cpu'],
-      graphOptimizationLevel: 'disabled',
-      logSeverityLevel: 4,
-      extra: { session: { disable_prepacking: '1', ...besideFile(path) } },
-    });
-    const tensors = ort.outputMetadata.filter((value) => value.isTensor);
-    await ort.release();
-    const lengths = (shape: readonly (number | string)[]) => shape.filter((length) => typeof length === 'number');
-    return tensors.map(({ name, shape }) => ({ name, elements: sizeOf(lengths(shape)) }));
-  } catch {
-    return [];
   }
 }
 

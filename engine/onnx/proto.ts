@@ -49,7 +49,12 @@ const messages = {
   ),
   NodeProto: message(
     { name: [3, 'string'], opType: [4, 'string'], domain: [7, 'string'] },
-    { input: [1, 'string'], output: [2, 'string'], attribute: [5, 'AttributeProto'] },
+    {
+      input: [1, 'string'],
+      output: [2, 'string'],
+      attribute: [5, 'AttributeProto'],
+      metadataProps: [9, 'StringStringEntryProto'],
+    },
   ),
   AttributeProto: message(
     {

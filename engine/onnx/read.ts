@@ -5,6 +5,7 @@
  */
 import { FormatError, quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
+import { layerOf } from './layers';
 import { integer, integers, read, submessage, text, type Decode, type Field } from './wire';
 
 /** The structure of a model. */
@@ -53,8 +54,12 @@ export interface OnnxNode {
   /** An omitted optional input is ''. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** The path of the module that makes it, such as `layer4.2.relu`, as far as the exporter tells. */
+  readonly layer?: string;
   /** Integer attributes, of BatchNormalization only: whether it is in training mode. */
   readonly integers?: Readonly<Record<string, number>>;
+  /** The order of axes, of Transpose only. */
+  readonly perm?: readonly number[];
   /** Graphs among its attributes, such as the branches of If. */
   readonly bodies?: readonly OnnxBody[];
 }
@@ -75,6 +80,8 @@ const dataTypeNames = (
 const EXTERNAL = 1;
 
 const MAX_AXES = 64;
+/** Integers of one attribute. */
+const MAX_INTEGERS = 2 ** 24;
 /** The length of an open axis, as some exporters write it. */
 const OPEN = -1;
 /** Deepest nesting of graphs. */
@@ -161,7 +168,7 @@ function graphOf(bytes: Uint8Array): Pick<OnnxModel, 'inputs' | 'outputs' | 'nod
 const nodeField: Decode<OnnxNode> = (field) => node(submessage(field), 0);
 
 function node(bytes: Uint8Array, depth: number): OnnxNode {
-  const { opType, domain, name, input, output, attribute } = read('NodeProto', bytes, {
+  const { opType, domain, name, input, output, attribute, metadataProps } = read('NodeProto', bytes, {
     opType: text,
     domain: text,
     name: text,
@@ -171,19 +178,25 @@ function node(bytes: Uint8Array, depth: number): OnnxNode {
       read('AttributeProto', submessage(field), {
         name: text,
         i: integer,
+        ints: (inner) => integers(inner, MAX_INTEGERS, 'integers'),
         g: (inner) => body(submessage(inner), depth + 1),
         graphs: (inner) => body(submessage(inner), depth + 1),
       }),
+    metadataProps: keyValue,
   });
   if (!opType[0]) throw new FormatError(`node ${quoted(name[0] ?? '')} has no operator`);
   const bodies = attribute.flatMap(({ g, graphs }) => [...g, ...graphs]);
   const numbers = attribute.flatMap(({ name, i }) => i.map((value) => [name[0] ?? '', value] as const));
+  const layer = layerOf(name[0] ?? '', new Map(metadataProps));
+  const perm = opType[0] === 'Transpose' && attribute.find((one) => one.name[0] === 'perm')?.ints.flat();
   return {
     opType: opType[0],
     domain: domainOf(domain[0]),
     name: name[0] ?? '',
     inputs: input,
     outputs: output,
+    ...(layer !== undefined && { layer }),
+    ...(perm && { perm }),
     ...(opType[0] === 'BatchNormalization' && numbers.length > 0 && { integers: Object.fromEntries(numbers) }),
     ...(bodies.length > 0 && { bodies }),
   };

@@ -62,6 +62,7 @@ export const origins: Readonly<Record<string, Origin>> = {
   pefd: of('features', 2022, 'NeurIPS'),
   srd: of('features', 2024, 'AAAI'),
   vkd: of('features', 2024, 'CVPR'),
+  embedding: of('features', 2024, 'CVPR'),
   cc: of('relations', 2019, 'ICCV'),
   fsp: of('relations', 2017, 'CVPR'),
   pkt: of('relations', 2018, 'ECCV'),

@@ -121,6 +121,8 @@ export interface Distiller<Options extends object = object> {
   readonly includesCrossEntropy?: boolean;
   /** Whether labels are unused with these options, as in a stage that trains only on features. */
   ignoresLabels?(options: Options): boolean;
+  /** Whether it trains the vectors of the student and not its classifier: they are judged by a linear probe. */
+  readonly trainsVectors?: boolean;
   losses?(setting: DistillContext<Options>): Losses;
   /** Replaces `losses` for methods that alternate several kinds of steps. */
   phases?(options: Options): readonly Phase<Options>[];

@@ -10,6 +10,7 @@ import { ab } from './features/ab';
 import { afd } from './features/afd';
 import { at } from './features/at';
 import { catkd } from './features/catkd';
+import { embedding } from './features/embedding';
 import { fitnet } from './features/fitnet';
 import { ft } from './features/ft';
 import { ickd } from './features/ickd';
@@ -117,6 +118,7 @@ export const distillers: Readonly<Record<string, Distiller>> = {
   pefd,
   srd,
   vkd,
+  embedding,
   crd,
   dcd,
   reviewkd,

@@ -15,6 +15,8 @@ export interface Metrics {
   readonly loss: number;
   /** Mean |z_t − z_s| over examples and classes, if a teacher's logits z_t are given. */
   readonly logit_difference?: number;
+  /** Of the nearest neighbors of vectors, where the classifier is not trained: `accuracy` and `loss` are of a linear probe then. */
+  readonly knn_accuracy?: number;
 }
 
 export class Evaluator {

@@ -62,8 +62,9 @@ export class DeployedModel {
     return new DeployedModel(await ForeignModel.open(path, threads), shape);
   }
 
-  logits({ images }: Pick<Batch, 'images'>): Promise<NdArray> {
-    return this.model.run(pixelFeeds(images, this.shape), 'logits');
+  async logits({ images }: Pick<Batch, 'images'>): Promise<NdArray> {
+    const [logits] = await this.model.run(pixelFeeds(images, this.shape), ['logits']);
+    return logits!;
   }
 
   /** Milliseconds of a run on `batchSize` images: the median of `runs`, after three warm-up runs. */
@@ -73,7 +74,7 @@ export class DeployedModel {
     const times: number[] = [];
     for (let run = -3; run < runs; run++) {
       const began = performance.now();
-      await this.model.run(feeds, 'logits');
+      await this.model.run(feeds, ['logits']);
       if (run >= 0) times.push(performance.now() - began);
     }
     return median(times);

@@ -101,7 +101,7 @@ function describeMethod(name: string, distiller: Distiller): string {
       : ['  no options of its own', '']),
     ...[...originOf(name), ...facts(name, distiller)].map((line) => `  ${line}`),
     `  ${needsTeacher ? 'needs' : 'takes no'} "teacher"`,
-    `  labels: ${includesCrossEntropy || 'phases' in distiller ? 'included in the losses' : 'cross-entropy with weight 1 is added'}`,
+    `  labels: ${distiller.ignoresLabels?.({}) ? 'not used' : includesCrossEntropy || 'phases' in distiller ? 'included in the losses' : 'cross-entropy with weight 1 is added'}`,
     ...('stages' in distiller ? ['  trains in stages, each a separate run in stages/'] : []),
   ].join('\n');
 }

@@ -29,12 +29,17 @@ import { netOf, parseParams, readGivenParams, type Params } from './params';
  * number of channels.
  */
 export function studentOf(params: Params, dataset: Pick<Dataset, 'name' | 'classes' | 'normalize' | 'shape'>): Model {
-  const { model_version: version, model_weights: starting = 'file', model_options: options } = params;
+  const {
+    model_version: version,
+    model_weights: starting = 'file',
+    model_options: options,
+    model_outputs: named,
+  } = params;
   const foreign = isOnnxPath(version) ? ForeignNetwork.read(version) : undefined;
   const entry = foreign ? undefined : netCalled(netOf(params), options);
   checkNormalize(runFiles.params, params.normalize, dataset);
   return {
-    net: foreign ? netOfOnnx(foreign, starting) : entry!.build,
+    net: foreign ? netOfOnnx(foreign, starting, named) : entry!.build,
     aliases: entry?.aliases,
     remarks: foreign?.remarks.map((remark) => `${version}: ${remark}`),
     options: readNetOptions(params, dataset.classes.length),

@@ -7,17 +7,18 @@ import type { Predictions } from '../../runs/predictions';
 import { threadsWarning } from '../../utils/threads';
 import { counted } from '../../utils/words';
 import type { Dataset, Split } from '../data/dataset';
-import { loadDataset, type LoadProgress } from '../data/index';
+import { isUnlabeled, loadDataset, type LoadProgress } from '../data/index';
 import { batchSizesOf, loadBatches, type Batch } from '../data/loader';
 import { Evaluator, type Metrics } from '../evaluation/evaluator';
 import { partitionOf, predictLogits, validationImages } from '../evaluation/predict';
+import { assessVectors } from '../evaluation/vectors';
 import { outputShapes, type Model } from '../nets/model';
 import { isOnnxPath } from '../nets/onnx_net';
-import { hasCachedLogits, loadTeacher, type Teacher } from '../teachers';
+import { hasCachedLogits, hasLogits, loadTeacher, type Teacher } from '../teachers';
 import { reportAgreement } from '../teachers/agreement';
 import { teacherCacheOf, type TeacherCache } from '../teachers/teacher_cache';
 import { Trainer } from '../training/trainer';
-import { needsTeacher, studentOf } from './experiment';
+import { methodsOf, needsTeacher, studentOf } from './experiment';
 import { located } from './own_paths';
 import type { Params } from './params';
 import { ofFile, trainingConfig } from './training_config';
@@ -124,13 +125,24 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
   };
 }
 
-/** The metrics and predictions of weights of the student; with a teacher's logits, also the distance to them. */
+/** Training images that a linear probe is fitted to. */
+const PROBED = 5000;
+
+/**
+ * The metrics and predictions of weights of the student; with a teacher's logits, also the distance to them. Those of methods
+ * that leave the classifier alone are of a linear probe and of the nearest neighbors of its vectors.
+ */
 export async function assess(
-  { model, params, device }: Setup,
+  { model, params, device, dataset, train }: Setup,
   weights: NamedArrays,
   { split, indices }: Setup['validation'],
   teacherLogits?: Float32Array,
 ): Promise<{ metrics: Metrics; predictions: Predictions }> {
+  if (methodsOf(params).every(({ distiller }) => distiller.trainsVectors)) {
+    const judge = { model, classes: dataset.classes.length, threads: params.threads, backend: device.backend };
+    const bank = { split: dataset.train, indices: spread(train.toSorted(), PROBED) };
+    return assessVectors(judge, weights, { split, indices }, isUnlabeled(params.dataset) ? undefined : bank);
+  }
   const evaluator = await Evaluator.create(model, weights, params.threads, device.backend);
   try {
     return await evaluator.assess(split, indices, teacherLogits);
@@ -151,7 +163,7 @@ export async function askTeacher(
   if (!teacher) return undefined;
   const isKnown = !hasCachedLogits(params.teacher) || validation.split !== dataset.test;
   const { split, indices } = validation;
-  const logits = isKnown ? await predictLogits(teacher, split, indices, dataset) : undefined;
+  const logits = isKnown && hasLogits(teacher) ? await predictLogits(teacher, split, indices, dataset) : undefined;
   await reportAgreement(
     params,
     teacher,
@@ -162,8 +174,15 @@ export async function askTeacher(
   return logits;
 }
 
+/** Up to `most` of these, evenly spaced. */
+function spread(examples: Uint32Array, most: number): Uint32Array {
+  const size = Math.min(most, examples.length);
+  return Uint32Array.from({ length: size }, (_, i) => examples[Math.floor((i * examples.length) / size)]!);
+}
+
 /** What methods find inside of a network, by name, with the shapes for one image. */
 function outputsInWords(model: Model): string {
-  const shapes = [...outputShapes(model)].map(([name, shape]) => `${name} [${shape.join(', ')}]`);
+  const all = [...outputShapes(model)].filter(([name]) => !name.endsWith('.preact'));
+  const shapes = all.map(([name, shape]) => `${name} [${shape.join(', ')}]`);
   return `methods find ${shapes.join(', ')}`;
 }

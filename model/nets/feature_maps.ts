@@ -26,7 +26,7 @@ export class FeatureMaps {
     return [...this.tensors.keys()];
   }
 
-  /** Whether only logits are available, as for ONNX files and cached logits. */
+  /** Whether only logits are available, as for cached logits. */
   get hasOnlyLogits(): boolean {
     return this.names.join() === 'logits';
   }
@@ -34,8 +34,8 @@ export class FeatureMaps {
   /** Advice for methods that need more than logits. */
   get needOfMaps(): string {
     return (
-      `the ${this.owner} outputs only logits, as ONNX files and cached logits do: choose a method on logits, such as ` +
-      `"kd", or a "${this.owner}" that is a net with a checkpoint`
+      `the ${this.owner} outputs only logits, as cached logits do: choose a method on logits, such as "kd", or a ` +
+      `"${this.owner}" that is a net with a checkpoint or an ONNX file`
     );
   }
 

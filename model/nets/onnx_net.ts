@@ -5,15 +5,17 @@ import type { Layers as ForeignLayers, NormStates, Role } from '../../engine/onn
 import { arrayOf, isUniform, type Literal } from '../../engine/onnx/trainable/literal';
 import type { Built, ForeignNetwork } from '../../engine/onnx/trainable/network';
 import { resized } from '../../engine/onnx/trainable/operators/resize';
-import { transpose } from '../../engine/ops/index';
-import type { Tensor } from '../../engine/tensor';
+import { reshape, transpose } from '../../engine/ops/index';
+import { formatShape, type Tensor } from '../../engine/tensor';
 import { quoted } from '../../formats/binary';
 import { UserError } from '../../utils/errors';
 import { counted } from '../../utils/words';
 import type { ImageShape } from '../data/dataset';
 import { Layers } from './layers';
 import type { Net, NetOutputs } from './net';
-import { tapsOf } from './onnx_taps';
+import type { Inside, Layout, NetworkInside } from './onnx_inside';
+import type { NamedOutputs } from './onnx_outputs';
+import { tapped, tapsOf } from './onnx_taps';
 
 /** What parameters start as: what the file says, or drawn anew. */
 export const startingWeights = ['file', 'random'] as const;
@@ -27,11 +29,15 @@ export function isOnnxPath(name: string): boolean {
   return name.endsWith('.onnx');
 }
 
-/** The network as a function of layers, as those of this house are. Images are resized to its input where it fixes a size. */
-export function netOfOnnx(network: ForeignNetwork, starting: StartingWeights): Net {
+/**
+ * The network as a function of layers, as those of this house are. Images are resized to its input where it fixes a size;
+ * `named` are outputs that are not those found by themselves.
+ */
+export function netOfOnnx(network: ForeignNetwork, starting: StartingWeights, named?: NamedOutputs): Net {
   return (layers, x, { classes }) => {
-    const built = network.build(layersFor(layers, starting), asInput(network, x));
-    const outputs = tapsOf(built, network.path);
+    const { images, layout } = asInput(network, x);
+    const built = network.build(layersFor(layers, starting), images);
+    const outputs = outputsOf(built, network, layout, named);
     const [, found] = outputs.logits.shape;
     if (found !== classes) {
       throw new UserError(
@@ -55,12 +61,16 @@ export function viewOf(network: ForeignNetwork, [channels, height, width]: Image
   const graph = new Graph();
   const images = graph.input('images', 'float32', [network.fixedBatch ?? 1, channels, height, width]);
   const layers = new Layers(graph, { mode: 'eval', seed: 0 });
-  const built = network.build(layersFor(layers, 'file'), asInput(network, images));
-  return { graph, built, outputs: tapsOf(built, network.path) };
+  const { images: fed, layout } = asInput(network, images);
+  const built = network.build(layersFor(layers, 'file'), fed);
+  return { graph, built, outputs: outputsOf(built, network, layout, undefined) };
 }
 
 /** Images (N, C, H, W) in the size and layout that the file says. */
-function asInput({ path, input: { name, dtype, shape } }: ForeignNetwork, x: Tensor): Tensor {
+function asInput(
+  { path, input: { name, dtype, shape } }: ForeignNetwork,
+  x: Tensor,
+): { images: Tensor; layout: Layout } {
   const fail = (what: string) =>
     new UserError(`${path}: takes ${what} as ${quoted(name)}, accepted are images (N, C, H, W)`);
   if (!['float32', 'float16', 'bfloat16', 'float64'].includes(dtype)) throw fail(dtype);
@@ -76,7 +86,45 @@ function asInput({ path, input: { name, dtype, shape } }: ForeignNetwork, x: Ten
   }
   const side = (length: number | string | undefined, own: number) => (typeof length === 'number' ? length : own);
   const images = resized(x, [side(height, x.shape[2]!), side(width, x.shape[3]!)]);
-  return isLast ? transpose(images, [0, 2, 3, 1]) : images;
+  return isLast ? { images: transpose(images, [0, 2, 3, 1]), layout: 'NHWC' } : { images, layout: 'NCHW' };
+}
+
+/** The outputs of a network as it was built. A UserError tells that its output is not a row of logits for each image. */
+function outputsOf(
+  built: Built,
+  { path, input }: ForeignNetwork,
+  layout: Layout,
+  named: NamedOutputs | undefined,
+): NetOutputs {
+  const { logits: raw, output, inner } = built;
+  const [batch = 0, classes = 0, ...places] = raw.shape;
+  if (raw.shape.length < 2 || places.some((length) => length !== 1)) {
+    throw new UserError(`${path}: gives ${formatShape(raw.shape)} for ${batch} images, accepted is (N, classes)`);
+  }
+  const logits = places.length === 0 ? raw : reshape(raw, [batch, classes]);
+  const images = { name: input.name, layout };
+  const inside = { path, values: valuesOf(built, input.name), images, batch, logits: output };
+  const tensors = [...tapsOf(inside, named, 'model_outputs')].map(
+    ([name, tap]) => [name, tapped(inner.get(tap.value)!.tensor, tap, name === 'pooled')] as const,
+  );
+  const { pooled = logits, ...features } = Object.fromEntries(tensors);
+  return { logits, pooled, features };
+}
+
+/** The values that depend on the images. */
+function valuesOf({ inner }: Built, images: string): NetworkInside['values'] {
+  const reached = new Set([images]);
+  const values = new Map<string, Inside>();
+  for (const [name, { node, tensor }] of inner) {
+    if (!node.inputs.some((input) => reached.has(input))) continue;
+    reached.add(name);
+    const perm = node.attributes.get('perm');
+    values.set(name, {
+      shape: tensor.shape,
+      node: { ...node, perm: Array.isArray(perm) ? (perm as number[]) : undefined },
+    });
+  }
+  return values;
 }
 
 /** What the builder of foreign networks asks for, made by layers of this house. */

@@ -4,7 +4,7 @@ import { isUnlabeled, type DatasetParams } from '../data/index';
 import { topAccuracy } from '../evaluation/metrics';
 import { predictLogits } from '../evaluation/predict';
 import { teacherEntry, type TeacherParams } from './index';
-import type { Teacher, TeacherContext } from './teacher';
+import { hasLogits, type Teacher, type TeacherContext } from './teacher';
 
 /** Number of images to check. */
 const SAMPLE = 512;
@@ -39,6 +39,7 @@ export async function reportAgreement(
   const named = [params.teacher].flat().filter((one) => one !== 'none');
   const members = teacher.members ?? [teacher];
   for (const [i, one] of named.entries()) {
+    if (!hasLogits(members[i]!)) continue;
     const { isCached, fileOf, whatToCheck } = teacherEntry(one);
     const isUnknown = isCached && validation.split !== dataset.train;
     if (isUnknown && isUnlabeled(params.dataset)) continue;

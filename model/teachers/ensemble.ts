@@ -1,13 +1,14 @@
 /** Several teachers as one. */
 import { ndarray, type NdArray } from '../../formats/ndarray';
-import type { Teacher } from './teacher';
+import { hasLogits, type Teacher } from './teacher';
 
 /**
- * The teacher whose logits are the mean of those of `teachers`: z = (z₁ + … + z_m) / m. Outputs of member i, counted
+ * The teacher whose logits are the mean of those of `teachers`, if all have some: z = (z₁ + … + z_m) / m. Outputs of member i, counted
  * from 0, have the names `<i>/<name>`.
  */
 export function ensemble(teachers: readonly Teacher[]): Teacher {
-  const shapes = new Map([['logits', teachers[0]!.shapes.get('logits')!]]);
+  const shapes = new Map<string, readonly number[]>();
+  if (teachers.every(hasLogits)) shapes.set('logits', teachers[0]!.shapes.get('logits')!);
   teachers.forEach((teacher, i) => teacher.shapes.forEach((shape, name) => shapes.set(`${i}/${name}`, shape)));
   const self: Teacher = {
     shapes,

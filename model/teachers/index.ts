@@ -10,7 +10,7 @@ import { ensemble } from './ensemble';
 import { onnxFile } from './onnx';
 import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
 
-export type { Teacher, TeacherContext, TeacherEntry } from './teacher';
+export { hasLogits, type Teacher, type TeacherContext, type TeacherEntry } from './teacher';
 
 const entries = { model: networkTeacher, onnx: onnxFile, logits: logitsFile };
 

@@ -7,7 +7,7 @@ import type { Batch } from '../data/loader';
 import type { Model, TrainedModel } from '../nets/model';
 
 export interface Teacher {
-  /** Shapes of its outputs for one image, by name: `logits` (classes), and for our networks all feature maps. */
+  /** Shapes of its outputs for one image, by name: `logits` (classes) unless it is an encoder, and what is inside. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** The network itself, if it is one of ours. */
   readonly network?: TrainedModel;
@@ -18,7 +18,7 @@ export interface Teacher {
    * more than the pixels of a batch.
    */
   identity?(names: readonly string[]): string;
-  /** Logits (N, classes), float32, of a batch of the training set. */
+  /** Logits (N, classes), float32, of a batch of the training set; of a teacher that has them. */
   logits(batch: Batch): Promise<NdArray>;
   /** The outputs `names`, (N, …) float32 each, for a batch of the training set. */
   outputs(batch: Batch, names: readonly string[]): Promise<Record<string, NdArray>>;
@@ -53,6 +53,11 @@ export interface TeacherEntry<Params extends object = object> {
   fileOf(this: void, params: Params): string;
   /** What is likely to be mistaken where it does not agree with the labels of a data set. */
   whatToCheck(this: void, dataset: Dataset): string;
+}
+
+/** Whether a teacher has logits; an encoder has none. */
+export function hasLogits({ shapes }: Pick<Teacher, 'shapes'>): boolean {
+  return shapes.has('logits');
 }
 
 /** The row of logits (N, classes) with the first NaN or infinity; −1 if all values are finite. */

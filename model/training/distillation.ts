@@ -127,7 +127,7 @@ export class Distillation {
     threadsWarning('distill: threads', threads);
     const context = { threads, backend, log: () => {} };
     const loaded =
-      teacher && 'outputs' in teacher ? teacher : teacher && (await loadTeacher(teacher, model, dataset, context));
+      teacher && 'shapes' in teacher ? teacher : teacher && (await loadTeacher(teacher, model, dataset, context));
     const batchSizes = batchSizesOf(images.train.length, most);
     const { freeze, learningRates: rates, classWeights: weights, accumulate = 1 } = options;
     const own = parameterNames(evaluationGraph(model));

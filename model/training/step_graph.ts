@@ -81,7 +81,7 @@ export function phasesOf(methods: readonly Method[]): readonly (Phase | undefine
  * (N), indices int32 (N), for mixed images mixedLabels int32 (N) and mixedShare float32 (N), teacher/<output> float32
  * (N, …), all of them with `@<view>` for another view of the images, and what `graph.feeds(context)` gives. With several
  * micro-batches per optimizer step, the last one has the `accumulation` 'apply', the others 'add'. Outputs: loss,
- * loss/<name> for each, correct (a count) if the student sees images.
+ * loss/<name> for each, correct (a count) if the student sees images and its classifier is trained.
  */
 export function trainingGraph(
   model: Model,
@@ -110,7 +110,8 @@ export function trainingGraph(
   if (scalesLoss) leaveOutNonFinite(graph);
   graph.output('loss', loss);
   for (const [name, value] of Object.entries(losses)) graph.output(`loss/${name}`, value);
-  if (step.seesImages) graph.output('correct', correct(step.student.logits, step.labels));
+  const leavesClassifier = options.methods.length > 0 && options.methods.every((one) => one.distiller.trainsVectors);
+  if (step.seesImages && !leavesClassifier) graph.output('correct', correct(step.student.logits, step.labels));
   return graph;
 }
 
@@ -137,7 +138,7 @@ export class StepBuilder {
     readonly options: TrainingOptions,
   ) {}
 
-  /** The losses of all methods, and cross-entropy if none of them uses the labels. */
+  /** The losses of all methods, and cross-entropy if it is none of them and labels count. */
   losses(phase?: Phase): Losses {
     const { methods } = this.options;
     const losses: Record<string, Tensor> = {};
@@ -145,7 +146,7 @@ export class StepBuilder {
       const own = (phase ?? distiller).losses?.(this.context(distiller.stateName ?? name, options)) ?? {};
       for (const [key, loss] of Object.entries(own)) losses[key] = losses[key] ? add(losses[key], loss) : loss;
     }
-    if (!phase && !methods.some(saysWhatLabelsCount)) {
+    if (!phase && !saysWhatLabelsCount(methods)) {
       losses.ce = this.crossEntropy(this.student.logits);
     }
     return losses;
@@ -312,8 +313,12 @@ function moved(graph: Graph, name: string, decay: Tensor, prefix: string): Tenso
   return next;
 }
 
-function saysWhatLabelsCount({ distiller, options }: Method): boolean {
-  return distiller.includesCrossEntropy === true || (distiller.ignoresLabels?.(options) ?? false);
+/** Whether one of the methods has the cross-entropy among its losses, or all of them do without labels. */
+function saysWhatLabelsCount(methods: readonly Method[]): boolean {
+  const ignores = ({ distiller, options }: Method) => distiller.ignoresLabels?.(options) ?? false;
+  return (
+    methods.some(({ distiller }) => distiller.includesCrossEntropy) || (methods.length > 0 && methods.every(ignores))
+  );
 }
 
 function named(name: string, view: string | undefined): string {

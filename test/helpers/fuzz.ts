@@ -385,10 +385,10 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
       for (const { name } of [...model.outputs, { name: 'sums' }]) {
         if (!fed) continue;
         // Of any types: what comes of it is a model again, with one output.
-        const ends = { input: { ...fed, dtype: 'float16' }, output: { name, dtype: 'float64' } } as const;
+        const ends = { input: { ...fed, dtype: 'float16' }, outputs: [{ name, dtype: 'float64' }] } as const;
         const adapted = adapt(bytes, model, ends, 'x');
         const again = readModel(adapted.bytes!, 'x');
-        expect(again.outputs.map((value) => value.name)).to.deep.equal([adapted.output]);
+        expect(again.outputs.map((value) => value.name)).to.deep.equal(adapted.outputs);
         expect(again.inputs.map((value) => value.name)).to.include(adapted.input);
       }
     },

@@ -37,6 +37,8 @@ export interface Inner {
 /** A network in a graph. */
 export interface Built {
   readonly logits: Tensor;
+  /** The name of the output. */
+  readonly output: string;
   /** Values of float32 by their names, in the order in which they are computed. */
   readonly inner: ReadonlyMap<string, Inner>;
 }
@@ -154,7 +156,7 @@ export class ForeignNetwork {
     if (!logits || isKnown(logits) || isStored(logits) || !graphHas(logits, images)) {
       throw new UserError(`${path}: its output ${quoted(output!.name)} does not depend on images`);
     }
-    return { logits, inner };
+    return { logits, output: output!.name, inner };
   }
 
   private results(node: ProgramNode, values: ReadonlyMap<string, Value>, around: Surroundings): readonly Value[] {

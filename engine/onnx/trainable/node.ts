@@ -17,4 +17,6 @@ export interface ProgramNode {
   readonly references: ReadonlyMap<string, string>;
   /** Has it graphs as attributes? */
   readonly isControlFlow: boolean;
+  /** The path of the module that makes it, such as `layer4.2.relu`, as far as the exporter tells. */
+  readonly layer?: string | undefined;
 }

@@ -8,6 +8,7 @@ import { encodings as numbers, FormatError, quoted } from '../../../formats/bina
 import { sizeOf } from '../../../formats/ndarray';
 import { UserError } from '../../../utils/errors';
 import { reading } from '../../../utils/files';
+import { layerOf } from '../layers';
 import { ofModel, readModel, type OnnxModel } from '../read';
 import { floats, integer, integers, read, submessage, text, type Field } from '../wire';
 import { inlined, type FunctionBody } from './inline';
@@ -107,6 +108,7 @@ function nodeOf(bytes: Uint8Array, decodeTensor: DecodeTensor): ProgramNode {
     input: text,
     output: text,
     attribute: (field) => attribute(submessage(field), decodeTensor),
+    metadataProps: keyValue,
   });
   const [opType = '', domain = '', name = ''] = [fields.opType[0], fields.domain[0], fields.name[0]];
   const { input: inputs, output: outputs, attribute: all } = fields;
@@ -119,6 +121,7 @@ function nodeOf(bytes: Uint8Array, decodeTensor: DecodeTensor): ProgramNode {
     attributes: new Map(all.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
     references: new Map(all.flatMap(({ name, reference }) => (reference === undefined ? [] : [[name, reference]]))),
     isControlFlow: all.some(({ isGraph }) => isGraph),
+    layer: layerOf(name, new Map(fields.metadataProps)),
   };
 }
 

@@ -87,7 +87,7 @@ export const stl10: DatasetEntry<{ readonly train: 'labeled' | 'unlabeled' }> = 
   options: {
     train: oneOf(['labeled', 'unlabeled'], {
       default: 'labeled',
-      title: 'What to train on; `"unlabeled"` is for the method `unlabeled`.',
+      title: 'What to train on; `"unlabeled"` is for the methods `unlabeled` and `embedding`.',
     }),
   },
   directory: 'data/stl10_binary',

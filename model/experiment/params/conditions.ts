@@ -60,15 +60,20 @@ function mixing({ augmentation }: File): string[] {
   return names.filter((name): name is string => entryOf(augmentations, name)?.mix !== undefined);
 }
 
+/** Methods for images whose labels mean nothing. */
+const WITHOUT_LABELS = ['unlabeled', 'embedding'];
+
 /** Of training images whose labels mean nothing. */
 function ofUnlabeled({ dataset, validation }: File, methods: readonly string[]): string[] {
   const isKnown = isObject(dataset) && entryOf<unknown>(datasets, dataset.name) !== undefined;
   if (!isKnown || !isUnlabeled(dataset as unknown as DatasetParams)) return [];
-  const labeled = methods.find((name) => name !== 'unlabeled');
+  const labeled = methods.find((name) => !WITHOUT_LABELS.includes(name));
   return [
     ...(labeled === undefined
       ? []
-      : [`"method" must be "unlabeled" if "dataset.train" is "unlabeled", got ${show(labeled)}`]),
+      : [
+          `"method" must be one of ${WITHOUT_LABELS.map(show).join(', ')} if "dataset.train" is "unlabeled", got ${show(labeled)}`,
+        ]),
     ...(typeof validation === 'string'
       ? []
       : ['"validation" must be "val" or "test" if "dataset.train" is "unlabeled"']),

@@ -26,6 +26,7 @@ import { distillers, methodAliases, type Distiller } from '../../distillers/inde
 import { isNetPath, nets, recipeOf } from '../../nets/index';
 import { netOptions } from '../../nets/net_params';
 import { isOnnxPath, startingWeights } from '../../nets/onnx_net';
+import { outputsSchema } from '../../nets/onnx_outputs';
 import { moduleOptions } from '../../nets/own_net';
 import { weightsOptions } from '../../nets/weights_params';
 import { onNanPolicies } from '../../training/nan_guard';
@@ -67,7 +68,10 @@ export function schemaFor(file: File, methods: Readonly<Record<string, Distiller
   return object(properties, ['model_version', 'learning_rate', 'num_epochs']);
 }
 
-function studentKeys({ model_version: version, method }: File, methods: Readonly<Record<string, Distiller>>): Options {
+function studentKeys(
+  { model_version: version, model_outputs: outputs, method }: File,
+  methods: Readonly<Record<string, Distiller>>,
+): Options {
   const path = typeof version === 'string' && isNetPath(version) ? version : undefined;
   return {
     model_version: oneOf(
@@ -82,6 +86,10 @@ function studentKeys({ model_version: version, method }: File, methods: Readonly
       model_weights: oneOf(startingWeights, {
         title: 'What the weights of a student from an ONNX file start as: `"file"` (the default) or `"random"`.',
       }),
+      model_outputs: outputsSchema(
+        outputs,
+        'Values inside a student from an ONNX file by what methods call them: `pooled`, `stage1`, …, or names of your own.',
+      ),
     }),
     ...moduleOptions(version, 'Options of a student from a module, which the module declares.'),
     method: {

@@ -7,6 +7,7 @@ import type { KlReduction, MethodParams } from '../../distillers/index';
 import type { PartitionParams } from '../../evaluation/predict';
 import type { NetParams } from '../../nets/net_params';
 import type { StartingWeights } from '../../nets/onnx_net';
+import type { NamedOutputs } from '../../nets/onnx_outputs';
 import type { WeightsParams } from '../../nets/weights_params';
 import type { TeacherParams } from '../../teachers/index';
 import type { TeacherCacheParams } from '../../teachers/teacher_cache';
@@ -22,6 +23,8 @@ export interface Params extends NetParams, PartitionParams, TransferParams, Teac
   readonly model_weights?: StartingWeights;
   /** Options of a network in a module. */
   readonly model_options?: Readonly<Record<string, unknown>>;
+  /** Values inside a network in an ONNX file by what methods call them; those found by themselves where absent. */
+  readonly model_outputs?: NamedOutputs;
   /** What is minimized: the sum of the losses of these. */
   readonly method: MethodParams[];
   /** Where the student's weights come from, a file or the directory of a run, but for those that `skip` matches; random ones where absent. */

@@ -1,27 +1,27 @@
 /**
- * A teacher from any classifier in an ONNX file. A preprocessing graph converts the stored pixels to the model's input:
- * its channels, normalization, size and layout. The keys in params.json are checked against the model.
+ * A teacher from a network in an ONNX file: a classifier, or an encoder without logits. A preprocessing graph converts the
+ * stored pixels to the model's input: its channels, normalization, size and layout. The keys in params.json are checked
+ * against the model.
  */
 import { createHash } from 'node:crypto';
-import { providerOf } from '../../../engine/backends/onnxruntime';
 import { ForeignModel, weightFiles } from '../../../engine/onnx/foreign';
 import { Session } from '../../../engine/session';
 import { quoted, readBytes } from '../../../formats/binary';
-import { ndarray, sizeOf, type NdArray } from '../../../formats/ndarray';
+import { ndarray, type NdArray } from '../../../formats/ndarray';
 import { UserError } from '../../../utils/errors';
 import { counted } from '../../../utils/words';
 import { pixelsOf, type Dataset } from '../../data/dataset';
 import type { Batch } from '../../data/loader';
 import type { Model } from '../../nets/model';
-import { brokenRow, type Teacher, type TeacherContext, type TeacherEntry } from '../teacher';
+import type { Teacher, TeacherContext, TeacherEntry } from '../teacher';
 import { columnsOf, type Columns } from './columns';
 import { inputOf, type Input } from './input';
 import { checkOutput, outputOf, type Output } from './output';
 import { onnxOptions, type OnnxTeacherParams } from './params';
 import { preparation } from './preparation';
+import { Runner, type Wanted } from './runner';
+import { fixedInput, formsOf, imprecise, tapsInWords, teacherTaps, type TeacherTap } from './taps';
 
-/** Maximum input values per run if the model's batch size is open. */
-const PIECE = 2 ** 24;
 /** Images used to check a model when it is loaded. */
 const SAMPLE = 64;
 /** The smallest normal float32: ln of it is −87.3. */
@@ -32,31 +32,25 @@ export async function onnxTeacher(
   params: OnnxTeacherParams,
   student: Model,
   dataset: Dataset,
-  { threads, backend, profile, log }: TeacherContext,
+  context: TeacherContext,
 ): Promise<Teacher> {
   const { onnx } = params;
-  const columns = columnsOf(params, dataset);
-  let ends: { input: Input; output: Output } | undefined;
-  const opened = await ForeignModel.openAdapted(
-    onnx,
-    threads,
-    (model) => {
-      const input = inputOf(onnx, model, params, dataset, student.normalize);
-      const output = outputOf(onnx, model, params, dataset, columns);
-      ends = { input, output };
-      return { input: input.value, output: output.value };
-    },
-    { profile, provider: providerOf(backend) },
-  );
-  const { input, output } = ends!;
-  for (const line of [...input.remarks, ...output.remarks]) log('info', line);
-  for (const remark of opened.remarks) log('warn', `${onnx}: ${remark}`);
+  const { threads, backend, log } = context;
+  const hasLogits = params.output !== 'embedding';
+  const columns = hasLogits ? columnsOf(params, dataset) : undefined;
+  const { model, inside } = ForeignModel.look(onnx);
+  const input = inputOf(onnx, model, params, dataset, student.normalize);
+  const output = hasLogits ? outputOf(onnx, model, params, dataset, columns) : undefined;
+  const taps = teacherTaps(params, model, await inside(fixedInput(input)), input, output?.value.name);
+  for (const line of [...input.remarks, ...(output?.remarks ?? [])]) log('info', line);
+  for (const remark of imprecise(model)) log('warn', `${onnx}: ${remark}`);
   const prepare = await Session.create(preparation(student.input, input.pixels), {
     threads,
     backend,
     dynamicBatch: true,
   });
-  const teacher = new OnnxTeacher(params, { ...opened, prepare }, { input, output, columns }, student);
+  const teacher = new OnnxTeacher(params, { input, output, columns, taps }, student, prepare, context);
+  for (const words of tapsInWords(taps, teacher.shapes)) log('info', `${onnx}: ${words}`);
 
   const size = Math.min(SAMPLE, dataset.train.size);
   const images = await pixelsOf(
@@ -64,124 +58,149 @@ export async function onnxTeacher(
     Uint32Array.from({ length: size }, (_, i) => i),
     dataset.shape,
   );
-  checkOutput(params, await teacher.answers({ images, size }));
+  await teacher.tryOn({ images, size });
   return teacher;
 }
 
-/** The session, and the names of the model's input and output. */
-interface Programs {
-  readonly prepare: Session;
-  readonly model: ForeignModel;
-  readonly input: string;
-  readonly output: string;
+interface Parts {
+  readonly input: Input;
+  /** Absent if the model has no logits. */
+  readonly output: Output | undefined;
+  readonly columns: Columns | undefined;
+  readonly taps: ReadonlyMap<string, TeacherTap>;
 }
 
-interface Ends {
-  readonly input: Input;
-  readonly output: Output;
-  readonly columns: Columns | undefined;
+/** A model up to some of its values, and the graph from these to outputs. */
+interface Program {
+  readonly wanted: readonly Wanted[];
+  readonly runner: Runner;
+  readonly forms: Session | undefined;
 }
 
 class OnnxTeacher implements Teacher {
   readonly shapes: Teacher['shapes'];
+  /** One for each requested set of outputs. */
+  private readonly programs = new Map<string, Promise<Program>>();
 
   constructor(
     private readonly params: OnnxTeacherParams,
-    private readonly programs: Programs,
-    private readonly ends: Ends,
+    private readonly parts: Parts,
     private readonly student: Model,
+    private readonly prepare: Session,
+    private readonly context: TeacherContext,
   ) {
-    this.shapes = new Map([['logits', [student.options.classes]]]);
+    const shapes = new Map<string, readonly number[]>();
+    for (const [name, { shape }] of formsOf(parts.taps).outputs) shapes.set(name, shape.slice(1));
+    if (parts.output) shapes.set('logits', [student.options.classes]);
+    this.shapes = shapes;
   }
 
   /** Of probabilities p the logits are ln p, up to a constant that no softmax sees. */
   async logits(batch: Batch): Promise<NdArray> {
-    const { shape, data } = this.chosen(await this.answers(batch));
-    if (this.params.output === 'logits') return ndarray('float32', shape, data);
-    return ndarray(
-      'float32',
-      shape,
-      data.map((p) => Math.log(Math.max(p, TINY))),
+    return (await this.outputs(batch, ['logits'])).logits!;
+  }
+
+  async outputs(batch: Pick<Batch, 'images' | 'size'>, names: readonly string[]): Promise<Record<string, NdArray>> {
+    const program = await this.program(names);
+    const { wanted, forms } = program;
+    const arrays = await this.values(program, batch);
+    const byValue = new Map(wanted.map(({ name }, i) => [name, arrays[i]!]));
+    const feeds = tapsCalled(names, this.parts.taps).map(
+      ([name, { value }]) => [`value/${name}`, byValue.get(value)!] as const,
     );
+    const found = forms ? await forms.run(Object.fromEntries(feeds)) : {};
+    if (names.includes('logits')) found.logits = this.classLogits(byValue.get(this.parts.output!.value.name)!);
+    return found;
   }
 
-  async outputs(batch: Batch): Promise<Record<string, NdArray>> {
-    return { logits: await this.logits(batch) };
-  }
-
-  /** A digest of its files and its preprocessing. */
-  identity(): string {
+  /** A digest of its files, its preprocessing, and the values that the outputs are made of. */
+  identity(names: readonly string[]): string {
     const { onnx, layout, output } = this.params;
-    const { input, output: chosen, columns } = this.ends;
-    const fed = { layout, output, pixels: input.pixels, value: chosen.value, columns: columns?.numbers };
+    const { input, output: chosen, columns, taps } = this.parts;
+    const fed = { layout, output, pixels: input.pixels, value: chosen?.value, columns: columns?.numbers };
     const bytes = readBytes(onnx);
     const digest = createHash('sha256')
-      .update(JSON.stringify([fed, this.student.input]))
+      .update(JSON.stringify([fed, this.student.input, tapsCalled(names, taps)]))
       .update(bytes);
     for (const file of weightFiles(onnx, bytes)) digest.update(readBytes(file));
     return digest.digest('hex');
   }
 
-  /** The raw output of the model for some images, (N, columns), computed in batches of the size that it accepts. */
-  async answers({ images, size }: Pick<Batch, 'images' | 'size'>): Promise<NdArray<'float32'>> {
-    const { batch, pixels } = this.ends.input;
-    const channels = pixels.channels === 'gray' ? 1 : 3;
-    const imageSize = sizeOf(this.student.input);
-    const piece = batch ?? Math.max(1, Math.floor(PIECE / (channels * pixels.height * pixels.width)));
-    const parts: Float32Array[] = [];
-    let columns = this.student.options.classes;
-    for (let start = 0; start < size; start += piece) {
-      const count = Math.min(piece, size - start);
-      const rows = batch ?? count;
-      const stored = new Uint8Array(rows * imageSize);
-      stored.set(images.subarray(start * imageSize, (start + count) * imageSize));
-      const found = await this.run(ndarray('uint8', [rows, ...this.student.input], stored));
-      columns = found.length / rows;
-      parts.push(found.subarray(0, count * columns));
-    }
-    const outputs = ndarray('float32', [size, columns]);
-    parts.reduce((at, part) => (outputs.data.set(part, at), at + part.length), 0);
-    if (brokenRow(outputs) >= 0)
-      throw new UserError(`${this.params.onnx}: outputs a value that is not finite for an image`);
-    return outputs;
+  /** Throws a UserError if what it says of some images is not what params.json says that it is. */
+  async tryOn(images: Pick<Batch, 'images' | 'size'>): Promise<void> {
+    const { onnx } = this.params;
+    const program = await this.program([this.parts.output ? 'logits' : 'pooled']);
+    for (const remark of program.runner.remarks) this.context.log('warn', `${onnx}: ${remark}`);
+    const [values] = await this.values(program, images);
+    if (this.parts.output) checkOutput(this.params, values!);
   }
 
   async release(): Promise<void> {
-    await this.programs.model.release();
-    await this.programs.prepare.release();
+    for (const program of this.programs.values()) {
+      const { runner, forms } = await program;
+      await runner.release();
+      await forms?.release();
+    }
+    await this.prepare.release();
   }
 
-  /** The columns of the data set's classes. */
-  private chosen(outputs: NdArray<'float32'>): NdArray<'float32'> {
-    const { columns } = this.ends;
-    if (!columns) return outputs;
-    const [rows = 0, count = 0] = outputs.shape;
-    const { numbers } = columns;
+  private program(names: readonly string[]): Promise<Program> {
+    const key = names.join();
+    const program = this.programs.get(key) ?? this.compile(names);
+    this.programs.set(key, program);
+    return program;
+  }
+
+  private async compile(names: readonly string[]): Promise<Program> {
+    const { taps, output, input } = this.parts;
+    const own = new Map(tapsCalled(names, taps));
+    const values = [...own.values()].map(({ value, dtype }) => ({ name: value, dtype }));
+    const all = names.includes('logits') ? [output!.value, ...values] : values;
+    const wanted = [...new Map(all.map((value) => [value.name, value])).values()];
+    const how = { input, prepare: this.prepare, stored: this.student.input };
+    const runner = await Runner.open(this.params.onnx, wanted, how, this.context);
+    const { threads, backend } = this.context;
+    const forms =
+      own.size > 0 ? await Session.create(formsOf(own), { threads, backend, dynamicBatch: true }) : undefined;
+    return { wanted, runner, forms };
+  }
+
+  private values({ runner }: Program, images: Pick<Batch, 'images' | 'size'>): Promise<NdArray<'float32'>[]> {
+    return runner.run(images, ({ name }, shape, rows) => {
+      if (name === this.parts.output?.value.name) this.checkColumns(shape, rows);
+    });
+  }
+
+  /** The columns of the data set's classes, as logits. */
+  private classLogits({ shape, data }: NdArray<'float32'>): NdArray<'float32'> {
+    const { columns } = this.parts;
+    const [rows = 0] = shape;
+    const count = data.length / Math.max(1, rows);
+    const { numbers = Array.from({ length: count }, (_, column) => column) } = columns ?? {};
     const chosen = ndarray('float32', [rows, numbers.length]);
+    const isLog = this.params.output === 'probabilities';
     chosen.data.forEach((_, i) => {
-      const row = Math.floor(i / numbers.length);
-      chosen.data[i] = outputs.data[row * count + numbers[i % numbers.length]!]!;
+      const value = data[Math.floor(i / numbers.length) * count + numbers[i % numbers.length]!]!;
+      chosen.data[i] = isLog ? Math.log(Math.max(value, TINY)) : value;
     });
     return chosen;
   }
 
-  private async run(images: NdArray): Promise<Float32Array> {
-    const { prepare, model, input, output } = this.programs;
-    const { columns } = this.ends;
-    const { prepared } = await prepare.run({ images });
-    const { shape, data } = await model.run({ [input]: prepared! }, output);
-    const [rows = 0] = images.shape;
-    const found = data.length / rows;
+  private checkColumns(shape: readonly number[], rows: number): void {
+    const { columns, output } = this.parts;
+    const found = shape.reduce((product, length) => product * length, 1) / rows;
     const least = columns ? Math.max(...columns.numbers) + 1 : this.student.options.classes;
     const count = columns?.count ?? (columns && Number.isInteger(found) ? Math.max(found, least) : least);
-    if (found !== count || shape[0] !== rows) {
-      throw new UserError(
-        `${model.path}: outputs ${quoted(this.ends.output.name)} with shape [${shape.join(', ')}] for ${counted(rows, 'image')}, ` +
-          `accepted is [${rows}, ${columns && columns.count === undefined ? `${least} or more` : count}]`,
-      );
-    }
-    return data as Float32Array;
+    if (found === count && shape[0] === rows) return;
+    throw new UserError(
+      `${this.params.onnx}: outputs ${quoted(output!.name)} with shape [${shape.join(', ')}] for ${counted(rows, 'image')}, ` +
+        `accepted is [${rows}, ${columns && columns.count === undefined ? `${least} or more` : count}]`,
+    );
   }
+}
+
+function tapsCalled(names: readonly string[], taps: Parts['taps']): [name: string, tap: TeacherTap][] {
+  return [...taps].filter(([name]) => names.includes(name));
 }
 
 export const onnxFile: TeacherEntry<OnnxTeacherParams> = {

@@ -10,7 +10,7 @@ import type { OnnxTeacherParams } from './params';
 import { list } from './values';
 
 export interface Output {
-  readonly value: Ends['output'];
+  readonly value: Ends['outputs'][number];
   /** Its name in the file. */
   readonly name: string;
   readonly remarks: readonly string[];

@@ -5,6 +5,7 @@ import { mistakes } from '../../../utils/schema';
 import { object, oneOf, text, type Options } from '../../../utils/schema_forms';
 import { normalizeSchema, type NormalizeParams } from '../../data/normalize';
 import { imageSide } from '../../nets/net_params';
+import { outputsSchema, type NamedOutputs } from '../../nets/onnx_outputs';
 
 /** Any classifier in an ONNX file. */
 export interface OnnxTeacherParams {
@@ -20,19 +21,23 @@ export interface OnnxTeacherParams {
   readonly range?: 1 | 255;
   /** The student's by default. */
   readonly normalize?: NormalizeParams;
-  readonly output: 'logits' | 'probabilities';
+  readonly output: (typeof kinds)[number];
   /** Name of the output; by default the only one that fits. */
   readonly output_name?: string;
+  /** Values inside that methods look at; those found by themselves where absent. */
+  readonly outputs?: NamedOutputs;
   /** The column of each class of the data set, or a file with the names of all columns. */
   readonly classes?: number[] | string;
 }
 
 const layouts = ['NCHW', 'NHWC', 'NHW', 'N(CHW)', 'N(HWC)'] as const;
+/** What the output of a file is; an embedding is a vector of any length, and no logits. */
+const kinds = ['logits', 'probabilities', 'embedding'] as const;
 /** Columns of a teacher's output. */
 const MAX_COLUMNS = 2 ** 20;
 
-/** The options of such a teacher; `classes` has the form that is given. */
-export const onnxOptions = ({ classes }: Readonly<Record<string, unknown>>): Options => ({
+/** The options of such a teacher; `classes` and `outputs` have the forms that are given. */
+export const onnxOptions = ({ classes, outputs }: Readonly<Record<string, unknown>>): Options => ({
   onnx: text({ title: 'The file.' }),
   layout: oneOf(layouts, {
     default: 'NCHW',
@@ -46,12 +51,16 @@ export const onnxOptions = ({ classes }: Readonly<Record<string, unknown>>): Opt
     title: 'The value of white before normalization; 1 by default, 255 for a uint8 model.',
   }),
   normalize: normalizeSchema('Mean and standard deviation of its channels; by default those of the student.'),
-  output: oneOf(['logits', 'probabilities'], { default: 'logits', title: 'What the output is.' }),
+  output: oneOf(kinds, { default: 'logits', title: 'What the output is.' }),
   output_name: text({
     minLength: 1,
     description: 'the name of an output',
     title: 'The output; by default the only one that fits.',
   }),
+  outputs: outputsSchema(
+    outputs,
+    'Values inside the file by what methods call them: `pooled`, `stage1`, …, or names of your own.',
+  ),
   classes: {
     ...(Array.isArray(classes)
       ? {

@@ -23,19 +23,23 @@ function adapted(bytes: Uint8Array, dtype: Ends['input']['dtype'] = 'float32', o
   return adapt(
     bytes,
     model,
-    { input: { ...model.inputs[0]!, dtype }, output: { name: output, dtype: outputType } },
+    { input: { ...model.inputs[0]!, dtype }, outputs: [{ name: output, dtype: outputType }] },
     'a.onnx',
   );
 }
 
 describe('adapt', () => {
   it('leaves a model as it is that has this form', () => {
-    expect(adapted(modelOf([relu]))).to.deep.equal({ bytes: undefined, input: 'x', output: 'y', remarks: [] });
+    expect(adapted(modelOf([relu]))).to.deep.equal({ bytes: undefined, input: 'x', outputs: ['y'], remarks: [] });
   });
 
   it('casts at both ends, with the axes of the input, under names that nothing has', () => {
     const taken = { opType: 'Neg', input: ['x'], output: ['x_float32'] };
-    const { bytes, input, output } = adapted(modelOf([taken, relu]), 'float16', 'y', 'float64');
+    const {
+      bytes,
+      input,
+      outputs: [output],
+    } = adapted(modelOf([taken, relu]), 'float16', 'y', 'float64');
     expect([input, output]).to.deep.equal(["x_float32'", 'y_float32']);
     const { inputs, outputs, nodes } = readModel(bytes!, 'b.onnx');
     expect(inputs).to.deep.equal([{ name: input, dtype: 'float32', shape: ['N', 4] }]);

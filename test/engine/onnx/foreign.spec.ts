@@ -39,7 +39,7 @@ describe('ForeignModel', () => {
     const model = await open(modelOf([{ opType: 'Relu', input: ['x'], output: ['y'] }]));
     expect(model.inputs).to.deep.equal([{ name: 'x', dtype: 'float32', shape: ['N', 2] }]);
     expect(model.outputs).to.deep.equal([{ name: 'y', dtype: 'float32', shape: undefined }]);
-    const y = await model.run({ x: float32([2, 2], [1, -2, -3, 4]) }, 'y');
+    const [y] = await model.run({ x: float32([2, 2], [1, -2, -3, 4]) }, ['y']);
     expect(y).to.deep.equal(float32([2, 2], [1, 0, 0, 4]));
     await model.release();
   });
@@ -57,13 +57,13 @@ describe('ForeignModel', () => {
     ];
     const model = await open(modelOf(split));
     const x = float32([1, 2], [5, 6]);
-    expect(await model.run({ x }, 'y')).to.deep.equal(x);
+    expect(await model.run({ x }, ['y'])).to.deep.equal([x]);
     await model.release();
   });
 
   it('names the input that does not fit', async () => {
     const model = await open(modelOf([{ opType: 'Relu', input: ['x'], output: ['y'] }]));
-    const complaint = await complaintOf(path, () => model.run({ x: float32([1, 3], [1, 2, 3]) }, 'y'));
+    const complaint = await complaintOf(path, () => model.run({ x: float32([1, 3], [1, 2, 3]) }, ['y']));
     expect(complaint).to.match(/^ONNX Runtime cannot run it: .*x/);
     await model.release();
   });

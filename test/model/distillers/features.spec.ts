@@ -76,6 +76,25 @@ const cases: Record<string, Case> = {
   'srd of p 2': { method: 'srd', options: { weight: 3, exponent: 2 }, ...vectors(6, 9) },
   vkd: { method: 'vkd', ...vectors(6, 9) },
   'vkd to fewer': { method: 'vkd', options: { weight: 2 }, ...vectors(9, 4) },
+  embedding: { method: 'embedding', ...vectors(6, 9) },
+  'embedding by squares': { method: 'embedding', options: { weight: 3, distance: 'mse' }, ...vectors(6, 9) },
+  'embedding of vectors and maps': {
+    method: 'embedding',
+    options: {
+      layers: [
+        ['pooled', 'pooled'],
+        ['stage1', 'stage2'],
+      ],
+    },
+    student: { pooled: [N, 6], stage1: [N, 3, 8, 8] },
+    teacher: { pooled: [N, 9], stage2: [N, 5, 4, 4] },
+  },
+  'embedding of maps by squares': {
+    method: 'embedding',
+    options: { distance: 'mse', layers: [['stage1', 'stage1']] },
+    student: { stage1: [N, 3, 4, 4] },
+    teacher: { stage1: [N, 5, 4, 4] },
+  },
   dcd: { method: 'dcd', ...vectors(6, 9) },
   'dcd, other weights': {
     method: 'dcd',
@@ -92,6 +111,12 @@ describe('wrong uses of features', () => {
     refuses(
       { method: 'afd', student: { pooled: [N, 4] }, teacher },
       '"student_layers" is needed: the student has no stages, but pooled',
+    ));
+
+  it('embedding of a vector and a map', () =>
+    refuses(
+      { method: 'embedding', options: { layers: [['pooled', 'stage1']] }, student: { pooled: [N, 4] }, teacher },
+      /^embedding: student \[8, 4\] and teacher \[8, .*\] must both be vectors or both maps: choose other "layers"$/,
     ));
 
   it('semckd of a teacher that gives nothing but logits', () =>

@@ -172,11 +172,12 @@ describe('an ONNX teacher', () => {
 
   it('says what it is fed where neither params.json nor the file says it', async () => {
     const model = join(fixtures, 'open_batch.onnx');
+    const told = () => lines.filter(([, line]) => !line.includes('methods find'));
     await load(model, { normalize });
-    expect(lines).to.deep.equal([]);
+    expect(told()).to.deep.equal([]);
     await load(model);
     const mean = `[${five.normalize.mean.join(', ')}]`;
-    expect(lines).to.deep.equal([
+    expect(told()).to.deep.equal([
       [
         'info',
         `${model}: images are normalized with the student's mean ${mean} and std [${five.normalize.std.join(', ')}]`,

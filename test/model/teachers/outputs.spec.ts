@@ -141,7 +141,7 @@ describe('outputs of teachers', () => {
       } catch (error) {
         expect(error, name).to.be.instanceOf(UserError);
         expect((error as Error).message, name).to.match(
-          /^the teacher outputs only logits, as ONNX files and .* do: choose a method on logits, such as "kd", or a "teacher" that is a net with a checkpoint$|^"teacher" must be a net with a checkpoint/,
+          /^the teacher outputs only logits, as cached logits do: choose a method on logits, such as "kd", or a "teacher" that is a net with a checkpoint or an ONNX file$|^"teacher" must be a net with a checkpoint/,
         );
         needy.push(name);
       }

@@ -262,7 +262,7 @@ describe('params', () => {
       expect(() => parsed({})).to.throw(UserError, '"validation" must be "val" or "test"');
       expect(() => parsed({ validation: 'val', method: ['unlabeled', 'kd'] })).to.throw(
         UserError,
-        '"method" must be "unlabeled" if "dataset.train" is "unlabeled", got "kd"',
+        '"method" must be one of "unlabeled", "embedding" if "dataset.train" is "unlabeled", got "kd"',
       );
     });
   });
