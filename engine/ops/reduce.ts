@@ -1,12 +1,10 @@
 /** Reductions over axes; without axes, over all of them, to a scalar. Axes count from 0; others throw. */
 import type { Tensor } from '../tensor';
 import { emitElementwise, neg } from './elementwise';
-import { emitReduction } from './sums';
+import { emitReduction, MANY } from './sums';
 
 /** The smallest normal float32. */
 const TINY = 2 ** -126;
-/** Pixels of a map that one node adds up to five digits or more. */
-const LARGE_MAP = 2 ** 16;
 
 /** What is reduced, and whether the axes stay. */
 export interface ReduceOptions {
@@ -100,9 +98,12 @@ function overChannels(opType: string, x: Tensor): Tensor {
   const plane = space.reduce((product, length) => product * length, 1);
   const flat =
     space.length === 1 ? x : graph.emit('Reshape', [x, graph.integers([0, 0, -1])], [batch, channels, plane]);
+  if (batch * plane <= MANY) {
+    return graph.emit(opType, [flat, graph.integers([0, 2])], [channels], { attributes: { keepdims: 0 } });
+  }
   // Over maps, which blocked layout can if it is one node, then over images.
   const ofMaps =
-    plane > LARGE_MAP
+    plane > MANY
       ? emitReduction(opType, flat, [2], false)
       : graph.emit(opType, [flat, graph.integers([2])], [batch, channels], { attributes: { keepdims: 0 } });
   return emitReduction(opType === 'ReduceSumSquare' ? 'ReduceSum' : opType, ofMaps, [0], false);

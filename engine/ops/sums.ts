@@ -5,7 +5,9 @@
  */
 import type { Tensor } from '../tensor';
 
-/** Values that one node adds up. */
+/** More values than this are added up in parts. */
+export const MANY = 2 ** 16;
+/** Values of a part. */
 const MOST = 2 ** 10;
 
 /** What adds up values, and what adds up its results. */
@@ -17,18 +19,22 @@ const nextOf: Readonly<Record<string, string>> = {
 
 /** A reduction over axes, which stay with length 1 if `keepDims`; in several nodes where it adds up many values. */
 export function emitReduction(opType: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
+  return inParts(opType, x, axes, keepDims, MANY);
+}
+
+function inParts(opType: string, x: Tensor, axes: readonly number[], keepDims: boolean, most: number): Tensor {
   const { graph } = x;
   const sorted = [...axes].sort((a, b) => a - b);
   const kept = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
   const shape = keepDims ? kept : x.shape.filter((_, axis) => !axes.includes(axis));
   const count = sorted.reduce((product, axis) => product * x.shape[axis]!, 1);
   const next = nextOf[opType];
-  const parts = next === undefined || count <= MOST ? undefined : split(x, sorted);
+  const parts = next === undefined || count <= most ? undefined : split(x, sorted);
   if (next === undefined || parts === undefined) {
     return graph.emit(opType, [x, graph.integers(axes)], shape, { attributes: { keepdims: keepDims ? 1 : 0 } });
   }
-  const first = emitReduction(opType, parts.x, parts.inner, true);
-  const sums = emitReduction(next, first, parts.outer, true);
+  const first = inParts(opType, parts.x, parts.inner, true, MOST);
+  const sums = inParts(next, first, parts.outer, true, MOST);
   if (sums.shape.join() === shape.join()) return sums;
   const asked = shape.map((length, axis) => (axis < sorted[0]! ? 0 : length));
   return graph.emit('Reshape', [sums, graph.integers(asked)], shape);
