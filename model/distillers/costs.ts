@@ -63,6 +63,7 @@ export const costs: Readonly<Record<string, Cost>> = {
   pefd: { time: 1.02, withTeacher: 1.62, memory: 18 },
   srd: { time: 0.96, withTeacher: 1.48, memory: 24 },
   vkd: { time: 1.04, withTeacher: 1.57, memory: 22 },
+  embedding: { time: 0.92, withTeacher: 1.43, memory: 24 },
   crd: { time: 1.2, withTeacher: 1.73, memory: 31 },
   dcd: { time: 1.11, withTeacher: 1.57, memory: 26 },
   reviewkd: { time: 3.62, withTeacher: 4.22, memory: 384 },

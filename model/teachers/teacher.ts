@@ -34,6 +34,8 @@ export interface TeacherContext {
   readonly profile?: string;
   /** Receives notes about a loaded teacher, line by line. */
   readonly log: (level: 'info' | 'warn', line: string) => void;
+  /** Whether methods may look inside it, so that the log says what they find. */
+  readonly isForMethods?: boolean;
   /** Wraps a teacher with a cache. */
   readonly cache?: { around(teacher: Teacher): Teacher } | undefined;
 }

@@ -50,7 +50,9 @@ export async function onnxTeacher(
     dynamicBatch: true,
   });
   const teacher = new OnnxTeacher(params, { input, output, columns, taps }, student, prepare, context);
-  for (const words of tapsInWords(taps, teacher.shapes)) log('info', `${onnx}: ${words}`);
+  if (context.isForMethods) {
+    for (const words of tapsInWords(taps, teacher.shapes)) log('info', `${onnx}: ${words}`);
+  }
 
   const size = Math.min(SAMPLE, dataset.train.size);
   const images = await pixelsOf(

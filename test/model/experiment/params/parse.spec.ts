@@ -358,7 +358,7 @@ describe('params', () => {
     expect(lines({ onnx: 3, size: 0, output: 'softmax' })).to.deep.equal([
       '"teacher.onnx" must be a string, got 3',
       '"teacher.size" must be >= 1, got 0',
-      '"teacher.output" must be one of "logits", "probabilities", got "softmax"',
+      '"teacher.output" must be one of "logits", "probabilities", "embedding", got "softmax"',
     ]);
     expect(lines({ onnx: 'a.onnx', num_channels: 3 })).to.deep.equal(['"teacher.num_channels" is not a key']);
     expect(lines({ logits: 'a.npy', normalize: {} })).to.deep.equal(['"teacher.normalize" is not a key']);
