@@ -32,7 +32,7 @@ export interface Vectors {
 }
 
 /** The vectors that the classifier of a network sees, of the examples `indices` of a split. */
-export async function vectorsOf(
+async function vectorsOf(
   model: Model,
   weights: NamedArrays,
   { split, indices }: { readonly split: Split; readonly indices: Uint32Array },

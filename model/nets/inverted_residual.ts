@@ -62,7 +62,7 @@ export function dividedBy8(v: number): number {
 }
 
 /** N(0, 2 / k²) for depthwise convolutions: each output belongs to one channel. */
-export const heDepthwise: Initializer = (name, shape, seed) =>
+const heDepthwise: Initializer = (name, shape, seed) =>
   normal(Math.sqrt(2 / (shape[2]! * shape[3]!)))(name, shape, seed);
 
 function separable(layers: Layers, name: string, x: Tensor, plan: BlockPlan, dropRate: number): Tensor {

@@ -18,7 +18,7 @@ export interface Tap {
   readonly form: Form;
 }
 
-export type Form =
+type Form =
   | { readonly of: 'vector' }
   | { readonly of: 'map'; readonly layout: Layout }
   /** Tokens (N, L, D), of which `prefix` come before those of the patches. */

@@ -28,7 +28,7 @@ import { readProgram, type Program, type Weight } from './program';
 import { isFoldable, named, refusalOf } from './refusals';
 
 /** A value inside of a network that a method may look at, and the layer that makes it. */
-export interface Inner {
+interface Inner {
   readonly name: string;
   readonly node: ProgramNode;
   readonly tensor: Tensor;

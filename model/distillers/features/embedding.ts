@@ -13,7 +13,7 @@ export interface EmbeddingOptions extends LayerOptions {
 }
 
 /** mean of 1 − cos(s, t) over the vectors along the last axis, or mean of (s − t)² over all elements. */
-export function embeddingLoss(student: Tensor, teacher: Tensor, distance: EmbeddingOptions['distance']): Tensor {
+function embeddingLoss(student: Tensor, teacher: Tensor, distance: EmbeddingOptions['distance']): Tensor {
   if (distance === 'mse') return meanSquaredError(student, teacher);
   const axes = [student.shape.length - 1];
   return sub(1, mean(sum(mul(unit(student), unit(teacher)), { axes })));
