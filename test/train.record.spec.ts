@@ -169,7 +169,7 @@ describe('what a run records', function () {
       1,
       '',
       `error: ${path}/search.json: no trial uses any of alpha, temperature ("model_version" is "mlp"): all trials would be ` +
-        'the same\n',
+        'identical\n',
     ]);
   });
 

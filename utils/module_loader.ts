@@ -25,6 +25,9 @@ const compiled = ['.ts', '.mts', '.cts', '.js', '.mjs'];
 export function loadModule(path: string): unknown {
   const file = resolve(path);
   if (!compiled.includes(extname(file))) return createRequire(file)(file);
+  // What a program has imported itself is the same module here.
+  const imported = require.cache[file];
+  if (imported?.loaded) return imported.exports;
   const known = loaded.get(file);
   if (known) return known.exports;
   const module: Module = { exports: {} };

@@ -69,6 +69,13 @@ export const url = import.meta.url;
     expect(load('failing.ts', 'export default 1;\n').default).to.equal(1);
   });
 
+  it('is the module that the program has imported itself', () => {
+    const path = write('own.js', 'exports.default = { state: [] };\n');
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- as a program of CommonJS does
+    const imported: unknown = require(path);
+    expect(loadModule(path)).to.equal(imported);
+  });
+
   it('says in one line where the syntax is wrong', () => {
     const path = write('own.ts', 'export const a = 1;\nexport default { losses( };\n');
     expect(() => loadModule(path)).to.throw(SyntaxError, /^[^\n]+, in line 2$/);
