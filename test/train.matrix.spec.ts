@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { distillers } from '../model/distillers';
 import { expectSameBytes } from './helpers/disturbances';
-import { sampleIn, writeWeights } from './helpers/resume_matrix';
+import { sampleIn, writeWeights, type Combination } from './helpers/resume_matrix';
 
 describe('a run of train.ts that goes on', function () {
   this.timeout(60_000);
@@ -13,13 +12,14 @@ describe('a run of train.ts that goes on', function () {
   after(() => rmSync(scratch, { recursive: true }));
   writeWeights(scratch);
 
-  const sample = sampleIn(scratch);
+  // Methods with a generator, a mask or a reversed gradient, and every third of the others; the soak tests interrupt all.
+  const special = ['dafl', 'zskt', 'dfad', 'mgd', 'ctkd'];
+  const isSpecial = ({ methods }: Combination) => methods.some((name) => special.includes(name));
+  const sample = sampleIn(scratch).filter((one, i) => i % 3 === 0 || isSpecial(one));
 
-  it('is tried with every method, those with a generator, masks or a reversed gradient among them', () => {
-    expect(Object.keys(distillers)).to.include.members(['dafl', 'zskt', 'dfad', 'mgd', 'ctkd']);
-    // The network of deit is slow: the soak tests interrupt it.
-    const names = Object.keys(distillers).filter((name) => name !== 'deit');
-    expect(sample.flatMap(({ methods }) => methods)).to.include.members(names);
+  it('is tried with a generator, a mask and a reversed gradient', () => {
+    expect(sample.flatMap(({ methods }) => methods)).to.include.members(special);
+    expect(sample).to.have.length.above(15);
   });
 
   sample.forEach(({ title, params }, i) => {
