@@ -347,7 +347,7 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
 
   'ONNX files, as students': (folder) => ({
     inputs: mutants(
-      ['tiny_mobilenet', 'tiny_convnext', 'tiny_vit', 'tiny_swin'].map((name) =>
+      ['tiny_mobilenet', 'tiny_convnext', 'tiny_vit', 'tiny_swin', 'flax_cnn'].map((name) =>
         readFileSync(join(fixtures, 'foreign_students', `${name}.onnx`)),
       ),
     ),

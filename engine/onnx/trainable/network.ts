@@ -247,26 +247,25 @@ const CARRIES = ['Add', 'Reshape', 'Unsqueeze', 'Squeeze', 'Cast', 'Max'];
 
 /**
  * The statistics of BatchNorms that an exporter wrote as arithmetic, as jax2onnx does: x / √(var + ε) and so on, where the mean
- * is negated. A variance is what a square root sees.
+ * is negated. A variance is what a square root sees; neither depends on images.
  */
 function statisticsIn(nodes: readonly ProgramNode[], values: ReadonlyMap<string, Value>): string[] {
-  const makers = new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
-  const originOf = (name: string): string | undefined => {
-    if (isStored(values.get(name))) return name;
-    const maker = makers.get(name);
-    if (!maker || !CARRIES.includes(maker.opType)) return undefined;
-    const origins = maker.inputs.map((input) => (isKnown(values.get(input)) ? undefined : originOf(input)));
-    return origins.find((origin) => origin !== undefined);
-  };
-  const seenBy = (opType: string) =>
-    nodes.filter((node) => node.opType === opType).flatMap(({ inputs }) => originOf(inputs[0] ?? '') ?? []);
+  const origins = new Map<string, string>();
+  const seen = { Sqrt: [] as string[], Neg: [] as string[] };
+  for (const { opType, inputs, outputs } of nodes) {
+    const own = inputs.filter((name) => !isKnown(values.get(name)));
+    const found = own.map((name) => (isStored(values.get(name)) ? name : origins.get(name)));
+    const [origin] = found;
+    if (origin === undefined || found.includes(undefined)) continue;
+    if (opType === 'Sqrt' || opType === 'Neg') seen[opType].push(origin);
+    else if (CARRIES.includes(opType)) for (const output of outputs) origins.set(output, origin);
+  }
   const lengthOf = (name: string) => {
     const value = values.get(name);
     return isStored(value) ? value.stored.data.length : 0;
   };
-  const variances = seenBy('Sqrt');
-  const lengths = new Set(variances.map(lengthOf));
-  return [...variances, ...seenBy('Neg').filter((name) => lengths.has(lengthOf(name)))];
+  const lengths = new Set(seen.Sqrt.map(lengthOf));
+  return [...seen.Sqrt, ...seen.Neg.filter((name) => lengths.has(lengthOf(name)))];
 }
 
 /** Does it take scores of attention out, and nothing else? */

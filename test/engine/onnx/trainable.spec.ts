@@ -122,6 +122,23 @@ describe('networks from ONNX files, trained', () => {
     expect([...graph.states.keys()]).to.have.members(['gamma', 'w']);
   });
 
+  it('train what is added to images and negated, of the length of a variance too', () => {
+    const channels = (name: string) => initializer(name, [1, 3, 1, 1], [1, 2, 3]);
+    const bytes = modelOf(
+      [
+        { opType: 'Sqrt', input: ['variance'], output: ['s'] },
+        { opType: 'Add', input: ['x', 'bias'], output: ['b'] },
+        { opType: 'Neg', input: ['b'], output: ['n'] },
+        { opType: 'Div', input: ['n', 's'], output: ['d'] },
+        { opType: 'GlobalAveragePool', input: ['d'], output: ['p'] },
+        { opType: 'Flatten', input: ['p'], output: ['f'] },
+        { opType: 'MatMul', input: ['f', 'w'], output: ['y'] },
+      ],
+      [channels('variance'), channels('bias'), initializer('w', [3, 2], [1, 2, 3, 4, 5, 6])],
+    );
+    expect([...built(written(bytes)).states.keys()]).to.have.members(['bias', 'w']);
+  });
+
   for (const name of ['tiny_mobilenet', 'tiny_convnext', 'tiny_vit', 'tiny_swin']) {
     it(`${name}: logits, losses, every gradient and ten steps are PyTorch's`, async () => {
       const { errors } = await compareWithPytorch(file(name), join(folder, `${name}.safetensors`));
