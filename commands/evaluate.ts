@@ -32,7 +32,7 @@ import { messageOf, UserError } from '../utils/errors';
 import { makeWritable, writeFileAtomic, writeJson } from '../utils/files';
 import { parseJson } from '../utils/json';
 import { progressBar } from '../utils/progress';
-import { counted } from '../utils/words';
+import { counted, grouped } from '../utils/words';
 
 const command = {
   name: 'evaluate.ts',
@@ -285,8 +285,4 @@ function bordered(rows: string[][]): string {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(2)} %`;
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en');
 }

@@ -21,6 +21,7 @@ import { UserError } from '../utils/errors';
 import { isDirectory, refuseUnwritable, writeFileAtomic, writeJson } from '../utils/files';
 import { printable } from '../utils/printable';
 import { packageVersion } from '../utils/version';
+import { grouped } from '../utils/words';
 
 const command = {
   name: 'export.ts',
@@ -184,7 +185,7 @@ function comparison(measurements: Readonly<Record<string, Measurement>>, { test 
     row('accuracy', ({ accuracy }) => percent(accuracy)),
     row('agreement with the network', ({ agreement }) => percent(agreement)),
     row('largest logit difference', ({ largest_difference: difference }) => difference.toPrecision(3)),
-    row('bytes', ({ bytes }) => bytes.toLocaleString('en')),
+    row('bytes', ({ bytes }) => grouped(bytes)),
     row('batch of 1', ({ latency }) => `${latency.batch_1.toFixed(2)} ms`),
     row('batch of 128', ({ latency }) => `${latency.batch_128.toFixed(2)} ms`),
   ];

@@ -6,19 +6,20 @@ import { readBytes } from '../formats/binary';
 import { parseWeights } from '../formats/checkpoints';
 import { isOnnx } from '../formats/file_kinds';
 import { sizeOf, type NamedArrays } from '../formats/ndarray';
-import { figures, grouped, networkInWords, section, shapeOf } from '../model/experiment/describe_net';
+import type { ImageShape } from '../model/data/dataset';
+import { figures, networkInWords, section, shapeOf } from '../model/experiment/describe_net';
 import { checkpointPath } from '../model/experiment/experiment';
 import { netAliases, nets } from '../model/nets/index';
 import { parameterCount } from '../model/nets/model';
 import { viewOf } from '../model/nets/onnx_net';
 import { RunDirectory } from '../runs/run_directory';
 import { currentName } from '../utils/aliases';
-import { notice, parseArguments } from '../utils/cli';
+import { integerFlag, notice, parseArguments } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { isDirectory, isThere } from '../utils/files';
 import { nearest } from '../utils/nearest';
 import { isModulePath } from '../utils/own_module';
-import { counted } from '../utils/words';
+import { counted, grouped } from '../utils/words';
 
 const command = {
   name: 'inspect.ts',
@@ -36,9 +37,7 @@ const command = {
 
 export async function inspect(): Promise<void> {
   const { file, size, key } = parseArguments(process.argv.slice(2), command);
-  if (!(Number.isInteger(size) && size >= 1 && size <= 4096)) {
-    throw new UserError(`--size must be an integer from 1 to 4096, got ${size}`, 2);
-  }
+  integerFlag('size', size, 1, 4096);
   process.stdout.write(`${(await inspection(file, size, key)).join('\n')}\n`);
 }
 
@@ -73,8 +72,8 @@ function ofOnnx(path: string, bytes: Uint8Array, size: number): string[] {
   ];
   try {
     const network = open();
-    const [, channels, height, width] = imageShape(network.input.shape, size);
-    const { graph, built, outputs } = viewOf(network, [channels, height, width]);
+    const image = imageShape(network.input.shape, size);
+    const { graph, built, outputs } = viewOf(network, image);
     const taps = new Map(
       Object.entries({ ...outputs.features, pooled: outputs.pooled }).map(([key, tap]) => [tap, key]),
     );
@@ -88,7 +87,7 @@ function ofOnnx(path: string, bytes: Uint8Array, size: number): string[] {
     lines.push(
       ...section('values inside: name, shape, operator, node, output for methods', rows),
       '',
-      `for images of ${channels} × ${height} × ${width}:`,
+      `for images of ${shapeOf(image)}:`,
       ...figures(parameterCount(graph), flops(graph)),
       ...network.remarks.map((remark) => `  warning: it ${remark}`),
       `  trains: "model_version": ${JSON.stringify(path)}`,
@@ -100,13 +99,13 @@ function ofOnnx(path: string, bytes: Uint8Array, size: number): string[] {
   return lines;
 }
 
-/** (N, C, H, W) where the file leaves some open; channels are 3, or 1 or 3 at the end of NHWC. */
-function imageShape(shape: readonly (number | string)[] | undefined, size: number): [1, number, number, number] {
+/** (C, H, W) where the file leaves some open; channels are 3, or 1 or 3 at the end of NHWC. */
+function imageShape(shape: readonly (number | string)[] | undefined, size: number): ImageShape {
   const [, ...sides] = shape?.length === 4 ? shape : ['N', 3, size, size];
   const isLast = [1, 3].includes(sides[2] as number) && ![1, 3].includes(sides[0] as number);
   const [channels, height, width] = isLast ? [sides[2], sides[0], sides[1]] : sides;
   const known = (side: number | string | undefined, otherwise: number) => (typeof side === 'number' ? side : otherwise);
-  return [1, known(channels, 3), known(height, size), known(width, size)];
+  return [known(channels, 3), known(height, size), known(width, size)];
 }
 
 function ofWeights(path: string, weights: NamedArrays): string[] {

@@ -12,7 +12,7 @@ import { plannedRuns } from '../model/experiment/stages';
 import { fit } from '../model/training/loop';
 import { NanGuard } from '../model/training/nan_guard';
 import { phasesOf } from '../model/training/step_graph';
-import { oneOf, parseArguments } from '../utils/cli';
+import { integerFlag, oneOf, parseArguments } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { median } from '../utils/median';
 import { counted } from '../utils/words';
@@ -44,7 +44,7 @@ interface StepTime {
 export async function profile(): Promise<void> {
   const { model_dir: directory, steps, phase } = parseArguments(process.argv.slice(2), command);
   if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
-  if (!Number.isInteger(steps) || steps < 1) throw new UserError(`--steps must be an integer from 1, got ${steps}`, 2);
+  integerFlag('steps', steps, 1);
   const { params } = plannedRuns(directory).at(-1)!;
   const scratch = mkdtempSync(join(tmpdir(), 'profile-'));
   try {

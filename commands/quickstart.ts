@@ -7,7 +7,7 @@ import { mean, standardDeviation } from '../report/statistics/mean';
 import { pairedDifference } from '../report/statistics/paired_difference';
 import { repeatDirectory, runFiles } from '../runs/files';
 import { readScore } from '../runs/metrics';
-import { parseArguments } from '../utils/cli';
+import { integerFlag, parseArguments } from '../utils/cli';
 import { commandLine, programOf } from '../utils/commands';
 import { UserError } from '../utils/errors';
 import { isThere, makeDirectory, readObject, writeFileAtomic, writeJson } from '../utils/files';
@@ -31,7 +31,7 @@ const PROVIDED = join(__dirname, '..', 'experiments', 'quickstart');
 
 export function quickstart(): Promise<void> {
   const { parent_dir: parent, seeds } = parseArguments(process.argv.slice(2), command);
-  if (!Number.isInteger(seeds) || seeds < 1) throw new UserError(`--seeds must be an integer from 1, got ${seeds}`, 2);
+  integerFlag('seeds', seeds, 1);
   for (const name of ['alone', 'distilled']) provide(parent, name);
   const alone: number[] = [];
   const distilled: number[] = [];

@@ -16,7 +16,7 @@ import { toMarkdown } from '../report/writers/markdown';
 import { writeMlflow } from '../report/writers/mlflow';
 import { refuseOtherStudy, toOptuna } from '../report/writers/optuna';
 import { terminalOf, toTerminal } from '../report/writers/terminal';
-import { oneOf, parseArguments, warning } from '../utils/cli';
+import { integerFlag, oneOf, parseArguments, warning } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { removeDrafts, writeFileAtomic } from '../utils/files';
 import { onEnding } from '../utils/interrupt';
@@ -59,9 +59,7 @@ export async function synthesizeResults(): Promise<void> {
   const format = oneOf('format', args.format ?? (args.watch ? 'html' : 'md'), ['md', 'csv', 'json', 'html'] as const);
   if (args.watch && format !== 'html') throw new UserError('--watch requires --format html', 2);
   const { parent_dir: parent, port } = args;
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new UserError(`--port must be an integer from 0 to 65535, got ${port}`, 2);
-  }
+  integerFlag('port', port, 0, 65535);
   if (args.optuna !== undefined) refuseOtherStudy(args.optuna);
   const study = args.optuna === undefined ? '' : toOptuna(parent);
   const { table, baseline, runs } = tabulate(args);

@@ -6,7 +6,7 @@ import { getBorderCharacters, table } from 'table';
 import { runFiles, searchFiles } from '../runs/files';
 import { acquireLock } from '../runs/lock';
 import { RunDirectory } from '../runs/run_directory';
-import { oneOf, parseArguments } from '../utils/cli';
+import { integerFlag, oneOf, parseArguments } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { readObject } from '../utils/files';
 import { onInterrupt } from '../utils/interrupt';
@@ -62,9 +62,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
   const { parent_dir: parent } = args;
   for (const flag of ['n_jobs', 'n_trials'] as const) {
     const value = args[flag];
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new UserError(`--${flag} must be an integer from 1, got ${value}`, 2);
-    }
+    if (value !== undefined) integerFlag(flag, value, 1);
   }
   if (!existsSync(parent)) throw new UserError(`${parent}: no such directory`);
   if (!statSync(parent).isDirectory()) throw new UserError(`${parent}: not a directory`);

@@ -1,5 +1,5 @@
 /** A search on the terminal: a line for the whole and one for each running trial, drawn anew in place. */
-import { columnsOf, LiveLines } from '../utils/live_lines';
+import { columnsOf, LiveLines, printLine } from '../utils/live_lines';
 import { formatDuration, withBar } from '../utils/progress';
 import type { Running, Snapshot } from './snapshot';
 
@@ -14,24 +14,15 @@ export interface View {
 
 /** Lines in place for `parallel` trials where `stream` is a terminal; elsewhere only those that stay. */
 export function openView(parallel: number, metric: string, stream = process.stderr): View {
-  const print = (line: string) => void process.stdout.write(`${line}\n`);
-  if (!stream.isTTY) return { show: () => {}, print, stop: () => {} };
+  if (!stream.isTTY) return { show: () => {}, print: printLine, stop: () => {} };
   const lines = LiveLines.on(stream);
   // More lines than the terminal has could not be drawn in place.
   const height = Math.min(parallel + 1, Math.max(stream.rows - 1, 1));
-  const announce = (line: string) => lines.print(line);
-  let isOpen = true;
   return {
     show: (snapshot) => lines.show(viewLines(snapshot, metric, columnsOf(stream), height)),
-    print(line) {
-      if (isOpen && process.stdout.isTTY) announce(line);
-      else print(line);
-    },
-    announce,
-    stop() {
-      isOpen = false;
-      lines.clear();
-    },
+    print: printLine,
+    announce: (line) => lines.print(line),
+    stop: () => lines.clear(),
   };
 }
 

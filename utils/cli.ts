@@ -40,16 +40,16 @@ export type Arguments<S extends CommandSpec> = {
 /** Thrown for `--help` and `--version`: the script prints the text on stdout and does nothing else. */
 class Answer extends Error {}
 
-/** What `parseArguments` parses for if it is given nothing. */
+/** The command whose arguments were parsed last, if it got none. */
 let bare: CommandSpec | undefined;
 
 /** Exit code of a bug in this program (EX_SOFTWARE of sysexits.h). */
 const internalError = 70;
 
 /**
- * Runs a script. A UserError is printed on stderr, each line with the prefix `error: `, and sets its exit code. Running
- * out of memory and errors of the operating system are printed in one line. Its usage follows if it needs arguments and got none. Any other error is printed with its stack
- * and sets exit code 70.
+ * Runs a script. A UserError is printed on stderr, each line with the prefix `error: `, and sets its exit code; the usage
+ * follows on stdout if the script needs arguments and got none. Running out of memory and errors of the operating system
+ * are printed in one line. Any other error is printed with its stack and sets exit code 70.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   process.stdout.on('error', endUnlessClosed);
@@ -154,6 +154,13 @@ export function oneOf<T extends string>(flag: string, value: string, accepted: r
     throw new UserError(`--${flag} must be one of ${accepted.join(', ')}, got ${JSON.stringify(value)}`, 2);
   }
   return found;
+}
+
+/** An integer that a flag gives; otherwise throws a UserError with exit code 2. */
+export function integerFlag(flag: string, value: number, minimum: number, maximum = Infinity): number {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
+  const range = maximum === Infinity ? `from ${minimum}` : `from ${minimum} to ${maximum}`;
+  throw new UserError(`--${flag} must be an integer ${range}, got ${value}`, 2);
 }
 
 /** Joins `--flag -x` to `--flag=-x` if the flag takes a value: no script has short options but -h, so -x must be the value. */

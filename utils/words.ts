@@ -10,3 +10,8 @@ export function ordinal(n: number): string {
   const isTeen = Math.floor(n / 10) % 10 === 1;
   return `${n}${isTeen ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
 }
+
+/** A number with commas: `1,234,567`. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en');
+}

@@ -9,17 +9,17 @@ import { show } from '../../utils/json';
 import { nearest } from '../../utils/nearest';
 import { defaultExport, isModulePath } from '../../utils/own_module';
 import { mistakes, type Schema } from '../../utils/schema';
-import { counted } from '../../utils/words';
+import { counted, grouped } from '../../utils/words';
 import { kinds, origins, type Origin } from '../distillers/catalogue';
 import { costs, measuredOn } from '../distillers/costs';
 import { frameworks, namesIn } from '../distillers/frameworks';
 import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { DISTILLER_PREFIX } from '../distillers/states';
 import { nets } from '../nets/index';
-import { evaluationGraph, outputShapes, type Model } from '../nets/model';
+import { evaluationGraph, outputShapes } from '../nets/model';
 import { isNetModule } from '../nets/own_net';
 import { phasesOf, StepBuilder, TEACHER_PREFIX } from '../training/step_graph';
-import { networkInWords } from './describe_net';
+import { networkInWords, sampleOf } from './describe_net';
 import { loadMethod } from './own_methods';
 
 /**
@@ -117,6 +117,7 @@ function facts(name: string, distiller: Distiller): string[] {
   const options = {};
   mistakes({ type: 'object', properties: distiller.options }, options);
   const method = { name, distiller, options };
+  const sample = (net: string) => sampleOf(nets[net]!.build, SIDE);
   const [student, teacher] = [sample(distiller.exampleStudent ?? 'resnet8'), sample('resnet20')];
   const weights = State.initial(evaluationGraph(teacher)).arrays();
   const lines: string[] = [];
@@ -143,18 +144,9 @@ function facts(name: string, distiller: Distiller): string[] {
     if (step.seesImages) lines.push(`student: ${[...step.student.asked].join(', ')}`);
     if (taught.length > 0) lines.push(`teacher: ${taught.map((one) => one.slice(TEACHER_PREFIX.length)).join(', ')}`);
     if (step.asked.size > 0) lines.push(`further keys of params.json: ${[...step.asked].join(', ')}`);
-    if (values > 0) lines.push(`trained in addition to the student: ${values.toLocaleString('en')} parameters`);
+    if (values > 0) lines.push(`trained in addition to the student: ${grouped(values)} parameters`);
   }
   return lines;
-}
-
-function sample(net: string): Model {
-  return {
-    net: nets[net]!.build,
-    options: { classes: 10, numChannels: 32, dropoutRate: 0 },
-    normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
-    input: [3, SIDE, SIDE],
-  };
 }
 
 /** A schema in words. */

@@ -4,7 +4,8 @@ import { flops } from '../../engine/analysis/flops';
 import { isModulePath } from '../../utils/own_module';
 import { printable } from '../../utils/printable';
 import { mistakes } from '../../utils/schema';
-import { netCalled } from '../nets/index';
+import { grouped } from '../../utils/words';
+import { netCalled, type Net } from '../nets/index';
 import { evaluationGraph, outputShapes, parameterCount, type Model } from '../nets/model';
 import { loadNet } from '../nets/own_net';
 
@@ -13,12 +14,7 @@ export function networkInWords(name: string, size: number): string[] {
   const { options = {}, title } = isModulePath(name) ? loadNet(name) : {};
   const values = {};
   mistakes({ type: 'object', properties: options }, values);
-  const model: Model = {
-    net: netCalled(name, values).build,
-    options: { classes: 10, numChannels: 32, dropoutRate: 0 },
-    normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
-    input: [3, size, size],
-  };
+  const model = sampleOf(netCalled(name, values).build, size);
   const graph = evaluationGraph(model);
   const rows = Object.entries(options).map(([key, schema]) => [
     key,
@@ -36,6 +32,16 @@ export function networkInWords(name: string, size: number): string[] {
       [...outputShapes(model)].map(([output, shape]) => [output, shapeOf(shape)]),
     ),
   ];
+}
+
+/** A network of ten classes on color images with sides of `size` pixels. */
+export function sampleOf(net: Net, size: number): Model {
+  return {
+    net,
+    options: { classes: 10, numChannels: 32, dropoutRate: 0 },
+    normalize: { mean: [0, 0, 0], std: [1, 1, 1] },
+    input: [3, size, size],
+  };
 }
 
 export function figures(parameters: number, operations: number): string[] {
@@ -56,8 +62,4 @@ export function section(title: string, rows: readonly (readonly string[])[]): st
 
 export function shapeOf(shape: readonly (number | string)[]): string {
   return shape.length === 0 ? 'scalar' : shape.join(' × ');
-}
-
-export function grouped(value: number): string {
-  return value.toLocaleString('en');
 }

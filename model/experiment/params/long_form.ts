@@ -1,5 +1,4 @@
 /** The long form of params.json: an object for what may be given by its name alone. */
-import { isObject } from '../../../utils/json';
 import { augmentations } from '../../data/augmentation/index';
 import { datasets } from '../../data/index';
 import type { Distiller } from '../../distillers/index';
@@ -12,7 +11,7 @@ export function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [value];
 }
 
-/** The file with those keys in their long form, and the method where none is given. Objects are copies, to be filled. */
+/** The file with those keys in their long form, and the method where none is given. */
 export function longForm(file: File, methods: Readonly<Record<string, Distiller>>): Record<string, unknown> {
   const { dataset, teacher, augmentation, method = isDistilled(file) ? 'kd' : 'nokd' } = file;
   return {
@@ -37,7 +36,6 @@ function each(value: unknown, change: (one: unknown) => unknown): unknown {
 /** A known name becomes an object that has it under `key`. */
 function lengthened(key: string, entries: Readonly<Record<string, unknown>>): (value: unknown) => unknown {
   return (value) => {
-    if (isObject(value)) return { ...value };
     return entryOf(entries, value) === undefined ? value : { [key]: value };
   };
 }
