@@ -1,5 +1,6 @@
 /** train.ts with a network in a module that params.json names by its path: as a student and as a teacher. */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readSafetensors } from '../formats/safetensors';
@@ -16,8 +17,7 @@ describe('train.ts with a network in a module', function () {
   let scratch: string;
   let file: string;
   before(() => {
-    // Inside of the project, where the module finds it by its name.
-    scratch = mkdtempSync(join(root, 'test', 'own-net-'));
+    scratch = mkdtempSync(join(tmpdir(), 'own-net-'));
     file = join(scratch, 'my_net.ts');
     copyFileSync(join(root, 'examples/my_net.ts'), file);
   });

@@ -1,6 +1,7 @@
 /** Students from ONNX files and modules whose process is killed twenty times, at any moment: they end with the same bytes. */
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Random } from '../../utils/random';
@@ -20,7 +21,7 @@ const students = {
 describe('a student from a file', function () {
   this.timeout(30 * 60_000);
   let scratch: string;
-  before(() => (scratch = mkdtempSync(join(root, 'test', 'soak', 'students-'))));
+  before(() => (scratch = mkdtempSync(join(tmpdir(), 'students-'))));
   after(() => rmSync(scratch, { recursive: true }));
 
   Object.entries(students).forEach(([title, source], number) => {
