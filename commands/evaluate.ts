@@ -86,7 +86,7 @@ export async function evaluate(): Promise<void> {
   const { run, params, dataset, model, file: path, threads } = experiment;
   const { split, indices } = imagesOf(part, params, dataset);
   const backend = await deviceFor(params, flag);
-  const context: TeacherContext = { threads, backend, log: (_, line) => notice(line) };
+  const context: TeacherContext = { threads, backend, onlyLogits: true, log: (_, line) => notice(line) };
   const student = onnx
     ? await onnxTeacher(onnx, model, dataset, context)
     : await Evaluator.create(model, await trainedWeights(experiment), threads, backend);

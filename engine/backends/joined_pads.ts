@@ -35,23 +35,20 @@ function whenRead(node: Node, rewriter: Rewriter): Replacement[] {
 
 /** The additions whose terms fill an axis, with the terms in their order. */
 function filledSums(graph: Graph): Map<Node, readonly Padded[]> {
-  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
-  const termsOf = (tensor: Tensor): Padded[] | undefined => {
-    const node = makers.get(tensor);
-    if (node?.opType === 'Pad') {
-      const padded = paddedBy(graph, node);
-      return padded && [padded];
-    }
-    if (node?.opType !== 'Add') return undefined;
-    const [left, right] = node.inputs.map((input) => termsOf(input!));
-    return left && right && [...left, ...right];
-  };
+  const termsOf = new Map<Tensor, readonly Padded[]>();
   const found = new Map<Node, readonly Padded[]>();
   for (const node of graph.nodes) {
-    if (node.opType !== 'Add') continue;
     const [output] = node.outputs as [Tensor];
-    const terms = termsOf(output)?.sort((a, b) => a.start - b.start);
-    if (terms && fills(terms, output)) found.set(node, terms);
+    if (node.opType === 'Pad') {
+      const padded = paddedBy(graph, node);
+      if (padded) termsOf.set(output, [padded]);
+    }
+    if (node.opType !== 'Add') continue;
+    const [left, right] = node.inputs.map((input) => termsOf.get(input!));
+    if (!left || !right) continue;
+    const terms = [...left, ...right].sort((a, b) => a.start - b.start);
+    termsOf.set(output, terms);
+    if (fills(terms, output)) found.set(node, terms);
   }
   return found;
 }

@@ -77,14 +77,7 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
   }
 
   const cache = options.cache && teacherCacheOf(params, { ...options.cache, device: backend.name, log });
-  const context = {
-    threads,
-    backend,
-    cache,
-    log,
-    isForMethods: true,
-    ...(profile && { profile: join(profile.folder, 'teacher') }),
-  };
+  const context = { threads, backend, cache, log, ...(profile && { profile: join(profile.folder, 'teacher') }) };
   const teacher =
     needsTeacher(params) && params.teacher !== 'none'
       ? await loadTeacher(params.teacher, model, dataset, context)

@@ -34,8 +34,8 @@ export interface TeacherContext {
   readonly profile?: string;
   /** Receives notes about a loaded teacher, line by line. */
   readonly log: (level: 'info' | 'warn', line: string) => void;
-  /** Whether methods may look inside it, so that the log says what they find. */
-  readonly isForMethods?: boolean;
+  /** Whether it is asked for logits alone: then an ONNX file that has them is not searched for other outputs. */
+  readonly onlyLogits?: boolean;
   /** Wraps a teacher with a cache. */
   readonly cache?: { around(teacher: Teacher): Teacher } | undefined;
 }

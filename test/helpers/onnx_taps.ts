@@ -58,7 +58,7 @@ export function hookedTeacher(
   lines: string[] = [],
 ): Promise<Teacher> {
   const teacher = parseOnnxTeacher({ onnx: path, ...params }, 'the test');
-  return loadTeacher(teacher, student, dataset, { threads: 1, isForMethods: true, log: (_, line) => lines.push(line) });
+  return loadTeacher(teacher, student, dataset, { threads: 1, log: (_, line) => lines.push(line) });
 }
 
 /** Outputs within 1e-4 of the length of those of the hooks. */

@@ -104,7 +104,7 @@ export function paramsEditorSchema(): Schema {
     title: 'params.json: one experiment',
     ...object(
       {
-        $schema: { type: 'string', title: 'Where this schema is, for editors.' },
+        $schema: { type: 'string', title: 'Path of this schema, for editors.' },
         ...(forEditors(Object.fromEntries(keys)) as Options),
       },
       required,

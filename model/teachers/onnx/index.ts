@@ -41,7 +41,10 @@ export async function onnxTeacher(
   const { model, inside } = ForeignModel.look(onnx);
   const input = inputOf(onnx, model, params, dataset, student.normalize);
   const output = hasLogits ? outputOf(onnx, model, params, dataset, columns) : undefined;
-  const taps = teacherTaps(params, model, await inside(fixedInput(input)), input, output?.value.name);
+  const isSearched = !(output && context.onlyLogits);
+  const taps = isSearched
+    ? teacherTaps(params, model, await inside(fixedInput(input)), input, output?.value.name)
+    : new Map<string, TeacherTap>();
   for (const line of [...input.remarks, ...(output?.remarks ?? [])]) log('info', line);
   for (const remark of imprecise(model)) log('warn', `${onnx}: ${remark}`);
   const prepare = await Session.create(preparation(student.input, input.pixels), {
@@ -50,9 +53,7 @@ export async function onnxTeacher(
     dynamicBatch: true,
   });
   const teacher = new OnnxTeacher(params, { input, output, columns, taps }, student, prepare, context);
-  if (context.isForMethods) {
-    for (const words of tapsInWords(taps, teacher.shapes)) log('info', `${onnx}: ${words}`);
-  }
+  for (const words of tapsInWords(taps, teacher.shapes)) log('info', `${onnx}: ${words}`);
 
   const size = Math.min(SAMPLE, dataset.train.size);
   const images = await pixelsOf(
