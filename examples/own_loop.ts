@@ -10,7 +10,7 @@ async function main(): Promise<void> {
     dataset: await loadDataset({ name: 'shapes', train: 1000, test: 200 }),
     batchSize: 16,
     augment: false,
-    teacher: { model: 'resnet20', checkpoint: 'experiments/quickstart/teacher/best.safetensors', num_channels: 32 },
+    teacher: { model: 'resnet20', checkpoint: 'experiments/quickstart/teacher/best.safetensors' },
     method: 'kd',
     temperature: 4,
   });

@@ -44,6 +44,7 @@ export function sampleOf(net: Net, size: number): Model {
   };
 }
 
+/** Its size in words, of so many parameters and floating-point operations an image. */
 export function figures(parameters: number, operations: number): string[] {
   return [`  ${grouped(parameters)} parameters`, `  ${grouped(operations / 2)} multiply-adds an image`];
 }
@@ -60,6 +61,7 @@ export function section(title: string, rows: readonly (readonly string[])[]): st
   return ['', `${title}:`, ...lines.filter((line) => line !== '')];
 }
 
+/** `3 × 32 × 32`. */
 export function shapeOf(shape: readonly (number | string)[]): string {
   return shape.length === 0 ? 'scalar' : shape.join(' × ');
 }

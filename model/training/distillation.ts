@@ -19,7 +19,7 @@ import { distillers, methodAliases, type Distiller } from '../distillers/index';
 import { allOf, Evaluator, type Metrics } from '../evaluation/evaluator';
 import { netAliases, nets, type Net, type NetOptions } from '../nets/index';
 import { evaluationGraph, parameterNames, type Model } from '../nets/model';
-import { loadTeacher, type Teacher, type TeacherParams } from '../teachers/index';
+import { loadTeacher, type Teacher, type TeacherSpec } from '../teachers/index';
 import { classWeights } from './class_weights';
 import { isOver, type EarlyStopping } from './early_stopping';
 import { fit, type EpochReport, type FitOptions, type StepReport } from './loop';
@@ -39,7 +39,7 @@ export interface DistillationOptions {
   readonly dataset: Dataset;
   readonly method: MethodChoice | readonly MethodChoice[];
   /** As in params.json, or a loaded teacher. */
-  readonly teacher?: TeacherParams | Teacher;
+  readonly teacher?: TeacherSpec | Teacher;
   /** Adam by default. */
   readonly optimizer?: Optimizer;
   /** 0.001 by default. */
