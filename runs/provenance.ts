@@ -64,10 +64,10 @@ export function digestOfFile(path: string): string {
   });
 }
 
-/** The checked-out commit at `root`, if that is the top of a repository. */
-export function codeState(root: string): Pick<RunDescription, 'commit' | 'dirty'> {
+/** The checked-out commit at `root`, if that is the top of a repository; git is looked for on the PATH of `env`. */
+export function codeState(root: string, env = process.env): Pick<RunDescription, 'commit' | 'dirty'> {
   const git = (...args: string[]) =>
-    execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    execFileSync('git', ['-C', root, ...args], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
     if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(root)) return { commit: null, dirty: null };
     const commit = git('rev-parse', '--verify', 'HEAD');

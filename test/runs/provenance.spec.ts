@@ -83,13 +83,7 @@ describe('provenance', () => {
     });
 
     it('is unknown where git is not installed', () => {
-      const path = process.env.PATH;
-      process.env.PATH = root;
-      try {
-        expect(codeState(join(__dirname, '..', '..'))).to.deep.equal(none);
-      } finally {
-        process.env.PATH = path;
-      }
+      expect(codeState(join(__dirname, '..', '..'), { PATH: root })).to.deep.equal(none);
     });
   });
 });
