@@ -54,10 +54,12 @@ export class LayoutMap {
     return this.forms.has(tensor) || this.rewriter.has(tensor);
   }
 
-  /** A blocked tensor (N, C, H, W) as (N, H, W, C): only whole blocks have to be moved. */
+  /** A blocked tensor (N, C, H, W) as (N, H, W, C): only whole blocks have to be moved, and a single one stays where it is. */
   channelsLast(tensor: Tensor): Tensor {
     const [batch = 0, channels = 0, ...space] = tensor.shape;
-    return emitReshape(emitTranspose(this.blocked(tensor), [0, 2, 3, 1, 4]), [batch, ...space, channels]);
+    const form = this.blocked(tensor);
+    const turned = channels === this.block ? form : emitTranspose(form, [0, 2, 3, 1, 4]);
+    return emitReshape(turned, [batch, ...space, channels]);
   }
 
   /** The blocked form of a tensor, made if need be; of a scalar or one channel, a form that broadcasts against blocked ones. */

@@ -3,18 +3,22 @@
  * convolution of x by ∂y, whose result is as small as the kernel,
  *   ∂w[k,c,r,t] = Σ ∂y[n,k,i,j] · x[n, c, i·s + r·d − p, j·s + t·d − p],
  * with stride and dilation exchanged. In the blocked layout that runs as fast as any other convolution.
+ *
+ * A block holds b images. The b channels of a block of x stand beside each other in a row, so that channel c of column j is
+ * column j·b + c of a row of W·b; a row of the result then has b values for each tap, enough to keep the processor's registers
+ * busy. Each block of images is a group with a kernel of its own, which spares a transposition of ∂y; the groups are added up.
  */
-import { ndarray, sizeOf } from '../../../formats/ndarray';
+import { ndarray } from '../../../formats/ndarray';
 import type { Geometry, WeightGradient } from '../../ops/conv_hints';
 import { weightGradient as plainly } from '../../ops/conv_weight';
-import { emitReshape, emitTranspose } from '../../ops/shape';
+import { emitConcat, emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
 import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
 
 /** The gradient `meant`, of `shape` (K, C / groups, R, T), by the faster of the two methods. */
 export function weightGradient(meant: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
   const { x, grad, geometry } = meant;
-  if (suits(meant, layouts.block)) return bySwapping(meant, shape, layouts);
+  if (suits(meant, layouts.block)) return byImages(meant, shape, layouts);
   return plainly(
     layouts.plain(x),
     layouts.plain(grad),
@@ -24,70 +28,100 @@ export function weightGradient(meant: WeightGradient, shape: readonly number[], 
   );
 }
 
-/** Whether this is faster than matrix products: with channels for two blocks, on maps of up to 16 × 16. */
+/** Whether the convolution can be formed, and is faster than matrix products. */
 function suits({ x, grad, geometry }: WeightGradient, block: number): boolean {
-  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const [batch = 0, channels = 0] = x.shape;
   const [, features = 0] = grad.shape;
-  if (geometry.groups > 1 || batch % block !== 0 || features % block !== 0) return false;
-  if (geometry.kernel[0] === 1 || marginsAfter(x, grad, geometry).some((margin) => margin < 0)) return false;
-  return channels >= 2 * block && height * width <= 256;
+  if (geometry.groups > 1 || features % block !== 0) return false;
+  if (!fills(batch, block) || marginsAfter(x, grad, geometry).some((margin) => margin < 0)) return false;
+  return channels % block === 0 ? geometry.dilation[1] === 1 : channels < block;
+}
+
+/** Whether at least three quarters of the blocks are images. */
+function fills(batch: number, block: number): boolean {
+  return 4 * batch >= 3 * Math.ceil(batch / block) * block;
 }
 
 /** How much of the padding is read after the last row and column; negative if not all of x is read. */
-function marginsAfter(x: Tensor, grad: Tensor, { kernel, stride, padding, dilation }: Geometry): number[] {
-  return [0, 1].map((i) => {
-    const read = (grad.shape[2 + i]! - 1) * stride[i]! + (kernel[i]! - 1) * dilation[i]! + 1;
-    return read - x.shape[2 + i]! - padding[i]!;
-  });
+function marginsAfter(x: Tensor, grad: Tensor, { kernel, stride, padding, dilation }: Geometry): [number, number] {
+  const margin = (i: 0 | 1) => {
+    const read = (grad.shape[2 + i]! - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1;
+    return read - x.shape[2 + i]! - padding[i];
+  };
+  return [margin(0), margin(1)];
 }
 
-function bySwapping({ x, grad, geometry }: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
+function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
   const { block } = layouts;
   const { kernel, stride, padding, dilation } = geometry;
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
   const [, features = 0, rows = 0, columns = 0] = grad.shape;
-  const groups = batch / block;
-  const pixels = height * width;
-
-  // x as (C, N, H, W) in blocks of images, with its padding.
-  const isBlocked = layouts.has(x);
-  const form = isBlocked ? layouts.blocked(x) : layouts.plain(x);
-  const [outer, inner] = isBlocked ? [channels / block, block] : [1, channels];
-  const byImages = reordered(form, [1, batch, channels * pixels]);
-  const { graph } = byImages;
-  const turned = isBlocked
-    ? emitTranspose(emitReshape(byImages, [groups, outer, pixels, inner, block]), [1, 3, 0, 2, 4])
-    : emitTranspose(emitReshape(byImages, [groups, channels, pixels * block]), [1, 0, 2]);
-  const data = emitReshape(turned, [channels, batch, height, width]);
+  const groups = Math.ceil(batch / block);
+  const images = groups * block;
   const after = marginsAfter(x, grad, geometry);
-  const ones = graph.constant(ndarray('float32', [batch, 1, 1, 1], new Float32Array(batch).fill(1)));
+  const [outer, inner] = channels % block === 0 ? [channels / block, block] : [channels, 1];
+
+  // x with blocks of channels for images, images for channels and W·b columns.
+  const form = inner === block ? layouts.blocked(x) : layouts.plain(x);
+  const { graph } = form;
+  const pixels = height * width * inner;
+  const perImage = withZeroImages(emitReshape(form, [batch, outer, pixels]), images);
+  const turned = outer === 1 ? perImage : emitTranspose(perImage, [1, 0, 2]);
+  const data = emitReshape(reordered(turned, [outer, images, pixels]), [outer, images, height, width * inner]);
+  const sides = [padding[1] * inner, after[1] * inner] as const;
+  const wide = width * inner + sides[0] + sides[1];
   const padded =
-    sizeOf(padding) === 0 && sizeOf(after) === 0
+    sides[0] + sides[1] === 0
       ? data
       : graph.emit(
           'Conv',
-          [data, ones],
-          [channels, batch, height + padding[0] + after[0]!, width + padding[1] + after[1]!],
+          [data, graph.constant(ndarray('float32', [images, 1, 1, 1], new Float32Array(images).fill(1)))],
+          [outer, images, height, wide],
           {
             domain: BLOCKED_DOMAIN,
             attributes: {
               kernel_shape: [1, 1],
               strides: [1, 1],
-              pads: [...padding, ...after],
+              pads: [0, sides[0], 0, sides[1]],
               dilations: [1, 1],
-              group: batch,
+              group: images,
             },
           },
         );
 
-  // ∂y as the kernel (K, N, H', W') in blocks of both.
-  const split = emitReshape(layouts.blocked(grad), [groups, block, features / block, rows * columns, block]);
-  const weight = emitReshape(emitTranspose(split, [2, 0, 3, 1, 4]), [features, batch, rows, columns]);
-
-  const result = graph.emit('Conv', [padded, weight], [channels, features, ...kernel], {
+  // ∂y as one kernel (K, b, H', W') for each group, in blocks of both.
+  const size = features * rows * columns;
+  const gradPerImage = withZeroImages(emitReshape(layouts.blocked(grad), [batch, 1, size]), images);
+  const weight = graph.emit('ReorderInput', [emitReshape(gradPerImage, [groups, 1, block, size])], [groups, size, 1, block], {
     domain: BLOCKED_DOMAIN,
-    attributes: { kernel_shape: [rows, columns], strides: dilation, pads: [0, 0, 0, 0], dilations: stride, group: 1 },
+    attributes: { channels_last: 1 },
   });
-  const taps = emitReshape(result, [channels, features / block, sizeOf(kernel), block]);
-  return emitReshape(emitTranspose(taps, [1, 3, 0, 2]), shape);
+
+  const perGroup = graph.emit(
+    'Conv',
+    [padded, emitReshape(weight, [groups * features, block, rows, columns])],
+    [outer, groups * features, kernel[0], kernel[1] * inner],
+    {
+      domain: BLOCKED_DOMAIN,
+      attributes: {
+        kernel_shape: [rows, columns],
+        strides: dilation,
+        pads: [padding[0], 0, after[0], 0],
+        dilations: [stride[0], stride[1] * inner],
+        group: groups,
+      },
+    },
+  );
+  const taps = kernel[0] * kernel[1];
+  const split = emitReshape(perGroup, [outer, groups, features / block, taps, inner, block]);
+  const sum = graph.emit('ReduceSum', [split, graph.integers([1])], [outer, features / block, taps, inner, block], {
+    attributes: { keepdims: 0 },
+  });
+  return emitReshape(emitTranspose(sum, [1, 4, 0, 3, 2]), shape);
+}
+
+/** (N, …) with images of zeros up to `images`. */
+function withZeroImages(x: Tensor, images: number): Tensor {
+  const [batch = 0, ...rest] = x.shape;
+  return images === batch ? x : emitConcat([x, x.graph.zeros([images - batch, ...rest])], 0);
 }
