@@ -110,14 +110,21 @@ function weightOf(weight: Tensor, layouts: LayoutMap): Tensor {
 
 /** The same of the flipped and transposed kernel by which the gradient to the input is convolved, from the weight itself. */
 function flippedWeightOf(weight: Tensor, shape: readonly number[], layouts: LayoutMap): Tensor {
+  const turned = blocksOfTaps(weight, layouts);
+  const taps = turned.shape[2]!;
+  if (taps === 1) return emitReshape(turned, shape);
+  const { graph } = turned;
+  const order = graph.integers(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
+  const reversed = graph.emit('Gather', [turned, order], turned.shape, { attributes: { axis: 2 } });
+  return emitReshape(reversed, shape);
+}
+
+/** A weight (K, C, R, T) with features and channels exchanged, in blocks of both: (C/b, K/b, R·T, b of K, b of C). */
+export function blocksOfTaps(weight: Tensor, layouts: LayoutMap): Tensor {
   const { block } = layouts;
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;
   const inner = reordered(layouts.plain(weight), [features, channels, taps]);
   const split = emitReshape(inner, [features / block, block, channels / block, taps, block]);
-  const turned = emitTranspose(split, [2, 0, 3, 1, 4]);
-  const { graph } = turned;
-  const order = graph.integers(Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
-  const reversed = graph.emit('Gather', [turned, order], turned.shape, { attributes: { axis: 2 } });
-  return emitReshape(taps === 1 ? turned : reversed, shape);
+  return emitTranspose(split, [2, 0, 3, 1, 4]);
 }

@@ -11,6 +11,7 @@ import type { Tensor } from '../../tensor';
 import { affine, convolution, isAffine, isConvolution, type PostOps } from './convolution';
 import { LayoutMap } from './layout_map';
 import { propagateLayout } from './layout_propagation';
+import { isTransposedConvolution, transposedConvolution } from './transposed_convolution';
 import { weightGradient } from './weight_gradient';
 
 /** The same graph in the blocked layout with `block` channels in a block. */
@@ -34,6 +35,7 @@ export function toBlockedLayout(source: Graph, block: number): Graph {
       for (const other of nodes) early.set(other, form);
       return [layouts.keep(output, form)];
     }
+    if (isTransposedConvolution(node, block)) return [layouts.keep(output, transposedConvolution(node, layouts))];
     const form = propagateLayout(node, layouts, rewriter);
     return form && [form];
   });

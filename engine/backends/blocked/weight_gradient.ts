@@ -92,10 +92,15 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
   // ∂y as one kernel (K, b, H', W') for each group, in blocks of both.
   const size = features * rows * columns;
   const gradPerImage = withZeroImages(emitReshape(layouts.blocked(grad), [batch, 1, size]), images);
-  const weight = graph.emit('ReorderInput', [emitReshape(gradPerImage, [groups, 1, block, size])], [groups, size, 1, block], {
-    domain: BLOCKED_DOMAIN,
-    attributes: { channels_last: 1 },
-  });
+  const weight = graph.emit(
+    'ReorderInput',
+    [emitReshape(gradPerImage, [groups, 1, block, size])],
+    [groups, size, 1, block],
+    {
+      domain: BLOCKED_DOMAIN,
+      attributes: { channels_last: 1 },
+    },
+  );
 
   const perGroup = graph.emit(
     'Conv',
