@@ -5,6 +5,7 @@ import { toBlockedLayout } from './blocked';
 import { blockSize } from './blocked/block_size';
 import { fuseHorizontally } from './horizontal_fusion';
 import { joinPads } from './joined_pads';
+import { oneNodeMasks } from './step_masks';
 
 /**
  * The graph as ONNX Runtime runs it fastest on the CPU: gradients of slices joined, convolutions in the blocked layout (NCHWc), small updates fused. A graph
@@ -13,6 +14,6 @@ import { joinPads } from './joined_pads';
 export async function forCpu(graph: Graph, { dynamicBatch }: CompileOptions): Promise<Graph> {
   if (graph.updates.size === 0 || dynamicBatch) return graph;
   const block = await blockSize();
-  const joined = joinPads(graph);
+  const joined = oneNodeMasks(joinPads(graph));
   return fuseHorizontally(block > 1 ? toBlockedLayout(joined, block) : joined);
 }

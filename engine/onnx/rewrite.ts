@@ -1,6 +1,7 @@
 /** Building a graph from another, node by node: the frame of every pass over a finished graph. */
 import type { NamedArrays, NdArray } from '../../formats/ndarray';
 import { Graph, type Node } from '../graph';
+import { copyHints } from '../ops/conv_hints';
 import type { Tensor } from '../tensor';
 
 /** A tensor of the target graph, or a function that emits it when it is first looked up. */
@@ -98,10 +99,12 @@ export class Rewriter {
     this.replacements.set(tensor, by);
   }
 
-  /** Copies a node, with its inputs looked up; returns its outputs. */
+  /** Copies a node, with its inputs looked up and what is noted of its outputs; returns the outputs. */
   copy({ opType, inputs, outputs, attributes, domain }: Node): Tensor[] {
     const operands = inputs.map((input) => input && this.lookup(input));
-    return this.target.emitMany(opType, operands, outputs, { attributes, domain });
+    const copies = this.target.emitMany(opType, operands, outputs, { attributes, domain });
+    outputs.forEach((output, i) => copyHints(output, copies[i]!, (tensor) => this.lookup(tensor)));
+    return copies;
   }
 }
 

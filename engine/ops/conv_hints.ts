@@ -52,3 +52,11 @@ export function noteFlippedKernel(tensor: Tensor, weight: Tensor): void {
 export function unflippedKernelOf(tensor: Tensor): Tensor | undefined {
   return flippedKernels.get(tensor);
 }
+
+/** Notes of `copy` what is noted of `tensor`; `copyOf` finds the copies of the other tensors. */
+export function copyHints(tensor: Tensor, copy: Tensor, copyOf: (tensor: Tensor) => Tensor): void {
+  const gradient = weightGradientOf(tensor);
+  if (gradient) noteWeightGradient(copy, { ...gradient, x: copyOf(gradient.x), grad: copyOf(gradient.grad) });
+  const kernel = unflippedKernelOf(tensor);
+  if (kernel) noteFlippedKernel(copy, copyOf(kernel));
+}

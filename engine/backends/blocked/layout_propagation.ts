@@ -13,7 +13,7 @@ import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
 type LayoutRule = (node: Node, layouts: LayoutMap, rewriter: Rewriter) => Replacement | undefined;
 
 const BY_ELEMENT =
-  'Abs Add And Cast Clip Div Equal Exp Greater Identity LeakyRelu Less Log Max Min Mul Neg Not Or Relu Sigmoid Sign ' +
+  'Abs Add And Cast Clip Div Equal Exp Greater HardSigmoid Identity LeakyRelu Less Log Max Min Mul Neg Not Or Relu Sigmoid Sign ' +
   'Softplus Sqrt Sub Tanh Where';
 
 const REDUCTIONS = 'ReduceMax ReduceMean ReduceSum ReduceSumSquare';
@@ -150,11 +150,26 @@ function slicing({ inputs, outputs }: Node, layouts: LayoutMap, rewriter: Rewrit
   const [start, stop, axis, step] = numbers.map((list) => list![0]!) as [number, number, number, number];
   const { block } = layouts;
   if (axis === 1 && (step !== 1 || start % block !== 0 || stop % block !== 0)) return undefined;
+  const isToEnd = Math.ceil(stop / step) === Math.ceil(x!.shape[axis]! / step);
+  if (axis > 1 && step > 1 && start === 0 && isToEnd && x!.dtype === 'float32' && x!.shape.length === 4) {
+    return layouts.keep(output, layouts.formOfMap(strided(layouts.blockedMap(x!), output.shape, axis, step)));
+  }
   const form = layouts.blocked(x!);
   const { graph } = form;
   const unit = axis === 1 ? block : 1;
   const operands = [form, ...[start / unit, stop / unit, axis, step].map((number) => graph.integers([number]))];
   return layouts.keep(output, graph.emit('Slice', operands, layouts.formOf(output.shape)));
+}
+
+/** Every `step`-th row (axis 2) or column (axis 3): means over windows of one pixel, for which there is a faster kernel. */
+function strided(map: Tensor, shape: readonly number[], axis: number, step: number): Tensor {
+  const attributes = {
+    kernel_shape: [1, 1],
+    strides: axis === 2 ? [step, 1] : [1, step],
+    pads: [0, 0, 0, 0],
+    count_include_pad: 1,
+  };
+  return map.graph.emit('AveragePool', [map], shape, { domain: BLOCKED_DOMAIN, attributes });
 }
 
 /** Of axes other than channels; or to channels last, which moves whole blocks. */
