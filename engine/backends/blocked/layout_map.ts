@@ -78,7 +78,15 @@ export class LayoutMap {
   /** The blocked form of (N, C, H, W) under that shape, as operators of the blocked domain declare it. */
   blockedMap(tensor: Tensor): Tensor {
     const form = this.blocked(tensor);
-    return this.maps.get(form) ?? emitReshape(form, tensor.shape);
+    const map = this.maps.get(form) ?? emitReshape(form, tensor.shape);
+    this.maps.set(form, map);
+    return map;
+  }
+
+  /** The blocked form of a tensor under another shape: of the map, if there is one, as that has no change of shape behind it. */
+  view(tensor: Tensor, shape: readonly number[]): Tensor {
+    const form = this.blocked(tensor);
+    return emitReshape(this.maps.get(form) ?? form, shape);
   }
 
   /** The blocked form of a result of an operator of the blocked domain. */

@@ -46,12 +46,22 @@ function byElement({ opType, inputs, outputs, attributes }: Node, layouts: Layou
   const operands = inputs.filter((input) => input !== undefined);
   if (operands.length < inputs.length || !operands.every((input) => layouts.fits(input, output.shape)))
     return undefined;
+  const options = { dtype: output.dtype, attributes };
+  // Without a change of shape the maps will do, which the operators before and after are likely to have.
+  if (output.shape.length === 4 && operands.every((input) => isOfShape(input, output.shape) || isScalar(input))) {
+    const maps = operands.map((input) => (isScalar(input) ? layouts.blocked(input) : layouts.blockedMap(input)));
+    return layouts.keep(output, layouts.formOfMap(maps[0]!.graph.emit(opType, maps, output.shape, options)));
+  }
   const forms = operands.map((input) => layouts.blocked(input));
-  const { graph } = forms[0]!;
-  return layouts.keep(
-    output,
-    graph.emit(opType, forms, layouts.formOf(output.shape), { dtype: output.dtype, attributes }),
-  );
+  return layouts.keep(output, forms[0]!.graph.emit(opType, forms, layouts.formOf(output.shape), options));
+}
+
+function isScalar(tensor: Tensor): boolean {
+  return sizeOf(tensor.shape) === 1;
+}
+
+function isOfShape(tensor: Tensor, shape: readonly number[]): boolean {
+  return tensor.shape.length === shape.length && tensor.shape.every((length, axis) => length === shape[axis]);
 }
 
 /** Over the map first, then over images, as ONNX Runtime has fast kernels for each of these but not for both at once. */
@@ -75,12 +85,15 @@ function reduction(
   if (!isOverMap) return undefined;
   const [batch = 0, channels = 0, ...space] = x.shape;
   const [blocks, block] = [channels / layouts.block, layouts.block];
-  const flat = emitReshape(form, [batch, blocks, sizeOf(space), block]);
-  const ofMaps = graph.emit(opType, [flat, graph.integers([2])], [batch, blocks, block], { attributes });
+  const flat = layouts.view(x, [batch, blocks, sizeOf(space), block]);
+  // ReduceSumSquare has no fast kernel.
+  const isOfSquares = opType === 'ReduceSumSquare';
+  const terms = isOfSquares ? graph.emit('Mul', [flat, flat], flat.shape) : flat;
+  const operator = isOfSquares ? 'ReduceSum' : opType;
+  const ofMaps = graph.emit(operator, [terms, graph.integers([2])], [batch, blocks, block], { attributes });
   if (!axes.includes(0)) return emitReshape(ofMaps, output.shape);
-  const overImages = opType === 'ReduceSumSquare' ? 'ReduceSum' : opType;
   const columns = emitReshape(ofMaps, [batch, channels]);
-  return graph.emit(overImages, [columns, graph.integers([0])], output.shape, { attributes });
+  return graph.emit(operator, [columns, graph.integers([0])], output.shape, { attributes });
 }
 
 function pooling({ opType, inputs, outputs, attributes }: Node, layouts: LayoutMap): Replacement {

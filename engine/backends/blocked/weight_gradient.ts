@@ -62,10 +62,11 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
   const [outer, inner] = channels % block === 0 ? [channels / block, block] : [channels, 1];
 
   // x with blocks of channels for images, images for channels and W·b columns.
-  const form = inner === block ? layouts.blocked(x) : layouts.plain(x);
-  const { graph } = form;
   const pixels = height * width * inner;
-  const perImage = withZeroImages(emitReshape(form, [batch, outer, pixels]), images);
+  const flat = [batch, outer, pixels];
+  const byChannels = inner === block ? layouts.view(x, flat) : emitReshape(layouts.plain(x), flat);
+  const { graph } = byChannels;
+  const perImage = withZeroImages(byChannels, images);
   const turned = outer === 1 ? perImage : emitTranspose(perImage, [1, 0, 2]);
   const data = emitReshape(reordered(turned, [outer, images, pixels]), [outer, images, height, width * inner]);
   const sides = [padding[1] * inner, after[1] * inner] as const;
@@ -91,7 +92,7 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
 
   // ∂y as one kernel (K, b, H', W') for each group, in blocks of both.
   const size = features * rows * columns;
-  const gradPerImage = withZeroImages(emitReshape(layouts.blocked(grad), [batch, 1, size]), images);
+  const gradPerImage = withZeroImages(layouts.view(grad, [batch, 1, size]), images);
   const weight = graph.emit(
     'ReorderInput',
     [emitReshape(gradPerImage, [groups, 1, block, size])],
