@@ -28,11 +28,14 @@ export function weightGradient(meant: WeightGradient, shape: readonly number[], 
   );
 }
 
+/** Pixels of ∂y from which its blocks, as kernels, no longer stay in a processor's caches. */
+const MANY_PIXELS = 4096;
+
 /** Whether the convolution can be formed, and is faster than matrix products. */
 function suits({ x, grad, geometry }: WeightGradient, block: number): boolean {
   const [batch = 0, channels = 0] = x.shape;
-  const [, features = 0] = grad.shape;
-  if (geometry.groups > 1 || features % block !== 0) return false;
+  const [, features = 0, rows = 0, columns = 0] = grad.shape;
+  if (geometry.groups > 1 || features % block !== 0 || rows * columns > MANY_PIXELS) return false;
   if (!fills(batch, block) || marginsAfter(x, grad, geometry).some((margin) => margin < 0)) return false;
   return channels % block === 0 ? geometry.dilation[1] === 1 : channels < block;
 }
