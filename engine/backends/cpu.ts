@@ -5,6 +5,7 @@ import { toBlockedLayout } from './blocked';
 import { blockSize } from './blocked/block_size';
 import { fuseHorizontally } from './horizontal_fusion';
 import { joinPads } from './joined_pads';
+import { fullRankScalars } from './scalar_operands';
 import { oneNodeMasks } from './step_masks';
 
 /**
@@ -15,5 +16,5 @@ export async function forCpu(graph: Graph, { dynamicBatch }: CompileOptions): Pr
   if (graph.updates.size === 0 || dynamicBatch) return graph;
   const block = await blockSize();
   const joined = oneNodeMasks(joinPads(graph));
-  return fuseHorizontally(block > 1 ? toBlockedLayout(joined, block) : joined);
+  return fullRankScalars(fuseHorizontally(block > 1 ? toBlockedLayout(joined, block) : joined));
 }

@@ -9,6 +9,7 @@ import { rewrite, soleReaders } from '../../onnx/rewrite';
 import { weightGradientOf } from '../../ops/conv_hints';
 import type { Tensor } from '../../tensor';
 import { affine, convolution, isAffine, isConvolution, type PostOps } from './convolution';
+import { isRaggedDepthwise, raggedDepthwise } from './depthwise';
 import { LayoutMap } from './layout_map';
 import { propagateLayout } from './layout_propagation';
 import { isTransposedConvolution, transposedConvolution } from './transposed_convolution';
@@ -35,6 +36,7 @@ export function toBlockedLayout(source: Graph, block: number): Graph {
       for (const other of nodes) early.set(other, form);
       return [layouts.keep(output, form)];
     }
+    if (isRaggedDepthwise(node, block)) return [raggedDepthwise(node, layouts)];
     if (isTransposedConvolution(node, block)) return [layouts.keep(output, transposedConvolution(node, layouts))];
     const form = propagateLayout(node, layouts, rewriter);
     return form && [form];

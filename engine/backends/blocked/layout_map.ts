@@ -17,6 +17,8 @@ export class LayoutMap {
   private readonly forms = new Map<Tensor, Tensor>();
   /** By form: the same tensor under the shape (N, C, H, W), as operators of the blocked domain declare it. */
   private readonly maps = new Map<Tensor, Tensor>();
+  /** By tensor of the source whose channels do not fill their blocks: the map with zeros for the missing ones. */
+  private readonly filled = new Map<Tensor, Tensor>();
 
   constructor(
     private readonly rewriter: Rewriter,
@@ -89,6 +91,18 @@ export class LayoutMap {
     return emitReshape(this.maps.get(form) ?? form, shape);
   }
 
+  /** As `blockedMap`, (N, C', H, W), of any number of channels: those that are missing to whole blocks are zeros. */
+  filledMap(tensor: Tensor): Tensor {
+    const [batch = 0, channels = 0, ...space] = tensor.shape;
+    if (channels % this.block === 0) return this.blockedMap(tensor);
+    const known = this.filled.get(tensor);
+    if (known) return known;
+    const form = filled(this.plain(tensor), [batch, channels, sizeOf(space)], this.block);
+    const map = emitReshape(form, [batch, form.shape[1]!, ...space]);
+    this.filled.set(tensor, map);
+    return map;
+  }
+
   /** The blocked form of a result of an operator of the blocked domain. */
   formOfMap(map: Tensor): Tensor {
     const form = emitReshape(map, this.formOf(map.shape));
@@ -122,4 +136,24 @@ export function reordered(x: Tensor, [batch, channels, pixels]: readonly [number
   const flat = emitReshape(x, map);
   if (pixels === 1) return flat;
   return x.graph.emit('ReorderInput', [flat], map, { domain: BLOCKED_DOMAIN, attributes: { channels_last: 0 } });
+}
+
+/** Whether ONNX Runtime brings so many channels into blocks, filled with zeros if need be. */
+export function canBeFilled(channels: number): boolean {
+  return channels % 4 === 0;
+}
+
+/** The same of channels that need not fill their blocks: (batch, C', 1, pixels), where zeros fill them. */
+export function filled(x: Tensor, [batch, channels, pixels]: readonly [number, number, number], block: number): Tensor {
+  const flat = emitReshape(x, [batch, channels, 1, pixels]);
+  const shape = [batch, Math.ceil(channels / block) * block, 1, pixels];
+  return x.graph.emit('ReorderInput', [flat], shape, { domain: BLOCKED_DOMAIN, attributes: { channels_last: 0 } });
+}
+
+/** What `filled` made of (batch, channels, pixels), back as (batch, channels, 1, pixels). */
+export function unfilled(form: Tensor, [batch, channels, pixels]: readonly [number, number, number]): Tensor {
+  return form.graph.emit('ReorderOutput', [form], [batch, channels, 1, pixels], {
+    domain: BLOCKED_DOMAIN,
+    attributes: { channels, channels_last: 0 },
+  });
 }

@@ -13,11 +13,12 @@ import type { Geometry, WeightGradient } from '../../ops/conv_hints';
 import { weightGradient as plainly } from '../../ops/conv_weight';
 import { emitConcat, emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
+import { BLOCKED_DOMAIN, canBeFilled, reordered, unfilled, type LayoutMap } from './layout_map';
 
 /** The gradient `meant`, of `shape` (K, C / groups, R, T), by the faster of the two methods. */
 export function weightGradient(meant: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
   const { x, grad, geometry } = meant;
+  if (isDepthwise(meant)) return ofDepthwise(meant, shape, layouts);
   if (suits(meant, layouts.block)) return byImages(meant, shape, layouts);
   return plainly(
     layouts.plain(x),
@@ -45,8 +46,53 @@ function fills(batch: number, block: number): boolean {
   return 4 * batch >= 3 * Math.ceil(batch / block) * block;
 }
 
+/** Whether it is that of a depthwise convolution whose whole input is read. */
+function isDepthwise({ x, grad, geometry }: WeightGradient): boolean {
+  const channels = x.shape[1]!;
+  if (!canBeFilled(channels) || geometry.groups !== channels || grad.shape[1] !== channels) return false;
+  return marginsAfter(x, grad, geometry).every((margin) => margin >= 0);
+}
+
+/**
+ * Of a depthwise convolution: every channel of every image is convolved by itself, the results are added up over the images. The
+ * blocked maps are input and kernel as they are.
+ */
+function ofDepthwise({ x, grad, geometry }: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
+  const { kernel, stride, padding, dilation } = geometry;
+  const [batch = 0, channels = 0] = x.shape;
+  const after = marginsAfter(x, grad, geometry);
+  const padded = withMargins(layouts.filledMap(x), padding[1], after[1]);
+  const [, width = 0, ...space] = padded.shape;
+  const [rows = 0, columns = 0] = grad.shape.slice(2);
+  const { graph } = padded;
+  const planes = batch * width;
+  const perImage = graph.emit(
+    'Conv',
+    [emitReshape(padded, [1, planes, ...space]), emitReshape(layouts.filledMap(grad), [planes, 1, rows, columns])],
+    [1, planes, ...kernel],
+    {
+      domain: BLOCKED_DOMAIN,
+      attributes: {
+        kernel_shape: [rows, columns],
+        strides: dilation,
+        pads: [padding[0], 0, after[0], 0],
+        dilations: stride,
+        group: planes,
+      },
+    },
+  );
+  const taps = kernel[0] * kernel[1];
+  const terms = emitReshape(perImage, [batch, width * taps]);
+  const sum = graph.emit('ReduceSum', [terms, graph.integers([0])], [width * taps], { attributes: { keepdims: 0 } });
+  return emitReshape(unfilled(emitReshape(sum, [1, width, 1, taps]), [1, channels, taps]), shape);
+}
+
 /** How much of the padding is read after the last row and column; negative if not all of x is read. */
-function marginsAfter(x: Tensor, grad: Tensor, { kernel, stride, padding, dilation }: Geometry): [number, number] {
+export function marginsAfter(
+  x: Tensor,
+  grad: Tensor,
+  { kernel, stride, padding, dilation }: Geometry,
+): [number, number] {
   const margin = (i: 0 | 1) => {
     const read = (grad.shape[2 + i]! - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1;
     return read - x.shape[2 + i]! - padding[i];
@@ -72,26 +118,7 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
   const perImage = withZeroImages(byChannels, images);
   const turned = outer === 1 ? perImage : emitTranspose(perImage, [1, 0, 2]);
   const data = emitReshape(reordered(turned, [outer, images, pixels]), [outer, images, height, width * inner]);
-  const sides = [padding[1] * inner, after[1] * inner] as const;
-  const wide = width * inner + sides[0] + sides[1];
-  const padded =
-    sides[0] + sides[1] === 0
-      ? data
-      : graph.emit(
-          'Conv',
-          [data, graph.constant(ndarray('float32', [images, 1, 1, 1], new Float32Array(images).fill(1)))],
-          [outer, images, height, wide],
-          {
-            domain: BLOCKED_DOMAIN,
-            attributes: {
-              kernel_shape: [1, 1],
-              strides: [1, 1],
-              pads: [0, sides[0], 0, sides[1]],
-              dilations: [1, 1],
-              group: images,
-            },
-          },
-        );
+  const padded = withMargins(data, padding[1] * inner, after[1] * inner);
 
   // ∂y as one kernel (K, b, H', W') for each group, in blocks of both.
   const size = features * rows * columns;
@@ -127,6 +154,27 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
     attributes: { keepdims: 0 },
   });
   return emitReshape(emitTranspose(sum, [1, 4, 0, 3, 2]), shape);
+}
+
+/**
+ * A blocked map with columns of zeros. A convolution can have them itself, but ONNX Runtime's kernel is slow for every value whose
+ * window reaches over the edge.
+ */
+export function withMargins(map: Tensor, left: number, right: number): Tensor {
+  if (left + right === 0) return map;
+  const { graph } = map;
+  const [batch = 0, channels = 0, height = 0, width = 0] = map.shape;
+  const ones = graph.constant(ndarray('float32', [channels, 1, 1, 1], new Float32Array(channels).fill(1)));
+  return graph.emit('Conv', [map, ones], [batch, channels, height, left + width + right], {
+    domain: BLOCKED_DOMAIN,
+    attributes: {
+      kernel_shape: [1, 1],
+      strides: [1, 1],
+      pads: [0, left, 0, right],
+      dilations: [1, 1],
+      group: channels,
+    },
+  });
 }
 
 /** (N, …) with images of zeros up to `images`. */

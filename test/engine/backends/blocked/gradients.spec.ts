@@ -55,6 +55,33 @@ const cases: Record<string, Case> = {
     map: [12, 12],
     keeps: ['ConvTranspose'],
   },
+  '3x3 depthwise': { groups: 32 },
+  '3x3 depthwise of 40 channels': { channels: 40, features: 40, groups: 40 },
+  '7x7 depthwise of 3 channels on a small map': {
+    channels: 3,
+    features: 3,
+    groups: 3,
+    kernel: [7, 7],
+    padding: 3,
+    map: [2, 3],
+  },
+  '5x5 depthwise with stride 2': {
+    groups: 32,
+    kernel: [5, 5],
+    padding: 2,
+    stride: 2,
+    map: [7, 7],
+    keeps: ['ConvTranspose'],
+  },
+  '3x3 depthwise with stride 2 of 20 channels': {
+    channels: 20,
+    features: 20,
+    groups: 20,
+    stride: 2,
+    keeps: ['ConvTranspose'],
+  },
+  '3x3 depthwise with dilation 2': { groups: 32, dilation: 2, padding: 2 },
+  '3x3 in 2 groups': { groups: 2, keeps: ['MatMul'] },
   '3x3 with stride 2': { stride: 2 },
   '3x3 with stride 2 on an odd map': { stride: 2, map: [7, 5] },
   '3x3 with stride 2 without padding': { stride: 2, padding: 0, map: [7, 7] },
@@ -126,7 +153,7 @@ describe('gradients of convolutions in the blocked layout', function () {
     it(name, () => {
       const graph = new Graph();
       const x = graph.parameter('x', [batch, channels, ...map], () => normal(`${name}/x`, [batch, channels, ...map]));
-      const shape = [features, channels, ...kernel];
+      const shape = [features, channels / (options.groups ?? 1), ...kernel];
       const weight = graph.parameter('weight', shape, () => normal(`${name}/weight`, shape));
       const y = conv2d(x, weight, undefined, { padding: 1, ...options });
       const cotangent = graph.constant(normal(`${name}/cotangent`, y.shape));
