@@ -9,7 +9,13 @@ import { rewrite, soleReaders } from '../../onnx/rewrite';
 import { weightGradientOf } from '../../ops/conv_hints';
 import type { Tensor } from '../../tensor';
 import { affine, convolution, isAffine, isConvolution, type PostOps } from './convolution';
-import { isRaggedDepthwise, raggedDepthwise } from './depthwise';
+import {
+  isRaggedDepthwise,
+  isTransposedDepthwise,
+  raggedDepthwise,
+  transposedDepthwise,
+  withoutZeros,
+} from './depthwise';
 import { LayoutMap } from './layout_map';
 import { propagateLayout } from './layout_propagation';
 import { isTransposedConvolution, transposedConvolution } from './transposed_convolution';
@@ -37,6 +43,10 @@ export function toBlockedLayout(source: Graph, block: number): Graph {
       return [layouts.keep(output, form)];
     }
     if (isRaggedDepthwise(node, block)) return [raggedDepthwise(node, layouts)];
+    if (isTransposedDepthwise(node)) {
+      const form = transposedDepthwise(node, layouts);
+      return [output.shape[1]! % block > 0 ? withoutZeros(form, output.shape) : layouts.keep(output, form)];
+    }
     if (isTransposedConvolution(node, block)) return [layouts.keep(output, transposedConvolution(node, layouts))];
     const form = propagateLayout(node, layouts, rewriter);
     return form && [form];

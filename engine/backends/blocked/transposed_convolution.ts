@@ -32,9 +32,14 @@ interface Plan {
 
 /** Whether a node is a transposed convolution that can be made of ordinary ones, on maps whose channels fill blocks. */
 export function isTransposedConvolution(node: Node, block: number): boolean {
+  const [channels = 1, features = 1] = [node.inputs[0]?.shape[1], node.outputs[0]!.shape[1]];
+  return canBePhased(node) && node.attributes.group === 1 && channels % block === 0 && features % block === 0;
+}
+
+/** Whether ordinary convolutions with padding make a transposed one, phase by phase. */
+export function canBePhased(node: Node): boolean {
   const [x, , bias] = node.inputs;
-  if (node.opType !== 'ConvTranspose' || bias || x?.shape.length !== 4 || node.attributes.group !== 1) return false;
-  if (x.shape[1]! % block > 0 || node.outputs[0]!.shape[1]! % block > 0) return false;
+  if (node.opType !== 'ConvTranspose' || bias || x?.shape.length !== 4) return false;
   const { strides, dilations } = node.attributes as Record<string, readonly number[]>;
   if (Math.max(...strides!) === 1 || Math.max(...dilations!) > 1) return false;
   return [planOf(node, 0), planOf(node, 1)].every(({ margins }) => Math.min(...margins.flat()) >= 0);
@@ -75,13 +80,17 @@ export function transposedConvolution(node: Node, layouts: LayoutMap): Tensor {
   });
 
   const [tall, wide] = [down.count * down.stride, across.count * across.stride];
-  const all = emitReshape(emitConcat(rows, 3), [batch, blocks, tall, wide, layouts.block]);
-  const cut = tall > height ? emitSlice(all, 2, 0, height) : all;
-  return wide > width ? emitSlice(cut, 3, 0, width) : cut;
+  return cut(emitReshape(emitConcat(rows, 3), [batch, blocks, tall, wide, layouts.block]), height, width);
+}
+
+/** The first rows and columns of a blocked form. */
+export function cut(form: Tensor, height: number, width: number): Tensor {
+  const rows = form.shape[2]! > height ? emitSlice(form, 2, 0, height) : form;
+  return form.shape[3]! > width ? emitSlice(rows, 3, 0, width) : rows;
 }
 
 /** For rows (axis 0) or columns (axis 1): y[s·q + u] reads x at q + ⌊(u + p) / s⌋ − m under the tap (u + p) mod s + s·m. */
-function planOf({ inputs, outputs, attributes }: Node, axis: 0 | 1): Plan {
+export function planOf({ inputs, outputs, attributes }: Node, axis: 0 | 1): Plan {
   const of = (name: string) => (attributes[name] as readonly number[])[axis]!;
   const [stride, kernel, padding] = [of('strides'), of('kernel_shape'), of('pads')];
   const count = Math.ceil(outputs[0]!.shape[2 + axis]! / stride);
