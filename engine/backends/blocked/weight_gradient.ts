@@ -88,7 +88,7 @@ function ofDepthwise({ x, grad, geometry }: WeightGradient, shape: readonly numb
 }
 
 /** How much of the padding is read after the last row and column; negative if not all of x is read. */
-export function marginsAfter(
+function marginsAfter(
   x: Tensor,
   grad: Tensor,
   { kernel, stride, padding, dilation }: Geometry,
@@ -160,7 +160,7 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
  * A blocked map with columns of zeros. A convolution can have them itself, but ONNX Runtime's kernel is slow for every value whose
  * window reaches over the edge.
  */
-export function withMargins(map: Tensor, left: number, right: number): Tensor {
+function withMargins(map: Tensor, left: number, right: number): Tensor {
   if (left + right === 0) return map;
   const { graph } = map;
   const [batch = 0, channels = 0, height = 0, width = 0] = map.shape;
