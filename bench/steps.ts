@@ -3,6 +3,7 @@
  *
  *   npx ts-node bench/steps.ts --only cnn,resnet20 --threads 2 --rounds 5
  *   npx ts-node bench/steps.ts --only cnn,resnet18 --device cuda --batch 512
+ *   npx ts-node bench/steps.ts --only resnet20 --torch compile
  *
  * PyTorch's side needs a Python with torch, and timm for the networks of timm, which PYTHON names (python3 by default); without it
  * only ours is timed. Beside a device that is not the CPU it runs on CUDA.
@@ -46,6 +47,8 @@ const cases: Readonly<Record<string, Case>> = {
   resnet8: { net: 'resnet8', optimizer: momentum, stepsPerRound: 6 },
   resnet20: { net: 'resnet20', optimizer: momentum, stepsPerRound: 4 },
   resnet18: { net: 'resnet18', optimizer: momentum, stepsPerRound: 2 },
+  wrn16_2: { net: 'wrn16_2', optimizer: momentum, stepsPerRound: 3 },
+  mobilenetv2: { net: 'mobilenetv2', optimizer: momentum, stepsPerRound: 1 },
   vit_tiny: { net: 'vit_tiny', optimizer: momentum, stepsPerRound: 1 },
   convnext_atto: { net: 'convnext_atto', optimizer: momentum, stepsPerRound: 1 },
   mobilenetv3_small: { net: 'mobilenetv3_small', optimizer: momentum, stepsPerRound: 2 },
@@ -53,6 +56,9 @@ const cases: Readonly<Record<string, Case>> = {
   resnet18_forward: { net: 'resnet18', stepsPerRound: 4 },
   resnet56_forward: { net: 'resnet56', stepsPerRound: 6 },
 };
+
+/** As written, compiled by torch.compile, or under autocast to bfloat16. */
+const MODES = ['eager', 'compile', 'bfloat16'] as const;
 
 const command = {
   name: 'bench/steps.ts',
@@ -63,6 +69,7 @@ const command = {
     batch: { type: 'number', default: 128, help: 'images a step' },
     device: { ...deviceFlag, default: 'cpu', help: 'what ours runs on' },
     precision: { type: 'string', default: 'float32', help: `of our products: ${PRECISIONS.join(', ')}` },
+    torch: { type: 'string', default: 'eager', help: `how PyTorch runs: ${MODES.join(', ')}` },
     rounds: { type: 'number', default: 5, help: 'how often both sides take their turn' },
   },
 } as const;
@@ -91,7 +98,8 @@ async function main(): Promise<void> {
   const precision = oneOf('precision', args.precision, PRECISIONS);
   const { backend, description } = await openDevice(flaggedDevice(args.device)!, precision);
   const setting = { threads: args.threads, batchSize: args.batch, backend, precision };
-  const torch = await Torch.start(args.threads, args.batch, backend.name === 'cpu' ? 'cpu' : 'cuda');
+  const mode = oneOf('torch', args.torch, MODES);
+  const torch = await Torch.start(args.threads, args.batch, backend.name === 'cpu' ? 'cpu' : 'cuda', mode);
   const rows = [['case', 'ours (ms)', 'PyTorch (ms)', 'PyTorch / ours', 'outside session.run']];
   for (const name of names) {
     const ours = await Ours.create(name, setting);
@@ -204,10 +212,15 @@ class Torch {
   ) {}
 
   /** Undefined where there is no PyTorch. */
-  static async start(threads: number, batch: number, device: 'cpu' | 'cuda'): Promise<Torch | undefined> {
+  static async start(
+    threads: number,
+    batch: number,
+    device: 'cpu' | 'cuda',
+    mode: (typeof MODES)[number],
+  ): Promise<Torch | undefined> {
     const script = join(__dirname, 'torch_steps.py');
     for (const python of pythons) {
-      const flags = ['--serve', '--threads', threads, '--batch', batch, '--device', device].map(String);
+      const flags = ['--serve', '--threads', threads, '--batch', batch, '--device', device, '--mode', mode].map(String);
       const child = spawn(python, [script, ...flags], {
         env: { ...process.env, OMP_NUM_THREADS: String(threads) },
       });

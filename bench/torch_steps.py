@@ -1,10 +1,11 @@
 """PyTorch's time for training steps: the other half of a speed comparison.
 
     OMP_NUM_THREADS=2 python3 bench/torch_steps.py [--threads 2] [--batch 128] [--only cnn,resnet20] [--steps 10]
-    OMP_NUM_THREADS=2 python3 bench/torch_steps.py --serve [--threads 2] [--batch 128] [--device cuda]
+    OMP_NUM_THREADS=2 python3 bench/torch_steps.py --serve [--threads 2] [--batch 128] [--device cuda] [--mode compile]
 
 A step is zero_grad, forward pass, cross entropy, backward pass, optimizer step, on one fixed random batch; a case makes
-one untimed step first. Networks of timm need timm. Prints one JSON line a case: {"case", "median_ms", "min_ms", "peak_mb", "batch", "threads"}, where
+one untimed step first. --mode compile compiles the network by torch.compile; --mode bfloat16 computes under autocast. Networks of
+timm need timm. Prints one JSON line a case: {"case", "median_ms", "min_ms", "peak_mb", "batch", "threads"}, where
 peak_mb is the most memory (RSS) that the process has had so far, in MiB.
 With --serve it reads lines "<case> <steps>" from standard input and answers each with its line (or {"error"}), so that
 another program can run its own steps in turn with these.
@@ -22,6 +23,8 @@ import torch
 import torch.nn.functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "fixtures"))
+import torch_nets_other as other  # noqa: E402
+import torch_nets_residual as residual  # noqa: E402
 from torch_nets import Cnn, resnet8, resnet18, resnet20, resnet56  # noqa: E402
 
 
@@ -33,37 +36,49 @@ def adam(net):
     return torch.optim.Adam(net.parameters(), lr=1e-3)
 
 
-def train(make_net, make_optimizer, images, labels):
-    net = make_net().to(images.device)
+def autocast(images, mode):
+    return torch.autocast(images.device.type, torch.bfloat16, enabled=mode == "bfloat16")
+
+
+def ready(net, images, mode):
+    net = net.to(images.device)
+    return torch.compile(net) if mode == "compile" else net
+
+
+def train(make_net, make_optimizer, images, labels, mode):
+    net = ready(make_net(), images, mode)
     optimizer = make_optimizer(net)
 
     def step():
         optimizer.zero_grad()
-        F.cross_entropy(net(images), labels).backward()
+        with autocast(images, mode):
+            loss = F.cross_entropy(net(images), labels)
+        loss.backward()
         optimizer.step()
 
     return step
 
 
-def predict(make_net, images, labels):
-    net = make_net().to(images.device).eval()
+def predict(make_net, images, labels, mode):
+    net = ready(make_net().eval(), images, mode)
 
     def step():
-        with torch.no_grad():
+        with torch.no_grad(), autocast(images, mode):
             net(images)
 
     return step
 
 
-def distill(make_student, make_optimizer, make_teacher, images, labels, alpha=0.9, T=4):
-    student, teacher = make_student().to(images.device), make_teacher().to(images.device).eval()
+def distill(make_student, make_optimizer, make_teacher, images, labels, mode, alpha=0.9, T=4):
+    student, teacher = ready(make_student(), images, mode), ready(make_teacher().eval(), images, mode)
     optimizer = make_optimizer(student)
 
     def step():
-        with torch.no_grad():
-            soft = F.softmax(teacher(images) / T, 1)
+        with torch.no_grad(), autocast(images, mode):
+            soft = F.softmax(teacher(images).float() / T, 1)
         optimizer.zero_grad()
-        logits = student(images)
+        with autocast(images, mode):
+            logits = student(images).float()
         kl = F.kl_div(F.log_softmax(logits / T, 1), soft, reduction="batchmean")
         (alpha * T * T * kl + (1 - alpha) * F.cross_entropy(logits, labels)).backward()
         optimizer.step()
@@ -87,6 +102,8 @@ CASES = {
     "resnet8": (functools.partial(train, resnet8, sgd), 20),
     "resnet20": (functools.partial(train, resnet20, sgd), 10),
     "resnet18": (functools.partial(train, resnet18, sgd), 3),
+    "wrn16_2": (functools.partial(train, functools.partial(residual.build, "WRN16_2"), sgd), 5),
+    "mobilenetv2": (functools.partial(train, other.MobileNetV2, sgd), 3),
     **{
         net: (functools.partial(train, functools.partial(of_timm, net), sgd), 3)
         for net in ("vit_tiny", "convnext_atto", "mobilenetv3_small", "efficientnet_b0")
@@ -121,6 +138,7 @@ def main():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(CASES), metavar="CASE,CASE")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--mode", choices=["eager", "compile", "bfloat16"], default="eager")
     parser.add_argument("--steps", type=int, help="timed steps of every case")
     parser.add_argument("--serve", action="store_true", help="answer lines '<case> <steps>' from standard input")
     options = parser.parse_args()
@@ -137,7 +155,7 @@ def main():
 
     @functools.lru_cache(maxsize=None)
     def warm_step(case):
-        step = CASES[case][0](images, labels)
+        step = CASES[case][0](images, labels, options.mode)
         step()
         return step
 
