@@ -59,7 +59,8 @@ export function byTaps(
     }
   }
   const pixels = emitReshape(last, [batch, height * width, channels]);
-  const gathered = gather(withZeros(pixels, 1), 1, pixel, [rows * cols, taps]);
+  const isAsItIs = taps === 1 && pixel.length === outside && pixel.every((at, i) => at === i);
+  const gathered = isAsItIs ? pixels : gather(withZeros(pixels, 1), 1, pixel, [rows * cols, taps]);
   const columns = emitReshape(gathered, [batch, rows * cols, taps * channels]);
   const product = emitMatmul(emitReshape(grad, [batch, features, rows * cols]), columns);
   const total = sumOverBatch(product);

@@ -19,7 +19,12 @@ const nextOf: Readonly<Record<string, string>> = {
 
 /** A reduction over axes, which stay with length 1 if `keepDims`; in several nodes where it adds up many values. */
 export function emitReduction(opType: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
-  return inParts(opType, x, axes, keepDims, MANY);
+  return inParts(opType, x, axes, keepDims, isOverRows(x, axes) ? MOST : MANY);
+}
+
+/** Whether whole rows are added up, for which ONNX Runtime uses one thread where the rows are along the first axis. */
+function isOverRows(x: Tensor, axes: readonly number[]): boolean {
+  return axes.length < x.shape.length && axes.every((_, i) => axes.includes(i));
 }
 
 function inParts(opType: string, x: Tensor, axes: readonly number[], keepDims: boolean, most: number): Tensor {

@@ -18,6 +18,7 @@ import {
 } from './depthwise';
 import { LayoutMap } from './layout_map';
 import { propagateLayout } from './layout_propagation';
+import { transposedPlanes } from './plane_transposition';
 import { isTransposedConvolution, transposedConvolution } from './transposed_convolution';
 import { weightGradient } from './weight_gradient';
 
@@ -48,6 +49,8 @@ export function toBlockedLayout(source: Graph, block: number): Graph {
       return [output.shape[1]! % block > 0 ? withoutZeros(form, output.shape) : layouts.keep(output, form)];
     }
     if (isTransposedConvolution(node, block)) return [layouts.keep(output, transposedConvolution(node, layouts))];
+    const planes = transposedPlanes(node, layouts);
+    if (planes) return [planes];
     const form = propagateLayout(node, layouts, rewriter);
     return form && [form];
   });

@@ -56,12 +56,13 @@ export class LayoutMap {
     return this.forms.has(tensor) || this.rewriter.has(tensor);
   }
 
-  /** A blocked tensor (N, C, H, W) as (N, H, W, C): only whole blocks have to be moved, and a single one stays where it is. */
+  /** A map (N, C, H, W) as (N, H, W, C), where `canBeFilled` holds for its channels. */
   channelsLast(tensor: Tensor): Tensor {
     const [batch = 0, channels = 0, ...space] = tensor.shape;
-    const form = this.blocked(tensor);
-    const turned = channels === this.block ? form : emitTranspose(form, [0, 2, 3, 1, 4]);
-    return emitReshape(turned, [batch, ...space, channels]);
+    const shape = [batch, ...space, channels];
+    if (channels === this.block) return emitReshape(this.blocked(tensor), shape);
+    const map = this.filledMap(tensor);
+    return emitReshape(channelsLast(emitReshape(map, [batch, map.shape[1]!, 1, sizeOf(space)]), channels), shape);
   }
 
   /** The blocked form of a tensor, made if need be; of a scalar or one channel, a form that broadcasts against blocked ones. */
@@ -155,5 +156,14 @@ export function unfilled(form: Tensor, [batch, channels, pixels]: readonly [numb
   return form.graph.emit('ReorderOutput', [form], [batch, channels, 1, pixels], {
     domain: BLOCKED_DOMAIN,
     attributes: { channels, channels_last: 0 },
+  });
+}
+
+/** A blocked map (N, C', 1, P) as (N, 1, P, C). */
+export function channelsLast(map: Tensor, channels: number): Tensor {
+  const [batch = 0, , , pixels = 0] = map.shape;
+  return map.graph.emit('ReorderOutput', [map], [batch, 1, pixels, channels], {
+    domain: BLOCKED_DOMAIN,
+    attributes: { channels, channels_last: 1 },
   });
 }

@@ -25,7 +25,7 @@ export function weightGradient(meant: WeightGradient, shape: readonly number[], 
     layouts.plain(grad),
     shape,
     geometry,
-    layouts.has(x) ? layouts.channelsLast(x) : undefined,
+    canBeFilled(x.shape[1]!) ? layouts.channelsLast(x) : undefined,
   );
 }
 
@@ -88,11 +88,7 @@ function ofDepthwise({ x, grad, geometry }: WeightGradient, shape: readonly numb
 }
 
 /** How much of the padding is read after the last row and column; negative if not all of x is read. */
-function marginsAfter(
-  x: Tensor,
-  grad: Tensor,
-  { kernel, stride, padding, dilation }: Geometry,
-): [number, number] {
+function marginsAfter(x: Tensor, grad: Tensor, { kernel, stride, padding, dilation }: Geometry): [number, number] {
   const margin = (i: 0 | 1) => {
     const read = (grad.shape[2 + i]! - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1;
     return read - x.shape[2 + i]! - padding[i];

@@ -1,0 +1,68 @@
+/**
+ * Transposition of planes, (…, A, B) → (…, B, A), by way of the blocked layout: ONNX Runtime's kernels into it and out of it run on
+ * all threads and read and write whole vectors, where its Transpose moves one number at a time, five times slower or more. Maps
+ * with channels first change to channels last by it, and back.
+ */
+import { sizeOf } from '../../../formats/ndarray';
+import type { Node } from '../../graph';
+import type { Replacement } from '../../onnx/rewrite';
+import { emitReshape } from '../../ops/shape';
+import type { Tensor } from '../../tensor';
+import { BLOCKED_DOMAIN, canBeFilled, channelsLast, filled, unfilled, type LayoutMap } from './layout_map';
+
+/** Numbers below which a Transpose takes no time. */
+const FEW = 2 ** 14;
+
+interface Planes {
+  readonly count: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** What replaces a Transpose of planes; undefined for other nodes. */
+export function transposedPlanes(node: Node, layouts: LayoutMap): Replacement | undefined {
+  const planes = planesOf(node);
+  if (!planes) return undefined;
+  const [x] = node.inputs as [Tensor];
+  const { shape } = node.outputs[0]!;
+  const { count, rows, columns } = planes;
+  const { block } = layouts;
+  const hasChannelsFirst = count === x.shape[0] && rows === x.shape[1];
+  if (hasChannelsFirst && layouts.has(x))
+    return emitReshape(channelsLast(layouts.view(x, [count, rows, 1, columns]), rows), shape);
+  if (canBeFilled(columns)) {
+    const form = fromChannelsLast(emitReshape(layouts.plain(x), [count, 1, rows, columns]), block);
+    if (columns % block === 0 && shape[1] === columns && shape[0] === count) {
+      return layouts.keep(node.outputs[0]!, emitReshape(form, layouts.formOf(shape)));
+    }
+    return emitReshape(unfilled(form, [count, columns, rows]), shape);
+  }
+  return emitReshape(channelsLast(filled(layouts.plain(x), [count, rows, columns], block), rows), shape);
+}
+
+/** Of a Transpose that leaves the first axes alone and lets two runs of others change places. */
+function planesOf({ opType, inputs, attributes }: Node): Planes | undefined {
+  const [x] = inputs;
+  if (opType !== 'Transpose' || x!.dtype !== 'float32' || sizeOf(x!.shape) < FEW) return undefined;
+  const order = attributes.perm as readonly number[];
+  const start = order.findIndex((axis, i) => axis !== i);
+  if (start < 0) return undefined;
+  const middle = order[start]!;
+  const turned = [...order.keys()].map((i) =>
+    i < start ? i : start + ((i - start + middle - start) % (order.length - start)),
+  );
+  if (order.some((axis, i) => axis !== turned[i])) return undefined;
+  const [count, rows, columns] = [
+    [0, start],
+    [start, middle],
+    [middle, order.length],
+  ].map(([from, to]) => sizeOf(x!.shape.slice(from, to))) as [number, number, number];
+  return canBeFilled(rows) || canBeFilled(columns) ? { count, rows, columns } : undefined;
+}
+
+/** (N, 1, P, C) as a blocked map (N, C', 1, P). */
+function fromChannelsLast(x: Tensor, block: number): Tensor {
+  const [batch = 0, , pixels = 0, channels = 0] = x.shape;
+  const shape = [batch, Math.ceil(channels / block) * block, 1, pixels];
+  return x.graph.emit('ReorderInput', [x], shape, { domain: BLOCKED_DOMAIN, attributes: { channels_last: 1 } });
+}
