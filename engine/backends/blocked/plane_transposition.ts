@@ -31,13 +31,20 @@ export function transposedPlanes(node: Node, layouts: LayoutMap): Replacement | 
   if (hasChannelsFirst && layouts.has(x))
     return emitReshape(channelsLast(layouts.view(x, [count, rows, 1, columns]), rows), shape);
   if (canBeFilled(columns)) {
-    const form = fromChannelsLast(emitReshape(layouts.plain(x), [count, 1, rows, columns]), block);
     if (columns % block === 0 && shape[1] === columns && shape[0] === count) {
+      const form = fromChannelsLast(emitReshape(layouts.plain(x), [count, 1, rows, columns]), block);
       return layouts.keep(node.outputs[0]!, emitReshape(form, layouts.formOf(shape)));
     }
-    return emitReshape(unfilled(form, [count, columns, rows]), shape);
+    return emitReshape(transposed(emitReshape(layouts.plain(x), [count, rows, columns]), block), shape);
   }
   return emitReshape(channelsLast(filled(layouts.plain(x), [count, rows, columns], block), rows), shape);
+}
+
+/** (N, A, B) → (N, B, A), where `canBeFilled` holds for B. */
+export function transposed(x: Tensor, block: number): Tensor {
+  const [count = 0, rows = 0, columns = 0] = x.shape;
+  const form = fromChannelsLast(emitReshape(x, [count, 1, rows, columns]), block);
+  return emitReshape(unfilled(form, [count, columns, rows]), [count, columns, rows]);
 }
 
 /** Of a Transpose that leaves the first axes alone and lets two runs of others change places. */

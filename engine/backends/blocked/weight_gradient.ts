@@ -13,6 +13,7 @@ import type { Geometry, WeightGradient } from '../../ops/conv_hints';
 import { weightGradient as plainly } from '../../ops/conv_weight';
 import { emitConcat, emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
+import { transposed } from './plane_transposition';
 import { BLOCKED_DOMAIN, canBeFilled, reordered, unfilled, type LayoutMap } from './layout_map';
 
 /** The gradient `meant`, of `shape` (K, C / groups, R, T), by the faster of the two methods. */
@@ -108,8 +109,8 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
 
   // x with blocks of channels for images, images for channels and W·b columns.
   const pixels = height * width * inner;
-  const flat = [batch, outer, pixels];
-  const byChannels = inner === block ? layouts.view(x, flat) : emitReshape(layouts.plain(x), flat);
+  const parts = [batch, outer, pixels];
+  const byChannels = inner === block ? layouts.view(x, parts) : emitReshape(layouts.plain(x), parts);
   const { graph } = byChannels;
   const perImage = withZeroImages(byChannels, images);
   const turned = outer === 1 ? perImage : emitTranspose(perImage, [1, 0, 2]);
@@ -149,7 +150,11 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
   const sum = graph.emit('ReduceSum', [split, graph.integers([1])], [outer, features / block, taps, inner, block], {
     attributes: { keepdims: 0 },
   });
-  return emitReshape(emitTranspose(sum, [1, 4, 0, 3, 2]), shape);
+  // The taps first, which leaves whole kernels to move.
+  const flat = [(outer * features) / block, taps, inner * block];
+  const kernels = taps === 1 ? sum : transposed(emitReshape(sum, flat), block);
+  const apart = emitReshape(kernels, [outer, features / block, inner, block, taps]);
+  return emitReshape(emitTranspose(apart, [1, 3, 0, 2, 4]), shape);
 }
 
 /**
