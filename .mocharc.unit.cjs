@@ -17,6 +17,6 @@ module.exports = {
     'test/report/page/browser.spec.ts',
     'test/search/{chaos,command,endings,faults,memory,outcome,scheduler}.spec.ts',
     'test/search/launchers/slurm*.spec.ts',
-    'test/search/trials/{elsewhere,lost_results}.spec.ts',
+    'test/search/trials/{elsewhere,imported,lost_results}.spec.ts',
   ],
 };

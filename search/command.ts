@@ -28,6 +28,7 @@ import type { Dimension } from './space/space';
 import { unusedDimensions } from './space/unused_dimensions';
 import type { Trainer } from './trainer';
 import { changedParams } from './trials/child';
+import { importedTrials, importEvents, importLines } from './trials/imported';
 import { withoutLost } from './trials/lost_results';
 import { Proposals } from './trials/proposals';
 import { stateOf, trialsOf, withEvent, type Trial } from './trials/trials';
@@ -73,21 +74,24 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
   if (args.dry_run) {
     const events = readJournal(journal);
     refuseChanges(parent, events, settings, params, args.extend, trainer);
-    process.stdout.write(trialTable(parent, settings, events));
+    process.stdout.write(trialTable(parent, settings, [...events, ...importEvents(events, settings)]));
     return;
   }
   if (settings.launcher === 'slurm') await requireSlurm();
   const crowded = crowd(parent, settings);
   const lock = acquireLock(parent, runFiles.params);
   try {
-    const events = readJournal(journal);
-    const isNew = refuseChanges(parent, events, settings, params, args.extend, trainer);
+    const before = readJournal(journal);
+    const isNew = refuseChanges(parent, before, settings, params, args.extend, trainer);
+    const imports = importEvents(before, settings);
+    const events = [...before, ...imports];
     const writer = new Journal(journal);
     const append = (event: Event) => {
       lock.assertHeld();
       writer.append(event);
     };
     if (isNew) append({ event: 'search', settings, params });
+    imports.forEach(append);
     const cache = args.teacher_cache;
     await search(parent, { params, settings, events, append, unused, crowded, cache }, trainer);
   } finally {
@@ -182,6 +186,7 @@ async function search(
   if (why !== undefined) log.info(why);
   if (crowded !== undefined) log.warn(crowded);
   for (const dimension of space) log.info(`${dimension.path}: ${describe(dimension)}`);
+  for (const line of importLines(events, settings)) log.info(line);
   for (const path of unused) log.warn(`${path}: no trial uses it`);
   try {
     await searching.run();
@@ -224,7 +229,7 @@ function describe(dimension: Dimension): string {
 function trialTable(parent: string, settings: Settings, events: readonly Event[]): string {
   let { trials } = withoutLost(trialsOf(events), parent, settings.repeats);
   const isKnown = new Set(trials.keys());
-  const proposals = new Proposals(settings, trials);
+  const proposals = new Proposals(settings, trials, importedTrials(events));
   while (trials.size < settings.n_trials) {
     const proposal = proposals.next(trials);
     if (proposal === undefined) break;

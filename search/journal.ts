@@ -26,6 +26,16 @@ export interface JobTime {
   readonly total: number;
 }
 
+/** A trial that another program ran. */
+export interface ImportedTrial {
+  readonly number: number;
+  readonly point: Point;
+  readonly state: 'complete' | 'pruned' | 'failed';
+  /** The metric; null: none, or not a number. */
+  readonly value: number | null;
+  readonly epochs: number;
+}
+
 /** Trials are told by the names of their directories. */
 export type Event =
   | { readonly event: 'search'; readonly settings: Settings; readonly params: Record<string, unknown> }
@@ -34,6 +44,8 @@ export type Event =
   | { readonly event: 'started'; readonly name: string; readonly repeat: number }
   /** What trains a repeat (a Slurm job, a process), how long it has run so far, and how long the repeat was trained in all. */
   | ({ readonly event: 'job'; readonly name: string } & JobTime)
+  /** Trials of a study from elsewhere, which the sampler learns from. */
+  | { readonly event: 'imported'; readonly study: string; readonly trials: readonly ImportedTrial[] }
   | ({ readonly event: 'finished' } & Outcome)
   /** `reason`: of a training that the trainer gave up. */
   | ({ readonly event: 'pruned'; readonly reason?: string } & Outcome)
@@ -49,7 +61,10 @@ const name = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._+-]{0,254}$' };
 const reason = { type: 'string' };
 const count = { type: 'integer', minimum: 0 };
 const ofRepeat = { name, repeat: count };
-const outcome = { ...ofRepeat, value: { type: 'number', nullable: true }, epochs: count };
+const value = { type: 'number', nullable: true };
+const outcome = { ...ofRepeat, value, epochs: count };
+const point = { type: 'object', propertyNames: { pattern: PATH } };
+const imported = { number: count, point, state: { enum: ['complete', 'pruned', 'failed'] }, value, epochs: count };
 const seconds = { type: 'number', minimum: 0 };
 /** What each kind of event has. */
 const forms: Readonly<Record<string, Schema>> = {
@@ -57,7 +72,11 @@ const forms: Readonly<Record<string, Schema>> = {
     settings: { type: 'object', properties: { space: spaceSchema }, required: ['space'] },
     params: { type: 'object' },
   },
-  proposed: { name, trial: count, point: { type: 'object', propertyNames: { pattern: PATH } } },
+  proposed: { name, trial: count, point },
+  imported: {
+    study: { type: 'string' },
+    trials: { type: 'array', items: { type: 'object', properties: imported, required: Object.keys(imported) } },
+  },
   started: ofRepeat,
   job: { ...ofRepeat, job: { type: 'string' }, seconds, total: seconds },
   finished: outcome,

@@ -6,6 +6,7 @@ import { SearchState } from './search_state';
 import type { Snapshot } from './snapshot';
 import { Elsewhere } from './trials/elsewhere';
 import { failuresOf, mostFrequentReason } from './trials/failures';
+import { importedTrials } from './trials/imported';
 import { Proposals } from './trials/proposals';
 import { runTrial } from './trials/trial_run';
 import type { Trial } from './trials/trials';
@@ -21,7 +22,7 @@ export class Search {
   constructor(private readonly context: SearchContext) {
     this.study = new SearchState(context);
     const { trials } = this.study;
-    this.proposals = new Proposals(context.settings, trials);
+    this.proposals = new Proposals(context.settings, trials, importedTrials(context.events));
     this.elsewhere = new Elsewhere(this.study, context);
     this.unfinished = [...trials.values()].filter((trial) => !this.study.isOver(trial));
   }

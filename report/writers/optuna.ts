@@ -1,9 +1,10 @@
 /**
  * A search as a study in Optuna's journal file storage, which `optuna.storages.JournalStorage` and optuna-dashboard open: a line for
- * the study, then one for each trial, with the fields of `JournalStorage.create_new_trial` (Optuna 4 and 5).
+ * the study, then one for each trial, with the fields of `JournalStorage.create_new_trial`.
  */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { directions, operations, trialStates as states } from '../../formats/optuna_journal';
 import { repeatDirectory, runFiles, searchFiles } from '../../runs/files';
 import { readJournalLines } from '../../runs/journal';
 import { readEpochs, readScore } from '../../runs/metrics';
@@ -12,11 +13,6 @@ import { isThere, readText } from '../../utils/files';
 import { isObject } from '../../utils/json';
 import { mean } from '../statistics/mean';
 
-const CREATE_STUDY = 0;
-const CREATE_TRIAL = 4;
-const MINIMIZE = 1;
-const MAXIMIZE = 2;
-const states = { running: 0, complete: 1, pruned: 2, failed: 3 };
 const WRITER = 'distillery';
 /** Events of a repeat that tell its state. */
 const steps = ['started', 'finished', 'pruned', 'failed'];
@@ -56,10 +52,10 @@ export function toOptuna(parent: string): string {
   if (settings === undefined) throw new UserError(`${path}: no such search; --optuna needs the directory of one`);
   const goal = settings.direction ?? settings.goal;
   const study = {
-    op_code: CREATE_STUDY,
+    op_code: operations.createStudy,
     worker_id: WRITER,
     study_name: basename(resolve(parent)),
-    directions: [goal === 'minimize' ? MINIMIZE : MAXIMIZE],
+    directions: [goal === 'minimize' ? directions.minimize : directions.maximize],
   };
   const proposed = new Map(lines.flatMap((line) => (line.event === 'proposed' ? [[line.name, line] as const] : [])));
   const trials = [...proposed.values()].map((line) => trialOf(line, lines, settings, parent));
@@ -88,7 +84,7 @@ function trialOf(proposed: Line, lines: readonly Line[], settings: Settings, par
   const known = distributions.filter((one) => Number.isFinite(one.inside(proposed.point![one.path])));
   const epochs = epochsOf(join(parent, name), settings.metric);
   return {
-    op_code: CREATE_TRIAL,
+    op_code: operations.createTrial,
     worker_id: WRITER,
     study_id: 0,
     datetime_start: timeOf(own.find(({ event }) => event === 'started') ?? proposed),

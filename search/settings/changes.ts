@@ -20,6 +20,7 @@ export function settingsChanges(before: Settings, after: Settings): Changes {
     ...changesOfSpace(before.space, after.space),
     ...growing.flatMap((key) => changed(key, before[key], after[key], after[key] >= before[key])),
     ...fixed.flatMap((key) => changed(key, before[key], after[key], false)),
+    ...changed('optuna', before.optuna ?? null, after.optuna ?? null, false),
   ];
   return { lines: changes.map(([line]) => line), onlyExtends: changes.every(([, isExtension]) => isExtension) };
 }

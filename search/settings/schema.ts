@@ -94,7 +94,12 @@ const slurm = object(
   { title: 'Resources that each trial requests from Slurm.', default: {} },
 );
 
-function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
+const path = text('^[^\\0]+$', 'the path of a file');
+const study = object({ path, study_name: { type: 'string', minLength: 1 } }, ['path'], {
+  description: 'the path of a file, or an object with "path" and, where it has several studies, "study_name"',
+});
+
+function schemaOf(space: Schema, sampler: Schema, pruner: Schema, optuna: Schema): Schema {
   const seconds = '"90s", "30m", "2h" or "1h30m"';
   return object(
     {
@@ -141,6 +146,11 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
         default: 'plain',
         title: 'Names of trial directories: alpha_0.5_temperature_4 (plain) or alpha_0.5_Temp_4.0 (classic).',
       },
+      optuna: {
+        ...optuna,
+        title:
+          'Journal file of an Optuna study whose trials the sampler learns from, or an object with path and study_name.',
+      },
     },
     ['space'],
   );
@@ -149,13 +159,13 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema): Schema {
 /** The schema of one search.json, whose sampler and pruner are in their long form; its keys have the names that the file uses. */
 export function schemaFor(file: File): Schema {
   const { space, sampler, pruner } = file;
-  const schema = schemaOf(spaceForm(space), chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner));
+  const schema = schemaOf(spaceForm(space), chosenPlugin(samplers, sampler), chosenPlugin(pruners, pruner), study);
   return { ...schema, properties: namedAsIn(file, schema.properties as Schema) };
 }
 
 /** The schema of every search.json, for editors; schemas/search.schema.json holds it. */
 export function editorSchema(): Schema {
-  const schema = schemaOf(anySpace, anyPlugin(samplers), anyPlugin(pruners));
+  const schema = schemaOf(anySpace, anyPlugin(samplers), anyPlugin(pruners), { anyOf: [path, study] });
   const properties = schema.properties as Readonly<Record<string, Schema>>;
   const former = formerNames.map(([name, present]) => [
     name,

@@ -58,7 +58,12 @@ export interface Settings {
   readonly launcher: 'local' | 'slurm';
   readonly slurm: SlurmSettings;
   readonly names: Naming;
+  /** A study whose trials the sampler learns from. */
+  readonly optuna?: OptunaSettings;
 }
+
+/** A study in a journal file of Optuna; by its name where there are several. */
+export type OptunaSettings = { readonly path: string; readonly study_name?: string };
 
 /** The search of a directory without search.json: the published grid over weight and temperature. */
 export const classicSearch = {
@@ -106,6 +111,9 @@ export function parseSettings(
   if (file.n_trials === undefined && defaults.n_trials > MAX_TRIALS) {
     check([`"space" has ${defaults.n_trials} points: "n_trials" must say how many of them, up to ${MAX_TRIALS}`]);
   }
+  if (file.optuna !== undefined && !samplers[sampler.name].learns) {
+    check([`"optuna" needs a "sampler" that learns from trials ("tpe"), got ${show(sampler.name)}`]);
+  }
   const { trial_timeout: limit } = file;
   const timeout = typeof limit === 'string' ? { trial_timeout: secondsOf(limit) } : {};
   const { launcher, slurm } = file as unknown as Settings;
@@ -120,7 +128,8 @@ function expanded(content: Record<string, unknown>): Record<string, unknown> {
   const long = (value: unknown): unknown => (typeof value === 'string' ? { name: value } : copy(value));
   const { sampler = 'grid', pruner = 'none', ...rest } = content;
   const file: Record<string, unknown> = { ...rest, sampler: long(sampler), pruner: long(pruner) };
-  for (const key of ['space', 'slurm']) if (Object.hasOwn(file, key)) file[key] = copy(file[key]);
+  if (typeof rest.optuna === 'string') file.optuna = { path: rest.optuna };
+  for (const key of ['space', 'slurm', 'optuna']) if (Object.hasOwn(file, key)) file[key] = copy(file[key]);
   if (isObject(file.space)) for (const [path, value] of Object.entries(file.space)) file.space[path] = copy(value);
   return file;
 }

@@ -35,7 +35,7 @@ export function withEvent(trials: Trials, event: Event): Trials {
 }
 
 function add(trials: Map<string, Trial>, event: Event): void {
-  if (event.event === 'search') return;
+  if (event.event === 'search' || event.event === 'imported') return;
   const { name } = event;
   const before = trials.get(name);
   if (event.event === 'proposed') {
@@ -44,7 +44,7 @@ function add(trials: Map<string, Trial>, event: Event): void {
   } else if (before !== undefined) trials.set(name, after(before, event));
 }
 
-function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'proposed' }>): Trial {
+function after(trial: Trial, event: Exclude<Event, { event: 'search' | 'imported' | 'proposed' }>): Trial {
   const { name, number, params, values, job } = trial;
   const anew = { name, number, params, values, epochs: trial.epochs };
   // The time of the jobs counts until the trial has failed for good, or its results were lost.

@@ -76,10 +76,24 @@ describe('search.json', () => {
         ...{ options: ['--mail-type=END', '--exclusive', '--nodelist=n[1-2]'] },
       },
       names: 'classic',
+      optuna: { path: 'study.log', study_name: 'mine' },
     };
     const { $schema, ...rest } = content;
     expect($schema).to.equal('../search.schema.json');
     expect(parse(content)).to.deep.equal({ ...rest, space: parse(small).space, trial_timeout: 5400 });
+  });
+
+  it('accepts an Optuna study by its path or with its name, for samplers that learn', () => {
+    const optuna = { ...small, sampler: 'tpe' };
+    expect(parse({ ...optuna, optuna: 'study.log' })).to.deep.include({ optuna: { path: 'study.log' } });
+    expect(linesOf({ ...optuna, optuna: 3 })).to.deep.equal([
+      '"optuna" must be the path of a file, or an object with "path" and, where it has several studies, "study_name", got 3',
+    ]);
+    expect(linesOf({ ...optuna, optuna: {} })).to.deep.equal(['"optuna.path" is missing']);
+    expect(linesOf({ ...optuna, optuna: { path: 'a', name: 'b' } })).to.deep.equal(['"optuna.name" is not a key']);
+    expect(linesOf({ ...small, optuna: 'study.log' })).to.deep.equal([
+      '"optuna" needs a "sampler" that learns from trials ("tpe"), got "grid"',
+    ]);
   });
 
   it('accepts the former names of keys, whose mistakes it names as the file does', () => {
