@@ -5,7 +5,6 @@
  *   npx ts-node train.ts --model_dir experiments/cnn_distill --restore_file last
  */
 import { join } from 'node:path';
-import { EventWriter } from './formats/tensorboard';
 import { allOf } from './model/evaluation/evaluator';
 import { announce, learningCurve } from './model/experiment/announce';
 import { inWords } from './model/experiment/describe';
@@ -13,11 +12,13 @@ import type { Experiment } from './model/experiment/experiment';
 import { inputsOf } from './model/experiment/inputs';
 import { plannedEpochs, type Plan } from './model/experiment/plans';
 import { reproduceRun } from './model/experiment/reproduce';
+import { resolvedParams } from './model/experiment/resolved';
 import { loadStart, refuseOtherInputs, startOf } from './model/experiment/resume';
 import { runHooks, selectedOn } from './model/experiment/run_hooks';
 import { RunRecord } from './model/experiment/run_record';
 import { askTeacher, assess, setUp } from './model/experiment/setup';
 import { plannedRuns } from './model/experiment/stages';
+import { openTrackers } from './model/experiment/trackers';
 import { isOver } from './model/training/early_stopping';
 import { fit } from './model/training/loop';
 import { NanGuard } from './model/training/nan_guard';
@@ -31,7 +32,6 @@ import { titleOf } from './utils/commands';
 import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
 import { UserError } from './utils/errors';
 import { makeDirectory, writeJson } from './utils/files';
-import { flatten } from './utils/flatten';
 import { onInterrupt } from './utils/interrupt';
 import { deferredLog, formatMetrics, openLog } from './utils/logger';
 import { lazyProgressBar } from './utils/progress';
@@ -155,8 +155,18 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   record.warnOfNewPlan(log);
   record.begin();
   const firstStep = position.epoch * setup.stepsPerEpoch + position.step;
-  const events = new EventWriter(run.file(runFiles.events), firstStep + 1);
-  events.hparams(firstStep, flatten(params));
+  const tracker = openTrackers(
+    {
+      directory: run.path,
+      params,
+      resolved: resolvedParams(params),
+      steps: firstStep,
+      history: position.history,
+      commit: run.facts().commit,
+      log,
+    },
+    params.trackers,
+  );
 
   const interrupt = onInterrupt();
   const teacherLogits = await askTeacher(setup, params, say);
@@ -164,7 +174,10 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
 
   // Epochs of steps; hooks log, save checkpoints and stop where the user asks for it.
   const { accumulate = 1, on_nan: policy = 'stop', num_epochs: epochs } = params;
-  const onStop = (diverged: string): void => record.write([], guard, { diverged });
+  const onStop = (diverged: string): void => {
+    record.write([], guard, { diverged });
+    tracker.onEnd({ status: 'failed', steps: firstStep });
+  };
   const checks = { policy, debug: options.debug_nan, batches: setup.stepsPerEpoch, accumulate, log, onStop };
   const guard = new NanGuard(trainer, { ...checks, source: run.path }, position.trouble, epochStart);
   const { position: end, isOver: isFinished } = await fit({
@@ -180,12 +193,12 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
     isOver: (epochsSoFar) => isOver(epochsSoFar, params),
     validate: () => assess(setup, trainer.weights(), validation, teacherLogits),
     position,
-    hooks: runHooks({ run, params, setup, guard, record, log, events, interrupt, lock }),
+    hooks: runHooks({ run, params, setup, guard, record, log, tracker, interrupt, lock }),
   });
   const { history } = end;
   if (!isFinished) {
     record.write(history, guard);
-    events.close();
+    tracker.onEnd({ status: 'interrupted', steps: firstStep });
     const again = options.fresh || start.weights !== undefined ? 'with --restore_file last' : 'the same command';
     log.warn(`Interrupted in epoch ${end.epoch + 1} after step ${end.step}; run ${again} to resume`);
     process.exitCode = interrupt.exitCode;
@@ -207,8 +220,8 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   // The very last: it tells that the run has ended.
   run.saveTestScore(test.metrics, best, selectedOn(params));
   log.info(`- Test metrics of epoch ${best.epoch}: ${formatMetrics({ ...test.metrics })}`);
-  events.finished(history.length * setup.stepsPerEpoch);
-  events.close();
+  const steps = history.length * setup.stepsPerEpoch;
+  tracker.onEnd({ status: 'finished', steps, test: { metrics: test.metrics, epoch: best.epoch } });
   if (process.stdout.isTTY) process.stdout.write(learningCurve(run.path, history));
   await Promise.all([trainer.release(), teacher?.release()]);
   return true;

@@ -1,5 +1,6 @@
 /** The names of all files that runs and searches write. No other module spells them out. */
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { isFile } from '../utils/files';
 
 /** Files and folders of a run. */
 export const runFiles = {
@@ -33,6 +34,9 @@ export const runFiles = {
   lock: '.lock',
   teacherCache: '.teacher_cache',
 } as const;
+
+/** Files of a run that trackers of experiments keep a copy of. */
+export const trackedFiles = [runFiles.params, runFiles.record, runFiles.best, runFiles.exported];
 
 /** Files of a search, in the directory whose folders are its trials. */
 export const searchFiles = {
@@ -86,6 +90,16 @@ export function isAsideDraft(name: string): boolean {
 /** The folder with a repetition of the same training. */
 export function repetitionFolder(n: number): string {
   return `again_${n}`;
+}
+
+/** The run that a repeat, a repetition or a stage belongs to: the run itself if it is none of these. */
+export function topmostRun(directory: string): string {
+  const path = resolve(directory);
+  const parent = dirname(path);
+  const isStage = basename(parent) === STAGES && /^\d+_/.test(basename(path));
+  const isRepeat = /^(repeat|again)_\d+$/.test(basename(path));
+  const owner = isStage ? dirname(parent) : isRepeat ? parent : undefined;
+  return owner !== undefined && isFile(join(owner, runFiles.params)) ? topmostRun(owner) : path;
 }
 
 /** Patterns of folders inside a run that are not results of their own: results set aside, repetitions, and stages. */

@@ -4,6 +4,7 @@ import { datasetNames } from '../model/data';
 import { augmentationAliases, augmentations } from '../model/data/augmentation';
 import { distillers, methodAliases } from '../model/distillers';
 import { paramsSchema } from '../model/experiment/params';
+import { trackers } from '../model/experiment/trackers';
 import { netAliases } from '../model/nets';
 import { teachers } from '../model/teachers';
 import { schedules } from '../model/training/schedules';
@@ -65,7 +66,7 @@ const sections: Readonly<Record<string, readonly string[]>> = {
     'seed',
   ],
   'Transfer learning': ['init', 'freeze', 'freeze_batch_norm', 'learning_rates'],
-  'Machine and files': ['device', 'precision', 'threads', 'checkpoint_every', 'save_summary_steps'],
+  'Machine and files': ['device', 'precision', 'threads', 'checkpoint_every', 'save_summary_steps', 'trackers'],
 };
 
 /** Pages and sections that say more about a key. */
@@ -106,6 +107,7 @@ const more: Readonly<Record<string, string>> = {
   device: '[Devices](devices.md)',
   precision: '[float16](devices.md#float16)',
   threads: '[Threads](training.md#threads)',
+  trackers: '[Beside other tools](ecosystem.md), [options](#trackers)',
 };
 
 const propertiesOf = (schema: Schema) => (schema.properties ?? {}) as Readonly<Record<string, Schema>>;
@@ -274,6 +276,11 @@ ${Object.entries(augmentations)
   .map(([name, { title }]) => `| \`${name}\` | ${sentence(title)} |\n`)
   .join('')}
 ${optionsTable('augmentation', augmentationForms, 'name')}`,
+    `## Trackers
+
+\`"trackers": ["tensorboard", { "name": "mlflow", "directory": "mlruns" }]\`
+
+${optionsTable('tracker', Object.fromEntries(Object.entries(trackers).map(([name, { options }]) => [name, ofOptions(options)])), 'name')}`,
     `## Keys of objects
 
 ${optionsTable('object', objects, '')}`,

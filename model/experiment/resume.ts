@@ -39,6 +39,7 @@ const mayChange = [
   'teacher_cache_gigabytes',
   'dataset.cache',
   'dataset.cache_gigabytes',
+  'trackers',
 ];
 
 const OR_FRESH = 'or start over with --fresh, which keeps the old results';
@@ -113,7 +114,7 @@ async function startingState(
 /** Refuses to resume with params that differ from the checkpoint's; returns the keys whose paths have changed. */
 function refuseChanges(run: RunDirectory, last: Found, params: Params): string[] {
   const different = changedKeys(withImplied(last.params), withImplied(params));
-  const changed = different.filter((key) => !mayChange.includes(key) && !isPathKey(key));
+  const changed = different.filter((key) => !isFree(key) && !isPathKey(key));
   if (changed.length > 0) {
     const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
     throw new UserError(
@@ -122,6 +123,11 @@ function refuseChanges(run: RunDirectory, last: Found, params: Params): string[]
     );
   }
   return different.filter(isPathKey);
+}
+
+/** Whether a key, or what it is inside of, may change. */
+function isFree(key: string): boolean {
+  return mayChange.some((free) => key === free || key.startsWith(`${free}.`));
 }
 
 function show(params: Params, path: string): string {

@@ -1,5 +1,4 @@
-/** The outputs of a run during training: log, progress bar, events, metrics and checkpoints. */
-import type { EventWriter } from '../../formats/tensorboard';
+/** The outputs of a run during training: log, progress bar, trackers, metrics and checkpoints. */
 import type { Lock } from '../../runs/lock';
 import type { Position } from '../../runs/position';
 import type { RunDirectory } from '../../runs/run_directory';
@@ -12,6 +11,7 @@ import type { NanGuard } from '../training/nan_guard';
 import type { Params } from './params';
 import type { RunRecord } from './run_record';
 import type { Setup } from './setup';
+import type { Tracker } from './trackers/tracker';
 
 export interface RunHooksOptions {
   readonly run: RunDirectory;
@@ -20,13 +20,13 @@ export interface RunHooksOptions {
   readonly guard: NanGuard;
   readonly record: RunRecord;
   readonly log: Log;
-  readonly events: EventWriter;
+  readonly tracker: Tracker;
   readonly interrupt: Interrupt;
   readonly lock: Lock;
 }
 
 export function runHooks(options: RunHooksOptions): FitHooks {
-  const { run, params, setup, guard, record, log, events, interrupt, lock } = options;
+  const { run, params, setup, guard, record, log, tracker, interrupt, lock } = options;
   const { trainer, dataset, train, batchSize, stepsPerEpoch } = setup;
   const longest = 1000 * secondsOf(params.checkpoint_every);
   let saved = performance.now();
@@ -50,7 +50,7 @@ export function runHooks(options: RunHooksOptions): FitHooks {
     async onStep({ step, globalStep, learningRate, metrics, position }) {
       bar?.update(Math.min(step * batchSize, train.length), metrics);
       if (globalStep % params.save_summary_steps === 0) {
-        events.scalars(globalStep, { ...prefixed('train', metrics), learning_rate: learningRate });
+        tracker.onStep(globalStep, metrics, learningRate);
       }
       if (interrupt.requested || performance.now() - saved >= longest) await saveAmidEpoch(position);
       return interrupt.requested ? 'stop' : undefined;
@@ -77,7 +77,7 @@ export function runHooks(options: RunHooksOptions): FitHooks {
       saved = performance.now();
       const seconds = (saved - began) / 1000;
       record.epochSeconds.push(seconds);
-      events.scalars(epoch.epoch * stepsPerEpoch, { ...prefixed('val', { ...val }), 'time/epoch_seconds': seconds });
+      tracker.onEpoch(epoch.epoch * stepsPerEpoch, position.history, seconds);
     },
   };
 }
@@ -85,8 +85,4 @@ export function runHooks(options: RunHooksOptions): FitHooks {
 /** The images on which the best epoch is chosen, by their name in the metrics files. */
 export function selectedOn({ validation }: Params): string {
   return validation === 'test' ? 'test' : 'validation';
-}
-
-function prefixed(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}/${name}`, value]));
 }

@@ -6,6 +6,7 @@ import { join, relative, sep } from 'node:path';
 import { runFiles } from '../../runs/files';
 import { lockState } from '../../runs/lock';
 import { numberIn, readEpochs, readScore } from '../../runs/metrics';
+import { tabular } from '../../runs/tabular_params';
 import { messageOf, UserError } from '../../utils/errors';
 import { readObject } from '../../utils/files';
 import { flatten, type Flat, type Scalar } from '../../utils/flatten';
@@ -120,13 +121,7 @@ function partsOf(record: Flat): { facts: Flat; given: Flat; resolved: Flat } {
     else if (name.startsWith('resolved.')) resolved.set(name.slice('resolved.'.length), value);
     else facts.set(name, value);
   }
-  // A teacher by its name alone is what params.json has most often, and what tables call it.
-  const teacher = resolved.get('teacher.model');
-  if (teacher !== undefined) {
-    resolved.set('teacher', teacher);
-    resolved.delete('teacher.model');
-  }
-  return { facts, given, resolved };
+  return { facts, given, resolved: tabular(resolved) };
 }
 
 /** Objects of params.json that earlier versions kept in run.json with defaults that the file leaves out. */

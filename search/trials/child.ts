@@ -49,7 +49,7 @@ export function prepareChild(directory: string, params: Given, resolve: Trainer[
   }
 }
 
-const irrelevant = ['threads', 'checkpoint_every', 'teacher_cache_gigabytes'];
+const irrelevant = ['threads', 'checkpoint_every', 'teacher_cache_gigabytes', 'trackers'];
 
 /** A line for each key that differs, but for those that change no result that matters; a default may be written out. */
 export function changedParams(before: Given, after: Given, resolve: Trainer['resolve']): string[] {

@@ -25,6 +25,7 @@ export function brokenConditions(file: File, methods: Readonly<Record<string, Di
       hasCachedTeacher(file) &&
       `"augmentation" must be "no" if "teacher" has cached logits, which do not follow a crop or a flip, got ${show(file.augmentation)}`,
     ...ofAugmentation(file),
+    ...ofTrackers(file),
     file.precision === 'float16' &&
       Number(file.accumulate ?? 1) > 1 &&
       `"accumulate" must be 1 if "precision" is "float16", got ${show(file.accumulate)}`,
@@ -52,6 +53,12 @@ function ofAugmentation(file: File): string[] {
   const mixed = mixing(file);
   if (mixed.length < 2) return [];
   return [`"augmentation" must have at most one augmentation that mixes images, got ${mixed.map(show).join(' and ')}`];
+}
+
+function ofTrackers({ trackers }: File): string[] {
+  const names = listOf(trackers).map((one) => (isObject(one) ? one.name : one));
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  return twice === undefined ? [] : [`"trackers" must name each tracker once, got ${show(twice)} twice`];
 }
 
 /** Names of the augmentations that mix images. */

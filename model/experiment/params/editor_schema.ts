@@ -12,6 +12,7 @@ import { distillers, methodAliases } from '../../distillers/index';
 import { netAliases, nets } from '../../nets/index';
 import { teachers } from '../../teachers/index';
 import { schedules } from '../../training/schedules';
+import { trackers } from '../trackers';
 import { versionAliases } from './current_names';
 import { paramsSchema } from './schema';
 
@@ -25,8 +26,9 @@ const path = (pattern: string, description: string): Schema => ({ type: 'string'
 
 /** Objects with one name each, whose options are of that name. */
 function objects(key: string, names: readonly string[], aliases: Aliases = {}, tag = 'name'): Schema[] {
+  const isList = ['augmentation', 'trackers'].includes(key);
   return names.map((name) => {
-    const form = formOf(key, key === 'augmentation' ? [{ [tag]: name }] : { [tag]: name });
+    const form = formOf(key, isList ? [{ [tag]: name }] : { [tag]: name });
     const { properties, required } = Array.isArray(form.items) ? (form.items as Schema[])[0]! : form;
     const own = { ...(properties as Options), [tag]: { enum: [name], aliases } };
     return object(own, required as string[]);
@@ -82,6 +84,12 @@ function forms(): Record<string, Schema[]> {
           ],
         },
         minItems: 1,
+      },
+    ],
+    trackers: [
+      {
+        type: 'array',
+        items: { anyOf: [{ enum: Object.keys(trackers) }, ...objects('trackers', Object.keys(trackers))] },
       },
     ],
     schedule: objects('schedule', Object.keys(schedules), {}, 'type'),

@@ -11,6 +11,7 @@ import { datasetNames, datasetOptions, datasets, type DatasetEntry } from '../..
 import { netAliases, nets } from '../../nets/index';
 import { teachers } from '../../teachers/index';
 import { schedules } from '../../training/schedules';
+import { trackers } from '../trackers';
 
 type Named = Readonly<Record<string, { readonly options: Options }>>;
 
@@ -79,6 +80,13 @@ function oneTeacher(given: Record<string, unknown>): Schema {
   const entry = entryOf(teachers, key);
   if (entry && others.length === 0) return object(entry.options(given), [key!]);
   return { not: {}, description: `an object with one of the keys ${keys.map(show).join(', ')}` };
+}
+
+/** Of a list of trackers, which may be empty. */
+export function trackersSchema(given: unknown, title: string): Schema {
+  const description = '["tensorboard"], ["mlflow"], both or []';
+  const isList = Array.isArray(given) && given.length > 0;
+  return { ...(isList ? namedSchema(given, trackers, {}, description) : { type: 'array', description }), title };
 }
 
 /** Of a schedule for a run whose `learning_rate` is `base`. */

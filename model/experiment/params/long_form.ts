@@ -3,6 +3,7 @@ import { augmentations } from '../../data/augmentation/index';
 import { datasets } from '../../data/index';
 import type { Distiller } from '../../distillers/index';
 import { isNetPath, nets } from '../../nets/index';
+import { trackers } from '../trackers';
 import { entryOf } from './forms';
 
 type File = Readonly<Record<string, unknown>>;
@@ -13,11 +14,12 @@ export function listOf(value: unknown): unknown[] {
 
 /** The file with those keys in their long form, and the method where none is given. */
 export function longForm(file: File, methods: Readonly<Record<string, Distiller>>): Record<string, unknown> {
-  const { dataset, teacher, augmentation, method = isDistilled(file) ? 'kd' : 'nokd' } = file;
+  const { dataset, teacher, augmentation, trackers: chosen, method = isDistilled(file) ? 'kd' : 'nokd' } = file;
   return {
     ...file,
     ...(dataset !== undefined && { dataset: lengthened('name', datasets)(dataset) }),
     ...(teacher !== undefined && { teacher: each(teacher, lengthened('model', nets)) }),
+    ...(Array.isArray(chosen) && { trackers: chosen.map(lengthened('name', trackers)) }),
     ...(Array.isArray(augmentation) && { augmentation: augmentation.map(lengthened('name', augmentations)) }),
     method: each(method, lengthened('name', methods)),
   };

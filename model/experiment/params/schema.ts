@@ -31,7 +31,15 @@ import { moduleOptions } from '../../nets/own_net';
 import { weightsOptions } from '../../nets/weights_params';
 import { onNanPolicies } from '../../training/nan_guard';
 import { versionAliases } from './current_names';
-import { dataDirectory, datasetSchema, entryOf, namedSchema, scheduleSchema, teacherSchema } from './forms';
+import {
+  dataDirectory,
+  datasetSchema,
+  entryOf,
+  namedSchema,
+  scheduleSchema,
+  teacherSchema,
+  trackersSchema,
+} from './forms';
 
 /** Threads, and batches that are prefetched: more than any machine has use for. */
 const MANY = 1024;
@@ -61,7 +69,7 @@ export function schemaFor(file: File, methods: Readonly<Record<string, Distiller
     ...teacherKeys(file),
     ...epochKeys,
     ...netOptions,
-    ...savingKeys,
+    ...savingKeys(file),
     ...optimizerKeys(file),
     ...runKeys,
   };
@@ -256,7 +264,7 @@ const epochKeys: Options = {
   num_epochs: integer({ minimum: 1, title: 'Number of epochs. It may be raised when a run resumes.' }),
 };
 
-const savingKeys: Options = {
+const savingKeys = ({ trackers }: File): Options => ({
   save_summary_steps: integer({ minimum: 1, default: 100, title: 'Steps between two points in TensorBoard.' }),
   checkpoint_every: text({
     pattern: DURATION,
@@ -272,7 +280,11 @@ const savingKeys: Options = {
     title:
       'Number of batches that the loader prefetches for image folders; other data sets are in memory. It is not a number of processes.',
   }),
-};
+  trackers: trackersSchema(
+    trackers,
+    'Where metrics go while a run trains, `"tensorboard"` and `"mlflow"`, by name or with options; `["tensorboard"]` by default, `[]` for none.',
+  ),
+});
 
 /**
  * The options of all optimizers are keys of params.json. Defaults are filled for the one that is chosen, and for SGD's whichever

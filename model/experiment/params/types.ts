@@ -15,6 +15,7 @@ import type { EarlyStopping } from '../../training/early_stopping';
 import type { OnNan } from '../../training/nan_guard';
 import type { TransferParams } from '../../training/parameter_groups';
 import type { Schedule } from '../../training/schedules';
+import type { TrackerParams } from '../trackers';
 
 export interface Params extends NetParams, PartitionParams, TransferParams, TeacherCacheParams {
   /** `<net>`, `<net>_distill`, or the path of a network in an ONNX file or a module. */
@@ -61,6 +62,8 @@ export interface Params extends NetParams, PartitionParams, TransferParams, Teac
   /** The longest that training goes on without a checkpoint. */
   readonly checkpoint_every: string;
   readonly num_workers: number;
+  /** TensorBoard alone where absent. */
+  readonly trackers?: readonly TrackerParams[];
   readonly optimizer: string;
   readonly momentum: number;
   /** Of "dot"; 0.075 where absent. */

@@ -373,6 +373,34 @@ describe('params', () => {
     ]);
   });
 
+  describe('trackers', () => {
+    const of = (trackers: unknown) => parse({ ...plain, trackers }).trackers;
+    const lines = (trackers: unknown) => linesOf({ ...plain, trackers });
+
+    it('are names or objects with options, or none', () => {
+      expect(parse(plain)).not.to.have.property('trackers');
+      expect(of([])).to.deep.equal([]);
+      expect(of(['tensorboard', 'mlflow'])).to.deep.equal([
+        { name: 'tensorboard' },
+        { name: 'mlflow', directory: 'mlruns' },
+      ]);
+      expect(of([{ name: 'mlflow', directory: 'a/b' }])).to.deep.equal([{ name: 'mlflow', directory: 'a/b' }]);
+    });
+
+    it('are refused where they are anything else', () => {
+      for (const value of ['mlflow', 3, {}]) {
+        expect(lines(value)[0]).to.match(/^"trackers" must be \["tensorboard"\], \["mlflow"\], both or \[\], got /);
+      }
+      expect(lines(['mlfow'])).to.deep.equal([
+        '"trackers.0" must be one of "tensorboard", "mlflow", got "mlfow"; did you mean "mlflow"?',
+      ]);
+      expect(lines([{ name: 'tensorboard', directory: 'x' }])[0]).to.match(/^"trackers\.0\.directory" is not a key/);
+      expect(lines(['mlflow', { name: 'mlflow', directory: 'x' }])).to.deep.equal([
+        '"trackers" must name each tracker once, got "mlflow" twice',
+      ]);
+    });
+  });
+
   describe('augmentation', () => {
     const of = (augmentation: unknown) => parse({ ...plain, augmentation }).augmentation;
     const lines = (augmentation: unknown, changes: object = {}) => linesOf({ ...plain, ...changes, augmentation });
