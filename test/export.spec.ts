@@ -13,6 +13,8 @@ import { predictLogits } from '../model/evaluation/predict';
 import { nets } from '../model/nets';
 import { version } from '../package.json';
 import { findBrowser, resultOfPage, type ServedFile } from './helpers/browser';
+import { netronFolder, netronParser, pythonRuntimes } from './helpers/onnx_readers';
+import { pythonWith, runPython } from './helpers/python';
 import { experiment, readJsonIn, runScript, train } from './helpers/train';
 
 interface Measured {
@@ -218,6 +220,45 @@ for path in sys.argv[1:]:
     const { stdout: said, status, stderr } = spawnSync(python, ['-c', script, path, path8], { encoding: 'utf8' });
     expect(status, stderr).to.equal(0);
     expect(said).to.equal("distillery images ['float32']\ndistillery images ['int8']\n");
+  });
+
+  for (const [module, name] of [
+    ['onnxruntime', 'ONNX Runtime for Python'],
+    ['openvino', 'OpenVINO'],
+  ] as const) {
+    it(`gives the same logits in ${name}`, function () {
+      const python = pythonWith(`numpy, ${module}`);
+      if (python === undefined) return this.skip();
+      const images = join(scratch, 'images.bin');
+      writeFileSync(
+        images,
+        Float32Array.from(test.images, (pixel) => pixel / 255),
+      );
+      const [plain, quantized] = runPython(python, pythonRuntimes[module], [images, path, path8]) as number[][];
+      expect([plain!.length, quantized!.length]).to.deep.equal([1100, 1100]);
+      expect(differenceOf(plain!)).to.be.lessThan(1e-4);
+      expect(differenceOf(quantized!)).to.be.lessThan(0.5);
+    });
+  }
+
+  it("is opened by Netron's parser", function () {
+    const python = pythonWith('netron');
+    if (python === undefined) return this.skip();
+    const folder = runPython(python, netronFolder, []) as string;
+    const args = ['--input-type=module', '-e', netronParser, folder, path, path8];
+    const { stdout: said, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(said, stderr).to.match(/^\[/);
+    const found = JSON.parse(said) as Record<string, unknown>[];
+    for (const [i, file] of [path, path8].entries()) {
+      const { nodes } = readModel(new Uint8Array(readFileSync(file)), file);
+      expect(found[i]).to.deep.equal({
+        format: 'ONNX v8',
+        producer: 'distillery',
+        inputs: [['images', 'float32[batch,3,32,32]']],
+        outputs: [['logits', 'float32[batch,10]']],
+        types: nodes.map(({ opType }) => opType),
+      });
+    }
   });
 
   it('quantizes a trained ResNet for less than a point of accuracy and to less than two sevenths of its size', async () => {
