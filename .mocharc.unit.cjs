@@ -16,7 +16,7 @@ module.exports = {
     'test/model/training/{distillation,fit,trainer}.spec.ts',
     'test/report/page/browser.spec.ts',
     'test/search/{chaos,command,endings,faults,memory,outcome,scheduler}.spec.ts',
-    'test/search/launchers/slurm*.spec.ts',
+    'test/search/launchers/{ray,slurm}*.spec.ts',
     'test/search/trials/{elsewhere,imported,lost_results}.spec.ts',
   ],
 };

@@ -47,6 +47,8 @@ export const searchFiles = {
   launcherLog: 'launcher.log',
   job: 'slurm.job',
   script: 'slurm.sh',
+  /** The ID of its job of Ray. */
+  rayJob: 'ray.job',
 } as const;
 
 /**

@@ -46,7 +46,7 @@ export interface LockOwner {
   machine?: string;
   boot?: string;
   pids?: string;
-  /** The Slurm job and how often Slurm had restarted it. */
+  /** The job of Slurm or Ray, and how often Slurm had restarted it. */
   job?: string;
   restarts?: number;
   /** Seconds between two heartbeats; absent in locks of earlier versions, which have none. */
@@ -149,7 +149,7 @@ export function describeHolder(directory: string, owner: LockOwner): string {
   );
 }
 
-/** Removes the lock that a Slurm job left behind; the caller must know that the job has ended. */
+/** Removes the lock that a job of Slurm or Ray left behind; the caller must know that the job has ended. */
 export function removeLockOf(directory: string, job: string): void {
   const content = readLock(lockPath(directory));
   if (content !== undefined && parseOwner(content)?.job === job) rmSync(lockPath(directory), { force: true });
@@ -224,7 +224,7 @@ function readLock(path: string): string | undefined {
 
 /** The content of this process's locks. */
 function ownerHere(): LockOwner {
-  const { SLURM_JOB_ID: job, SLURM_RESTART_COUNT: restarts = '0' } = process.env;
+  const { DISTILLERY_JOB, SLURM_JOB_ID: job = DISTILLERY_JOB, SLURM_RESTART_COUNT: restarts = '0' } = process.env;
   return {
     pid: process.pid,
     host: hostname(),

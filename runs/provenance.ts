@@ -26,13 +26,15 @@ export interface RunDescription {
   host: string;
   /** The Slurm job that this process runs in; absent outside of Slurm. */
   slurm_job?: string;
+  /** The job of Ray that a search has submitted this process as. */
+  ray_job?: string;
   /** ISO 8601. */
   started: string;
 }
 
 /** Describes this process and its machine. The rest of the environment is omitted, as it may hold secrets. */
 export function describeRun(argv: readonly string[]): RunDescription {
-  const { SLURM_JOB_ID: slurmJob } = process.env;
+  const { SLURM_JOB_ID: slurmJob, DISTILLERY_JOB: rayJob } = process.env;
   return {
     command: argv,
     version: packageVersion,
@@ -45,6 +47,7 @@ export function describeRun(argv: readonly string[]): RunDescription {
     memory: totalmem(),
     host: hostname(),
     ...(slurmJob !== undefined && { slurm_job: slurmJob }),
+    ...(rayJob !== undefined && { ray_job: rayJob }),
     started: new Date().toISOString(),
   };
 }

@@ -11,12 +11,15 @@ import { UserError } from '../utils/errors';
 import { readObject } from '../utils/files';
 import { onInterrupt } from '../utils/interrupt';
 import { withoutSchema } from '../utils/json';
-import { openLog } from '../utils/logger';
+import { openLog, type Log } from '../utils/logger';
 import { threadsWarning } from '../utils/threads';
 import type { SearchContext } from './context';
 import { Journal, readJournal, type Event } from './journal';
 import { canonical } from './json';
+import type { Launcher } from './launchers/launcher';
 import { localLauncher } from './launchers/local';
+import { rayLauncher } from './launchers/ray';
+import { rayAddress, RayCluster, requireRay } from './launchers/ray_cluster';
 import { slurmLauncher } from './launchers/slurm';
 import { Cluster, requireSlurm } from './launchers/slurm_cluster';
 import { mostAtATime } from './parallelism';
@@ -78,6 +81,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
     return;
   }
   if (settings.launcher === 'slurm') await requireSlurm();
+  if (settings.launcher === 'ray') await requireRay(rayAddress(settings.ray.address));
   const crowded = crowd(parent, settings);
   const lock = acquireLock(parent, runFiles.params);
   try {
@@ -151,7 +155,7 @@ async function search(
 ): Promise<void> {
   const { unused, crowded, cache, ...rest } = given;
   const { settings, events } = rest;
-  const { space, metric, threads_per_trial: threads } = settings;
+  const { space, metric } = settings;
   const { parallel, why } = mostAtATime(settings, availableParallelism());
   const pollMs = 1000;
   const view = openView(Math.min(parallel, settings.n_trials), metric);
@@ -164,10 +168,7 @@ async function search(
     ...rest,
     parallel,
     resolve: trainer.resolve,
-    launcher:
-      settings.launcher === 'slurm'
-        ? slurmLauncher(child, settings.slurm, threads, new Cluster(log, () => interrupt.requested, pollMs))
-        : localLauncher(child, pollMs),
+    launcher: launcherOf(settings, child, log, () => interrupt.requested, pollMs),
     log,
     interrupt,
     show: view.show,
@@ -210,11 +211,28 @@ async function search(
   if (!best) throw new UserError(`${parent}: no trial has a ${metric} in its metrics.jsonl`);
 }
 
+function launcherOf(
+  { launcher, slurm, ray, threads_per_trial: threads }: Settings,
+  child: readonly string[],
+  log: Log,
+  isInterrupted: () => boolean,
+  pollMs: number,
+): Launcher {
+  switch (launcher) {
+    case 'slurm':
+      return slurmLauncher(child, slurm, threads, new Cluster(log, isInterrupted, pollMs));
+    case 'ray':
+      return rayLauncher(child, ray, threads, new RayCluster(rayAddress(ray.address), log, isInterrupted, pollMs));
+    case 'local':
+      return localLauncher(child, pollMs);
+  }
+}
+
 /** A line where the trials here have more threads together than there are cores; far more are a UserError. */
 function crowd(parent: string, settings: Settings): string | undefined {
   const { launcher, space, threads_per_trial: threads } = settings;
   // A trial sees to it itself where it is on another machine, or the number is searched.
-  if (launcher === 'slurm' || space.some(({ path }) => path === 'threads')) return undefined;
+  if (launcher !== 'local' || space.some(({ path }) => path === 'threads')) return undefined;
   const what = `${join(parent, searchFiles.settings)}: "n_jobs" times "threads_per_trial"`;
   return threadsWarning(what, mostAtATime(settings, availableParallelism()).parallel * threads);
 }

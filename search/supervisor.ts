@@ -45,7 +45,7 @@ export async function supervise(
     const now = time.add(id, seconds);
     const step = settings.trial_timeout === undefined ? Infinity : TIME_STEP * settings.trial_timeout;
     const isDue = recorded?.job !== id || now.total - recorded.total >= step || (isLast && now.total > recorded.total);
-    if (isDue && (settings.trial_timeout !== undefined || settings.launcher === 'slurm')) {
+    if (isDue && (settings.trial_timeout !== undefined || settings.launcher !== 'local')) {
       study.record({ event: 'job', name, ...now });
       recorded = now;
     }

@@ -99,6 +99,35 @@ const study = object({ path, study_name: { type: 'string', minLength: 1 } }, ['p
   description: 'the path of a file, or an object with "path" and, where it has several studies, "study_name"',
 });
 
+const named = (keys: string, values: Schema, description: string): Schema => ({
+  type: 'object',
+  propertyNames: { pattern: keys, description },
+  additionalProperties: values,
+});
+
+const ray = object(
+  {
+    address: {
+      ...text('^https?://[^\\s/]+/*$', 'an address such as "http://head:8265"'),
+      title:
+        "Address of the dashboard of the Ray head. Default: the environment variable RAY_API_SERVER_ADDRESS, or Ray's port on this machine.",
+    },
+    cpus: integer(1),
+    gpus: { type: 'number', minimum: 0, title: 'GPUs of each trial; without any, Ray hides those that there are.' },
+    memory: text('^[1-9][0-9]*[KMGT]$', 'an amount of memory, as in "8G"'),
+    resources: {
+      ...named('^[^\\s]+$', { type: 'number', exclusiveMinimum: 0 }, 'names of resources'),
+      title: 'Custom resources of the cluster, as in {"a100": 1}.',
+    },
+    env: {
+      ...named('^[A-Za-z_][A-Za-z0-9_]*$', { type: 'string' }, 'names of environment variables'),
+      title: 'Environment variables of the trainer.',
+    },
+  },
+  [],
+  { title: 'Resources that each trial requests from Ray.', default: {} },
+);
+
 function schemaOf(space: Schema, sampler: Schema, pruner: Schema, optuna: Schema): Schema {
   const seconds = '"90s", "30m", "2h" or "1h30m"';
   return object(
@@ -139,8 +168,9 @@ function schemaOf(space: Schema, sampler: Schema, pruner: Schema, optuna: Schema
         ...text('^(?=.*[1-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?$', seconds),
         title: 'Maximum training time of a trial, summed over its starts.',
       },
-      launcher: { enum: ['local', 'slurm'], default: 'local', title: 'Where trials run.' },
+      launcher: { enum: ['local', 'slurm', 'ray'], default: 'local', title: 'Where trials run.' },
       slurm,
+      ray,
       names: {
         enum: namings,
         default: 'plain',

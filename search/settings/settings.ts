@@ -37,6 +37,19 @@ export interface SlurmSettings {
   readonly array_limit?: number;
 }
 
+export interface RaySettings {
+  /** Of the head's dashboard. */
+  readonly address?: string;
+  readonly cpus?: number;
+  readonly gpus?: number;
+  /** An amount with its unit, as in `8G`. */
+  readonly memory?: string;
+  /** Custom resources by their names. */
+  readonly resources?: Readonly<Record<string, number>>;
+  /** Environment variables of the trainer. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Every key of search.json, filled. It survives JSON unchanged, so that a journal can keep it. */
 export interface Settings {
   readonly space: Space;
@@ -55,8 +68,9 @@ export interface Settings {
   readonly retries: number;
   /** Seconds; absent: no limit. */
   readonly trial_timeout?: number;
-  readonly launcher: 'local' | 'slurm';
+  readonly launcher: 'local' | 'slurm' | 'ray';
   readonly slurm: SlurmSettings;
+  readonly ray: RaySettings;
   readonly names: Naming;
   /** A study whose trials the sampler learns from. */
   readonly optuna?: OptunaSettings;
@@ -116,8 +130,9 @@ export function parseSettings(
   }
   const { trial_timeout: limit } = file;
   const timeout = typeof limit === 'string' ? { trial_timeout: secondsOf(limit) } : {};
-  const { launcher, slurm } = file as unknown as Settings;
-  const threads = launcher === 'slurm' && !hasThreads && slurm.cpus ? { threads_per_trial: slurm.cpus } : {};
+  const { launcher, ...others } = file as unknown as Settings;
+  const cpus = launcher === 'local' ? undefined : others[launcher].cpus;
+  const threads = !hasThreads && cpus ? { threads_per_trial: cpus } : {};
   delete file.$schema;
   return { ...defaults, ...file, space, ...timeout, ...threads } as unknown as Settings;
 }
@@ -129,7 +144,7 @@ function expanded(content: Record<string, unknown>): Record<string, unknown> {
   const { sampler = 'grid', pruner = 'none', ...rest } = content;
   const file: Record<string, unknown> = { ...rest, sampler: long(sampler), pruner: long(pruner) };
   if (typeof rest.optuna === 'string') file.optuna = { path: rest.optuna };
-  for (const key of ['space', 'slurm', 'optuna']) if (Object.hasOwn(file, key)) file[key] = copy(file[key]);
+  for (const key of ['space', 'slurm', 'ray', 'optuna']) if (Object.hasOwn(file, key)) file[key] = copy(file[key]);
   if (isObject(file.space)) for (const [path, value] of Object.entries(file.space)) file.space[path] = copy(value);
   return file;
 }

@@ -213,6 +213,18 @@ describe('lock', () => {
       }
     });
 
+    it('has the job of Ray that took it', () => {
+      const before = process.env.DISTILLERY_JOB;
+      process.env.DISTILLERY_JOB = 'distillery-1';
+      try {
+        acquireLock(directory);
+        expect(lockOwner(directory)).to.deep.include({ job: 'distillery-1', restarts: 0 });
+      } finally {
+        if (before === undefined) delete process.env.DISTILLERY_JOB;
+        else process.env.DISTILLERY_JOB = before;
+      }
+    });
+
     it('is removed for the job that left it, and for no other', () => {
       writeLock(lockOf({ ...elsewhere, job: '7', restarts: 0 }));
       removeLockOf(directory, '8');

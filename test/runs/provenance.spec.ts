@@ -26,17 +26,22 @@ describe('provenance', () => {
     expect(JSON.parse(JSON.stringify(run))).to.deep.equal(run);
   });
 
-  it('names the Slurm job, where there is one', () => {
-    const before = process.env.SLURM_JOB_ID;
-    process.env.SLURM_JOB_ID = '4711';
-    try {
-      expect(describeRun([]).slurm_job).to.equal('4711');
-      delete process.env.SLURM_JOB_ID;
-      expect(describeRun([])).not.to.have.property('slurm_job');
-    } finally {
-      if (before !== undefined) process.env.SLURM_JOB_ID = before;
-    }
-  });
+  for (const [name, variable, key] of [
+    ['Slurm', 'SLURM_JOB_ID', 'slurm_job'],
+    ['Ray', 'DISTILLERY_JOB', 'ray_job'],
+  ] as const) {
+    it(`names the job of ${name}, where there is one`, () => {
+      const before = process.env[variable];
+      process.env[variable] = '4711';
+      try {
+        expect(describeRun([])[key]).to.equal('4711');
+        delete process.env[variable];
+        expect(describeRun([])).not.to.have.property(key);
+      } finally {
+        if (before !== undefined) process.env[variable] = before;
+      }
+    });
+  }
 
   it('records nothing else of the environment', () => {
     process.env.KD_SECRET = 'hush-7Qz';

@@ -48,6 +48,7 @@ describe('search.json', () => {
       retries: 1,
       launcher: 'local',
       slurm: {},
+      ray: {},
       names: 'plain',
     });
   });
@@ -77,6 +78,10 @@ describe('search.json', () => {
       },
       names: 'classic',
       optuna: { path: 'study.log', study_name: 'mine' },
+      ray: {
+        ...{ address: 'http://head:8265', cpus: 2, gpus: 0.5, memory: '8G' },
+        ...{ resources: { a100: 1 }, env: { KEY: 'value' } },
+      },
     };
     const { $schema, ...rest } = content;
     expect($schema).to.equal('../search.schema.json');
@@ -231,7 +236,7 @@ describe('search.json', () => {
       [{ trial_timeout: '' }, '"trial_timeout" must be "90s", "30m", "2h" or "1h30m", got ""'],
       [{ trial_timeout: '0h0s' }, '"trial_timeout" must be "90s", "30m", "2h" or "1h30m", got "0h0s"'],
       [{ trial_timeout: 60 }, '"trial_timeout" must be "90s", "30m", "2h" or "1h30m", got 60'],
-      [{ launcher: 'sulrm' }, '"launcher" must be one of "local", "slurm", got "sulrm"; did you mean "slurm"?'],
+      [{ launcher: 'sulrm' }, '"launcher" must be one of "local", "slurm", "ray", got "sulrm"; did you mean "slurm"?'],
       [{ slurm: { partition: 'a b' } }, '"slurm.partition" must be the name of a partition, got "a b"'],
       [
         { slurm: { gres: 'gpu:1\n#SBATCH' } },
