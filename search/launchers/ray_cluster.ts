@@ -21,7 +21,7 @@ export interface RayState {
   readonly exitCode?: number;
 }
 
-export const FORGOTTEN: RayState = { status: 'UNKNOWN', message: '' };
+const FORGOTTEN: RayState = { status: 'UNKNOWN', message: '' };
 
 export const isOver = ({ status }: RayState) => !['PENDING', 'RUNNING'].includes(status);
 
