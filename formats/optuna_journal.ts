@@ -97,8 +97,7 @@ class Replay {
       case operations.createStudy:
         return this.createStudy(record);
       case operations.deleteStudy:
-        this.byId[countIn(record, 'study_id')] = undefined;
-        return;
+        return this.deleteStudy(countIn(record, 'study_id'));
       case operations.createTrial:
         return this.createTrial(record);
       case operations.setTrialParam:
@@ -132,6 +131,10 @@ class Replay {
     const names = given.map((one) => (one === directions.minimize ? 'minimize' : 'maximize'));
     if (given.length === 0) throw new Error(`"directions" must be a list, got ${show(record.directions)}`);
     this.byId.push({ name, directions: names, trials: [] });
+  }
+
+  private deleteStudy(id: number): void {
+    if (id < this.byId.length) this.byId[id] = undefined;
   }
 
   private createTrial(record: Row): void {

@@ -87,7 +87,8 @@ describe('readOptunaStudies', () => {
     });
     const second = { params: { x: 0.25, o: null }, state: 'complete', values: [0.5], intermediateValues: new Map() };
     expect(b).to.deep.equal({ name: 'b', directions: ['minimize'], trials: [second] });
-    write(study('a', 2), study('b', 2), { op_code: 1, study_id: 0 }, trial(), trial({ study_id: 1 }));
+    const [gone, never] = [0, 2 ** 32 - 2].map((study_id) => ({ op_code: 1, study_id }));
+    write(study('a', 2), study('b', 2), gone!, never!, trial(), trial({ study_id: 1 }));
     expect(readOptunaStudies(path).map(({ name, trials }) => [name, trials.length])).to.deep.equal([['b', 1]]);
   });
 
