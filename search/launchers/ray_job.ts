@@ -91,7 +91,7 @@ export function endingOf(id: string, { status, errorType, exitCode, message }: R
   const how = `Ray job ${id}: ${status}`;
   if (status !== 'FAILED') return { how, isKilled: status === 'STOPPED' };
   if (exitCode === undefined) {
-    const reason = message.trim().split('\n').at(-1)!.slice(0, 200);
+    const reason = message.trim().split('\n').at(-1)!.trim().slice(0, 200);
     // The node is gone, or Ray itself has failed; a runtime environment that cannot be made is a mistake.
     const isCutShort = errorType !== 'RUNTIME_ENV_SETUP_FAILURE';
     return { how: `${how}, ${errorType ?? 'no reason'}: ${reason}`, isCutShort, isKilled: true };

@@ -125,37 +125,55 @@ export class PlayedRay {
 const program = process.env.RAY ?? 'ray';
 export const hasRay = spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
 
-/** A head of its own, in a folder with a short path: its sockets lie there. */
+// Those from 10002 to 19999 are the workers'.
+const [port, dashboard] = [26_379, 28_265];
+
+/** Starts what stays until it is told to end, with all that it begins in a process group of its own. */
+function startRay(...args: string[]): ChildProcess {
+  return spawn(program, ['start', '--block', '--disable-usage-stats', ...args], { stdio: 'ignore', detached: true });
+}
+
+/** A cluster of its own, in a folder with a short path: its sockets lie there. */
 export class RealRay {
+  private readonly nodes: ChildProcess[] = [];
+
   private constructor(
     readonly address: string,
-    private readonly child: ChildProcess,
+    private readonly head: ChildProcess,
   ) {}
 
   static async start(folder: string, cpus: number): Promise<RealRay> {
-    // Those from 10002 to 19999 are the workers'.
-    const [port, dashboard] = [26_379, 28_265];
     const address = `http://127.0.0.1:${dashboard}`;
     const options = [
-      ...['--head', '--block', '--disable-usage-stats', `--num-cpus=${cpus}`, `--temp-dir=${join(folder, 'ray')}`],
+      ...['--head', `--num-cpus=${cpus}`, `--temp-dir=${join(folder, 'ray')}`],
       ...[`--port=${port}`, '--dashboard-host=127.0.0.1', `--dashboard-port=${dashboard}`],
     ];
-    const child = spawn(program, ['start', ...options], { stdio: 'ignore' });
+    const head = startRay(...options);
     for (;;) {
-      if (child.exitCode !== null) throw new Error(`ray start: exit code ${child.exitCode}`);
+      if (head.exitCode !== null) throw new Error(`ray start: exit code ${head.exitCode}`);
       try {
         await requireRay(address);
-        return new RealRay(address, child);
+        return new RealRay(address, head);
       } catch {
         await wait(500);
       }
     }
   }
 
-  /** Ends the head and all processes that it has begun. */
+  /** A further node, with one of a resource. */
+  addNode(resource: string): ChildProcess {
+    const node = startRay(`--address=127.0.0.1:${port}`, '--num-cpus=2', `--resources={"${resource}": 1}`);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Ends all nodes with all processes that they have begun. */
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.child.on('exit', resolve));
-    this.child.kill('SIGTERM');
-    await ended;
+    for (const node of [...this.nodes, this.head]) {
+      if (node.exitCode !== null || node.signalCode !== null) continue;
+      const ended = new Promise((resolve) => node.on('exit', resolve));
+      node.kill('SIGTERM');
+      await ended;
+    }
   }
 }
