@@ -18,6 +18,7 @@ import {
 } from './depthwise';
 import { LayoutMap } from './layout_map';
 import { propagateLayout } from './layout_propagation';
+import { planeSums, summedProducts } from './plane_sums';
 import { transposedPlanes } from './plane_transposition';
 import { isTransposedConvolution, transposedConvolution } from './transposed_convolution';
 import { weightGradient } from './weight_gradient';
@@ -25,6 +26,7 @@ import { weightGradient } from './weight_gradient';
 /** The same graph in the blocked layout with `block` channels in a block. */
 export function toBlockedLayout(source: Graph, block: number): Graph {
   const soleReader = soleReaders(source);
+  const products = summedProducts(source, soleReader);
   /** Results of nodes that were fused into an earlier one. */
   const early = new Map<Node, Tensor>();
   let layouts: LayoutMap | undefined;
@@ -49,9 +51,10 @@ export function toBlockedLayout(source: Graph, block: number): Graph {
       return [output.shape[1]! % block > 0 ? withoutZeros(form, output.shape) : layouts.keep(output, form)];
     }
     if (isTransposedConvolution(node, block)) return [layouts.keep(output, transposedConvolution(node, layouts))];
-    const planes = transposedPlanes(node, layouts);
-    if (planes) return [planes];
-    const form = propagateLayout(node, layouts, rewriter);
+    const form =
+      transposedPlanes(node, layouts) ??
+      planeSums(node, products, layouts, rewriter) ??
+      propagateLayout(node, layouts, rewriter);
     return form && [form];
   });
   prune(target);

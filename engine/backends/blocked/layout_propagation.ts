@@ -16,7 +16,7 @@ const BY_ELEMENT =
   'Abs Add And Cast Clip Div Equal Exp Greater HardSigmoid Identity LeakyRelu Less Log Max Min Mul Neg Not Or Relu Sigmoid Sign ' +
   'Softplus Sqrt Sub Tanh Where';
 
-const REDUCTIONS = 'ReduceMax ReduceMean ReduceSum ReduceSumSquare';
+const REDUCTIONS = 'ReduceMax ReduceMean ReduceSum';
 
 const rules: Readonly<Record<string, LayoutRule>> = {
   ...each(BY_ELEMENT, byElement),
@@ -86,14 +86,10 @@ function reduction(
   const [batch = 0, channels = 0, ...space] = x.shape;
   const [blocks, block] = [channels / layouts.block, layouts.block];
   const flat = layouts.view(x, [batch, blocks, sizeOf(space), block]);
-  // ReduceSumSquare has no fast kernel.
-  const isOfSquares = opType === 'ReduceSumSquare';
-  const terms = isOfSquares ? graph.emit('Mul', [flat, flat], flat.shape) : flat;
-  const operator = isOfSquares ? 'ReduceSum' : opType;
-  const ofMaps = graph.emit(operator, [terms, graph.integers([2])], [batch, blocks, block], { attributes });
+  const ofMaps = graph.emit(opType, [flat, graph.integers([2])], [batch, blocks, block], { attributes });
   if (!axes.includes(0)) return emitReshape(ofMaps, output.shape);
   const columns = emitReshape(ofMaps, [batch, channels]);
-  return graph.emit(operator, [columns, graph.integers([0])], output.shape, { attributes });
+  return graph.emit(opType, [columns, graph.integers([0])], output.shape, { attributes });
 }
 
 function pooling({ opType, inputs, outputs, attributes }: Node, layouts: LayoutMap): Replacement {

@@ -1,0 +1,57 @@
+/**
+ * Sums of products over whole maps, Σ a[n,c,i,j] · b[n,c,i,j], and of squares: those of normalizations and their gradients. Such a sum is
+ * a depthwise convolution of a with b as its kernel, which reads both once and writes nothing but the sums.
+ */
+import { sizeOf } from '../../../formats/ndarray';
+import type { Graph, Node } from '../../graph';
+import type { Replacement, Rewriter } from '../../onnx/rewrite';
+import { emitReshape } from '../../ops/shape';
+import type { Tensor } from '../../tensor';
+import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
+
+/** The factors of products that nothing but a sum reads. */
+export type Products = ReadonlyMap<Tensor, readonly [Tensor, Tensor]>;
+
+/** The products of a graph that only a ReduceSum reads. */
+export function summedProducts(graph: Graph, soleReader: (tensor: Tensor) => Node | undefined): Products {
+  const products = new Map<Tensor, readonly [Tensor, Tensor]>();
+  for (const { opType, inputs, outputs } of graph.nodes) {
+    const [output] = outputs as [Tensor];
+    if (opType === 'Mul' && soleReader(output)?.opType === 'ReduceSum')
+      products.set(output, inputs as [Tensor, Tensor]);
+  }
+  return products;
+}
+
+/** What replaces a sum over whole blocked maps, and perhaps over images, of products or squares; undefined for other nodes. */
+export function planeSums(
+  { opType, inputs, outputs, attributes }: Node,
+  products: Products,
+  layouts: LayoutMap,
+  rewriter: Rewriter,
+): Replacement | undefined {
+  const [x, axesInput] = inputs as [Tensor, Tensor];
+  const factors = opType === 'ReduceSumSquare' ? ([x, x] as const) : opType === 'ReduceSum' && products.get(x);
+  const axes = factors ? rewriter.integers(axesInput) : undefined;
+  if (!factors || !axes || axes.includes(1) || attributes.keepdims === 1 || x.shape.length < 3) return undefined;
+  if (!factors.every((factor) => layouts.has(factor) && factor.shape.join() === x.shape.join())) return undefined;
+  if (!x.shape.every((_, axis) => axis < 2 || axes.includes(axis))) return undefined;
+
+  const [batch = 0, channels = 0, height = 0, ...rest] = x.shape;
+  const [planes, width] = [batch * channels, sizeOf(rest)];
+  const map = layouts.view(factors[0], [1, planes, height, width]);
+  const { graph } = map;
+  const sums = graph.emit('Conv', [map, layouts.view(factors[1], [planes, 1, height, width])], [1, planes, 1, 1], {
+    domain: BLOCKED_DOMAIN,
+    attributes: {
+      kernel_shape: [height, width],
+      strides: [1, 1],
+      pads: [0, 0, 0, 0],
+      dilations: [1, 1],
+      group: planes,
+    },
+  });
+  if (!axes.includes(0)) return emitReshape(sums, outputs[0]!.shape);
+  const perImage = emitReshape(sums, [batch, channels]);
+  return graph.emit('ReduceSum', [perImage, graph.integers([0])], outputs[0]!.shape, { attributes });
+}
