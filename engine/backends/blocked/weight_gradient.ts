@@ -13,8 +13,8 @@ import type { Geometry, WeightGradient } from '../../ops/conv_hints';
 import { weightGradient as plainly } from '../../ops/conv_weight';
 import { emitConcat, emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { transposed } from './plane_transposition';
 import { BLOCKED_DOMAIN, canBeFilled, reordered, unfilled, type LayoutMap } from './layout_map';
+import { transposed } from './plane_transposition';
 
 /** The gradient `meant`, of `shape` (K, C / groups, R, T), by the faster of the two methods. */
 export function weightGradient(meant: WeightGradient, shape: readonly number[], layouts: LayoutMap): Tensor {
