@@ -18,6 +18,7 @@ import { runHooks, selectedOn } from './model/experiment/run_hooks';
 import { RunRecord } from './model/experiment/run_record';
 import { askTeacher, assess, setUp } from './model/experiment/setup';
 import { plannedRuns } from './model/experiment/stages';
+import { testResults } from './model/experiment/test_results';
 import { openTrackers } from './model/experiment/trackers';
 import { isOver } from './model/training/early_stopping';
 import { fit } from './model/training/loop';
@@ -213,8 +214,9 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   // The test set is touched once, with the weights of the best epoch.
   const best = bestRecord(history)!;
   const test = await assess(setup, run.readBest(best), { split: dataset.test, indices: allOf(dataset.test) });
+  const results = await testResults(setup, test.predictions);
   lock.assertHeld();
-  run.savePredictions('test', test.predictions, best.epoch, dataset.classes);
+  run.saveTestResults(results, best.epoch, dataset.classes);
   record.write(history, guard);
   if (options.teacher_cache === undefined) setup.cache?.remove();
   // The very last: it tells that the run has ended.

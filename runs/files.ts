@@ -23,6 +23,9 @@ export const runFiles = {
   /** The predictions of the best weights for each image. */
   valPredictions: 'predictions_val.safetensors',
   testPredictions: 'predictions_test.safetensors',
+  /** Those of the teacher for a sample of the test images, and some of these images themselves. */
+  teacherPredictions: 'predictions_teacher.safetensors',
+  testImages: 'images_test.safetensors',
   /** TensorBoard's. */
   events: 'events',
   /** Folder of evaluate.ts. */
@@ -112,8 +115,9 @@ export const notOwnRuns = ['**/{before,again}_+([0-9])/**', `**/${STAGES}/+([0-9
  */
 export function isOfRun(name: string): boolean {
   const { log, record, exported, events, evaluation, float32, int8, valPredictions, testPredictions } = runFiles;
+  const { teacherPredictions, testImages } = runFiles;
   const own: readonly string[] = [log, record, exported, events, evaluation, float32, int8];
-  const predictions: readonly string[] = [valPredictions, testPredictions];
+  const predictions: readonly string[] = [valPredictions, testPredictions, teacherPredictions, testImages];
   const weights = ['best', 'last', 'previous', 'last.damaged'].flatMap(weightFiles);
   return [...own, ...predictions, ...weights].includes(name) || /^metrics.*\.jsonl?$/.test(name);
 }

@@ -9,7 +9,8 @@ import { isObject } from '../utils/json';
 import { asideFolder, isAsideDraft, isOfRun, runFiles } from './files';
 import { bestRecord, readScore, type EpochRecord, type Score } from './metrics';
 import { parsePosition, positionText, type Position } from './position';
-import { writePredictions, type Predictions } from './predictions';
+import { writePredictions, writeTeacherPredictions, type Predictions, type TeacherPredictions } from './predictions';
+import { writeTestImages, type TestImages } from './test_images';
 
 export interface Checkpoint {
   /** The params of the run, validated. */
@@ -22,6 +23,13 @@ export interface Checkpoint {
 export interface FoundCheckpoint extends Checkpoint {
   readonly path: string;
   readonly warning?: string;
+}
+
+export interface TestResults {
+  readonly predictions: Predictions;
+  /** For a sample of the images. */
+  readonly teacher: TeacherPredictions | undefined;
+  readonly images: TestImages | undefined;
 }
 
 export class RunDirectory {
@@ -76,12 +84,16 @@ export class RunDirectory {
     return tensors;
   }
 
-  /** Saves the predictions of the weights of an epoch for each image of a split. */
-  savePredictions(part: 'val' | 'test', predictions: Predictions, epoch: number, classes: readonly string[]): void {
-    writePredictions(this.file(part === 'val' ? runFiles.valPredictions : runFiles.testPredictions), predictions, {
-      epoch,
-      classes,
-    });
+  /** Saves the predictions of the weights of an epoch for each validation image. */
+  saveValPredictions(predictions: Predictions, epoch: number, classes: readonly string[]): void {
+    writePredictions(this.file(runFiles.valPredictions), predictions, { epoch, classes });
+  }
+
+  /** Saves what the weights of an epoch, and the teacher, make of the test images, and some of these. */
+  saveTestResults({ predictions, teacher, images }: TestResults, epoch: number, classes: readonly string[]): void {
+    writePredictions(this.file(runFiles.testPredictions), predictions, { epoch, classes });
+    if (teacher) writeTeacherPredictions(this.file(runFiles.teacherPredictions), teacher);
+    if (images) writeTestImages(this.file(runFiles.testImages), images);
   }
 
   /** Writes the metrics files from the history; `selectedOn` is the split on which the best epoch is chosen. */

@@ -47,7 +47,7 @@ describe('a run of train.ts on a folder of images', function () {
     };
     const whole = directory('whole');
     await finish(whole);
-    expect(Object.keys(results(whole))).to.have.length(8);
+    expect(Object.keys(results(whole))).to.have.length(9);
     const loseCache = () => rmSync(join(scratch, 'cache'), { recursive: true });
     loseCache();
 

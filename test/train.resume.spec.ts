@@ -50,11 +50,13 @@ describe('a run of train.ts', function () {
     await finish(directory('uninterrupted'));
     expect(Object.keys(results(uninterrupted))).to.deep.equal([
       'best.safetensors',
+      'images_test.safetensors',
       'last.safetensors',
       'metrics.jsonl',
       'metrics_test_best_weights.json',
       'metrics_val_best_weights.json',
       'metrics_val_last_weights.json',
+      'predictions_teacher.safetensors',
       'predictions_test.safetensors',
       'predictions_val.safetensors',
     ]);

@@ -69,6 +69,7 @@ describe('train.ts', function () {
       expect(readdirSync(path).sort()).to.deep.equal([
         'best.safetensors',
         'events',
+        'images_test.safetensors',
         'last.safetensors',
         'metrics.jsonl',
         'metrics_test_best_weights.json',
@@ -256,7 +257,7 @@ describe('train.ts', function () {
     });
 
     it('gives the same bytes in another directory', () => {
-      expect(Object.keys(results(paths[0]!))).to.have.length(8);
+      expect(Object.keys(results(paths[0]!))).to.have.length(10);
       expect(results(paths[0]!)).to.deep.equal(results(paths[1]!));
     });
 

@@ -33,7 +33,7 @@ describe('a run in stages', function () {
   });
 
   it('leaves a whole run in the directory of each', () => {
-    expect(ended(whole)).to.deep.equal([8, 8]);
+    expect(ended(whole)).to.deep.equal([10, 10]);
     expect(readdirSync(stage(whole))).to.include.members(['params.json', 'run.json', 'train.log']);
     const { method } = readJsonIn<{ method: { name: string }[] }>(stage(whole), 'params.json');
     expect(method.map(({ name }) => name)).to.deep.equal(['kd']);
@@ -56,7 +56,7 @@ describe('a run in stages', function () {
     const { exitCode: code, stdout } = await start(path);
     expect(code).to.equal(0);
     expect(stdout).to.match(/\nResuming after epoch 1, step \d\n/);
-    expect(ended(path)).to.deep.equal([8, 8]);
+    expect(ended(path)).to.deep.equal([10, 10]);
     expect(results(path)).to.deep.equal(results(whole));
     expect(results(stage(path))).to.deep.equal(results(stage(whole)));
   });
@@ -70,7 +70,7 @@ describe('a run in stages', function () {
       what: 'SIGTERM',
     });
     expect([counts.step, exitCode]).to.deep.equal([11, 143]);
-    expect(ended(path)).to.deep.equal([8, 6]);
+    expect(ended(path)).to.deep.equal([10, 6]);
     return path;
   }
 

@@ -25,6 +25,13 @@ export function softmaxRows(logits: Float32Array, classes: number, temperature =
   return logSoftmaxRows(logits, classes, temperature).map(Math.exp);
 }
 
+/** The entropy H = −Σ_k p_k ln p_k of each row of probabilities (N, classes), in nats. */
+export function entropies(scores: Float64Array, classes: number): Float64Array {
+  const result = new Float64Array(scores.length / classes);
+  scores.forEach((p, i) => (result[Math.floor(i / classes)]! -= p === 0 ? 0 : p * Math.log(p)));
+  return result;
+}
+
 /** The class with the largest logit of each row; the first one in a tie. */
 export function predictedClasses({ logits, labels, classes }: Predictions): Int32Array {
   return Int32Array.from({ length: labels.length }, (_, i) => {

@@ -69,7 +69,7 @@ export function runHooks(options: RunHooksOptions): FitHooks {
         const isTie = position.history.some((one) => one !== epoch && one.val.accuracy === val.accuracy);
         log.info(isTie ? '- As good as the best accuracy: the later epoch counts' : '- Found new best accuracy');
         run.saveBest(trainer.weights(), epoch);
-        run.savePredictions('val', predictions!, epoch.epoch, dataset.classes);
+        run.saveValPredictions(predictions!, epoch.epoch, dataset.classes);
       }
       run.writeMetrics(position.history, selectedOn(params));
       // Last of all: a run that is killed before this line does the epoch once more, and writes the same again.

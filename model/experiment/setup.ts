@@ -4,6 +4,7 @@ import { openDevice, type Device } from '../../engine/backends/index';
 import type { NamedArrays } from '../../formats/ndarray';
 import { runFiles } from '../../runs/files';
 import type { Predictions } from '../../runs/predictions';
+import { evenlySpaced } from '../../utils/spread';
 import { threadsWarning } from '../../utils/threads';
 import { counted } from '../../utils/words';
 import type { Dataset, Split } from '../data/dataset';
@@ -140,7 +141,8 @@ export async function assess(
 ): Promise<{ metrics: Metrics; predictions: Predictions }> {
   if (methodsOf(params).every(({ distiller }) => distiller.trainsVectors)) {
     const judge = { model, classes: dataset.classes.length, threads: params.threads, backend: device.backend };
-    const bank = { split: dataset.train, indices: spread(train.toSorted(), PROBED) };
+    const sorted = train.toSorted();
+    const bank = { split: dataset.train, indices: evenlySpaced(sorted.length, PROBED).map((place) => sorted[place]!) };
     return assessVectors(judge, weights, { split, indices }, isUnlabeled(params.dataset) ? undefined : bank);
   }
   const evaluator = await Evaluator.create(model, weights, params.threads, device.backend);
@@ -172,12 +174,6 @@ export async function askTeacher(
     log,
   );
   return logits;
-}
-
-/** Up to `most` of these, evenly spaced. */
-function spread(examples: Uint32Array, most: number): Uint32Array {
-  const size = Math.min(most, examples.length);
-  return Uint32Array.from({ length: size }, (_, i) => examples[Math.floor((i * examples.length) / size)]!);
 }
 
 /** What methods find inside of a network, by name, with the shapes for one image. */

@@ -1,4 +1,5 @@
 /** Checks whether teachers agree with the labels: low agreement suggests a wrong file or wrong preprocessing. */
+import { evenlySpaced } from '../../utils/spread';
 import type { Dataset, Split } from '../data/dataset';
 import { isUnlabeled, type DatasetParams } from '../data/index';
 import { topAccuracy } from '../evaluation/metrics';
@@ -44,7 +45,7 @@ export async function reportAgreement(
     const isUnknown = isCached && validation.split !== dataset.train;
     if (isUnknown && isUnlabeled(params.dataset)) continue;
     const { split, indices } = isUnknown || validation.indices.length === 0 ? train : validation;
-    const places = spread(indices.length);
+    const places = evenlySpaced(indices.length, SAMPLE);
     const chosen = places.map((place) => indices[place]!);
     const labels = Int32Array.from(chosen, (index) => split.labels[index]!);
     const known = logits && !teacher.members && split === validation.split ? logits : undefined;
@@ -56,12 +57,6 @@ export async function reportAgreement(
     if (share >= EXPECTED) log('info', line);
     else log('warn', `${line}; suspiciously low: check ${whatToCheck(dataset)}`);
   }
-}
-
-/** Evenly spaced positions among `count`, since data sets are often sorted by class. */
-function spread(count: number): Uint32Array {
-  const size = Math.min(SAMPLE, count);
-  return Uint32Array.from({ length: size }, (_, i) => Math.floor((i * count) / size));
 }
 
 function rowsOf(logits: Float32Array, places: Uint32Array, classes: number): Float32Array {

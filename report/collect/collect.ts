@@ -11,7 +11,7 @@ import { messageOf, UserError } from '../../utils/errors';
 import { readObject } from '../../utils/files';
 import { flatten, type Flat, type Scalar } from '../../utils/flatten';
 import { withoutSchema } from '../../utils/json';
-import { readSummary } from '../predictions';
+import { readSummary, readTeacherSummary } from '../predictions';
 import { earlyEndings, type EarlyEnding } from './endings';
 import { findFiles, unlinked } from './find';
 import { csvLogs } from './foreign_logs';
@@ -38,7 +38,7 @@ export const wouldBeRuns =
   `(${csvLogs.slice(1).join(', ')}) or TensorBoard events with an accuracy or a loss`;
 
 /** Optional files of a run. */
-const predictionFiles = [runFiles.valPredictions, runFiles.testPredictions];
+const predictionFiles = [runFiles.valPredictions, runFiles.testPredictions, runFiles.teacherPredictions];
 
 /**
  * All runs in `directory` and below it, in natural order; their paths are relative to `origin`. Does not follow
@@ -87,6 +87,7 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
   const val = withPredictions(readFile(runFiles.bestValidation, scoreIn), runFiles.valPredictions);
   const last = readFile(runFiles.lastValidation, scoreIn);
   const test = withPredictions(readFile(runFiles.test, scoreIn), runFiles.testPredictions);
+  const teacher = readFile(runFiles.teacherPredictions, readTeacherSummary);
   const history = readFile(runFiles.metrics, readCurves);
   const lock = attempt(runFiles.lock, () => lockState(path, Date.now));
   const seed = params?.get('seed') ?? facts.get('seed');
@@ -99,6 +100,7 @@ function readRun(path: string, directory: string, files: ReadonlySet<string>, en
     val,
     last,
     test: test && val && test.epoch !== val.epoch ? undefined : test,
+    teacher,
     history: history ?? new Map<string, number[]>(),
     facts,
     errors,

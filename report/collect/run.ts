@@ -1,7 +1,7 @@
 /** A run in a report, ours or of another tool. */
 import type { SavedScore } from '../../runs/metrics';
 import type { Flat } from '../../utils/flatten';
-import type { PredictionSummary } from '../predictions';
+import type { PredictionSummary, TeacherSummary } from '../predictions';
 import type { EarlyEnding } from './endings';
 
 /**
@@ -42,6 +42,8 @@ export interface Run {
   readonly last: RunScore | undefined;
   /** Test metrics of the best epoch; a score of an epoch that is no longer the best is omitted. */
   readonly test: RunScore | undefined;
+  /** What its teacher says about test images, if the run has kept that. */
+  readonly teacher?: TeacherSummary | undefined;
   readonly history: Curves;
   /** The content of run.json besides its params. */
   readonly facts: Flat;

@@ -5,10 +5,12 @@ import { runFiles } from '../../runs/files';
 import { readJson } from '../../utils/files';
 import type { Scalar } from '../../utils/flatten';
 import { failureReasons } from '../collect/endings';
+import { methodOf } from '../collect/method';
 import type { Run, Status } from '../collect/run';
 import type { Column, Value } from '../table/columns';
 import { statisticOf, type Row } from '../table/rows';
 import type { Table } from '../table/table';
+import { pagePredictions, type PagePredictions } from './predictions';
 
 export interface PageData {
   /** Name of the directory. */
@@ -24,6 +26,8 @@ export interface PageData {
   readonly failures: readonly Failure[];
   /** Rows that have curves, and those whose curves are here: the first ones, where all would be too much. */
   readonly curves: { readonly had: number; readonly kept: number };
+  /** What runs predict for the test images, if some have kept that. */
+  readonly predictions?: PagePredictions;
 }
 
 export interface PageColumn {
@@ -36,6 +40,8 @@ export interface PageColumn {
   readonly texts: readonly string[];
   /** The value for sorting, comparing and drawing; the mean of repeats. Omitted if it equals the text. */
   readonly keys?: readonly Key[];
+  /** Rows whose value is a default that params.json leaves out. */
+  readonly defaults?: readonly number[];
 }
 
 /** null where a row has no value. */
@@ -98,6 +104,9 @@ const ownFacts = [
 ];
 const MOST_VALUES = 4;
 
+/** Params that only methods read. */
+const methodKeys = ['alpha', 'temperature', 'kl_reduction'];
+
 /** Columns that tell what a network costs. */
 export const costColumns = ['parameters', 'flops', 'latency', 'time'];
 
@@ -107,6 +116,7 @@ export function pageData({ allColumns, columns, sections, notes }: Table, parent
   const runs = rows.flatMap((row) => row.runs);
   const ids = distinct(rows.map(({ directory }) => directory));
   const kept = keptCurves(rows);
+  const predictions = pagePredictions(runs, parent);
   return {
     title: basename(resolve(parent)),
     columns: [...pageColumns(rows, columns, allColumns), ...latencyColumn(rows, parent)],
@@ -122,6 +132,7 @@ export function pageData({ allColumns, columns, sections, notes }: Table, parent
     environment: environmentOf(runs),
     failures: failuresOf(runs, parent),
     curves: { had: rows.filter(hasCurves).length, kept: kept.size },
+    ...(predictions && { predictions }),
   };
 }
 
@@ -144,9 +155,14 @@ function pageColumns(rows: readonly Row[], shown: readonly Column[], all: readon
           : 'other';
     // The mean of equal numbers may be off by a rounding error, and params must stay what they are.
     const exact = (row: Row) => (kind === 'param' ? column.value(row.runs[0]!, row) : column.key(row));
-    const keys = rows.map((row, i) => (texts[i] === '' ? null : keyOf(exact(row), texts[i]!)));
+    const isDefault = rows.map((row, i) => texts[i] !== '' && column.isDefault?.(row) === true);
+    // A student that is not distilled has no place on the axis of a temperature.
+    const isIdle = (i: number) => isDefault[i] && methodKeys.includes(name) && methodOf(rows[i]!.params) === 'nokd';
+    const keys = rows.map((row, i) => (texts[i] === '' || isIdle(i) ? null : keyOf(exact(row), texts[i]!)));
     const isText = keys.every((key, i) => key === texts[i]);
-    return [{ name, kind, shown: isShown, numeric, texts, ...(!isText && { keys }) }];
+    const defaults = [...rows.keys()].filter((i) => isDefault[i]);
+    const differing = { ...(!isText && { keys }), ...(defaults.length > 0 && { defaults }) };
+    return [{ name, kind, shown: isShown, numeric, texts, ...differing }];
   });
 }
 

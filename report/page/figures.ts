@@ -8,9 +8,11 @@ import { heatmapChart } from './charts/heatmap';
 import { importanceChart } from './charts/importance';
 import { parallelChart } from './charts/parallel';
 import { paretoChart } from './charts/pareto';
+import { reliabilityChart } from './charts/reliability';
+import { softTargetsChart } from './charts/soft_targets';
 import { configOf, light, type ChartStyle, type Spec } from './charts/theme';
 import { costColumns, type PageData } from './data';
-import { BEST_LINES, finishedRows, metricsOf, ranked, searchedParams } from './model';
+import { BEST_LINES, comparedRuns, finishedRows, metricsOf, ranked, searchedParams } from './model';
 
 const style: ChartStyle = { theme: light, width: 640, alone: true };
 
@@ -34,8 +36,20 @@ function figuresOf(data: PageData): ReadonlyMap<string, Spec | undefined> {
     const cost = data.columns.find((column) => column.kind === 'cost' && column.name === name);
     return [`pareto_${name}`, metric && cost && paretoChart(data, finished, cost, metric, style)] as const;
   });
+  const compared = data.predictions ? comparedRuns(data.predictions) : [];
+  const reliability = [false, true].map((isTaught) => {
+    const run = compared.find((one) => one?.isTaught === isTaught);
+    const name = `reliability_with${isTaught ? '' : 'out'}_teacher`;
+    return [name, run && reliabilityChart(run, style)] as const;
+  });
+  const teacher = compared.find((run) => run?.teacher)?.teacher;
+  const softTargets = (['confidence', 'entropy'] as const).map(
+    (kind) => [`soft_targets_${kind}`, teacher && softTargetsChart(teacher, kind, style)] as const,
+  );
   return new Map<string, Spec | undefined>([
     ...curves,
+    ...reliability,
+    ...softTargets,
     ['heatmap', metric && x && y && heatmapChart(finished, { x, y, metric }, style)],
     ['parallel_coordinates', metric && parallelChart(data, finished, params, metric, style)],
     ['importance', metric && importanceChart(finished, params, metric, style)],

@@ -6,6 +6,7 @@ import { median } from '../../utils/median';
 import type { Domain } from '../importance';
 import type { Goal } from '../pareto';
 import type { Key, PageColumn, PageData } from './data';
+import type { PagePredictions, PredictedRun } from './predictions';
 
 /** The columns of metrics, by which rows are ranked and colored; that of the search comes first. */
 export function metricsOf({ columns }: PageData): PageColumn[] {
@@ -83,6 +84,20 @@ export function inOrder(values: readonly (string | number)[]): (string | number)
   return [...new Set(values)].sort((a, b) =>
     typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b)),
   );
+}
+
+/**
+ * The runs of these directories, or else the best one without a teacher and the best one with a teacher; two of a kind where
+ * there is no other, and one where there is no more.
+ */
+export function comparedRuns(
+  { runs }: Pick<PagePredictions, 'runs'>,
+  [first, second]: readonly [string?, string?] = [],
+): readonly [PredictedRun, PredictedRun | undefined] {
+  const called = (name: string | undefined) => runs.find(({ directory }) => directory === name);
+  const a = called(first) ?? runs.find(({ isTaught }) => !isTaught) ?? runs[1] ?? runs[0]!;
+  const others = runs.filter((run) => run !== a);
+  return [a, called(second) ?? others.find(({ isTaught }) => isTaught) ?? others[0]];
 }
 
 /** Lines that are drawn where the reader has not chosen any. */

@@ -1,7 +1,7 @@
 /** The columns of a table: the value that each reads from a run, and its format. */
 import type { Flat, Scalar } from '../../utils/flatten';
-import { isObject, parseJson } from '../../utils/json';
 import { formatDuration } from '../../utils/progress';
+import { methodOf } from '../collect/method';
 import { chosenOnTest, progressOf, type Run, type RunScore } from '../collect/run';
 import type { Baseline, Comparison } from '../comparison';
 import { compact, grouped, metric, pValue, rounded, short, signed } from './format';
@@ -24,6 +24,8 @@ export interface Column {
   readonly text: (row: Row) => string;
   /** The sort key of rows: the mean if several runs have numbers. */
   readonly key: (row: Row) => Value;
+  /** Whether the value of a row is a default, which its params.json leaves out; only of params. */
+  readonly isDefault?: (row: Row) => boolean;
 }
 
 /** Marks an accuracy whose epoch was, or may have been, chosen on the test set. */
@@ -74,10 +76,11 @@ interface Options {
   readonly text?: (row: Row) => string;
   /** A suffix for the cell. */
   readonly mark?: (row: Row) => string;
+  readonly isDefault?: Column['isDefault'];
 }
 
 function column(name: string, value: Column['value'], options: Options = {}): Column {
-  const { shown = true, spread = false, format, mark = () => '' } = options;
+  const { shown = true, spread = false, format, mark = () => '', isDefault } = options;
   const valuesOf = (row: Row) => row.runs.map((run) => value(run, row)).filter(isValue);
   const meanOf = (values: readonly Scalar[]) => {
     const numbers = values.filter((one) => typeof one === 'number');
@@ -102,6 +105,7 @@ function column(name: string, value: Column['value'], options: Options = {}): Co
       const values = valuesOf(row);
       return meanOf(values)?.mean ?? values[0];
     },
+    ...(isDefault && { isDefault }),
   };
 }
 
@@ -129,6 +133,7 @@ function paramColumns(rows: readonly Row[]): Column[] {
     const isNumeric = all.every((params) => typeof (params.get(name) ?? 0) === 'number') && name !== 'method';
     return column(name, ({ params }) => paramOf(params, name), {
       shown: differs,
+      isDefault: ({ runs }) => runs.every(({ params, given }) => params.has(name) && !isGivenIn(given, name)),
       text: ({ params }) => {
         const value = paramOf(params, name);
         return shortened(typeof value === 'number' ? short(value) : value);
@@ -138,29 +143,18 @@ function paramColumns(rows: readonly Row[]): Column[] {
   });
 }
 
+/**
+ * Whether a params.json gives a param, be it by a shorter form: `"schedule": "step"` gives `schedule.type`, and a method may
+ * be part of the name of the network.
+ */
+function isGivenIn(given: Flat, name: string): boolean {
+  const short = /^(.+)\.(?:name|type|model)$/.exec(name)?.[1];
+  return name === 'method' || [name, short, `${name}.model`].some((key) => key !== undefined && given.has(key));
+}
+
 /** A param; `method` by name only, several joined with +. */
 function paramOf(params: Flat, name: string): Value {
   return name === 'method' ? methodOf(params) : params.get(name);
-}
-
-/** The names of a run's methods; without any, the name of the model tells whether it is distilled. */
-function methodOf(params: Flat): Value {
-  const method = params.get('method') ?? params.get('method.name');
-  if (typeof method === 'string' && method.startsWith('[')) return namesOf(method);
-  const version = params.get('model_version');
-  if (method !== undefined || version === undefined) return method;
-  return String(version).includes('distill') ? 'kd' : 'nokd';
-}
-
-/** The names in a list of methods; any other text is unchanged. */
-function namesOf(list: string): string {
-  const nameOf = (one: unknown) => (isObject(one) ? one.name : one);
-  try {
-    const names = (parseJson(list) as unknown[]).map(nameOf);
-    return names.every((name) => typeof name === 'string') ? names.join(' + ') : list;
-  } catch {
-    return list;
-  }
 }
 
 function scoreColumns(

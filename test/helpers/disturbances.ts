@@ -61,10 +61,10 @@ export async function trainDisturbed(args: readonly string[], disturbance?: Dist
   }
 }
 
-/** The checkpoints, metrics and predictions of a run and of its stages. */
+/** The checkpoints, metrics, predictions and test images of a run and of its stages. */
 function resultsOfAll(directory: string): Record<string, string> {
   const isResult = (path: string) =>
-    !path.startsWith('before_') && /^(best|last|metrics[^/]*|predictions[^/]*)\.\w+$/.test(basename(path));
+    !path.startsWith('before_') && /^(best|last|metrics[^/]*|predictions[^/]*|images[^/]*)\.\w+$/.test(basename(path));
   return Object.fromEntries(Object.entries(snapshot(directory)).filter(([path]) => isResult(path)));
 }
 

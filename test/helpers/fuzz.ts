@@ -46,8 +46,9 @@ import { toJson } from '../../report/writers/json';
 import { toMarkdown } from '../../report/writers/markdown';
 import { toTerminal } from '../../report/writers/terminal';
 import { acquireLock, lockHolder, lockState } from '../../runs/lock';
-import { readPredictions } from '../../runs/predictions';
+import { readPredictions, readTeacherPredictions } from '../../runs/predictions';
 import { RunDirectory } from '../../runs/run_directory';
+import { readTestImages } from '../../runs/test_images';
 import { readJournal } from '../../search/journal';
 import { settingsChanges } from '../../search/settings/changes';
 import { parseSettings, readSettings } from '../../search/settings/settings';
@@ -79,7 +80,7 @@ import {
 } from '../model/data/fakes';
 import { jsonMutants, lineMutants, mutants } from './mutants';
 import { onnxTeachers } from './onnx_teachers';
-import { finished, writeHits, writeRun } from './runs';
+import { finished, writeHits, writeRun, writeSeen } from './runs';
 
 interface Target {
   readonly inputs: fc.Arbitrary<string | Uint8Array>;
@@ -131,9 +132,10 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
 
   'the files of a run, by the report': (folder) => {
     const run = finished({ method: ['kd', { name: 'crd' }], schedule: { type: 'step', gamma: 0.1 } }, 0.5);
-    writeRun(join(folder, 'good'), finished({ alpha: 0.5 }, 0.6));
+    writeSeen(writeRun(join(folder, 'good'), finished({ alpha: 0.5 }, 0.6)), { ...seen, teacher: undefined });
     const bad = writeRun(join(folder, 'bad'), run);
     writeHits(bad, 'val', { cat: [1, 2], dog: [1, 2] });
+    writeSeen(bad, seen);
     const originals = {
       'params.json': jsonMutants([run.params, { method: '[1]' }]),
       'metrics.jsonl': lineMutants(run.history!),
@@ -143,6 +145,8 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
       'run.json': jsonMutants([run.run]),
       'export.json': jsonMutants([{ float32: { latency: { batch_1: 0.5 } } }]),
       'predictions_val.safetensors': mutants([readFileSync(join(bad, 'predictions_val.safetensors'))]),
+      'predictions_teacher.safetensors': mutants([readFileSync(join(bad, 'predictions_teacher.safetensors'))]),
+      'images_test.safetensors': mutants([readFileSync(join(bad, 'images_test.safetensors'))]),
       '.lock': jsonMutants([{ pid: 1, host: 'elsewhere', started: null, since: '2026' }]),
       '../search.journal.jsonl': lineMutants(journal.map((event) => ({ ...event, name: 'bad' }))),
     };
@@ -413,6 +417,22 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
     };
   },
 
+  'predictions of a teacher': (folder) => {
+    writeSeen(folder, seen);
+    return {
+      inputs: mutants([readFileSync(join(folder, 'predictions_teacher.safetensors'))]),
+      read: inFile(folder, 'predictions_teacher.safetensors', readTeacherPredictions),
+    };
+  },
+
+  'test images': (folder) => {
+    writeSeen(folder, seen);
+    return {
+      inputs: mutants([readFileSync(join(folder, 'images_test.safetensors'))]),
+      read: inFile(folder, 'images_test.safetensors', readTestImages),
+    };
+  },
+
   'IDX files, plain and compressed': (folder) => {
     writeFakeMnist(folder);
     const images = idx([12, 28, 28], (i) => i % 256);
@@ -680,6 +700,8 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
 
 const fixtures = join(__dirname, '..', 'fixtures');
 
+/** What two students and a teacher take six images for. */
+const seen = { labels: [0, 0, 0, 1, 1, 1], student: [0, 1, 1, 1, 0, 1], teacher: [0, 0, 1, 1, 1, 0] };
 const plain = { model_version: 'cnn', learning_rate: 0.001, num_epochs: 3 };
 const experiments: object[] = [
   plain,

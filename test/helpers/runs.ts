@@ -1,7 +1,8 @@
 /** Directories as runs leave them: those of train.ts, and a collection in the layout of an earlier tool. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePredictions } from '../../runs/predictions';
+import { writePredictions, writeTeacherPredictions } from '../../runs/predictions';
+import { writeTestImages } from '../../runs/test_images';
 
 /** What a run of train.ts leaves; a file is left out where its content is undefined. */
 export interface RunFiles {
@@ -49,6 +50,40 @@ export function writeHits(directory: string, part: 'val' | 'test', { cat, dog }:
   };
   const path = join(directory, `predictions_${part}.safetensors`);
   writePredictions(path, predictions, { epoch, classes: ['cat', 'dog'] });
+}
+
+/** Classes of some test images, 0 for cats and 1 for dogs, and what networks take them for. */
+export interface Seen {
+  readonly labels: readonly number[];
+  readonly student: readonly number[];
+  readonly teacher?: readonly number[] | undefined;
+  /** Of the student; 0.75 by default. */
+  readonly confidences?: readonly number[];
+}
+
+/** The temperature and each soft target of the teacher of `writeSeen`. */
+export const seenSoftly = { temperature: 4, largest: 0.625 };
+
+/** Writes predictions for test images as a run with a teacher leaves them, or one without, and the images: gray squares. */
+export function writeSeen(directory: string, { labels, student, teacher, confidences }: Seen, epoch = 3): void {
+  const common = { indices: Int32Array.from(labels, (_, i) => i), labels: Int32Array.from(labels) };
+  const fill = (value: number) => new Float32Array(labels.length).fill(value);
+  const origin = { epoch, classes: ['cat', 'dog'] };
+  const predicted = { predicted: Int32Array.from(student), confidences: Float32Array.from(confidences ?? fill(0.75)) };
+  writePredictions(join(directory, 'predictions_test.safetensors'), { ...common, ...predicted }, origin);
+  const pixels = Uint8Array.from({ length: 4 * labels.length }, (_, i) => 16 * Math.floor(i / 4));
+  writeTestImages(join(directory, 'images_test.safetensors'), { indices: common.indices, shape: [1, 2, 2], pixels });
+  if (!teacher) return;
+  const { temperature, largest: p } = seenSoftly;
+  writeTeacherPredictions(join(directory, 'predictions_teacher.safetensors'), {
+    ...common,
+    predicted: Int32Array.from(teacher),
+    confidences: fill(0.875),
+    classes: origin.classes,
+    temperature,
+    softConfidences: fill(p),
+    softEntropies: fill(-p * Math.log(p) - (1 - p) * Math.log(1 - p)),
+  });
 }
 
 /** The files of a finished run of train.ts, with a curve of `epochs` epochs whose last is the best. */

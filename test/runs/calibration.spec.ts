@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { calibrationError } from '../../runs/calibration';
+import { calibrationBins, calibrationError, calibrationErrorOf } from '../../runs/calibration';
 import { statistics } from '../helpers/statistics';
 
 describe('calibrationError', () => {
@@ -31,6 +31,17 @@ describe('calibrationError', () => {
       expect(calibrationError(confidences, correct, bins)).to.be.closeTo(error, 1e-12);
     });
   }
+
+  it('is what the bins of a reliability diagram give', () => {
+    // Three bins: none, 0.5 and 0.6 (one right), 0.9 and 1 (both right): ECE = (|1 − 1.1| + |2 − 1.9|) / 4.
+    const bins = calibrationBins([0.5, 0.6, 0.9, 1], [true, false, true, true], 3);
+    expect(bins).to.deep.equal([
+      { images: 0, correct: 0, confidence: 0 },
+      { images: 2, correct: 1, confidence: 1.1 },
+      { images: 2, correct: 2, confidence: 1.9 },
+    ]);
+    expect(calibrationErrorOf(bins)).to.be.closeTo(0.05, 1e-12);
+  });
 
   it('is not a number where a confidence is none', () => {
     expect(calibrationError([0.5, NaN], [true, false])).to.deep.equal(NaN);

@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { ndarray, type NdArray } from '../../formats/ndarray';
 import { writeSafetensors } from '../../formats/safetensors';
-import { readPredictions, writePredictions } from '../../runs/predictions';
+import {
+  readPredictions,
+  readTeacherPredictions,
+  writePredictions,
+  writeTeacherPredictions,
+} from '../../runs/predictions';
 import { UserError } from '../../utils/errors';
 
 describe('predictions', () => {
@@ -26,6 +31,25 @@ describe('predictions', () => {
     expect(readPredictions(path)).to.deep.equal({ ...predictions, ...origin });
     writePredictions(path, predictions, origin);
     expect(readFileSync(path).equals(bytes)).to.equal(true);
+  });
+
+  it('of a teacher have its soft targets besides', () => {
+    const taught = {
+      ...predictions,
+      classes: origin.classes,
+      temperature: 4.5,
+      softConfidences: Float32Array.of(0.25, 0.5, 0.75),
+      softEntropies: Float32Array.of(0.5, 0.625, 0),
+    };
+    writeTeacherPredictions(path, taught);
+    expect(readTeacherPredictions(path)).to.deep.equal(taught);
+    writePredictions(path, predictions, origin);
+    expect(() => readTeacherPredictions(path)).to.throw(
+      UserError,
+      `${path}: not the predictions of a teacher: its metadata has no "temperature"`,
+    );
+    writeTeacherPredictions(path, { ...taught, softEntropies: new Float32Array(2) });
+    expect(() => readTeacherPredictions(path)).to.throw(UserError, 'its tensors differ in length');
   });
 
   it('take 16 bytes an image', () => {

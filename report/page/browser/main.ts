@@ -8,6 +8,7 @@ import { environmentSection } from './environment';
 import { failuresSection } from './failures';
 import { Figure } from './figure';
 import { followData } from './live';
+import { predictionsSection } from './predictions';
 import { State } from './state';
 import { TableView } from './table';
 
@@ -48,7 +49,11 @@ function build(): void {
   const { data } = state;
   rows = state.rows();
   Figure.forgetIn(analysis);
-  analysis.replaceChildren(...analysisSections(state, () => finishedRows(state.data, rows)));
+  const predictions = predictionsSection(state);
+  analysis.replaceChildren(
+    ...analysisSections(state, () => finishedRows(state.data, rows)),
+    ...(predictions ? [predictions] : []),
+  );
   details.replaceChildren(...[failuresSection(data), environmentSection(data)].filter((part) => part !== undefined));
   table.reset(rows);
   curves.update(rows);

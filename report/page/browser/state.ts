@@ -24,6 +24,11 @@ export class State {
     return columns.find(({ name }) => name === this.names.get(purpose)) ?? columns[fallback];
   }
 
+  /** What has been chosen for a purpose. */
+  nameOf(purpose: string): string | undefined {
+    return this.names.get(purpose);
+  }
+
   choose(purpose: string, name: string): void {
     this.names.set(purpose, name);
   }

@@ -27,6 +27,7 @@ export class TableView {
   private readonly menu = h('div', { class: 'menu-items' });
   private readonly table = h('table');
   private readonly count = h('p', { class: 'count', role: 'status' });
+  private readonly remark = h('p', {}, 'Gray values are defaults, which params.json leaves out.');
   private readonly notes = h('div', { class: 'notes' });
   private limit = SHOWN;
 
@@ -102,7 +103,7 @@ export class TableView {
         return h('label', {}, box, ` ${column.name}`);
       }),
     );
-    this.notes.replaceChildren(...data.notes.map((note) => h('p', {}, note)));
+    this.notes.replaceChildren(this.remark, ...data.notes.map((note) => h('p', {}, note)));
     this.show(rows);
   }
 
@@ -114,6 +115,7 @@ export class TableView {
     const body = h('tbody', {}, ...shown.map((row) => this.line(row, columns, row === best)));
     this.table.replaceChildren(this.head(columns), body);
     this.table.hidden = columns.length === 0;
+    this.remark.hidden = !columns.some(({ defaults }) => defaults !== undefined);
     if (data.rows.length === 0) {
       this.count.replaceChildren('No run has results yet.');
       return;
@@ -181,6 +183,10 @@ export class TableView {
       if (column.name === 'directory') return h('th', { scope: 'row' }, text);
       const type = column.numeric ? 'number' : text.length > LONG ? 'text long' : 'text';
       const cell = h('td', { class: isBest && column === metric ? `${type} best` : type }, text);
+      if (column.defaults?.includes(row)) {
+        cell.classList.add('default');
+        cell.append(h('span', { class: 'unseen' }, ' (default)'));
+      }
       if (column.name === 'status') cell.prepend(h('span', { class: 'dot' }));
       return cell;
     });

@@ -31,10 +31,8 @@ export function heatmapChart(
     ? cellsOf(points).map((cell) => ({ ...cell, x: String(cell.x), y: String(cell.y) }))
     : points.map((point) => ({ ...point, text: shown(point.value), n: 1 }));
   const goal = goalOf(metric.name);
-  const range = scoreRange(
-    values.map(({ value }) => value),
-    goal,
-  );
+  const scores = values.map(({ value }) => value);
+  const range = scoreRange(scores, goal);
   const { ramp } = style.theme;
   const color = {
     field: 'value',
@@ -46,6 +44,7 @@ export function heatmapChart(
       orient: style.width < 480 ? 'bottom' : 'right',
       gradientLength: style.width < 480 ? 200 : 160,
       format: '.4~f',
+      ...sharedEnd(range, goal === 'maximize' ? Math.min(...scores) : Math.max(...scores)),
     },
   } as const;
   const tooltip = [
@@ -97,6 +96,18 @@ export function heatmapChart(
         : []),
     ],
   };
+}
+
+/** Five labels of the legend, the first of which says what else has the color of the worst score of the scale. */
+function sharedEnd(
+  [worst, best]: readonly [number, number],
+  farthest: number,
+): { readonly values?: number[]; readonly labelExpr?: string } {
+  if (farthest === worst) return {};
+  const values = [0, 0.25, 0.5, 0.75, 1].map((place) => Number((worst + place * (best - worst)).toPrecision(4)));
+  values[0] = worst;
+  const ends = [farthest, worst].map((value) => Number(value.toPrecision(4))).sort((a, b) => a - b);
+  return { values, labelExpr: `datum.value === ${worst} ? '${ends.join(' … ')}' : datum.label` };
 }
 
 /** Rows that agree in both parameters become one cell with their mean. */

@@ -7,7 +7,15 @@ import { collectRuns } from '../../../report/collect/collect';
 import { chosenOnTest, progressOf, type Run } from '../../../report/collect/run';
 import { acquireLock } from '../../../runs/lock';
 import { UserError } from '../../../utils/errors';
-import { finished, writeHits, writePublishedRuns, writeRun, type RunFiles } from '../../helpers/runs';
+import {
+  damage,
+  finished,
+  writeHits,
+  writePublishedRuns,
+  writeRun,
+  writeSeen,
+  type RunFiles,
+} from '../../helpers/runs';
 
 describe('collectRuns', () => {
   let parent: string;
@@ -102,6 +110,19 @@ describe('collectRuns', () => {
     expect(errors).to.have.lengthOf(1);
     expect(errors[0]!.file).to.equal('predictions_test.safetensors');
     expect(errors[0]!.reason).to.match(/^not a valid safetensors file: /);
+  });
+
+  it('reads what a teacher says about test images, and names a file that cannot be read', () => {
+    const directory = put('run', finished({}, 0.7));
+    writeSeen(directory, { labels: [0, 1, 1], student: [0, 1, 0], teacher: [0, 0, 1] });
+    expect(only().teacher!.softTargets).to.deep.include({ images: 3, accuracy: 2 / 3, classes: 2, temperature: 4 });
+    damage(join(directory, 'predictions_teacher.safetensors'));
+    const { status, teacher, errors } = only();
+    expect([status, teacher, errors.map(({ file }) => file)]).to.deep.equal([
+      'broken',
+      undefined,
+      ['predictions_teacher.safetensors'],
+    ]);
   });
 
   it('does not take predictions alone for a run', () => {

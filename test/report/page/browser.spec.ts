@@ -1,5 +1,5 @@
 /** report.html as a reader works with it, in a headless browser. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,7 +11,7 @@ import { servePage } from '../../../report/page/server';
 import { rowsOf } from '../../../report/table/rows';
 import { makeTable } from '../../../report/table/table';
 import { findBrowser, openPage, type BrowserPage } from '../../helpers/browser';
-import { finished, writeRun } from '../../helpers/runs';
+import { finished, writeRun, writeSeen } from '../../helpers/runs';
 
 const nasty = '<img src=x onerror=globalThis.hacked=1>';
 
@@ -278,6 +278,76 @@ describe('report.html in a browser', function () {
     const counts = await page!.evaluate<number[]>(drawn);
     expect(counts).to.have.lengthOf.above(5);
     expect(counts.every((count) => count === 1)).to.equal(true);
+    expect(page!.problems).to.deep.equal([]);
+  });
+
+  /** A student alone and a distilled one on eight test images, and a search around them. */
+  function writePredicted(): void {
+    writeSearch();
+    const labels = [0, 0, 0, 0, 1, 1, 1, 1];
+    const alone = writeRun(join(parent, 'alone'), finished({ teacher: 'none', method: 'nokd' }, 0.6));
+    writeSeen(alone, { labels, student: [0, 1, 1, 0, 1, 1, 0, 1] });
+    const distilled = writeRun(join(parent, 'distilled'), finished({ teacher: 'resnet20', method: 'kd' }, 0.9));
+    const confidences = [0.9, 0.9, 0.9, 0.9, 0.6, 0.6, 0.6, 0.6];
+    writeSeen(distilled, { labels, student: [0, 0, 1, 1, 1, 1, 1, 1], teacher: [0, 0, 0, 1, 1, 1, 1, 0], confidences });
+  }
+
+  it('shows what two runs and the teacher take the test images for', async () => {
+    writePredicted();
+    await open();
+    const rows = () => texts('#predictions tbody tr');
+    expect(await rows()).to.deep.equal(['dog\t4\t0.7500\t1.0000\t+0.2500', 'cat\t4\t0.5000\t0.5000\t+0.0000']);
+    const remarks = (await texts('#predictions .remark')).join('\n');
+    expect(remarks).to.include(
+      'alone, the best run without a teacher, distilled, the best one with a teacher, and its teacher differ on 5 of 8 ' +
+        'test images, of which 5 are shown. Of all 8 test images, only the distilled student gets 2 right, and only the ' +
+        'other one 1.',
+    );
+    const examples = (await texts('#predictions .examples li')).map((text) => text.replace(/\s+/g, ' '));
+    expect(examples).to.deep.equal([
+      'cat alone ✗ wrong: dog 75 % distilled ✓ right: cat 90 % teacher ✓ right: cat 88 %',
+      'dog alone ✗ wrong: cat 75 % distilled ✓ right: dog 60 % teacher ✓ right: dog 88 %',
+      'dog alone ✓ right: dog 75 % distilled ✓ right: dog 60 % teacher ✗ wrong: cat 88 %',
+      'cat alone ✓ right: cat 75 % distilled ✗ wrong: dog 90 % teacher ✗ wrong: dog 88 %',
+      'cat alone ✗ wrong: dog 75 % distilled ✗ wrong: dog 90 % teacher ✓ right: cat 88 %',
+    ]);
+    expect(await page!.evaluate(`[...document.images].map((one) => [one.naturalWidth, one.alt])`)).to.deep.equal(
+      [1, 6, 7, 3, 2].map((index) => [2, `Test image ${index}`]),
+    );
+    await page!.evaluate(`document.getElementById('predictions').scrollIntoView({ behavior: 'instant' })`);
+    // ECE: the first four have 0.9 and are half right, the others have 0.6 and are all right.
+    await page!.waitFor(`document.querySelectorAll('#predictions .chart svg').length >= 2`);
+    expect(await texts('#predictions figcaption span')).to.include.members([
+      'alone: calibration error 0.1250',
+      'distilled: calibration error 0.4000',
+    ]);
+    await page!.evaluate(`{
+      const select = document.querySelector('#predictions select');
+      select.value = 'distilled';
+      select.dispatchEvent(new Event('change'));
+    }`);
+    expect((await rows())[0]).to.equal('cat\t4\t0.5000\t0.5000\t+0.0000');
+    expect(page!.problems).to.deep.equal([]);
+  });
+
+  it('has nothing that axe-core finds, light and dark', async () => {
+    writePredicted();
+    writeFileSync(join(writeRun(join(parent, 'bad'), finished({}, 0.5)), 'metrics_test_best_weights.json'), '{');
+    await open();
+    await page!.evaluate(readFileSync(require.resolve('axe-core'), 'utf8'));
+    await page!.evaluate(`document.querySelector('.menu').open = true`);
+    await page!.evaluate(`dispatchEvent(new Event('beforeprint'))`);
+    await page!.waitFor(
+      `[...document.querySelectorAll('figure')].every((one) => one.clientWidth === 0 || one.querySelector('.chart svg, .chart .empty'))`,
+    );
+    for (const scheme of ['light', 'dark']) {
+      await page!.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
+      const found = await page!.evaluate<
+        string[]
+      >(`axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ html, failureSummary }) => id + ': ' + html.slice(0, 200) + failureSummary)))`);
+      expect(found, scheme).to.deep.equal([]);
+    }
     expect(page!.problems).to.deep.equal([]);
   });
 

@@ -8,12 +8,14 @@ import { collectRuns } from '../../../report/collect/collect';
 import { curvesChart } from '../../../report/page/charts/curves';
 import { heatmapChart } from '../../../report/page/charts/heatmap';
 import { paretoChart } from '../../../report/page/charts/pareto';
+import { reliabilityChart } from '../../../report/page/charts/reliability';
+import { softTargetsChart } from '../../../report/page/charts/soft_targets';
 import { lineStyle, light, dark, MOST_LINES } from '../../../report/page/charts/theme';
 import { pageData, type PageData } from '../../../report/page/data';
 import { writeFigures } from '../../../report/page/figures';
 import { rowsOf } from '../../../report/table/rows';
 import { makeTable } from '../../../report/table/table';
-import { finished, writeRun } from '../../helpers/runs';
+import { finished, seenSoftly, writeRun, writeSeen } from '../../helpers/runs';
 
 const style = { theme: light, width: 640, alone: true };
 
@@ -73,6 +75,48 @@ describe('charts', () => {
       ['0.717 (0.642 to 0.792)', 2],
     ]);
     expect(heatmapChart([], choice, style)).to.equal(undefined);
+  });
+
+  it('say in the legend which values share the color at the end of the scale', async () => {
+    const folder = join(parent, 'outlier');
+    const accuracies = [0.1673, 0.6, 0.61, 0.62, 0.63, 0.64, 0.65, 0.66].entries();
+    for (const [i, accuracy] of accuracies) {
+      const point = { alpha: i % 4, temperature: Math.floor(i / 4) + 1 };
+      writeRun(join(folder, String(i)), finished(point, accuracy + 0.01));
+    }
+    const labels = async () => {
+      await writeFigures(join(folder, 'figures'), pageData(makeTable(rowsOf(collectRuns(folder))), folder));
+      const svg = readFileSync(join(folder, 'figures', 'heatmap.svg'), 'utf8');
+      const [, legend] = /role-legend-label[^>]*>(.*?)<\/g><\/g>/s.exec(svg)!;
+      return [...legend!.matchAll(/>([^<>]+)<\/text>/g)].map(([, text]) => text);
+    };
+    expect(await labels()).to.deep.equal(['0.1673 … 0.6', '0.615', '0.63', '0.645', '0.66']);
+    rmSync(join(folder, '0'), { recursive: true });
+    expect((await labels()).join()).to.not.include('…');
+  });
+
+  it('have a bar for each bin of confidences with images, and one up to the mean confidence', () => {
+    const folder = join(parent, 'seen');
+    const seen = { labels: [0, 0, 0, 1], student: [0, 1, 0, 0], confidences: [0.625, 0.625, 1, 0.9375] };
+    writeSeen(writeRun(join(folder, 'a'), finished({}, 0.5)), { ...seen, teacher: [0, 0, 0, 0] });
+    const { predictions } = pageData(makeTable(rowsOf(collectRuns(folder))), folder);
+    const [run] = predictions!.runs;
+    const bars = valuesOf(reliabilityChart(run!, style));
+    const [first, last] = [9 / 15, 14 / 15];
+    expect(bars.map(({ low, accuracy, mean, imagesText }) => [low, accuracy, mean, imagesText])).to.deep.equal([
+      [first, 0.5, 0.625, '2'],
+      [last, 0.5, 1.9375 / 2, '2'],
+    ]);
+    const hits = (kind: 'confidence' | 'entropy') =>
+      valuesOf(softTargetsChart(run!.teacher!, kind, style))
+        .filter(({ share }) => share !== 0)
+        .map(({ at, share, text }) => [at, share, text]);
+    const { temperature } = seenSoftly;
+    expect(hits('confidence')).to.deep.equal([
+      ['1', 1, '4 of 4'],
+      [String(temperature), 1, '4 of 4'],
+    ]);
+    expect(hits('entropy')).to.deep.equal([[String(temperature), 1, '4 of 4']]);
   });
 
   it('mark the rows on the Pareto front', () => {

@@ -100,6 +100,51 @@ describe('pageData', () => {
     expect(environment[1]!.more).to.equal(1);
   });
 
+  it('tells defaults, which params.json leaves out, from values that it gives', () => {
+    const resolved = {
+      alpha: 0.9,
+      temperature: 4,
+      momentum: 0.9,
+      optimizer: 'adam',
+      schedule: { type: 'step', gamma: 0.2 },
+    };
+    const put = (name: string, given: object, effective: object) => {
+      const run = finished(given, 0.5);
+      writeRun(join(parent, name), {
+        ...run,
+        run: { ...run.run, params: run.params, resolved: { ...run.params, ...effective } },
+      });
+    };
+    put('alone', {}, { ...resolved, method: { name: 'nokd' }, teacher: 'none' });
+    const short = { method: 'kd', teacher: { model: 'resnet20' }, schedule: 'step', temperature: 4 };
+    put('distilled', short, {
+      ...resolved,
+      method: { name: 'kd' },
+      teacher: short.teacher,
+      momentum: 0.8,
+      optimizer: 'sgd',
+    });
+    put(
+      'implied',
+      { model_version: 'cnn_distill', temperature: 8 },
+      { ...resolved, method: { name: 'kd' }, temperature: 8 },
+    );
+    // An earlier version, which left no defaults in run.json.
+    writeRun(join(parent, 'older'), finished({ alpha: 0.5 }, 0.5));
+    const { columns } = read({ columns: ['alpha', 'temperature', 'momentum', 'method', 'teacher', 'schedule.type'] });
+    const shown = columns.map(({ name, defaults, keys, texts }) => [name, defaults, keys ?? texts]);
+    expect(shown.slice(0, 6)).to.deep.equal([
+      // What a student alone does not read has no place in a chart.
+      ['alpha', [0, 1, 2], [null, 0.9, 0.9, 0.5]],
+      ['temperature', [0], [null, 4, 8, null]],
+      ['momentum', [0, 1, 2], [0.9, 0.8, 0.9, null]],
+      ['method', undefined, ['nokd', 'kd', 'kd', 'nokd']],
+      ['teacher', [0], ['none', 'resnet20', null, null]],
+      ['schedule.type', [0, 2], ['step', 'step', 'step', null]],
+    ]);
+    expect(columns[0]!.texts).to.deep.equal(['0.9', '0.9', '0.9', '0.5']);
+  });
+
   it('says why a run failed, diverged, cannot be read or stopped', () => {
     writeRun(join(parent, 'good'), finished({}, 0.5));
     const bad = writeRun(join(parent, 'bad'), finished({}, 0.5));
