@@ -37,11 +37,11 @@ export interface PredictedRun {
 /** Runs whose predictions a page has. */
 const MOST_RUNS = 100;
 
-/** undefined if no finished run of `runs`, which lie below `parent`, has predictions. */
+/** undefined if no finished run of `runs`, which lie below `parent`, has predictions, or all have confidences that are NaN. */
 export function pagePredictions(runs: readonly Run[], parent: string): PagePredictions | undefined {
   const rankOf = ({ val, test }: Run) => (val ?? test)?.metrics.get('accuracy') ?? -Infinity;
   const ranked = runs
-    .filter(({ status, test }) => status === 'finished' && test?.predictions !== undefined)
+    .filter(({ status, test }) => status === 'finished' && !Number.isNaN(test?.predictions?.calibrationError ?? NaN))
     .sort((a, b) => rankOf(b) - rankOf(a));
   if (ranked.length === 0) return undefined;
   const sets = new Map<string, TestSet>();

@@ -65,8 +65,9 @@ describe('the predictions on the page', () => {
     expect([confidences, softConfidences, softEntropies].map(full)).to.deep.equal([[[17, 4]], [[12, 4]], [[19, 4]]]);
   });
 
-  it('are left out where no run has any', () => {
+  it('are left out where no run has any, or only such as are no numbers', () => {
     put('older', alone, 0.9);
+    writeSeen(put('nan', alone, 0.5), { labels, student: labels, confidences: [0.5, NaN, 1, 1] });
     expect(read().predictions).to.equal(undefined);
   });
 
