@@ -12,13 +12,15 @@ import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
 /** The factors of products that nothing but a sum reads. */
 export type Products = ReadonlyMap<Tensor, readonly [Tensor, Tensor]>;
 
-/** The products of a graph that only a ReduceSum reads. */
+/** The products of a graph that only a ReduceSum reads, as they are or with all places of a map in one axis. */
 export function summedProducts(graph: Graph, soleReader: (tensor: Tensor) => Node | undefined): Products {
   const products = new Map<Tensor, readonly [Tensor, Tensor]>();
   for (const { opType, inputs, outputs } of graph.nodes) {
-    const [output] = outputs as [Tensor];
-    if (opType === 'Mul' && soleReader(output)?.opType === 'ReduceSum')
-      products.set(output, inputs as [Tensor, Tensor]);
+    if (opType !== 'Mul') continue;
+    const [product] = outputs as [Tensor];
+    const reader = soleReader(product);
+    const summed = reader?.opType === 'Reshape' ? reader.outputs[0]! : product;
+    if (soleReader(summed)?.opType === 'ReduceSum') products.set(summed, inputs as [Tensor, Tensor]);
   }
   return products;
 }
@@ -34,7 +36,7 @@ export function planeSums(
   const factors = opType === 'ReduceSumSquare' ? ([x, x] as const) : opType === 'ReduceSum' && products.get(x);
   const axes = factors ? rewriter.integers(axesInput) : undefined;
   if (!factors || !axes || axes.includes(1) || attributes.keepdims === 1 || x.shape.length < 3) return undefined;
-  if (!factors.every((factor) => layouts.has(factor) && factor.shape.join() === x.shape.join())) return undefined;
+  if (!factors.every((factor) => layouts.has(factor) && hasSameChannels(factor, x))) return undefined;
   if (!x.shape.every((_, axis) => axis < 2 || axes.includes(axis))) return undefined;
 
   const [batch = 0, channels = 0, height = 0, ...rest] = x.shape;
@@ -54,4 +56,8 @@ export function planeSums(
   if (!axes.includes(0)) return emitReshape(sums, outputs[0]!.shape);
   const perImage = emitReshape(sums, [batch, channels]);
   return graph.emit('ReduceSum', [perImage, graph.integers([0])], outputs[0]!.shape, { attributes });
+}
+
+function hasSameChannels(a: Tensor, b: Tensor): boolean {
+  return a.shape[0] === b.shape[0] && a.shape[1] === b.shape[1] && sizeOf(a.shape) === sizeOf(b.shape);
 }

@@ -174,6 +174,7 @@ describe('graphs in the blocked layout', function () {
     const count = (opType: string) => layout.nodes.filter((node) => node.opType === opType).length;
     expect(count('BatchNormalization'), 'normalization by depthwise convolutions').to.equal(0);
     expect(count('Relu'), 'ReLU with a convolution').to.equal(0);
+    expect(count('ReduceSumSquare'), 'squares summed by depthwise convolutions').to.equal(0);
   });
 
   // With Softplus for ReLU: a pixel within a rounding error of a kink would have either gradient.
