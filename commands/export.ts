@@ -7,7 +7,7 @@ import type { Graph } from '../engine/graph';
 import { quantize } from '../engine/onnx/quantize';
 import { activationRanges } from '../engine/onnx/ranges';
 import type { Dataset } from '../model/data/dataset';
-import { loadBatches } from '../model/data/loader';
+import { calibrationBatches } from '../model/evaluation/calibration';
 import { allOf, Evaluator } from '../model/evaluation/evaluator';
 import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from '../model/evaluation/exported_model';
 import { predictedClasses, topAccuracy } from '../model/evaluation/metrics';
@@ -42,11 +42,6 @@ const command = {
   },
 } as const;
 
-/**
- * Number of training images for calibration, evenly spread over the data set: their activations set the quantization
- * scales.
- */
-const CALIBRATION_IMAGES = 512;
 const SATURATION =
   'On x86 processors without VNNI (before Intel Cascade Lake, AMD Zen 4) 8-bit products saturate and accuracies differ\n' +
   'from those above: --reduce_range exports 7-bit weights, which avoid this\n';
@@ -143,10 +138,7 @@ export async function exportStudent(): Promise<void> {
 
 /** Training images as inputs of the graph, a few at a time. */
 async function* calibrationFeeds(dataset: Dataset, indices: Uint32Array) {
-  const count = Math.min(CALIBRATION_IMAGES, indices.length);
-  const chosen = Uint32Array.from({ length: count }, (_, i) => indices[Math.floor((i * indices.length) / count)]!);
-  const pass = { shape: dataset.shape, batchSize: 32, seed: 0, epoch: 0, shuffle: false, augment: false };
-  for await (const { images } of loadBatches(dataset.train, chosen, pass)) yield pixelFeeds(images, dataset.shape);
+  for await (const { images } of calibrationBatches(dataset, indices)) yield pixelFeeds(images, dataset.shape);
 }
 
 /** Loads a file as its users would, runs it on the test images and times it. */

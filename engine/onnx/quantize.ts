@@ -29,13 +29,15 @@ export interface Scale {
 
 /**
  * The activations of a folded graph that are quantized, by name: inputs and outputs of convolutions and linear layers, the
- * latter after a ReLU or Clip; but not the graph's own inputs and outputs.
+ * latter after a ReLU or Clip; but not the graph's own inputs and outputs, nor logits that a softmax reads: 256 values are too
+ * few for what is exponentiated.
  */
 export function quantizedActivations(graph: Graph): Map<string, Tensor> {
   const soleReader = soleReaders(graph);
-  const ends = new Set([...graph.inputs.values(), ...graph.outputs.values()]);
+  const scores = graph.nodes.filter(({ opType }) => /Softmax$/.test(opType)).map(({ inputs }) => inputs[0]!);
+  const ends = new Set([...graph.inputs.values(), ...graph.outputs.values(), ...scores]);
   const chosen = new Map<string, Tensor>();
-  for (const layer of graph.nodes.filter(isLayer)) {
+  for (const layer of graph.nodes.filter((node) => isLayer(node, graph))) {
     const result = layer.outputs[0]!;
     const next = soleReader(result);
     const activated = next && /^(Relu|Clip)$/.test(next.opType) ? next.outputs[0]! : result;
@@ -77,7 +79,7 @@ export function quantize(
     }
   }
   return rewrite(graph, (node, rewriter) => {
-    const results = isLayer(node) ? [quantizedLayer(node, rewriter, scales, largest)] : rewriter.copy(node);
+    const results = isLayer(node, graph) ? [quantizedLayer(node, rewriter, scales, largest)] : rewriter.copy(node);
     return results.map((result, i) => {
       const scale = scales.get(node.outputs[i]!);
       return scale ? requantized(result, scale, rewriter) : result;
@@ -107,8 +109,10 @@ export function weightScales(weight: NdArray, bias?: NdArray, inputScale = 1, mo
   });
 }
 
-function isLayer({ opType, attributes }: Node): boolean {
-  return opType === 'Conv' || (opType === 'Gemm' && attributes.transB === 1);
+/** A convolution or linear layer with known weights. */
+function isLayer({ opType, attributes, inputs: [, ...weights] }: Node, { states, constants }: Graph): boolean {
+  const isKnown = (tensor: Tensor | undefined) => !tensor || states.has(tensor.name) || constants.has(tensor);
+  return (opType === 'Conv' || (opType === 'Gemm' && attributes.transB === 1)) && weights.every(isKnown);
 }
 
 /** The layer on its quantized weights and bias; its input is quantized where it was made. */
@@ -119,9 +123,12 @@ function quantizedLayer(layer: Node, rewriter: Rewriter, scales: ReadonlyMap<Ten
   const [w, b] = [rewriter.value(weight)!, bias && rewriter.value(bias)!];
   const byChannel = weightScales(w, b, inputScale, largest);
   const dequantized = (tensor: Tensor, array: NdArray<'int8' | 'int32'>, scale: Float32Array) => {
-    const values = target.buffer(tensor.name, array.dtype, array.shape, () => array);
+    // Layers that share a weight have scales of their own, as their biases and inputs differ.
+    let name = tensor.name;
+    while (target.states.has(name)) name += "'";
+    const values = target.buffer(name, array.dtype, array.shape, () => array);
     const factors = ndarray('float32', [scale.length], scale);
-    const perChannel = target.buffer(`${tensor.name}_scale`, 'float32', [scale.length], () => factors);
+    const perChannel = target.buffer(`${name}_scale`, 'float32', [scale.length], () => factors);
     // ONNX Runtime wants to see the zeros of a weight before it takes its 8-bit kernel for Gemm.
     const zeros = array.dtype === 'int8' ? target.constant(ndarray('int8', [scale.length])) : undefined;
     return target.emit('DequantizeLinear', [values, perChannel, zeros], array.shape, {

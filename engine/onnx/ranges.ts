@@ -6,17 +6,18 @@ import { quantizedActivations, type Range } from './quantize';
 import { rewrite, valuesOf } from './rewrite';
 
 /**
- * Runs a folded graph (in version 17 of the operator set) on `batches` of feeds, and returns the smallest and the largest value
- * of each of its `quantizedActivations`, by name. 0 threads use every core.
+ * Runs a folded graph on `batches` of feeds, and returns the smallest and the largest value of each of its `quantizedActivations`,
+ * by name. 0 threads use every core; the graph is in version `opset` of the operator set.
  */
 export async function activationRanges(
   graph: Graph,
   batches: Iterable<Readonly<Record<string, NdArray>>> | AsyncIterable<Readonly<Record<string, NdArray>>>,
   threads: number,
+  opset = 17,
 ): Promise<Map<string, Range>> {
   const observed = observedGraph(graph);
   const frozen = valuesOf(observed);
-  const session = await Session.create(observed, { threads, frozen, dynamicBatch: true, opset: 17 });
+  const session = await Session.create(observed, { threads, frozen, dynamicBatch: true, opset });
   const ranges = new Map<string, Range>();
   for await (const feeds of batches) {
     const results = await session.run(feeds);

@@ -11,6 +11,7 @@ const whereAbsent = {
   accumulate: 1,
   on_nan: 'stop',
   teacher_cache_gigabytes: 10,
+  teacher_precision: 'float32',
   device: 'auto',
   precision: 'float32',
 } as const satisfies Partial<Params>;

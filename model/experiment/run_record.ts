@@ -70,6 +70,7 @@ export class RunRecord {
       device: device.backend.name,
       device_description: device.description,
       precision: device.precision,
+      ...(setup.comparisons && { teacher_precision: setup.comparisons }),
       threads: params.threads,
       parameters: parameterCount(graph),
       flops_per_image: flops(graph),

@@ -15,9 +15,11 @@ import { partitionOf, predictLogits, validationImages } from '../evaluation/pred
 import { assessVectors } from '../evaluation/vectors';
 import { outputShapes, type Model } from '../nets/model';
 import { isOnnxPath } from '../nets/onnx_net';
-import { hasCachedLogits, hasLogits, loadTeacher, type Teacher } from '../teachers';
+import { hasCachedLogits, hasLogits, loadTeacher, teacherEntry, type Teacher } from '../teachers';
 import { reportAgreement } from '../teachers/agreement';
+import { onIntegers, type QuantizedTeacher } from '../teachers/precision';
 import { teacherCacheOf, type TeacherCache } from '../teachers/teacher_cache';
+import { refuseInt8 } from '../training/int8_teacher';
 import { Trainer } from '../training/trainer';
 import { methodsOf, needsTeacher, studentOf } from './experiment';
 import { located } from './own_paths';
@@ -47,6 +49,8 @@ export interface Setup {
   readonly validation: { readonly split: Split; readonly indices: Uint32Array };
   readonly model: Model;
   readonly teacher: Teacher | undefined;
+  /** How close teachers on 8-bit integers are to themselves in float32. */
+  readonly comparisons: readonly QuantizedTeacher[] | undefined;
   readonly cache: TeacherCache | undefined;
   readonly trainer: Trainer;
   readonly batchSize: number;
@@ -79,7 +83,7 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
 
   const cache = options.cache && teacherCacheOf(params, { ...options.cache, device: backend.name, log });
   const context = { threads, backend, cache, log, ...(profile && { profile: join(profile.folder, 'teacher') }) };
-  const teacher =
+  const loaded =
     needsTeacher(params) && params.teacher !== 'none'
       ? await loadTeacher(params.teacher, model, dataset, context)
       : undefined;
@@ -88,6 +92,11 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
   const batchSizes = batchSizesOf(examples, params.batch_size);
   const [batchSize] = batchSizes;
   const config = trainingConfig(params, model, dataset, parts.train, source);
+  const isInt8 = loaded !== undefined && params.teacher_precision === 'int8';
+  if (isInt8) ofFile(source, () => refuseInt8(model, { ...config.step, batchSize, teacher: loaded }));
+  const { teacher, comparisons } = isInt8
+    ? await onIntegers(loaded, { ...int8Options(params), dataset, validation, log })
+    : { teacher: loaded };
   const trainer = ofFile(source, () =>
     Trainer.create(model, batchSizes, {
       ...config.step,
@@ -106,6 +115,7 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
     validation,
     model,
     teacher,
+    comparisons,
     cache,
     trainer,
     batchSize,
@@ -124,6 +134,11 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
         ahead: params.num_workers,
       }),
   };
+}
+
+function int8Options({ teacher, temperature, teacher_agreement: agreement }: Params) {
+  const names = [teacher].flat().map((one) => (one === 'none' ? one : teacherEntry(one).fileOf(one)));
+  return { names, temperature, agreement, isOwned: true };
 }
 
 /** Training images that a linear probe is fitted to. */

@@ -14,7 +14,7 @@ type Given = Readonly<Record<string, unknown>>;
 /** Options of any optimizer. */
 const optimizerKeys = Object.values(optimizers).flatMap(({ options }) => Object.keys(options));
 const methodKeys = ['alpha', 'temperature', 'kl_reduction'];
-const teacherKeys = ['teacher', 'teacher_views', 'teacher_cache_gigabytes'];
+const teacherKeys = ['teacher', 'teacher_views', 'teacher_cache_gigabytes', 'teacher_precision', 'teacher_agreement'];
 /** Values for "no teacher". */
 const withoutTeacher: Given = { teacher: 'none', alpha: 0, temperature: 1 };
 

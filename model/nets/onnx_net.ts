@@ -56,6 +56,15 @@ export interface OnnxView {
   readonly outputs: NetOutputs;
 }
 
+/** The network of a file in evaluation mode with its weights, from `images` of the shape of its input to its output, `logits`. */
+export function evaluatedOnnx(network: ForeignNetwork, shape: readonly number[]): Graph {
+  const graph = new Graph();
+  const layers = new Layers(graph, { mode: 'eval', seed: 0 });
+  const { logits } = network.build(layersFor(layers, 'file'), graph.input('images', 'float32', shape));
+  graph.output('logits', logits);
+  return graph;
+}
+
 /** The network of a file on one image (C, H, W). */
 export function viewOf(network: ForeignNetwork, [channels, height, width]: ImageShape): OnnxView {
   const graph = new Graph();

@@ -27,7 +27,8 @@ import {
 } from '../nets/net_params';
 import { moduleOptions } from '../nets/own_net';
 import { weightsOptions, type WeightsParams } from '../nets/weights_params';
-import type { Teacher, TeacherContext, TeacherEntry } from './teacher';
+import { int8Program } from './int8_program';
+import { logitsTeacher, type StoredImages, type Teacher, type TeacherContext, type TeacherEntry } from './teacher';
 
 /** A net with a checkpoint. */
 export interface CheckpointTeacherParams extends WeightsParams, ArchitectureParams {
@@ -109,7 +110,25 @@ class CheckpointTeacher implements Teacher {
       this.sessions.get(key) ??
       Session.create(outputsGraph(model, names), { threads, backend, profile, frozen: weights, dynamicBatch: true });
     this.sessions.set(key, session);
-    return (await session).run({ images: ndarray('uint8', [size, ...(model.stored ?? model.input)], images) });
+    return (await session).run(this.feeds({ images, size }));
+  }
+
+  async quantized(images: AsyncIterable<StoredImages>): Promise<Teacher> {
+    const { model, weights, network, context } = this;
+    const { session, identity } = await int8Program(
+      outputsGraph(model, ['logits']),
+      weights,
+      this.allFeeds(images),
+      context,
+    );
+    return {
+      ...logitsTeacher(model.options.classes, {
+        logits: async (batch) => (await session.run(this.feeds(batch))).logits!,
+        release: () => session.release(),
+      }),
+      ...(network && { network }),
+      identity: () => identity,
+    };
   }
 
   /** A digest of the graph and its weights. */
@@ -122,6 +141,16 @@ class CheckpointTeacher implements Teacher {
 
   async release(): Promise<void> {
     for (const session of this.sessions.values()) await (await session).release();
+    this.sessions.clear();
+  }
+
+  private async *allFeeds(images: AsyncIterable<StoredImages>): AsyncGenerator<Record<string, NdArray>> {
+    for await (const batch of images) yield this.feeds(batch);
+  }
+
+  private feeds({ images, size }: StoredImages): Record<string, NdArray> {
+    const { input, stored = input } = this.model;
+    return { images: ndarray('uint8', [size, ...stored], images) };
   }
 }
 

@@ -6,6 +6,9 @@ import type { Dataset } from '../data/dataset';
 import type { Batch } from '../data/loader';
 import type { Model, TrainedModel } from '../nets/model';
 
+/** Images as they are stored, size × (C, H, W). */
+export type StoredImages = Pick<Batch, 'images' | 'size'>;
+
 export interface Teacher {
   /** Shapes of its outputs for one image, by name: `logits` (classes) unless it is an encoder, and what is inside. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
@@ -18,6 +21,11 @@ export interface Teacher {
    * more than the pixels of a batch.
    */
   identity?(names: readonly string[]): string;
+  /**
+   * The same network on 8-bit integers, which outputs logits alone: ranges of activations are those on these images. Absent
+   * if it is none, as for logits in a file; rejects with a UserError that says what cannot be quantized.
+   */
+  quantized?(images: AsyncIterable<StoredImages>): Promise<Teacher>;
   /** Logits (N, classes), float32, of a batch of the training set; of a teacher that has them. */
   logits(batch: Batch): Promise<NdArray>;
   /** The outputs `names`, (N, …) float32 each, for a batch of the training set. */

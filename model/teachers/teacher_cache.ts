@@ -49,6 +49,7 @@ export class TeacherCache {
       shapes: teacher.shapes,
       ...(teacher.network && { network: teacher.network }),
       identity: (names) => teacher.identity!(names),
+      ...(teacher.quantized && { quantized: async (images) => this.around(await teacher.quantized!(images)) }),
       logits: async (batch) => (await outputs(batch, ['logits'])).logits!,
       outputs,
       release: () => teacher.release(),

@@ -20,8 +20,10 @@ import { allOf, Evaluator, type Metrics } from '../evaluation/evaluator';
 import { netAliases, nets, type Net, type NetOptions } from '../nets/index';
 import { evaluationGraph, parameterNames, type Model } from '../nets/model';
 import { loadTeacher, type Teacher, type TeacherSpec } from '../teachers/index';
+import { onIntegers, teacherPrecisions, type PrecisionOptions, type TeacherPrecision } from '../teachers/precision';
 import { classWeights } from './class_weights';
 import { isOver, type EarlyStopping } from './early_stopping';
+import { refuseInt8 } from './int8_teacher';
 import { fit, type EpochReport, type FitOptions, type StepReport } from './loop';
 import { NanGuard, statesIn, type OnNan } from './nan_guard';
 import { parameterRules } from './parameter_groups';
@@ -40,6 +42,10 @@ export interface DistillationOptions {
   readonly method: MethodChoice | readonly MethodChoice[];
   /** As in params.json, or a loaded teacher. */
   readonly teacher?: TeacherSpec | Teacher;
+  /** What the teacher computes in, as in params.json: on `int8` it is compared with itself in float32 first. */
+  readonly teacherPrecision?: TeacherPrecision;
+  /** The share of the validation images on which both must agree; 0.98 by default. */
+  readonly teacherAgreement?: number;
   /** Adam by default. */
   readonly optimizer?: Optimizer;
   /** 0.001 by default. */
@@ -123,28 +129,40 @@ export class Distillation {
     };
     const images = partition(dataset.train.size, { validation, subset: 1, seed });
     refuseUnknown('device', device, DEVICES);
+    const { teacherPrecision: precision = 'float32', teacherAgreement: agreement = 1 } = options;
+    refuseUnknown('teacherPrecision', precision, teacherPrecisions);
+    if (!(agreement >= 0 && agreement <= 1))
+      throw new UserError(`distill: teacherAgreement must be a number from 0 to 1, got ${agreement}`);
     const { backend } = await openDevice(device);
     threadsWarning('distill: threads', threads);
     const context = { threads, backend, log: () => {} };
     const loaded =
       teacher && 'shapes' in teacher ? teacher : teacher && (await loadTeacher(teacher, model, dataset, context));
     const batchSizes = batchSizesOf(images.train.length, most);
+    const methods = [options.method].flat().map(chosen);
+    const { alpha = 0.9, temperature = 4 } = options;
     const { freeze, learningRates: rates, classWeights: weights, accumulate = 1 } = options;
     const own = parameterNames(evaluationGraph(model));
-    const trainer = Trainer.create(model, batchSizes, {
+    const step = {
       seed,
-      methods: [options.method].flat().map(chosen),
-      teacher: loaded,
+      methods,
       examples: dataset.train.size,
       optimizer,
-      alpha: options.alpha ?? 0.9,
-      temperature: options.temperature ?? 4,
-      klReduction: 'batchmean',
+      alpha,
+      temperature,
+      klReduction: 'batchmean' as const,
       classWeights: weights && classWeights(weights, images.train, dataset.train.labels, dataset.classes),
       labelSmoothing: options.labelSmoothing,
       rules: freeze || rates ? parameterRules({ freeze, learning_rates: rates, learning_rate: base }, own) : undefined,
       clipNorm: options.clipNorm,
       averageDecay: options.ema,
+    };
+    const isInt8 = loaded !== undefined && precision === 'int8';
+    if (isInt8) refuseInt8(model, { ...step, batchSize: batchSizes[0], teacher: loaded });
+    const found = isInt8 ? await onIntegers(loaded, int8Options(options, images, loaded)) : { teacher: loaded };
+    const trainer = Trainer.create(model, batchSizes, {
+      ...step,
+      teacher: found.teacher,
       accumulates: accumulate > 1,
       threads,
       backend,
@@ -292,6 +310,21 @@ export class Distillation {
     this.position = position;
     this.epochStart = position.step > 0 ? statesIn(this.guard.tensors).start : undefined;
   }
+}
+
+function int8Options(
+  { dataset, teacher, temperature = 4, teacherAgreement: agreement, onWarning }: DistillationOptions,
+  { validation }: Partition,
+  loaded: Teacher,
+): PrecisionOptions {
+  return {
+    dataset,
+    validation: { split: dataset.train, indices: validation },
+    temperature,
+    agreement,
+    isOwned: teacher !== loaded,
+    log: (level, line) => (level === 'warn' ? onWarning?.(line) : undefined),
+  };
 }
 
 function chosen(choice: MethodChoice): Method {

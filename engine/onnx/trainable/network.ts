@@ -9,6 +9,7 @@ import { messageOf, UserError } from '../../../utils/errors';
 import { Graph } from '../../graph';
 import { formatShape, type Tensor } from '../../tensor';
 import { ancestors } from '../nodes';
+import type { OnnxValue } from '../read';
 import {
   Call,
   constantOf,
@@ -66,9 +67,13 @@ export class ForeignNetwork {
     this.stored = storedValues(program, this.nodes);
   }
 
-  /** Reads a file. A UserError of one line tells what is damaged or cannot be trained. */
-  static read(path: string): ForeignNetwork {
-    return new ForeignNetwork(readProgram(readBytes(path), path));
+  /**
+   * Reads a file as a network that computes the value `output`, by default its first output. A UserError of one line tells what is
+   * damaged or cannot be trained.
+   */
+  static read(path: string, output?: Pick<OnnxValue, 'name' | 'dtype'>): ForeignNetwork {
+    const program = readProgram(readBytes(path), path);
+    return new ForeignNetwork(output ? { ...program, outputs: [{ ...output, shape: undefined }] } : program);
   }
 
   get path(): string {

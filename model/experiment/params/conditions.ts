@@ -24,6 +24,7 @@ export function brokenConditions(file: File, methods: Readonly<Record<string, Di
       file.augmentation !== 'no' &&
       hasCachedTeacher(file) &&
       `"augmentation" must be "no" if "teacher" has cached logits, which do not follow a crop or a flip, got ${show(file.augmentation)}`,
+    ...ofPrecision(file),
     ...ofAugmentation(file),
     ...ofTrackers(file),
     file.precision === 'float16' &&
@@ -37,6 +38,19 @@ export function brokenConditions(file: File, methods: Readonly<Record<string, Di
     ),
   ];
   return lines.filter((line) => line !== false);
+}
+
+/** Of a teacher on 8-bit integers. */
+function ofPrecision(file: File): string[] {
+  const isInt8 = file.teacher_precision === 'int8';
+  return [
+    ...(isInt8 && hasCachedTeacher(file)
+      ? ['"teacher_precision" must be "float32" if "teacher" has cached logits, got "int8"']
+      : []),
+    ...('teacher_agreement' in file && !isInt8
+      ? ['"teacher_agreement" is given, but "teacher_precision" is not "int8"']
+      : []),
+  ];
 }
 
 function hasCachedTeacher({ teacher }: File): boolean {

@@ -29,6 +29,7 @@ import { isOnnxPath, startingWeights } from '../../nets/onnx_net';
 import { outputsSchema } from '../../nets/onnx_outputs';
 import { moduleOptions } from '../../nets/own_net';
 import { weightsOptions } from '../../nets/weights_params';
+import { teacherPrecisions } from '../../teachers/precision';
 import { onNanPolicies } from '../../training/nan_guard';
 import { versionAliases } from './current_names';
 import {
@@ -239,6 +240,15 @@ function teacherKeys({ teacher }: File): Options {
     teacher_cache_gigabytes: number({
       ...fromZero,
       title: 'Maximum size of the cache of teacher outputs (10 by default); 0 turns it off. It changes no result.',
+    }),
+    teacher_precision: oneOf(teacherPrecisions, {
+      title:
+        'What the teacher computes in: `"float32"` (the default) or `"int8"`, which is faster on a CPU, for methods that read logits alone.',
+    }),
+    teacher_agreement: number({
+      ...share,
+      title:
+        'Share of the validation images on which a teacher in int8 must predict the same class as in float32 (0.98 by default); below it, the run warns and goes back to float32.',
     }),
     alpha: number({
       ...share,

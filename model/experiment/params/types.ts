@@ -10,6 +10,7 @@ import type { StartingWeights } from '../../nets/onnx_net';
 import type { NamedOutputs } from '../../nets/onnx_outputs';
 import type { WeightsParams } from '../../nets/weights_params';
 import type { TeacherParams } from '../../teachers/index';
+import type { TeacherPrecision } from '../../teachers/precision';
 import type { TeacherCacheParams } from '../../teachers/teacher_cache';
 import type { EarlyStopping } from '../../training/early_stopping';
 import type { OnNan } from '../../training/nan_guard';
@@ -37,6 +38,10 @@ export interface Params extends NetParams, PartitionParams, TransferParams, Teac
   readonly augmentation: AugmentationParams;
   /** One teacher, or several whose logits are averaged. */
   readonly teacher: 'none' | TeacherParams | TeacherParams[];
+  /** What the teacher computes in; float32 where absent. */
+  readonly teacher_precision?: TeacherPrecision;
+  /** The share of validation images on which it must agree with itself in float32; 0.98 where absent. */
+  readonly teacher_agreement?: number;
   /** Weight of the soft term; the hard term has 1 − alpha. */
   readonly alpha: number;
   readonly temperature: number;

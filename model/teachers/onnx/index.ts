@@ -4,7 +4,9 @@
  * against the model.
  */
 import { createHash } from 'node:crypto';
+import type { Graph } from '../../../engine/graph';
 import { ForeignModel, weightFiles } from '../../../engine/onnx/foreign';
+import { ForeignNetwork } from '../../../engine/onnx/trainable/network';
 import { Session } from '../../../engine/session';
 import { quoted, readBytes } from '../../../formats/binary';
 import { ndarray, type NdArray } from '../../../formats/ndarray';
@@ -13,13 +15,15 @@ import { counted } from '../../../utils/words';
 import { pixelsOf, type Dataset } from '../../data/dataset';
 import type { Batch } from '../../data/loader';
 import type { Model } from '../../nets/model';
-import type { Teacher, TeacherContext, TeacherEntry } from '../teacher';
+import { evaluatedOnnx } from '../../nets/onnx_net';
+import { int8Program } from '../int8_program';
+import { logitsTeacher, type StoredImages, type Teacher, type TeacherContext, type TeacherEntry } from '../teacher';
 import { columnsOf, type Columns } from './columns';
 import { inputOf, type Input } from './input';
 import { checkOutput, outputOf, type Output } from './output';
 import { onnxOptions, type OnnxTeacherParams } from './params';
 import { preparation } from './preparation';
-import { Runner, type Wanted } from './runner';
+import { pieces, Runner, type Wanted } from './runner';
 import { fixedInput, formsOf, imprecise, tapsInWords, teacherTaps, type TeacherTap } from './taps';
 
 /** Images used to check a model when it is loaded. */
@@ -35,7 +39,7 @@ export async function onnxTeacher(
   context: TeacherContext,
 ): Promise<Teacher> {
   const { onnx } = params;
-  const { threads, backend, log } = context;
+  const { log } = context;
   const hasLogits = params.output !== 'embedding';
   const columns = hasLogits ? columnsOf(params, dataset) : undefined;
   const { model, inside } = ForeignModel.look(onnx);
@@ -47,11 +51,7 @@ export async function onnxTeacher(
     : new Map<string, TeacherTap>();
   for (const line of [...input.remarks, ...(output?.remarks ?? [])]) log('info', line);
   for (const remark of imprecise(model)) log('warn', `${onnx}: ${remark}`);
-  const prepare = await Session.create(preparation(student.input, input.pixels), {
-    threads,
-    backend,
-    dynamicBatch: true,
-  });
+  const prepare = await preparing(student, input, context);
   const teacher = new OnnxTeacher(params, { input, output, columns, taps }, student, prepare, context);
   for (const words of tapsInWords(taps, teacher.shapes)) log('info', `${onnx}: ${words}`);
 
@@ -63,6 +63,15 @@ export async function onnxTeacher(
   );
   await teacher.tryOn({ images, size });
   return teacher;
+}
+
+/** From stored pixels to the input of a model. */
+function preparing(
+  student: Model,
+  { pixels }: Input,
+  { threads, backend }: Pick<TeacherContext, 'threads' | 'backend'>,
+): Promise<Session> {
+  return Session.create(preparation(student.input, pixels), { threads, backend, dynamicBatch: true });
 }
 
 interface Parts {
@@ -103,10 +112,10 @@ class OnnxTeacher implements Teacher {
     return (await this.outputs(batch, ['logits'])).logits!;
   }
 
-  async outputs(batch: Pick<Batch, 'images' | 'size'>, names: readonly string[]): Promise<Record<string, NdArray>> {
+  async outputs(batch: StoredImages, names: readonly string[]): Promise<Record<string, NdArray>> {
     const program = await this.program(names);
     const { wanted, forms } = program;
-    const arrays = await this.values(program, batch);
+    const arrays = await this.values(program.runner, batch);
     const byValue = new Map(wanted.map(({ name }, i) => [name, arrays[i]!]));
     const feeds = tapsCalled(names, this.parts.taps).map(
       ([name, { value }]) => [`value/${name}`, byValue.get(value)!] as const,
@@ -129,12 +138,44 @@ class OnnxTeacher implements Teacher {
     return digest.digest('hex');
   }
 
+  async quantized(images: AsyncIterable<StoredImages>): Promise<Teacher> {
+    const { onnx } = this.params;
+    const { output, input } = this.parts;
+    const prepare = await preparing(this.student, input, this.context);
+    const how = { ...this.preparation, prepare };
+    const [, ...image] = fixedInput(input).shape;
+    const graph = quantizable(() =>
+      evaluatedOnnx(ForeignNetwork.read(onnx, output!.value), [input.batch ?? 1, ...image]),
+    );
+    const feeds = async function* () {
+      for await (const batch of images) {
+        for await (const { prepared } of pieces(batch, how)) yield { images: prepared };
+      }
+    };
+    const { session, identity } = await int8Program(graph, new Map(), feeds(), this.context);
+    const runner = Runner.around(session, onnx, output!.value, how);
+    const digest = createHash('sha256')
+      .update(this.identity(['logits']))
+      .update(identity)
+      .digest('hex');
+    return {
+      ...logitsTeacher(this.student.options.classes, {
+        logits: async (batch) => this.classLogits((await this.values(runner, batch))[0]!),
+        release: async () => {
+          await runner.release();
+          await prepare.release();
+        },
+      }),
+      identity: () => digest,
+    };
+  }
+
   /** Throws a UserError if what it says of some images is not what params.json says that it is. */
-  async tryOn(images: Pick<Batch, 'images' | 'size'>): Promise<void> {
+  async tryOn(images: StoredImages): Promise<void> {
     const { onnx } = this.params;
     const program = await this.program([this.parts.output ? 'logits' : 'pooled']);
     for (const remark of program.runner.remarks) this.context.log('warn', `${onnx}: ${remark}`);
-    const [values] = await this.values(program, images);
+    const [values] = await this.values(program.runner, images);
     if (this.parts.output) checkOutput(this.params, values!);
   }
 
@@ -155,20 +196,23 @@ class OnnxTeacher implements Teacher {
   }
 
   private async compile(names: readonly string[]): Promise<Program> {
-    const { taps, output, input } = this.parts;
+    const { taps, output } = this.parts;
     const own = new Map(tapsCalled(names, taps));
     const values = [...own.values()].map(({ value, dtype }) => ({ name: value, dtype }));
     const all = names.includes('logits') ? [output!.value, ...values] : values;
     const wanted = [...new Map(all.map((value) => [value.name, value])).values()];
-    const how = { input, prepare: this.prepare, stored: this.student.input };
-    const runner = await Runner.open(this.params.onnx, wanted, how, this.context);
+    const runner = await Runner.open(this.params.onnx, wanted, this.preparation, this.context);
     const { threads, backend } = this.context;
     const forms =
       own.size > 0 ? await Session.create(formsOf(own), { threads, backend, dynamicBatch: true }) : undefined;
     return { wanted, runner, forms };
   }
 
-  private values({ runner }: Program, images: Pick<Batch, 'images' | 'size'>): Promise<NdArray<'float32'>[]> {
+  private get preparation() {
+    return { input: this.parts.input, prepare: this.prepare, stored: this.student.input };
+  }
+
+  private values(runner: Runner, images: StoredImages): Promise<NdArray<'float32'>[]> {
     return runner.run(images, ({ name }, shape, rows) => {
       if (name === this.parts.output?.value.name) this.checkColumns(shape, rows);
     });
@@ -199,6 +243,16 @@ class OnnxTeacher implements Teacher {
       `${this.params.onnx}: outputs ${quoted(output!.name)} with shape [${shape.join(', ')}] for ${counted(rows, 'image')}, ` +
         `accepted is [${rows}, ${columns && columns.count === undefined ? `${least} or more` : count}]`,
     );
+  }
+}
+
+/** The graph of a network that is to be quantized; a UserError says what to do if there is none. */
+function quantizable(build: () => Graph): Graph {
+  try {
+    return build();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message}; or set "teacher_precision" to "float32"`);
   }
 }
 

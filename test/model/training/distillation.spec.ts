@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { distill, loadDataset, readSafetensors, writeSafetensors, type DistillationOptions } from '../../../index';
-import { experiment } from '../../helpers/train';
+import { experiment, writeInitialWeights } from '../../helpers/train';
 import { trainHere } from '../../helpers/train_here';
 
 describe('distill', function () {
@@ -133,6 +133,48 @@ describe('distill', function () {
     expect(await restored.fit()).to.have.length(2);
     expect(restored.epoch).to.equal(3);
     await Promise.all([saved.release(), restored.release()]);
+  });
+
+  it('trains beside a teacher on 8-bit integers, and resumes amid an epoch to the same bits', async () => {
+    const checkpoint = writeInitialWeights(join(scratch, 'teacher.safetensors'), 'resnet8', 4);
+    const warnings: string[] = [];
+    const taught: Partial<DistillationOptions> = {
+      method: 'kd',
+      teacher: { model: 'resnet8', num_channels: 4, checkpoint },
+      teacherPrecision: 'int8',
+      teacherAgreement: 0,
+      onWarning: (line) => warnings.push(line),
+    };
+    const [whole, first, second] = [await created(taught), await created(taught), await created(taught)];
+    const expected = await whole.fit();
+    const ending = new AbortController();
+    await first.fit({ signal: ending.signal, onStep: ({ step }) => (step === 2 ? ending.abort() : undefined) });
+    const file = join(scratch, 'int8.safetensors');
+    await first.save(file);
+    second.restore(file);
+    expect(await second.fit()).to.deep.equal(expected);
+    expect([...second.student()]).to.deep.equal([...whole.student()]);
+    expect(warnings).to.deep.equal([]);
+
+    const plain = await created({ ...taught, teacherPrecision: 'float32' });
+    expect(await plain.fit()).to.not.deep.equal(expected);
+    await Promise.all([whole, first, second, plain].map((run) => run.release()));
+  });
+
+  it('refuses wrong values for the precision of a teacher', async () => {
+    const complaint = async (changes: object) => {
+      const error = await created(changes).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      return (error as Error | undefined)?.message;
+    };
+    expect(await complaint({ teacherPrecision: 'int4' })).to.equal(
+      'distill: teacherPrecision must be one of float32, int8, got "int4"',
+    );
+    expect(await complaint({ teacherAgreement: 98 })).to.equal(
+      'distill: teacherAgreement must be a number from 0 to 1, got 98',
+    );
   });
 
   it('refuses names that are none', async () => {

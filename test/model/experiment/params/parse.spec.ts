@@ -741,6 +741,21 @@ describe('params', () => {
     ]);
   });
 
+  it('refuses wrong values for a teacher in int8, and int8 for logits that were cached', () => {
+    const int8 = { ...distilled, teacher_precision: 'int8', teacher_agreement: 0.9 };
+    expect(linesOf(int8)).to.deep.equal([]);
+    expect(linesOf({ ...int8, teacher_agreement: 98 })).to.deep.equal(['"teacher_agreement" must be <= 1, got 98']);
+    expect(linesOf({ ...distilled, teacher_precision: 'float64' })).to.deep.equal([
+      '"teacher_precision" must be one of "float32", "int8", got "float64"; did you mean "float32"?',
+    ]);
+    const alone = '"teacher_agreement" is given, but "teacher_precision" is not "int8"';
+    expect(linesOf({ ...int8, teacher_precision: 'float32' })).to.deep.equal([alone]);
+    expect(linesOf({ ...distilled, teacher_agreement: 0.9 })).to.deep.equal([alone]);
+    expect(linesOf({ ...int8, teacher: { logits: 'a.npy' }, augmentation: 'no' })).to.deep.equal([
+      '"teacher_precision" must be "float32" if "teacher" has cached logits, got "int8"',
+    ]);
+  });
+
   it('takes no key from the prototype and puts none there', () => {
     const hostile = JSON.parse(
       '{"__proto__": {"alpha": 0.5}, "constructor": 1, "toString": 2, "model_version": {"toString": 1}, ' +
