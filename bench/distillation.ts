@@ -1,6 +1,7 @@
 /**
- * Times whole distillations of a CNN from a ResNet-18 beside PyTorch's, in turn: the first epoch of one, and a search of 25
- * that runs two at a time and asks the teacher once, against one training after the other, each with its own teacher:
+ * Times whole distillations of a CNN from a ResNet-18 beside PyTorch's, in turn: the first epoch of one, with the teacher in
+ * float32 and on 8-bit integers, and a search of 25 that runs two at a time and asks the teacher once, against one training after
+ * the other, each with its own teacher:
  *
  *   npx ts-node bench/distillation.ts --only first_epoch,search --rounds 3
  *
@@ -40,6 +41,8 @@ const command = {
 } as const;
 
 const SEED = 230;
+/** The teacher's weights are random, of which the time does not depend but the agreement does. */
+const onIntegers = { teacher_precision: 'int8', teacher_agreement: 0 };
 const THREADS = 2;
 const tsNode = [process.execPath, require.resolve('ts-node/dist/bin')];
 const script = (name: string) => [...tsNode, join(__dirname, '..', name)];
@@ -57,12 +60,15 @@ async function main(): Promise<void> {
     if (cases.includes('first_epoch')) {
       const bench = new Bench(join(scratch, 'first_epoch'), args.images, python);
       const ours: number[] = [];
+      const int8: number[] = [];
       const theirs: number[] = [];
       for (let round = 0; round < args.rounds; round++) {
         ours.push(await bench.firstEpoch());
+        int8.push(await bench.firstEpoch(onIntegers));
         theirs.push((await bench.torch(1))?.epoch ?? NaN);
       }
       rows.push(row(`first epoch, ${args.images} images`, median(ours), median(theirs)));
+      rows.push(row('the same with the teacher in int8', median(int8), median(theirs)));
     }
     if (cases.includes('search')) {
       const { trials, epochs, search_images: images } = args;
@@ -141,8 +147,8 @@ class Bench {
   }
 
   /** Seconds of an epoch of train.ts: training, validation, checkpoint. */
-  async firstEpoch(): Promise<number> {
-    const directory = this.experiment({ num_epochs: 1 });
+  async firstEpoch(changes: object = {}): Promise<number> {
+    const directory = this.experiment({ num_epochs: 1, ...changes });
     await run([...script('train.ts'), '--model_dir', directory]);
     return (readJson(join(directory, runFiles.record)) as Facts).epoch_seconds[0]!;
   }
