@@ -14,7 +14,8 @@ import { Graph } from '../graph';
 import { nextName, writeModel } from '../onnx/write';
 import { InferenceSession, OrtTensor } from '../onnx_runtime';
 import type { Backend, CompileOptions, RunResult, Program, Results } from './backend';
-import { forCpu } from './cpu';
+import { forCpu, isTrainingGraph } from './cpu';
+import { hasLargeConstants } from './simplified';
 import { forWebGpu } from './webgpu';
 
 const PROVIDERS = ['cpu', 'webgpu', 'dml', 'coreml', 'cuda'] as const;
@@ -25,8 +26,8 @@ export type Provider = (typeof PROVIDERS)[number];
 type Tensors = ReadonlyMap<string, OrtTensor>;
 
 /**
- * Graphs of this many nodes are compiled without ONNX Runtime's extended fusions: it looks for each in the whole graph, which
- * adds more than half a second to compiling a step of ResNet-110 and finds none.
+ * Graphs of this many nodes are compiled without ONNX Runtime's own optimizations: it looks for each in the whole graph, which takes
+ * two thirds of the time of compiling a step of ResNet-110, and finds nothing that `forCpu` leaves.
  */
 const MANY_NODES = 5000;
 
@@ -136,7 +137,7 @@ function createSession(
     executionProviders: executionProviders(provider),
     intraOpNumThreads: threads || availableParallelism(),
     interOpNumThreads: 1,
-    graphOptimizationLevel: graph.nodes.length < MANY_NODES ? 'all' : 'basic',
+    graphOptimizationLevel: optimizationLevel(graph, provider === 'cpu' && isTrainingGraph(graph, write)),
     // A memory pattern is one more block for all values of a step, besides what the first step took from the arena.
     enableMemPattern: false,
     logSeverityLevel: 4,
@@ -144,6 +145,11 @@ function createSession(
     ...(profile && { enableProfiling: true, profileFilePrefix: profile }),
     ...options,
   });
+}
+
+function optimizationLevel(graph: Graph, isSimplified: boolean): 'all' | 'basic' | 'disabled' {
+  if (graph.nodes.length < MANY_NODES) return 'all';
+  return isSimplified && !hasLargeConstants(graph) ? 'disabled' : 'basic';
 }
 
 /**

@@ -199,9 +199,13 @@ export function upsample(x: Tensor, factor: number): Tensor {
 
 /** `reshape` without an entry on the tape and without its check of sizes. */
 export function emitReshape(x: Tensor, shape: readonly number[]): Tensor {
+  return x.graph.emit('Reshape', [x, reshapeTarget(x, shape)], shape);
+}
+
+/** What `Reshape` takes as the shape: 0 stands for a first axis that keeps its length. */
+export function reshapeTarget(x: Tensor, shape: readonly number[]): Tensor {
   const keepsBatch = shape.length > 0 && shape[0] === x.shape[0] && shape[0] !== 0;
-  const target = keepsBatch ? [0, ...shape.slice(1)] : shape;
-  return x.graph.emit('Reshape', [x, x.graph.integers(target)], shape);
+  return x.graph.integers(keepsBatch ? [0, ...shape.slice(1)] : shape);
 }
 
 /** `transpose` without an entry on the tape. */
