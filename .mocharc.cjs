@@ -4,7 +4,7 @@ const { availableParallelism } = require('node:os');
 module.exports = {
   require: ['ts-node/register'],
   extension: ['ts'],
-  timeout: 10_000,
+  timeout: 20_000,
   parallel: true,
   jobs: Math.min(availableParallelism(), 4),
 };
