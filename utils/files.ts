@@ -119,20 +119,23 @@ export function makeWritable(directory: string): void {
 
 /** Creates a folder and its parents if missing. Throws a UserError that names the folder if this fails. */
 export function makeDirectory(path: string): void {
-  writing(path, () => {
-    try {
-      mkdirSync(path, { recursive: true });
-    } catch (error) {
-      // On a read-only disk Node says ENOENT, but of a folder that it makes alone it tells the reason.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !isThere(path)) mkdirSync(topmostMissing(path));
-      throw error;
-    }
-  });
+  writing(path, () => makeFolders(path));
 }
 
-function topmostMissing(path: string): string {
+/**
+ * Creates a folder and its parents if missing, one by one: `recursive` of Node.js up to 24 never ends below a folder that takes no
+ * new ones and says ENOENT, as /proc does, and hides the reason on a read-only disk. Throws the error of the system.
+ */
+export function makeFolders(path: string): void {
+  if (isDirectory(path)) return;
   const above = dirname(path);
-  return above === path || isThere(above) ? path : topmostMissing(above);
+  if (above !== path && !isThere(above)) makeFolders(above);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isDirectory(path)) throw error;
+  }
 }
 
 /**

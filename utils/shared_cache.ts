@@ -5,7 +5,6 @@
  */
 import {
   closeSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,7 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { reasonOf } from './errors';
-import { isFile, openDraft } from './files';
+import { isFile, makeFolders, openDraft } from './files';
 
 /** Share of the free space that a process uses before it checks again how much others have used. */
 const SHARE = 1 / 8;
@@ -79,7 +78,7 @@ export class SharedCache {
     if (hasRoom) {
       this.allowance -= content.length;
       this.writing(() => {
-        mkdirSync(dirname(path), { recursive: true });
+        makeFolders(dirname(path));
         writeWhole(path, content);
         this.used.add(name);
       });
@@ -97,7 +96,7 @@ export class SharedCache {
     const path = join(this.directory, name + CLAIM);
     let isFree = true;
     this.writing(() => {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolders(dirname(path));
       try {
         closeSync(openSync(path, 'wx'));
       } catch (error) {

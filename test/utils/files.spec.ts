@@ -180,4 +180,21 @@ describe('what is no file', function () {
     expect(complaint(() => writeFileAtomic(path, ''))).to.equal(line);
     expect(complaint(() => writing(directory, () => writeFileAtomic(path, '')))).to.equal(line);
   });
+
+  it('that takes no folder and says ENOENT ends the attempt, in a process that could hang', function () {
+    if (process.platform !== 'linux') return this.skip();
+    this.timeout(120_000);
+    const cwd = join(__dirname, '..', '..');
+    const code = `
+      const { makeDirectory } = require('./utils/files');
+      try { makeDirectory('/proc/none/below'); } catch (error) { console.log(error.message); }`;
+    const args = ['-r', 'ts-node/register/transpile-only', '-e', code];
+    const { stdout } = spawnSync(process.execPath, args, {
+      cwd,
+      encoding: 'utf8',
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    });
+    expect(stdout).to.match(/^\/proc\/none\/below: cannot be written: ENOENT[^\n]*\n$/);
+  });
 });

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { extract } from 'tar';
 import { messageOf, UserError } from '../../../utils/errors';
+import { makeFolders } from '../../../utils/files';
 import type { Form } from './places';
 
 /** Bytes received so far, and the total if the server sends it. */
@@ -42,7 +43,7 @@ export async function fetchDataset(
   const abort = new AbortController();
   try {
     const parent = dirname(resolve(dir));
-    mkdirSync(parent, { recursive: true });
+    makeFolders(parent);
     temporary = mkdtempSync(join(parent, `.${basename(dir)}-`));
     const kept = join(temporary, 'files');
     mkdirSync(kept);
