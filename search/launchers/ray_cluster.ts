@@ -35,7 +35,7 @@ interface Answer {
 }
 
 /** Where the head is, as Ray's own command line finds it. */
-export function rayAddress(address = process.env.RAY_API_SERVER_ADDRESS ?? 'http://127.0.0.1:8265'): string {
+export function rayAddress(address = process.env.RAY_API_SERVER_ADDRESS || 'http://127.0.0.1:8265'): string {
   return address.replace(/\/+$/, '');
 }
 

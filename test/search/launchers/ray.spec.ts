@@ -189,6 +189,11 @@ describe('a job of Ray', function () {
     expect((await refusal(address)).replace(/ECONN\w+/, 'ECONN')).to.equal(`${address}: no Ray (ECONN)${needs}`);
     await ray.start();
     expect(rayAddress('http://head:8265//')).to.equal('http://head:8265');
+    const given = process.env.RAY_API_SERVER_ADDRESS;
+    process.env.RAY_API_SERVER_ADDRESS = '';
+    expect(rayAddress()).to.equal('http://127.0.0.1:8265');
+    if (given === undefined) delete process.env.RAY_API_SERVER_ADDRESS;
+    else process.env.RAY_API_SERVER_ADDRESS = given;
     const learning = parseSettings(
       { space: { a: [1, 2, 3, 4, 5, 6] }, n_trials: 6, sampler: 'tpe', launcher: 'ray' },
       's',
