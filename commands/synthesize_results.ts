@@ -1,6 +1,7 @@
 /** One table over all runs below a directory: on the terminal, as a file, or as a page with charts. */
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { STORE } from '../formats/mlflow';
 import { collectRuns, wouldBeRuns } from '../report/collect/collect';
 import type { Run } from '../report/collect/run';
 import { baselineIn, type Baseline } from '../report/comparison';
@@ -20,6 +21,7 @@ import { integerFlag, oneOf, parseArguments, warning } from '../utils/cli';
 import { UserError } from '../utils/errors';
 import { removeDrafts, writeFileAtomic } from '../utils/files';
 import { onEnding } from '../utils/interrupt';
+import { show } from '../utils/json';
 import { printable } from '../utils/printable';
 import { counted } from '../utils/words';
 
@@ -57,6 +59,9 @@ const formats = { md: toMarkdown, csv: toCsv, json: toJson, html: toHtml } satis
 export async function synthesizeResults(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const format = oneOf('format', args.format ?? (args.watch ? 'html' : 'md'), ['md', 'csv', 'json', 'html'] as const);
+  if (args.mlflow !== undefined && !new RegExp(STORE).test(args.mlflow)) {
+    throw new UserError(`--mlflow must be the path of a directory, not a URI, got ${show(args.mlflow)}`, 2);
+  }
   if (args.watch && format !== 'html') throw new UserError('--watch requires --format html', 2);
   const { parent_dir: parent, port } = args;
   integerFlag('port', port, 0, 65535);

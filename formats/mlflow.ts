@@ -32,6 +32,9 @@ export interface MlflowRun {
   readonly artifacts: readonly string[];
 }
 
+/** Pattern of a path of a store: a tracking URI, as `http://127.0.0.1:5000`, would be a folder of that name. */
+export const STORE = '^(?![A-Za-z][A-Za-z0-9+.-]+:/)[^\\0]+$';
+
 /** Longest value of a param. */
 const LONGEST = 6000;
 
@@ -81,7 +84,7 @@ export class MlflowExperiment {
     const name = relative(this.top, resolve(run.directory)).split(sep).join('/') || basename(this.top);
     const params = [...run.params].map(([key, value]) => [fileFor(key), String(value).slice(0, LONGEST)] as const);
     writeAll(join(folder, 'params'), new Map(params));
-    writeAll(join(folder, 'tags'), this.tagsOf(run, name));
+    this.writeTags(join(folder, 'tags'), run, name);
     const metrics = new Map([...run.metrics].map(([key, points]) => [fileFor(key), points]));
     removeOthers(join(folder, 'metrics'), metrics);
     for (const [file, points] of metrics) writeMetric(join(folder, 'metrics', file), points);
@@ -102,12 +105,13 @@ export class MlflowExperiment {
     return join(this.folder, id);
   }
 
-  private tagsOf({ directory, commit }: MlflowRun, name: string): Map<string, string> {
-    const tags = new Map([
-      ['mlflow.runName', name],
-      ['distillery.directory', resolve(directory)],
-    ]);
-    return typeof commit === 'string' ? tags.set('mlflow.source.git.commit', commit) : tags;
+  /** Leaves others alone: people describe and tag runs in MLflow. */
+  private writeTags(folder: string, { directory, commit }: MlflowRun, name: string): void {
+    writeChanged(join(folder, 'mlflow.runName'), name);
+    writeChanged(join(folder, 'distillery.directory'), resolve(directory));
+    const path = join(folder, 'mlflow.source.git.commit');
+    if (typeof commit === 'string') writeChanged(path, commit);
+    else writing(path, () => rmSync(path, { force: true }));
   }
 
   private metaOf({ directory, status, start, end }: MlflowRun, name: string): object {

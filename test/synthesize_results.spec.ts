@@ -57,6 +57,15 @@ describe('synthesize_results.ts', function () {
     expect(stdout).to.match(/^│ a +│ 0.123457 │/m);
     expect(stdout).to.match(/\n2 runs written to mlruns\n$/);
     expect(readdirSync(join(cwd, 'mlruns'))).to.have.lengthOf(1);
+    const uri = 'http://127.0.0.1:5000';
+    await fails(
+      2,
+      `--mlflow must be the path of a directory, not a URI, got "${uri}"`,
+      '--parent_dir',
+      'p',
+      '--mlflow',
+      uri,
+    );
   });
 
   it('keeps a page, and its pictures beside it', async () => {

@@ -85,6 +85,21 @@ describe('trackers of a run', function () {
     expect([stepsOf('val_accuracy'), stepsOf('test_accuracy')]).to.deep.equal([[], []]);
   });
 
+  it('leave alone what people write of a run in MLflow', () => {
+    const tracker = openTrackers(run(0), mlflow());
+    const meta = readdirSync(store, { recursive: true, encoding: 'utf8' }).find((path) =>
+      /\/.*\/meta\.yaml$/.test(path),
+    );
+    const tags = join(store, meta!, '..', 'tags');
+    const note = join(tags, 'mlflow.note.content');
+    writeFileSync(note, 'the one for the paper');
+    writeFileSync(join(tags, 'mlflow.source.git.commit'), 'an earlier one');
+    tracker.onEpoch(6, [epoch(1)], 1);
+    openTrackers(run(1), mlflow()).onEnd({ status: 'finished', steps: 6 });
+    expect(readFileSync(note, 'utf8')).to.equal('the one for the paper');
+    expect(readdirSync(tags).sort()).to.deep.equal(['distillery.directory', 'mlflow.note.content', 'mlflow.runName']);
+  });
+
   it('do not end a training if their store is lost, and refuse one that they cannot write', () => {
     const tracker = openTrackers(run(0), mlflow());
     rmSync(store, { recursive: true });

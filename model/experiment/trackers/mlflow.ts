@@ -1,6 +1,6 @@
 /** A run in MLflow's file store: params when it begins, metrics after each epoch, the test score and artifacts at its end. */
 import { dirname, join } from 'node:path';
-import { MlflowExperiment, type MetricPoint, type MlflowRun } from '../../../formats/mlflow';
+import { MlflowExperiment, STORE, type MetricPoint, type MlflowRun } from '../../../formats/mlflow';
 import { topmostRun, trackedFiles } from '../../../runs/files';
 import { numberIn, type EpochRecord } from '../../../runs/metrics';
 import { tabular } from '../../../runs/tabular_params';
@@ -14,7 +14,8 @@ export type MlflowOptions = { readonly directory: string };
 export const mlflow: TrackerKind<MlflowOptions> = {
   options: {
     directory: text({
-      minLength: 1,
+      pattern: STORE,
+      description: 'the path of a directory, not a URI',
       default: 'mlruns',
       title: 'Directory of the file store, which several runs may share.',
     }),

@@ -395,6 +395,12 @@ describe('params', () => {
         '"trackers.0" must be one of "tensorboard", "mlflow", got "mlfow"; did you mean "mlflow"?',
       ]);
       expect(lines([{ name: 'tensorboard', directory: 'x' }])[0]).to.match(/^"trackers\.0\.directory" is not a key/);
+      for (const directory of ['http://127.0.0.1:5000', 'file:///tmp/mlruns', 'sqlite:///mlflow.db', 'a\0b', '']) {
+        expect(lines([{ name: 'mlflow', directory }])[0]).to.match(
+          /^"trackers\.0\.directory" must be the path of a directory, not a URI, got "/,
+        );
+      }
+      expect(lines([{ name: 'mlflow', directory: 'C:/mlruns' }])).to.deep.equal([]);
       expect(lines(['mlflow', { name: 'mlflow', directory: 'x' }])).to.deep.equal([
         '"trackers" must name each tracker once, got "mlflow" twice',
       ]);
