@@ -192,7 +192,7 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
     plannedEpochs: (step) => plannedEpochs(record.plans, step),
     learningRate: (progress) => learningRate(params.schedule, params.learning_rate, progress),
     isOver: (epochsSoFar) => isOver(epochsSoFar, params),
-    validate: () => assess(setup, trainer.weights(), validation, teacherLogits),
+    validate: () => assess(setup, new Map([...trainer.weights(), ...trainer.heads()]), validation, teacherLogits),
     position,
     hooks: runHooks({ run, params, setup, guard, record, log, tracker, interrupt, lock }),
   });
@@ -207,16 +207,17 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   }
   if (history.length < epochs) {
     const { patience } = params.early_stopping!;
-    log.info(`Stopped early after epoch ${history.length}: no better accuracy for ${counted(patience, 'epoch')}`);
+    const metric = history[0]!.val.accuracy === undefined ? 'loss' : 'accuracy';
+    log.info(`Stopped early after epoch ${history.length}: no better ${metric} for ${counted(patience, 'epoch')}`);
     record.write(history, guard);
   }
 
   // The test set is touched once, with the weights of the best epoch.
   const best = bestRecord(history)!;
   const test = await assess(setup, run.readBest(best), { split: dataset.test, indices: allOf(dataset.test) });
-  const results = await testResults(setup, test.predictions);
+  const results = test.predictions && (await testResults(setup, test.predictions));
   lock.assertHeld();
-  run.saveTestResults(results, best.epoch, dataset.classes);
+  if (results) run.saveTestResults(results, best.epoch, dataset.classes);
   record.write(history, guard);
   if (options.teacher_cache === undefined) setup.cache?.remove();
   // The very last: it tells that the run has ended.

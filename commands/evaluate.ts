@@ -5,6 +5,7 @@ import { getBorderCharacters, table } from 'table';
 import { flops } from '../engine/analysis/flops';
 import { formatPythonFloat, formatSavetxt } from '../formats/numpy_text';
 import { pixelsOf, type Dataset, type Split } from '../model/data/dataset';
+import { hasNoLabels } from '../model/data/index';
 import { Evaluator } from '../model/evaluation/evaluator';
 import {
   analyze,
@@ -17,7 +18,7 @@ import {
 import { imagesOf, predictLogits, type Part } from '../model/evaluation/predict';
 import { needsTeacher } from '../model/experiment/experiment';
 import type { Params } from '../model/experiment/params';
-import { deviceFor, openTrained, trainedWeights } from '../model/experiment/trained';
+import { deviceFor, openTrained, refuseWithoutClassifier, trainedWeights } from '../model/experiment/trained';
 import { evaluationGraph, parameterCount, type Model } from '../model/nets/model';
 import { hasCachedLogits, hasLogits, loadTeacher, type Teacher, type TeacherContext } from '../model/teachers';
 import { onnxTeacher } from '../model/teachers/onnx';
@@ -81,6 +82,9 @@ export async function evaluate(): Promise<void> {
     onnx = args.onnx === undefined ? undefined : onnxOf(args.onnx, output, params);
     if (onnx?.output === 'embedding')
       throw new UserError(`--onnx is ${onnx.onnx}, an encoder: accepted are classifiers`, 2);
+    if (!onnx) refuseWithoutClassifier(directory, params, restore_file);
+    if (hasNoLabels(params.dataset))
+      throw new UserError(`${directory}: no image has a label ("dataset.labels" is false)`);
     return onnx?.onnx;
   });
   const { run, params, dataset, model, file: path, threads } = experiment;

@@ -12,7 +12,8 @@ import { allOf, Evaluator } from '../model/evaluation/evaluator';
 import { deployedModel, DeployedModel, deploymentGraph, pixelFeeds } from '../model/evaluation/exported_model';
 import { predictedClasses, topAccuracy } from '../model/evaluation/metrics';
 import { imagesOf, predictLogits } from '../model/evaluation/predict';
-import { openTrained, trainedWeights } from '../model/experiment/trained';
+import { hasClassifier, openTrained, trainedWeights } from '../model/experiment/trained';
+import { vectorModel } from '../model/experiment/vector_model';
 import { runFiles } from '../runs/files';
 import { describeRun } from '../runs/provenance';
 import { oneOf, parseArguments, warning } from '../utils/cli';
@@ -51,10 +52,12 @@ const TOLERANCE = 1e-3;
 /** Measurements of a file on the test images, compared to the original network. */
 interface Measurement {
   readonly bytes: number;
-  readonly accuracy: number;
+  readonly accuracy?: number;
   /** Share of images with the same predicted class. */
-  readonly agreement: number;
-  /** Largest difference of its logits from the network's. */
+  readonly agreement?: number;
+  /** Of vectors in place of logits: the mean cosine of the file's and the network's. */
+  readonly cosine?: number;
+  /** Largest difference of its logits, or vectors, from the network's. */
   readonly largest_difference: number;
   /** Duration of a run in milliseconds. */
   readonly latency: Readonly<Record<'batch_1' | 'batch_128', number>>;
@@ -74,14 +77,19 @@ export async function exportStudent(): Promise<void> {
   });
 
   // The student, and what it says of the test images.
-  const { run, params, dataset, model, file: checkpoint, threads } = experiment;
-  const weights = await trainedWeights(experiment);
+  const { run, params, dataset, file: checkpoint, threads } = experiment;
+  const output = hasClassifier(params, restore_file) ? 'logits' : 'embedding';
+  const { model, weights } =
+    output === 'embedding'
+      ? await vectorModel(experiment)
+      : { model: experiment.model, weights: await trainedWeights(experiment) };
+  const images: TestImages = { dataset, output, width: model.options.classes, threads };
   const evaluator = await Evaluator.create(model, weights, threads);
-  const reference = await predictLogits(evaluator, dataset.test, allOf(dataset.test), dataset);
+  const reference = await outputsOn(images, evaluator);
   await evaluator.release();
 
   // The same as a graph of its own, and on 8 bits.
-  const graphs: Record<string, Graph> = { float32: deploymentGraph(model, weights) };
+  const graphs: Record<string, Graph> = { float32: deploymentGraph(model, weights, output) };
   if (precision === 'int8') {
     const { indices } = imagesOf('train', params, dataset);
     const ranges = await activationRanges(graphs.float32!, calibrationFeeds(dataset, indices), threads);
@@ -96,12 +104,7 @@ export async function exportStudent(): Promise<void> {
   };
   const measurements: Record<string, Measurement> = {};
   for (const [name, graph] of Object.entries(graphs)) {
-    measurements[name] = await measured(
-      deployedModel(graph, { ...properties, precision: name }),
-      dataset,
-      reference,
-      threads,
-    );
+    measurements[name] = await measured(deployedModel(graph, { ...properties, precision: name }), images, reference);
   }
   const largest = reference.reduce((most, z) => Math.max(most, Math.abs(z)), 0);
   if (!(measurements.float32!.largest_difference <= TOLERANCE * largest)) {
@@ -113,7 +116,11 @@ export async function exportStudent(): Promise<void> {
   const { accuracy } = measurements[precision]!;
   writeFileAtomic(
     out,
-    deployedModel(graphs[precision]!, { ...properties, precision, test_accuracy: String(accuracy) }),
+    deployedModel(graphs[precision]!, {
+      ...properties,
+      precision,
+      ...(accuracy !== undefined && { test_accuracy: String(accuracy) }),
+    }),
   );
   const description = {
     ...describeRun([...titleOf(command.name).split(' '), ...process.argv.slice(2)]),
@@ -141,26 +148,54 @@ async function* calibrationFeeds(dataset: Dataset, indices: Uint32Array) {
   for await (const { images } of calibrationBatches(dataset, indices)) yield pixelFeeds(images, dataset.shape);
 }
 
+/** The test images, and what is asked about them. */
+interface TestImages {
+  readonly dataset: Dataset;
+  /** The output of the file, and its length for an image. */
+  readonly output: 'logits' | 'embedding';
+  readonly width: number;
+  readonly threads: number;
+}
+
+/** The output of a network for each of the test images, in their order. */
+function outputsOn({ dataset: { test, shape }, width }: TestImages, network: Evaluator | DeployedModel) {
+  return predictLogits(network, test, allOf(test), { shape, classes: { length: width } });
+}
+
+/** The mean of the cosines of rows of length `width`. */
+function meanCosine(a: Float32Array, b: Float32Array, width: number): number {
+  const dot = (x: Float32Array, y: Float32Array) => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+  const rows = a.length / width;
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    const [x, y] = [a, b].map((all) => all.subarray(row * width, (row + 1) * width)) as [Float32Array, Float32Array];
+    sum += dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
+  }
+  return sum / rows;
+}
+
 /** Loads a file as its users would, runs it on the test images and times it. */
-async function measured(
-  bytes: Uint8Array,
-  dataset: Dataset,
-  reference: Float32Array,
-  threads: number,
-): Promise<Measurement> {
+async function measured(bytes: Uint8Array, images: TestImages, reference: Float32Array): Promise<Measurement> {
+  const { dataset, output, width, threads } = images;
   const folder = mkdtempSync(join(tmpdir(), 'export-'));
   try {
     const path = join(folder, runFiles.float32);
     writeFileSync(path, bytes);
-    const deployed = await DeployedModel.open(path, dataset.shape, threads);
-    const logits = await predictLogits(deployed, dataset.test, allOf(dataset.test), dataset);
+    const deployed = await DeployedModel.open(path, dataset.shape, threads, output);
+    const logits = await outputsOn(images, deployed);
     const latency = { batch_1: await deployed.latency(1, 50), batch_128: await deployed.latency(128, 10) };
     await deployed.release();
-    const [classes, labels] = [dataset.classes.length, dataset.test.labels];
+    const { labels } = dataset.test;
+    const ofClasses = () => ({
+      accuracy: topAccuracy({ logits, labels, classes: width }, 1),
+      agreement: topAccuracy(
+        { logits, labels: predictedClasses({ logits: reference, labels, classes: width }), classes: width },
+        1,
+      ),
+    });
     return {
       bytes: bytes.length,
-      accuracy: topAccuracy({ logits, labels, classes }, 1),
-      agreement: topAccuracy({ logits, labels: predictedClasses({ logits: reference, labels, classes }), classes }, 1),
+      ...(output === 'logits' ? ofClasses() : { cosine: meanCosine(logits, reference, width) }),
       largest_difference: logits.reduce((most, z, i) => Math.max(most, Math.abs(z - reference[i]!)), 0),
       latency,
     };
@@ -171,12 +206,19 @@ async function measured(
 
 function comparison(measurements: Readonly<Record<string, Measurement>>, { test }: Dataset): string {
   const row = (title: string, show: (of: Measurement) => string) => [title, ...Object.values(measurements).map(show)];
-  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  const percent = (share = NaN) => `${(100 * share).toFixed(2)} %`;
+  const isVector = Object.values(measurements).some(({ cosine }) => cosine !== undefined);
   const rows = [
     [`${test.size} test images`, ...Object.keys(measurements)],
-    row('accuracy', ({ accuracy }) => percent(accuracy)),
-    row('agreement with the network', ({ agreement }) => percent(agreement)),
-    row('largest logit difference', ({ largest_difference: difference }) => difference.toPrecision(3)),
+    ...(isVector
+      ? [row("cosine with the network's", ({ cosine = NaN }) => cosine.toFixed(6))]
+      : [
+          row('accuracy', ({ accuracy }) => percent(accuracy)),
+          row('agreement with the network', ({ agreement }) => percent(agreement)),
+        ]),
+    row(`largest ${isVector ? '' : 'logit '}difference`, ({ largest_difference: difference }) =>
+      difference.toPrecision(3),
+    ),
     row('bytes', ({ bytes }) => grouped(bytes)),
     row('batch of 1', ({ latency }) => `${latency.batch_1.toFixed(2)} ms`),
     row('batch of 128', ({ latency }) => `${latency.batch_128.toFixed(2)} ms`),

@@ -5,7 +5,7 @@ import { writeNpy } from '../formats/npy';
 import { allOf, Evaluator } from '../model/evaluation/evaluator';
 import { topAccuracy } from '../model/evaluation/metrics';
 import { predictLogits } from '../model/evaluation/predict';
-import { deviceFor, openTrained, trainedWeights } from '../model/experiment/trained';
+import { deviceFor, openTrained, refuseWithoutClassifier, trainedWeights } from '../model/experiment/trained';
 import { parseArguments } from '../utils/cli';
 import { deviceFlag, flaggedDevice } from '../utils/devices';
 import { makeWritable } from '../utils/files';
@@ -30,7 +30,10 @@ export async function generateLogits(): Promise<void> {
   const args = parseArguments(process.argv.slice(2), command);
   const { model_dir, restore_file, out = model_dir } = args;
   const flag = flaggedDevice(args.device);
-  const experiment = await openTrained(model_dir, restore_file);
+  const experiment = await openTrained(model_dir, restore_file, (params) => {
+    refuseWithoutClassifier(model_dir, params, restore_file);
+    return undefined;
+  });
   const { params, dataset, model, threads } = experiment;
   const weights = await trainedWeights(experiment);
   const evaluator = await Evaluator.create(model, weights, threads, await deviceFor(params, flag));

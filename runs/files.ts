@@ -16,6 +16,8 @@ export const runFiles = {
   /** The test score of the best epoch: the last thing that a run writes. */
   test: 'metrics_test_best_weights.json',
   best: 'best.safetensors',
+  /** The layers that a method trained beside the best weights, where they are what maps the student to the teacher. */
+  bestHeads: 'best_heads.safetensors',
   /** The checkpoint to resume from, and the one before it. */
   last: 'last.safetensors',
   previous: 'previous.safetensors',
@@ -115,8 +117,8 @@ export const notOwnRuns = ['**/{before,again}_+([0-9])/**', `**/${STAGES}/+([0-9
  */
 export function isOfRun(name: string): boolean {
   const { log, record, exported, events, evaluation, float32, int8, valPredictions, testPredictions } = runFiles;
-  const { teacherPredictions, testImages } = runFiles;
-  const own: readonly string[] = [log, record, exported, events, evaluation, float32, int8];
+  const { teacherPredictions, testImages, bestHeads } = runFiles;
+  const own: readonly string[] = [log, record, exported, events, evaluation, float32, int8, bestHeads];
   const predictions: readonly string[] = [valPredictions, testPredictions, teacherPredictions, testImages];
   const weights = ['best', 'last', 'previous', 'last.damaged'].flatMap(weightFiles);
   return [...own, ...predictions, ...weights].includes(name) || /^metrics.*\.jsonl?$/.test(name);

@@ -5,7 +5,8 @@ import { objectIn, parsePythonJson, show } from '../utils/json';
 
 /** The metrics of some weights on some images. */
 export interface Score {
-  readonly accuracy: number;
+  /** Absent where images have no labels: then `loss` is that of the method. */
+  readonly accuracy?: number;
   readonly loss: number;
   readonly logit_difference?: number;
   readonly knn_accuracy?: number;
@@ -30,10 +31,15 @@ export interface SavedScore {
   readonly selectedOn: string | undefined;
 }
 
-/** The epoch with the highest validation accuracy; the later one in a tie. */
+/** What epochs are chosen by, more is better: the accuracy, or −loss where there is none. */
+export function meritOf({ accuracy, loss }: Score): number {
+  return accuracy ?? (Number.isFinite(loss) ? -loss : -Infinity);
+}
+
+/** The epoch with the highest validation accuracy, or the lowest loss where there is none; the later one in a tie. */
 export function bestRecord(history: readonly EpochRecord[]): EpochRecord | undefined {
   return history.reduce<EpochRecord | undefined>(
-    (best, record) => (best && record.val.accuracy < best.val.accuracy ? best : record),
+    (best, record) => (best && meritOf(record.val) < meritOf(best.val) ? best : record),
     undefined,
   );
 }

@@ -77,9 +77,7 @@ function isPosition(value: unknown): value is Position {
 function isRecord(record: unknown): boolean {
   if (!isObject(record)) return false;
   const { train, val, ...rest } = record;
-  return (
-    isOfNumbers(rest, ['epoch', 'learning_rate']) && isOfNumbers(train, []) && isOfNumbers(val, ['accuracy', 'loss'])
-  );
+  return isOfNumbers(rest, ['epoch', 'learning_rate']) && isOfNumbers(train, []) && isOfNumbers(val, ['loss']);
 }
 
 /** An object whose values are numbers, possibly not finite. */

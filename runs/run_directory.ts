@@ -69,14 +69,25 @@ export class RunDirectory {
     if (isThere(path)) writing(this.file(runFiles.damaged), () => renameSync(path, this.file(runFiles.damaged)));
   }
 
-  /** Saves the weights of the best epoch. */
-  saveBest(weights: NamedArrays, record: EpochRecord): void {
-    writeSafetensors(this.file(runFiles.best), weights, { epoch: String(record.epoch) });
+  /** Saves the weights of the best epoch, and those of `heads` beside them if there are any. */
+  saveBest(weights: NamedArrays, record: EpochRecord, heads: NamedArrays = new Map()): void {
+    const metadata = { epoch: String(record.epoch) };
+    if (heads.size > 0) writeSafetensors(this.file(runFiles.bestHeads), heads, metadata);
+    writeSafetensors(this.file(runFiles.best), weights, metadata);
   }
 
-  /** The weights of the best epoch; throws a UserError if the file is missing, damaged, or from another epoch. */
-  readBest({ epoch }: EpochRecord): NamedArrays {
-    const path = this.file(runFiles.best);
+  /**
+   * The weights of the best epoch, with the layers beside them if they were saved; throws a UserError if a file is missing,
+   * damaged, or from another epoch.
+   */
+  readBest({ epoch }: { readonly epoch?: number | string }): NamedArrays {
+    const tensors = this.readWeights(runFiles.best, epoch);
+    const hasHeads = isThere(this.file(runFiles.bestHeads));
+    return hasHeads ? new Map([...tensors, ...this.readWeights(runFiles.bestHeads, epoch)]) : tensors;
+  }
+
+  private readWeights(name: string, epoch: number | string | undefined): NamedArrays {
+    const path = this.file(name);
     const { tensors, metadata } = readSafetensors(path);
     if (metadata.epoch !== String(epoch)) {
       throw new UserError(`${path}: holds the weights of epoch ${metadata.epoch}, but the best epoch is ${epoch}`);

@@ -72,6 +72,7 @@ export async function searchHyperparameters(argv: readonly string[], trainer: Tr
   if (!statSync(parent).isDirectory()) throw new UserError(`${parent}: not a directory`);
   const params = withoutSchema(readObject(join(parent, runFiles.params)));
   const settings = settingsOf(parent, args);
+  refuseMetric(parent, settings, trainer.metrics?.(params));
   const unused = unusedDimensions(parent, params, settings, trainer);
   const journal = join(parent, searchFiles.journal);
   if (args.dry_run) {
@@ -114,6 +115,14 @@ function settingsOf(parent: string, { n_trials, sampler, n_jobs }: Overrides): S
   if (sampler !== undefined) oneOf('sampler', sampler, Object.keys(samplers) as SamplerName[]);
   const given = Object.entries({ n_trials, sampler, n_jobs }).filter(([, value]) => value !== undefined);
   return readSettings(join(parent, searchFiles.settings), Object.fromEntries(given));
+}
+
+/** Refuses a metric that no training would write. */
+function refuseMetric(parent: string, { metric }: Settings, metrics: readonly string[] | undefined): void {
+  if (metrics === undefined || metrics.includes(metric)) return;
+  const accepted = metrics.map((name) => JSON.stringify(name)).join(' or ');
+  const path = join(parent, searchFiles.settings);
+  throw new UserError(`${path}: "metric" must be ${accepted}, got ${JSON.stringify(metric)}: no image has a label`);
 }
 
 /**

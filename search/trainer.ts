@@ -9,6 +9,8 @@ export interface Trainer {
   readonly command: readonly string[];
   /** The content of a params.json with every key filled. Throws a UserError where it is wrong. */
   readonly resolve: (given: Given) => Given;
+  /** The metrics that a training writes, by their names in search.json, if they are not all that there are. */
+  readonly metrics?: (given: Given) => readonly string[] | undefined;
   /** The keys of a params.json that nothing of its training uses. Throws a UserError where it is wrong. */
   readonly unusedKeys: (given: Given) => readonly string[];
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { UserError } from '../utils/errors';
+import { expectSameBytes } from './helpers/disturbances';
 import { experiment } from './helpers/train';
 import { trainHere } from './helpers/train_here';
 
@@ -20,8 +21,15 @@ const changes = {
   teacher: encoder,
 };
 
+const tiny = {
+  model_version: 'mlp',
+  hidden_sizes: [4],
+  dataset: { name: 'shapes', train: 40, test: 10 },
+  batch_size: 16,
+};
+
 describe('train.ts with an encoder as the teacher', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let scratch: string;
   before(() => (scratch = mkdtempSync(join(tmpdir(), 'embedding-'))));
   after(() => rmSync(scratch, { recursive: true }));
@@ -58,6 +66,12 @@ describe('train.ts with an encoder as the teacher', function () {
     const test = JSON.parse(readFileSync(join(directory, 'metrics_test_best_weights.json'), 'utf8')) as object;
     expect(test).to.include.keys('accuracy', 'knn_accuracy');
   });
+
+  // Interrupted while it evaluates, and killed both there and in a step.
+  for (const index of [2, 6]) {
+    it(`ends with the same bytes, disturbed in way ${index}`, () =>
+      expectSameBytes(scratch, { ...changes, ...tiny, method: 'embedding' }, index));
+  }
 
   it('trains the classifier beside it where a method uses labels', async () => {
     const { directory, error } = await run('labels', { method: ['nokd', 'embedding'], num_epochs: 1 });

@@ -95,7 +95,7 @@ describe('train.ts', function () {
     });
 
     it('are summed up in the metrics of the best and the last epoch', () => {
-      const best = records.reduce((a, b) => (b.val.accuracy >= a.val.accuracy ? b : a));
+      const best = records.reduce((a, b) => (b.val.accuracy! >= a.val.accuracy! ? b : a));
       const summary = ({ epoch, val }: EpochRecord) => ({ ...val, epoch, selected_on: 'validation' });
       expect(readJsonIn(path, 'metrics_val_best_weights.json')).to.deep.equal(summary(best));
       expect(readJsonIn(path, 'metrics_val_last_weights.json')).to.deep.equal(summary(records[2]!));
@@ -126,13 +126,13 @@ describe('train.ts', function () {
     it('are logged in the words of the classic train.log, on the console and in the file', () => {
       let best = 0;
       const epochs = records.flatMap(({ epoch, train, val }) => {
-        const [isBest, isTie] = [val.accuracy >= best, val.accuracy === best];
-        best = Math.max(best, val.accuracy);
+        const [isBest, isTie] = [val.accuracy! >= best, val.accuracy === best];
+        best = Math.max(best, val.accuracy!);
         const number = (value: number) => value.toFixed(3);
         return [
           `Epoch ${epoch}/3`,
           `- Train metrics: accuracy: ${number(train.accuracy!)} ; loss: ${number(train.loss!)}`,
-          `- Eval metrics : accuracy: ${number(val.accuracy)} ; loss: ${number(val.loss)}`,
+          `- Eval metrics : accuracy: ${number(val.accuracy!)} ; loss: ${number(val.loss)}`,
           ...(isBest
             ? [isTie ? '- As good as the best accuracy: the later epoch counts' : '- Found new best accuracy']
             : []),
@@ -327,7 +327,7 @@ describe('train.ts', function () {
     expect(stdout).to.match(/^Loading the datasets: shapes, 101 images to train on\n/);
     // Shares of 101 and of 77 images; neither number divides by another that could stand in its place.
     const [{ train, val }] = history(path) as [EpochRecord];
-    for (const share of [train.accuracy! * 101, val.accuracy * 77]) {
+    for (const share of [train.accuracy! * 101, val.accuracy! * 77]) {
       expect(share).to.be.greaterThan(0).and.be.closeTo(Math.round(share), 1e-9);
     }
   });

@@ -7,7 +7,10 @@ export type Options = Readonly<Record<string, Schema>>;
 export const integer = (more: Schema): Schema => ({ type: 'integer', ...more });
 export const number = (more: Schema): Schema => ({ type: 'number', ...more });
 export const text = (more: Schema = {}): Schema => ({ type: 'string', ...more });
-export const oneOf = (names: readonly (string | number)[], more: Schema = {}): Schema => ({ enum: names, ...more });
+export const oneOf = (names: readonly (string | number | boolean)[], more: Schema = {}): Schema => ({
+  enum: names,
+  ...more,
+});
 
 /** An object with these keys and no others. */
 export const object = (properties: Options, required: readonly string[], more: Schema = {}): Schema => ({

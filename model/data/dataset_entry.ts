@@ -22,6 +22,8 @@ export interface DatasetEntry<Params extends object = object, D extends Dataset 
   readonly forms?: readonly Form[];
   /** Whether the labels of its training images mean nothing. */
   isUnlabeled?(params: Params): boolean;
+  /** Whether the labels of all its images mean nothing. */
+  hasNoLabels?(params: Params): boolean;
   /** Loads or generates it; `dir` is its own option of that name, or else `data_dir`. Throws UserErrors. */
   load(params: Params & { readonly dir: string }, onProgress?: LoadProgress): Promise<D> | D;
 }

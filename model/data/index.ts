@@ -89,6 +89,11 @@ function otherSet(dir: string): string {
   return name === undefined ? '' : `; it contains ${name}: set "dataset" to "${name}" and "data_dir" to the folder`;
 }
 
+/** Whether no image has a label, not even those that are held out. */
+export function hasNoLabels(params: DatasetParams): boolean {
+  return (datasets[params.name] as DatasetEntry).hasNoLabels?.(params) ?? false;
+}
+
 /** Whether the training images have no meaningful labels. */
 export function isUnlabeled(params: DatasetParams): boolean {
   return (datasets[params.name] as DatasetEntry).isUnlabeled?.(params) ?? false;

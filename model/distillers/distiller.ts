@@ -123,6 +123,11 @@ export interface Distiller<Options extends object = object> {
   ignoresLabels?(options: Options): boolean;
   /** Whether it trains the vectors of the student and not its classifier: they are judged by a linear probe. */
   readonly trainsVectors?: boolean;
+  /**
+   * Outputs of the student, and the layers, by their names in its context, that map them to outputs of the teacher: those of
+   * methods that train vectors, for exports.
+   */
+  heads?(options: Options): readonly { readonly output: string; readonly layer: string }[];
   losses?(setting: DistillContext<Options>): Losses;
   /** Replaces `losses` for methods that alternate several kinds of steps. */
   phases?(options: Options): readonly Phase<Options>[];

@@ -3,6 +3,7 @@ import { Graph } from '../../engine/graph';
 import { fold } from '../../engine/onnx/fold';
 import { ForeignModel } from '../../engine/onnx/foreign';
 import { toOpset17 } from '../../engine/onnx/opset17';
+import { prune } from '../../engine/onnx/prune';
 import { valuesOf } from '../../engine/onnx/rewrite';
 import { writeModel } from '../../engine/onnx/write';
 import { emitElementwise } from '../../engine/ops/elementwise';
@@ -18,9 +19,9 @@ export const INPUT_RANGE = { key: 'input_range', value: '[0, 1]' } as const;
 
 /**
  * The network in evaluation mode with these weights, BatchNorm folded: `images`, float32 (N, C, H, W) in [0, 1], which
- * it normalizes itself, to `logits`, float32 (N, classes). Uses ONNX opset 17.
+ * it normalizes itself, to `output`, float32 (N, classes). Uses ONNX opset 17.
  */
-export function deploymentGraph(model: Model, weights: NamedArrays): Graph {
+export function deploymentGraph(model: Model, weights: NamedArrays, output = 'logits'): Graph {
   const graph = new Graph();
   const { mean, std } = model.normalize;
   const images = graph.input('images', 'float32', [1, ...model.input]);
@@ -28,7 +29,8 @@ export function deploymentGraph(model: Model, weights: NamedArrays): Graph {
     graph.constant(ndarray('float32', [1, values.length, 1, 1], Float32Array.from(values)));
   const normalized = emitElementwise('Div', emitElementwise('Sub', images, perChannel(mean)), perChannel(std));
   const { logits } = model.net(new Layers(graph, { mode: 'eval', seed: 0 }), normalized, model.options);
-  graph.output('logits', logits);
+  graph.output(output, logits);
+  prune(graph);
   return toOpset17(fold(graph, weights));
 }
 
@@ -55,15 +57,16 @@ export class DeployedModel {
   private constructor(
     private readonly model: ForeignModel,
     private readonly shape: ImageShape,
+    private readonly output: string,
   ) {}
 
   /** With 0 threads, every core is used. */
-  static async open(path: string, shape: ImageShape, threads: number): Promise<DeployedModel> {
-    return new DeployedModel(await ForeignModel.open(path, threads), shape);
+  static async open(path: string, shape: ImageShape, threads: number, output = 'logits'): Promise<DeployedModel> {
+    return new DeployedModel(await ForeignModel.open(path, threads), shape, output);
   }
 
   async logits({ images }: Pick<Batch, 'images'>): Promise<NdArray> {
-    const [logits] = await this.model.run(pixelFeeds(images, this.shape), ['logits']);
+    const [logits] = await this.model.run(pixelFeeds(images, this.shape), [this.output]);
     return logits!;
   }
 
@@ -74,7 +77,7 @@ export class DeployedModel {
     const times: number[] = [];
     for (let run = -3; run < runs; run++) {
       const began = performance.now();
-      await this.model.run(feeds, ['logits']);
+      await this.model.run(feeds, [this.output]);
       if (run >= 0) times.push(performance.now() - began);
     }
     return median(times);

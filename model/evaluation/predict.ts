@@ -63,7 +63,7 @@ export async function predictLogits(
   network: Pick<Teacher, 'logits'>,
   split: Split,
   indices: Uint32Array,
-  { shape, classes }: Pick<Dataset, 'shape' | 'classes'>,
+  { shape, classes }: Pick<Dataset, 'shape'> & { readonly classes: { readonly length: number } },
   onProgress: (done: number) => void = () => {},
 ): Promise<Float32Array> {
   const all = new Float32Array(indices.length * classes.length);

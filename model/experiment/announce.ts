@@ -56,11 +56,12 @@ export function announce(
   if (last) log.info(`Resuming after epoch ${position.epoch}, step ${position.step}`);
 }
 
-/** The validation accuracy by epoch as a sparkline, and how to compare the run with others, for a terminal. */
+/** The validation accuracy by epoch, or the loss where there is none, as a sparkline, and how to compare the run with others, for a terminal. */
 export function learningCurve(directory: string, history: readonly EpochRecord[]): string {
-  const accuracies = history.map(({ val }) => val.accuracy);
-  const [first = NaN, last = NaN] = [accuracies[0], accuracies.at(-1)];
-  const curve = `Validation accuracy ${first.toFixed(3)} ${sparkline(accuracies)} ${last.toFixed(3)}`;
+  const values = history.map(({ val }) => val.accuracy ?? val.loss);
+  const [first = NaN, last = NaN] = [values[0], values.at(-1)];
+  const metric = history[0]?.val.accuracy === undefined ? 'loss' : 'accuracy';
+  const curve = `Validation ${metric} ${first.toFixed(3)} ${sparkline(values)} ${last.toFixed(3)}`;
   const command = `${commandLine('report')} --parent_dir ${dirname(directory)}`;
   return `${curve}\nResults are in ${directory}; compare runs with: ${command}\n`;
 }

@@ -80,6 +80,11 @@ export function methodFiles(params: Params): string[] {
   return params.method.map(({ name }) => name).filter(isModulePath);
 }
 
+/** Whether its methods train vectors and leave the student's classifier as it is. */
+export function trainsVectors(params: Params): boolean {
+  return methodsOf(params).every(({ distiller }) => distiller.trainsVectors);
+}
+
 /** The file of the weights that a run starts from: the given file, or the best weights of a run's directory. */
 export function initialFile(checkpoint: string): string {
   const isRun = existsSync(checkpoint) && statSync(checkpoint).isDirectory();

@@ -1,5 +1,6 @@
 /** The outputs of a run during training: log, progress bar, trackers, metrics and checkpoints. */
 import type { Lock } from '../../runs/lock';
+import { meritOf } from '../../runs/metrics';
 import type { Position } from '../../runs/position';
 import type { RunDirectory } from '../../runs/run_directory';
 import { secondsOf } from '../../utils/duration';
@@ -8,6 +9,7 @@ import { formatMetrics, type Log } from '../../utils/logger';
 import { progressBar, type ProgressBar } from '../../utils/progress';
 import type { FitHooks } from '../training/loop';
 import type { NanGuard } from '../training/nan_guard';
+import { trainsVectors } from './experiment';
 import type { Params } from './params';
 import type { RunRecord } from './run_record';
 import type { Setup } from './setup';
@@ -66,10 +68,11 @@ export function runHooks(options: RunHooksOptions): FitHooks {
       log.info(`- Train metrics: ${formatMetrics(train)}`);
       log.info(`- Eval metrics : ${formatMetrics({ ...val })}`);
       if (isBest) {
-        const isTie = position.history.some((one) => one !== epoch && one.val.accuracy === val.accuracy);
-        log.info(isTie ? '- As good as the best accuracy: the later epoch counts' : '- Found new best accuracy');
-        run.saveBest(trainer.weights(), epoch);
-        run.saveValPredictions(predictions!, epoch.epoch, dataset.classes);
+        const isTie = position.history.some((one) => one !== epoch && meritOf(one.val) === meritOf(val));
+        const metric = val.accuracy === undefined ? 'loss' : 'accuracy';
+        log.info(isTie ? `- As good as the best ${metric}: the later epoch counts` : `- Found new best ${metric}`);
+        run.saveBest(trainer.weights(), epoch, trainsVectors(params) ? trainer.heads() : undefined);
+        if (predictions) run.saveValPredictions(predictions, epoch.epoch, dataset.classes);
       }
       run.writeMetrics(position.history, selectedOn(params));
       // Last of all: a run that is killed before this line does the epoch once more, and writes the same again.

@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { openDevice, type Device } from '../../engine/backends/index';
 import type { NamedArrays } from '../../formats/ndarray';
 import { runFiles } from '../../runs/files';
+import type { Score } from '../../runs/metrics';
 import type { Predictions } from '../../runs/predictions';
 import { evenlySpaced } from '../../utils/spread';
 import { threadsWarning } from '../../utils/threads';
 import { counted } from '../../utils/words';
 import type { Dataset, Split } from '../data/dataset';
-import { isUnlabeled, loadDataset, type LoadProgress } from '../data/index';
+import { hasNoLabels, isUnlabeled, loadDataset, type LoadProgress } from '../data/index';
 import { batchSizesOf, loadBatches, type Batch } from '../data/loader';
-import { Evaluator, type Metrics } from '../evaluation/evaluator';
+import { ofStudent } from '../distillers/states';
+import { Evaluator } from '../evaluation/evaluator';
 import { partitionOf, predictLogits, validationImages } from '../evaluation/predict';
 import { assessVectors } from '../evaluation/vectors';
 import { outputShapes, type Model } from '../nets/model';
@@ -19,12 +21,13 @@ import { hasCachedLogits, hasLogits, loadTeacher, teacherEntry, type Teacher } f
 import { reportAgreement } from '../teachers/agreement';
 import { onIntegers, type QuantizedTeacher } from '../teachers/precision';
 import { teacherCacheOf, type TeacherCache } from '../teachers/teacher_cache';
+import { heldOutLoss } from '../training/held_out_loss';
 import { refuseInt8 } from '../training/int8_teacher';
 import { Trainer } from '../training/trainer';
-import { methodsOf, needsTeacher, studentOf } from './experiment';
+import { needsTeacher, studentOf, trainsVectors } from './experiment';
 import { located } from './own_paths';
 import type { Params } from './params';
-import { ofFile, trainingConfig } from './training_config';
+import { ofFile, trainingConfig, type TrainingConfig } from './training_config';
 
 export interface SetUpOptions {
   /** The directory of the experiment. */
@@ -53,6 +56,8 @@ export interface Setup {
   readonly comparisons: readonly QuantizedTeacher[] | undefined;
   readonly cache: TeacherCache | undefined;
   readonly trainer: Trainer;
+  /** The configuration of its steps. */
+  readonly step: TrainingConfig['step'];
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
   /** The batches of an epoch (counted from 1), without the first `start` ones. */
@@ -118,6 +123,7 @@ export async function setUp(given: Params, options: SetUpOptions): Promise<Setup
     comparisons,
     cache,
     trainer,
+    step: config.step,
     batchSize,
     stepsPerEpoch: Math.ceil(examples / batchSize),
     batches: (epoch, start) =>
@@ -146,21 +152,26 @@ const PROBED = 5000;
 
 /**
  * The metrics and predictions of weights of the student; with a teacher's logits, also the distance to them. Those of methods
- * that leave the classifier alone are of a linear probe and of the nearest neighbors of its vectors.
+ * that leave the classifier alone are of a linear probe and of the nearest neighbors of its vectors, or the loss of these methods
+ * where no image has a label. `weights` may have the layers beside the student, which that loss needs.
  */
 export async function assess(
-  { model, params, device, dataset, train }: Setup,
+  { model, params, device, dataset, train, step, teacher }: Setup,
   weights: NamedArrays,
   { split, indices }: Setup['validation'],
   teacherLogits?: Float32Array,
-): Promise<{ metrics: Metrics; predictions: Predictions }> {
-  if (methodsOf(params).every(({ distiller }) => distiller.trainsVectors)) {
+): Promise<{ metrics: Score; predictions?: Predictions }> {
+  if (hasNoLabels(params.dataset)) {
+    const options = { ...step, teacher: teacher!, backend: device.backend };
+    return { metrics: { loss: await heldOutLoss(model, options, weights, { split, indices }) } };
+  }
+  if (trainsVectors(params)) {
     const judge = { model, classes: dataset.classes.length, threads: params.threads, backend: device.backend };
     const sorted = train.toSorted();
     const bank = { split: dataset.train, indices: evenlySpaced(sorted.length, PROBED).map((place) => sorted[place]!) };
-    return assessVectors(judge, weights, { split, indices }, isUnlabeled(params.dataset) ? undefined : bank);
+    return assessVectors(judge, ofStudent(weights), { split, indices }, isUnlabeled(params.dataset) ? undefined : bank);
   }
-  const evaluator = await Evaluator.create(model, weights, params.threads, device.backend);
+  const evaluator = await Evaluator.create(model, ofStudent(weights), params.threads, device.backend);
   try {
     return await evaluator.assess(split, indices, teacherLogits);
   } finally {
@@ -177,7 +188,7 @@ export async function askTeacher(
   params: Params,
   log: SetUpOptions['log'],
 ): Promise<Float32Array | undefined> {
-  if (!teacher) return undefined;
+  if (!teacher || hasNoLabels(params.dataset)) return undefined;
   const isKnown = !hasCachedLogits(params.teacher) || validation.split !== dataset.test;
   const { split, indices } = validation;
   const logits = isKnown && hasLogits(teacher) ? await predictLogits(teacher, split, indices, dataset) : undefined;

@@ -4,12 +4,22 @@ import type { NamedArrays } from '../../formats/ndarray';
 import { runFiles } from '../../runs/files';
 import { RunDirectory } from '../../runs/run_directory';
 import { notice, warning } from '../../utils/cli';
+import { commandLine } from '../../utils/commands';
 import type { Device } from '../../utils/devices';
+import { UserError } from '../../utils/errors';
 import { threadsHere } from '../../utils/threads';
 import type { Dataset } from '../data/dataset';
 import { loadDataset } from '../data/index';
 import type { Model } from '../nets/model';
-import { checkpointPath, loadWeights, normalizationNotice, readExperiment, studentOf } from './experiment';
+import {
+  checkpointPath,
+  loadWeights,
+  methodsOf,
+  normalizationNotice,
+  readExperiment,
+  studentOf,
+  trainsVectors,
+} from './experiment';
 import type { Params } from './params';
 
 export interface TrainedExperiment {
@@ -37,6 +47,21 @@ export async function openTrained(
   const file = prepare?.(params) ?? checkpointPath(run, restore);
   const dataset = await loadDataset({ dir: params.data_dir, ...params.dataset });
   return { run, params, dataset, model: studentOf(params, dataset), file, threads: threadsHere(params.threads) };
+}
+
+/** Whether a checkpoint has a trained classifier: those of a run that leaves it alone have none, a file from elsewhere may. */
+export function hasClassifier(params: Params, restore: string): boolean {
+  return !trainsVectors(params) || (restore !== 'best' && restore !== 'last');
+}
+
+/** Refuses a checkpoint without a trained classifier. */
+export function refuseWithoutClassifier(directory: string, params: Params, restore: string): void {
+  if (hasClassifier(params, restore)) return;
+  const names = methodsOf(params).map(({ name }) => JSON.stringify(name));
+  throw new UserError(
+    `${directory}: "method" is ${names.join(', ')}, which trains no classifier, so that there are no logits; ` +
+      `${commandLine('export')} writes its vectors as an ONNX file`,
+  );
 }
 
 /** The weights in its checkpoint; prints notes about them on stderr. */

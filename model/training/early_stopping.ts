@@ -1,14 +1,15 @@
 /** Early stopping (Prechelt 1998), as a function of the epochs so far. */
-import type { EpochRecord } from '../../runs/metrics';
+import { meritOf, type EpochRecord } from '../../runs/metrics';
 
-/** Ends a run after `patience` epochs in a row without a validation accuracy better by `min_delta`. */
+/** Ends a run after `patience` epochs in a row without a validation accuracy, or a loss where there is none, better by `min_delta`. */
 export interface EarlyStopping {
   readonly patience: number;
   readonly min_delta: number;
 }
 
 /**
- * Whether the validation accuracy has not exceeded its best by more than `min_delta` for `patience` epochs in a row.
+ * Whether the validation accuracy, or −loss where there is none, has not exceeded its best by more than `min_delta` for
+ * `patience` epochs in a row.
  * Once true, it stays true.
  */
 export function isStopped(
@@ -18,8 +19,9 @@ export function isStopped(
   let best = -Infinity;
   let waited = 0;
   for (const { val } of history) {
-    if (val.accuracy > best + minDelta) {
-      best = val.accuracy;
+    const merit = meritOf(val);
+    if (merit > best + minDelta) {
+      best = merit;
       waited = 0;
     } else if (++waited >= patience) {
       return true;

@@ -2,11 +2,10 @@
  * The training loop: epochs of steps with a validation after each. Hooks save, show and decide, so that train.ts, the
  * code API and the profiler share this loop.
  */
-import { bestRecord, type EpochRecord } from '../../runs/metrics';
+import { bestRecord, type EpochRecord, type Score } from '../../runs/metrics';
 import { START, type Position } from '../../runs/position';
 import type { Predictions } from '../../runs/predictions';
 import { lookingAhead, type Batch } from '../data/loader';
-import type { Metrics } from '../evaluation/evaluator';
 import { microBatch } from './gradient_accumulation';
 import { epochMetrics, updateMeters } from './meters';
 import type { NanGuard } from './nan_guard';
@@ -30,7 +29,7 @@ export interface StepReport {
 /** A finished and validated epoch. */
 export interface EpochReport {
   readonly record: EpochRecord;
-  /** Whether its validation accuracy is the best so far. */
+  /** Whether its validation accuracy is the best so far, or its loss where there is no accuracy. */
   readonly isBest: boolean;
   readonly predictions: Predictions | undefined;
   readonly position: Position;
@@ -38,7 +37,7 @@ export interface EpochReport {
 
 /** The validation result of an epoch. */
 interface Validation {
-  readonly metrics: Metrics;
+  readonly metrics: Score;
   readonly predictions?: Predictions | undefined;
 }
 
@@ -75,7 +74,7 @@ export interface FitOptions {
   readonly hooks?: FitHooks;
 }
 
-const UNKNOWN: Metrics = { accuracy: NaN, loss: NaN };
+const UNKNOWN: Score = { accuracy: NaN, loss: NaN };
 
 /** Trains until `isOver`, or until a hook stops it. Returns the position, and whether training is over. */
 export async function fit(options: FitOptions): Promise<{ position: Position; isOver: boolean }> {

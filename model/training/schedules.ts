@@ -80,7 +80,7 @@ const plateau: ScheduleEntry<PlateauOptions> = {
     let best = metric === 'loss' ? Infinity : -Infinity;
     let waited = 0;
     for (const { val } of history) {
-      const value = val[metric];
+      const value = val[metric] ?? NaN;
       waited++;
       // A metric that is not finite comes back from a checkpoint as null.
       if (Number.isFinite(value) && isBetter(value, best)) {

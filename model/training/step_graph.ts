@@ -115,6 +115,13 @@ export function trainingGraph(
   return graph;
 }
 
+/** The sum of the losses of all methods on a batch, in evaluation mode, as `loss`; inputs are those of `trainingGraph`. */
+export function lossGraph(model: Model, options: TrainingOptions): Graph {
+  const step = new StepBuilder(model, options, 'eval');
+  step.graph.output('loss', Object.values(step.losses()).reduce(add));
+  return step.graph;
+}
+
 /** The cross-entropies with the labels, called `ce` or `<what>_ce`, and all other losses. */
 function partsOf(losses: Losses): Parts<Tensor> {
   const sumOf = (isWanted: boolean) => {
@@ -133,9 +140,11 @@ export class StepBuilder {
   /** The named feature maps of the student on the images of the batch. */
   private readonly madeByStudent = new Map<string, Tensor>();
 
+  /** In mode 'eval', student and additional layers change nothing: to judge weights by the losses. */
   constructor(
     readonly model: Model,
     readonly options: TrainingOptions,
+    private readonly mode: 'train' | 'eval' = 'train',
   ) {}
 
   /** The losses of all methods, and cross-entropy if it is none of them and labels count. */
@@ -204,13 +213,13 @@ export class StepBuilder {
   /** The context of the method `name`. */
   context(name: string, own: object): DistillContext {
     const prefix = `${DISTILLER_PREFIX}${name}.`;
-    return new MethodContext(this, own, new Layers(this.graph, { mode: 'train', seed: this.options.seed, prefix }));
+    return new MethodContext(this, own, new Layers(this.graph, { mode: this.mode, seed: this.options.seed, prefix }));
   }
 
   studentAt(view: string | undefined): FeatureMaps {
-    if (view === undefined) return this.once('student', () => this.studentOn(this.imagesAt(undefined), 'train', ''));
+    if (view === undefined) return this.once('student', () => this.studentOn(this.imagesAt(undefined), this.mode, ''));
     void this.student;
-    return this.once(named('student', view), () => this.studentOn(this.imagesAt(view), 'train', view));
+    return this.once(named('student', view), () => this.studentOn(this.imagesAt(view), this.mode, view));
   }
 
   /**

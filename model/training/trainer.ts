@@ -13,7 +13,7 @@ import { UserError } from '../../utils/errors';
 import { availableBytes, isOutOfMemory } from '../../utils/memory';
 import type { Batch } from '../data/loader';
 import type { Phase } from '../distillers/index';
-import { isOfStudent } from '../distillers/states';
+import { DISTILLER_PREFIX, isOfStudent } from '../distillers/states';
 import type { Model } from '../nets/model';
 import type { Teacher } from '../teachers/index';
 import { memoryAdvice } from './memory_advice';
@@ -224,6 +224,11 @@ export class Trainer {
     const states = this.state.arrays();
     const own = [...states].filter(([name]) => isOfStudent(name));
     return new Map(own.map(([name, array]) => [name, states.get(AVERAGE_PREFIX + name) ?? array]));
+  }
+
+  /** The layers that methods train beside the student. */
+  heads(): NamedArrays {
+    return new Map([...this.state.arrays()].filter(([name]) => name.startsWith(DISTILLER_PREFIX)));
   }
 
   async release(): Promise<void> {

@@ -2,7 +2,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { expect } from 'chai';
-import { Evaluator } from '../../model/evaluation/evaluator';
+import * as setup from '../../model/experiment/setup';
 import { Trainer } from '../../model/training/trainer';
 import { Random } from '../../utils/random';
 import { Killed } from './faults';
@@ -38,25 +38,26 @@ export async function trainDisturbed(args: readonly string[], disturbance?: Dist
     if (disturbance.what === 'killed') throw new Killed(`${place} ${counts[place]}`);
     process.emit(disturbance.what);
   };
-  /* eslint-disable @typescript-eslint/unbound-method -- each is called with the object that it is asked of */
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with the object that it is asked of
   const { step } = Trainer.prototype;
-  const { assess } = Evaluator.prototype;
-  /* eslint-enable @typescript-eslint/unbound-method */
+  const module = require.cache[require.resolve('../../model/experiment/setup')]!;
+  const { exports } = module as { exports: unknown };
   Trainer.prototype.step = async function (...given) {
     come('step');
     return step.apply(this, given);
   };
-  Evaluator.prototype.assess = async function (...given) {
+  const assess: typeof setup.assess = async (...given) => {
     ends.push(counts.step);
     come('evaluation');
-    return assess.apply(this, given);
+    return setup.assess(...given);
   };
+  module.exports = { ...setup, assess };
   try {
     const { error, stderr } = await trainHere(args);
     return { counts, ends, error, stderr, exitCode: process.exitCode as number | undefined };
   } finally {
     Trainer.prototype.step = step;
-    Evaluator.prototype.assess = assess;
+    module.exports = exports;
     process.exitCode = undefined;
   }
 }
@@ -64,7 +65,8 @@ export async function trainDisturbed(args: readonly string[], disturbance?: Dist
 /** The checkpoints, metrics, predictions and test images of a run and of its stages. */
 function resultsOfAll(directory: string): Record<string, string> {
   const isResult = (path: string) =>
-    !path.startsWith('before_') && /^(best|last|metrics[^/]*|predictions[^/]*|images[^/]*)\.\w+$/.test(basename(path));
+    !path.startsWith('before_') &&
+    /^(best(_heads)?|last|metrics[^/]*|predictions[^/]*|images[^/]*)\.\w+$/.test(basename(path));
   return Object.fromEntries(Object.entries(snapshot(directory)).filter(([path]) => isResult(path)));
 }
 

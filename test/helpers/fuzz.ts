@@ -251,7 +251,7 @@ export const targets: Readonly<Record<string, MakeTarget>> = {
         const { position } = run.readLast()!;
         run.hasTestScore(position.history);
         expect(position.epoch + position.step).to.be.a('number');
-        for (const { train, val } of position.history) formatMetrics({ ...train, accuracy: val.accuracy });
+        for (const { train, val } of position.history) formatMetrics({ ...train, ...val });
       },
     };
   },

@@ -92,7 +92,7 @@ export function snapshot(directory: string): Record<string, string> {
 
 /** The part of a snapshot that depends on params.json alone: checkpoints and metrics. */
 export function results(directory: string): Record<string, string> {
-  const isResult = (path: string) => /^(best|last|metrics[^/]*|predictions[^/]*|images[^/]*)\.\w+$/.test(path);
+  const isResult = (path: string) => /^(best(_heads)?|last|metrics[^/]*|predictions[^/]*|images[^/]*)\.\w+$/.test(path);
   return Object.fromEntries(Object.entries(snapshot(directory)).filter(([path]) => isResult(path)));
 }
 

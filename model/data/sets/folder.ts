@@ -1,11 +1,11 @@
 /**
- * Folders of images: `<dir>/{train,val,test}/<class>/**`, as in torchvision's ImageFolder, or `<dir>/<class>/**`, of which a fraction is held out for testing. Classes are folder names in alphabetical order; for images outside of class folders, a list gives the classes.
+ * Folders of images: `<dir>/{train,val,test}/<class>/**`, as in torchvision's ImageFolder, or `<dir>/<class>/**`, of which a fraction is held out for testing. Classes are folder names in alphabetical order; for images outside of class folders, a list gives the classes, or there are none.
  */
 import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { isFile } from '../../../utils/files';
 import type { Schema } from '../../../utils/schema';
-import { integer, object, text } from '../../../utils/schema_forms';
+import { integer, object, oneOf, text } from '../../../utils/schema_forms';
 import { counted } from '../../../utils/words';
 import type { Dataset, FileSplit } from '../dataset';
 import { ofImages, type DatasetEntry } from '../dataset_entry';
@@ -29,8 +29,11 @@ export interface FolderParams extends ImageSetParams {
   readonly dir: string;
   /** Side of the images in pixels, as the network sees them. */
   readonly size: number;
-  /** Lists of the classes of images that lie in no folder of a class; of one, also which columns are what. */
-  readonly labels?: string | string[] | ListSpec;
+  /**
+   * Lists of the classes of images that lie in no folder of a class; of one, also which columns are what. False: no image has a
+   * class, and folders but those of splits mean nothing.
+   */
+  readonly labels?: string | string[] | ListSpec | false;
 }
 
 /** Finds and checks the images of a folder. */
@@ -40,6 +43,8 @@ export async function loadFolder(params: FolderParams, onProgress?: ImageProgres
 
 /** Tiny ImageNet's list of classes for its validation images. */
 const TINY_LIST = 'val_annotations.txt';
+/** What stands for the class of images without labels. */
+const UNLABELED = 'unlabeled';
 /** A kind of ignored files. */
 const STRAY = 'outside of class folders';
 
@@ -49,6 +54,7 @@ type Parts = ReadonlyMap<Part, string>;
 /** All image files, class by class, ordered by name. */
 function imageSetIn(params: FolderParams): ImageSet {
   const { dir, labels } = params;
+  if (labels === false) return unlabeledSet(params);
   const leftAlone = new LeftAlone();
   const { folders, files } = entriesOf(dir, leftAlone);
   const parts = partsOf(dir, folders);
@@ -88,6 +94,25 @@ function imageSetIn(params: FolderParams): ImageSet {
   const { images, others } = listedImages(dir, labels, flat, classes);
   for (let i = 0; i < others; i++) leftAlone.add('without a label');
   return finished({ classes, images: [...found, ...rest, ...images] });
+}
+
+/** All image files, none of which has a label. */
+function unlabeledSet(params: FolderParams): ImageSet {
+  const { dir } = params;
+  const leftAlone = new LeftAlone();
+  const { folders } = entriesOf(dir);
+  const parts = partsOf(dir, folders);
+  const found = candidatesIn(dir, parts, leftAlone).map((image): LabelledImage => ({
+    ...image,
+    part: image.part ?? 'train',
+    label: 0,
+  }));
+  const isWhole = found.some(({ part }) => part !== 'train');
+  return {
+    classes: [UNLABELED],
+    images: isWhole ? found : heldOut(found, 1, params),
+    remarks: [...(parts.has('train') ? besides(dir, folders, parts.get('train')!) : []), ...leftAlone.remarks(dir)],
+  };
 }
 
 /** The folders of the splits, if any: if class folders exist next to `train`, `train` is a class too. */
@@ -189,15 +214,17 @@ function refuseFewer(dir: string, root: string, classes: readonly string[]): voi
   );
 }
 
-/** A list of classes by its path, several, or one with the names of its columns: the form that `given` has. */
+/** A list of classes by its path, several, one with the names of its columns, or no labels: the form that `given` has. */
 function labelsSchema(given: unknown): Schema {
   const name = text({ minLength: 1 });
-  const title = 'Lists of the classes of images that are in no folder of a class.';
+  const title =
+    'Lists of the classes of images that are in no folder of a class; `false` for images without labels, for the method `embedding`.';
+  if (given === false) return oneOf([false], { title });
   if (Array.isArray(given)) return { type: 'array', items: name, minItems: 1, maxItems: 10, title };
   if (typeof given === 'object' && given !== null) {
     return object({ file: name, image: name, label: name, split: name }, ['file'], { title });
   }
-  return { ...name, description: 'the path of a list, a list of such, or an object with "file"', title };
+  return { ...name, description: 'the path of a list, a list of such, an object with "file", or false', title };
 }
 
 export const folder: DatasetEntry<FolderParams, Dataset<FileSplit>> = {
@@ -213,5 +240,7 @@ export const folder: DatasetEntry<FolderParams, Dataset<FileSplit>> = {
     ...imageSetOptions(size),
   }),
   required: ['dir'],
+  isUnlabeled: ({ labels }) => labels === false,
+  hasNoLabels: ({ labels }) => labels === false,
   load: (params, onProgress) => loadFolder(params, ofImages(onProgress)),
 };

@@ -12,6 +12,8 @@ export interface EmbeddingOptions extends LayerOptions {
   readonly distance: 'cosine' | 'mse';
 }
 
+const POOLED = [['pooled', 'pooled']] as const;
+
 /** mean of 1 − cos(s, t) over the vectors along the last axis, or mean of (s − t)² over all elements. */
 function embeddingLoss(student: Tensor, teacher: Tensor, distance: EmbeddingOptions['distance']): Tensor {
   if (distance === 'mse') return meanSquaredError(student, teacher);
@@ -52,8 +54,9 @@ export const embedding: Distiller<EmbeddingOptions> = {
   needsTeacher: true,
   ignoresLabels: () => true,
   trainsVectors: true,
+  heads: ({ layers: pairs = POOLED }) => pairs.map(([output], i) => ({ output, layer: String(i) })),
   losses: ({ student, teacher, layers, options }) => {
-    const { weight, distance, layers: pairs = [['pooled', 'pooled']] as const } = options;
+    const { weight, distance, layers: pairs = POOLED } = options;
     const losses = pairs.map(([mine, theirs], i) =>
       embeddingLoss(...matched(layers, String(i), student.get(mine), teacher.get(theirs)), distance),
     );

@@ -1,8 +1,8 @@
 /** What the keys of params.json must keep to together. */
 import { isObject, show } from '../../../utils/json';
 import { augmentations } from '../../data/augmentation/index';
-import { isUnlabeled, datasets, type DatasetParams } from '../../data/index';
-import type { Distiller } from '../../distillers/index';
+import { datasets, hasNoLabels, isUnlabeled, type DatasetParams } from '../../data/index';
+import { distillers, type Distiller } from '../../distillers/index';
 import { teachers } from '../../teachers/index';
 import { entryOf } from './forms';
 import { listOf } from './long_form';
@@ -32,6 +32,7 @@ export function brokenConditions(file: File, methods: Readonly<Record<string, Di
       `"accumulate" must be 1 if "precision" is "float16", got ${show(file.accumulate)}`,
     'freeze_batch_norm' in file && !('freeze' in file) && '"freeze_batch_norm" is given, but "freeze" is missing',
     ...ofUnlabeled(file, known),
+    ...ofNoLabels(file, known, methods),
     ...ofViews(
       file,
       known.find((name) => methods[name]!.needsViews),
@@ -84,10 +85,9 @@ function mixing({ augmentation }: File): string[] {
 /** Methods for images whose labels mean nothing. */
 const WITHOUT_LABELS = ['unlabeled', 'embedding'];
 
-/** Of training images whose labels mean nothing. */
+/** Of training images whose labels mean nothing, beside others that have labels. */
 function ofUnlabeled({ dataset, validation }: File, methods: readonly string[]): string[] {
-  const isKnown = isObject(dataset) && entryOf<unknown>(datasets, dataset.name) !== undefined;
-  if (!isKnown || !isUnlabeled(dataset as unknown as DatasetParams)) return [];
+  if (!isKnown(dataset) || !isUnlabeled(dataset) || hasNoLabels(dataset)) return [];
   const labeled = methods.find((name) => !WITHOUT_LABELS.includes(name));
   return [
     ...(labeled === undefined
@@ -99,6 +99,33 @@ function ofUnlabeled({ dataset, validation }: File, methods: readonly string[]):
       ? []
       : ['"validation" must be "val" or "test" if "dataset.train" is "unlabeled"']),
   ];
+}
+
+/** Of images none of which has a label. */
+function ofNoLabels(file: File, known: readonly string[], methods: Readonly<Record<string, Distiller>>): string[] {
+  const { dataset, schedule } = file;
+  if (!isKnown(dataset) || !hasNoLabels(dataset)) return [];
+  const accepted = Object.keys(distillers).filter((name) => distillers[name]!.trainsVectors);
+  const wrong = (key: string, must: string, got: unknown) =>
+    `"${key}" must be ${must} if "dataset.labels" is false, got ${show(got)}`;
+  const labeled = known.find((name) => !methods[name]!.trainsVectors);
+  const without = (key: string, neutral: unknown, must = `absent or ${show(neutral)}`) =>
+    file[key] === undefined || file[key] === neutral ? [] : [wrong(key, must, file[key])];
+  return [
+    ...(labeled === undefined
+      ? []
+      : [wrong('method', `a method without labels (${accepted.map(show).join(', ')})`, labeled)]),
+    ...without('class_weights', undefined, 'absent'),
+    ...without('sampling', 'shuffled'),
+    ...without('label_noise', 0),
+    ...without('label_smoothing', 0),
+    ...(isObject(schedule) && schedule.metric === 'accuracy' ? [wrong('schedule.metric', '"loss"', 'accuracy')] : []),
+  ];
+}
+
+/** Whether it is a data set that exists. */
+function isKnown(dataset: unknown): dataset is DatasetParams {
+  return isObject(dataset) && entryOf<unknown>(datasets, dataset.name) !== undefined;
 }
 
 /** Of the method `viewing`, which shows student and teacher further views of the images, if there is one. */
