@@ -2,7 +2,7 @@
 import { Graph } from '../../graph';
 import { writeModel } from '../../onnx/write';
 import { InferenceSession, OrtTensor } from '../../onnx_runtime';
-import { BLOCKED_DOMAIN } from './layout_map';
+import { BLOCKED_DOMAIN } from './operators';
 
 /** More channels than any processor's block. */
 const CHANNELS = 64;

@@ -1,11 +1,12 @@
 /** Convolutions on blocked tensors with their post-ops; an affine map by channel is a depthwise convolution, too. */
-import type { Attribute, Node } from '../../graph';
+import type { Node } from '../../graph';
 import type { Rewriter } from '../../onnx/rewrite';
 import { unflippedKernelOf } from '../../ops/conv_hints';
 import { emitElementwise } from '../../ops/elementwise';
 import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, reordered, type LayoutMap } from './layout_map';
+import type { LayoutMap } from './layout_map';
+import { blockedConv, toBlocks, type BlockedGeometry } from './operators';
 
 /** What is done to a result in the same pass, before it is written: + shortcut, then max(·, 0). */
 export interface PostOps {
@@ -34,7 +35,7 @@ export function convolution(node: Node, layouts: LayoutMap, postOps: PostOps): T
     kernel,
     bias && layouts.plain(bias),
     node.outputs[0]!.shape,
-    node.attributes,
+    node.attributes as unknown as BlockedGeometry,
     layouts,
     postOps,
   );
@@ -70,8 +71,7 @@ export function affine(node: Node, layouts: LayoutMap, postOps: PostOps, rewrite
   }
   const [, channels = 0] = x.shape;
   const kernel = emitReshape(slope, [channels, 1, 1, 1]);
-  const attributes = { kernel_shape: [1, 1], strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1], group: channels };
-  return convolved(layouts.blockedMap(x), kernel, offset, x.shape, attributes, layouts, postOps);
+  return convolved(layouts.blockedMap(x), kernel, offset, x.shape, { group: channels }, layouts, postOps);
 }
 
 function convolved(
@@ -79,16 +79,13 @@ function convolved(
   kernel: Tensor,
   bias: Tensor | undefined,
   shape: readonly number[],
-  attributes: Readonly<Record<string, Attribute>>,
+  geometry: BlockedGeometry,
   layouts: LayoutMap,
   { shortcut, hasRelu }: PostOps,
 ): Tensor {
   const added = shortcut && layouts.blockedMap(shortcut);
-  const inputs = added ? [input, kernel, bias, added] : bias ? [input, kernel, bias] : [input, kernel];
-  const map = input.graph.emit('Conv', inputs, shape, {
-    domain: BLOCKED_DOMAIN,
-    attributes: hasRelu ? { ...attributes, activation: 'Relu' } : attributes,
-  });
+  const rest = added ? [bias, added] : bias ? [bias] : [];
+  const map = blockedConv([input, kernel, ...rest], shape, hasRelu ? { ...geometry, activation: 'Relu' } : geometry);
   return layouts.formOfMap(map);
 }
 
@@ -102,7 +99,7 @@ function weightOf(weight: Tensor, layouts: LayoutMap): Tensor {
   if (origin && weight.shape[1]! % block === 0) return flippedWeightOf(origin, weight.shape, layouts);
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;
-  const inner = reordered(layouts.plain(weight), [1, features, channels * taps]);
+  const inner = toBlocks(layouts.plain(weight), [1, features, channels * taps], block);
   if (channels < block || taps === 1) return emitReshape(inner, weight.shape);
   const split = emitReshape(inner, [features / block, channels / block, block, taps, block]);
   return emitReshape(emitTranspose(split, [0, 1, 3, 2, 4]), weight.shape);
@@ -124,7 +121,7 @@ export function blocksOfTaps(weight: Tensor, layouts: LayoutMap): Tensor {
   const { block } = layouts;
   const [features = 0, channels = 0, rows = 0, columns = 0] = weight.shape;
   const taps = rows * columns;
-  const inner = reordered(layouts.plain(weight), [features, channels, taps]);
+  const inner = toBlocks(layouts.plain(weight), [features, channels, taps], block);
   const split = emitReshape(inner, [features / block, block, channels / block, taps, block]);
   return emitTranspose(split, [2, 0, 3, 1, 4]);
 }

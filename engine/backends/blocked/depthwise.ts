@@ -4,10 +4,11 @@
  * channels at once; that is worth the way into the blocked layout and back for one operator.
  */
 import { sizeOf } from '../../../formats/ndarray';
-import type { Attribute, Node } from '../../graph';
+import type { Node } from '../../graph';
 import { emitConcat, emitReshape } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, canBeFilled, filled, unfilled, type LayoutMap } from './layout_map';
+import type { LayoutMap } from './layout_map';
+import { blockedConv, canBeFilled, fromBlocks, toBlocks, type BlockedGeometry } from './operators';
 import { canBePhased, cut, planOf } from './transposed_convolution';
 
 /** Whether a node is a depthwise convolution whose channels do not fill their blocks. */
@@ -18,10 +19,14 @@ export function isRaggedDepthwise(node: Node, block: number): boolean {
 /** The result of such a node, in the layout of the source. */
 export function raggedDepthwise({ inputs, outputs, attributes }: Node, layouts: LayoutMap): Tensor {
   const [x, weight, bias] = inputs as [Tensor, Tensor, Tensor | undefined];
-  const [, channels = 0, height = 0, width = 0] = outputs[0]!.shape;
+  const [batch = 0, channels = 0, height = 0, width = 0] = outputs[0]!.shape;
   const kernel = kernelOf(layouts.plain(weight), weight.shape.slice(2), layouts.block);
-  const offset = bias && emitReshape(filled(layouts.plain(bias), [1, channels, 1], layouts.block), [kernel.shape[0]!]);
-  return withoutZeros(convolved(layouts.filledMap(x), kernel, offset, [height, width], attributes), outputs[0]!.shape);
+  const all = kernel.shape[0]!;
+  const offset = bias && emitReshape(toBlocks(layouts.plain(bias), [1, channels, 1], layouts.block), [all]);
+  const geometry = { ...(attributes as Partial<BlockedGeometry>), group: all };
+  const operands = [layouts.filledMap(x), kernel, ...(offset ? [offset] : [])] as const;
+  const form = blockedConv(operands, [batch, all, height, width], geometry);
+  return withoutZeros(form, outputs[0]!.shape, layouts.block);
 }
 
 /** Whether a node is a transposed depthwise convolution that can be made of ordinary ones. */
@@ -53,8 +58,11 @@ export function transposedDepthwise(node: Node, layouts: LayoutMap): Tensor {
     const kernel = kernelOf(chosen, [rows.length, columns.length], block);
     const [top, bottom] = down.margins[u]!;
     const [left, right] = across.margins[v]!;
-    const pads = [top, left, bottom, right];
-    return emitReshape(convolved(source, kernel, undefined, [down.count, across.count], { pads }), shape);
+    const map = blockedConv([source, kernel], [batch, channels, down.count, across.count], {
+      pads: [top, left, bottom, right],
+      group: channels,
+    });
+    return emitReshape(map, shape);
   };
   const wide = across.count * across.stride;
   const rows = down.readings.map((_, u) => {
@@ -66,11 +74,9 @@ export function transposedDepthwise(node: Node, layouts: LayoutMap): Tensor {
 }
 
 /** A blocked form with channels of zeros, without these and in the layout of the source. */
-export function withoutZeros(form: Tensor, shape: readonly number[]): Tensor {
-  const [batch = 0, channels = 0, height = 0, width = 0] = shape;
-  const pixels = height * width;
-  const all = sizeOf(form.shape) / (batch * pixels);
-  return emitReshape(unfilled(emitReshape(form, [batch, all, 1, pixels]), [batch, channels, pixels]), shape);
+export function withoutZeros(form: Tensor, shape: readonly number[], block: number): Tensor {
+  const [batch = 0, channels = 0, ...space] = shape;
+  return emitReshape(fromBlocks(form, [batch, channels, sizeOf(space)], block), shape);
 }
 
 function isDepthwise({ inputs, outputs, attributes }: Node): boolean {
@@ -82,26 +88,6 @@ function isDepthwise({ inputs, outputs, attributes }: Node): boolean {
 
 /** A kernel (C, 1, R, T) or (C, R · T), as the blocked convolution reads it: (C', 1, R, T). */
 function kernelOf(weight: Tensor, [rows, columns]: readonly number[], block: number): Tensor {
-  const form = filled(weight, [1, weight.shape[0]!, rows! * columns!], block);
+  const form = toBlocks(weight, [1, weight.shape[0]!, rows! * columns!], block);
   return emitReshape(form, [form.shape[1]!, 1, rows!, columns!]);
-}
-
-function convolved(
-  map: Tensor,
-  kernel: Tensor,
-  bias: Tensor | undefined,
-  space: readonly number[],
-  attributes: Readonly<Record<string, Attribute>>,
-): Tensor {
-  const [batch = 0, channels = 0] = map.shape;
-  return map.graph.emit('Conv', bias ? [map, kernel, bias] : [map, kernel], [batch, channels, ...space], {
-    domain: BLOCKED_DOMAIN,
-    attributes: {
-      kernel_shape: kernel.shape.slice(2),
-      strides: [1, 1],
-      dilations: [1, 1],
-      ...attributes,
-      group: channels,
-    },
-  });
 }

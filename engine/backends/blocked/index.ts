@@ -48,7 +48,7 @@ export function toBlockedLayout(source: Graph, block: number): Graph {
     if (isRaggedDepthwise(node, block)) return [raggedDepthwise(node, layouts)];
     if (isTransposedDepthwise(node)) {
       const form = transposedDepthwise(node, layouts);
-      return [output.shape[1]! % block > 0 ? withoutZeros(form, output.shape) : layouts.keep(output, form)];
+      return [output.shape[1]! % block > 0 ? withoutZeros(form, output.shape, block) : layouts.keep(output, form)];
     }
     if (isTransposedConvolution(node, block)) return [layouts.keep(output, transposedConvolution(node, layouts))];
     const form =

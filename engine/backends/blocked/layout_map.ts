@@ -7,9 +7,7 @@ import { sizeOf } from '../../../formats/ndarray';
 import type { Replacement, Rewriter } from '../../onnx/rewrite';
 import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-
-/** The domain of ONNX Runtime's operators on blocked tensors. */
-export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';
+import { fromBlocks, fromBlocksToLast, toBlocks } from './operators';
 
 /** Which tensors of the source graph have a blocked form in the target, and the conversions between the two. */
 export class LayoutMap {
@@ -61,8 +59,7 @@ export class LayoutMap {
     const [batch = 0, channels = 0, ...space] = tensor.shape;
     const shape = [batch, ...space, channels];
     if (channels === this.block) return emitReshape(this.blocked(tensor), shape);
-    const map = this.filledMap(tensor);
-    return emitReshape(channelsLast(emitReshape(map, [batch, map.shape[1]!, 1, sizeOf(space)]), channels), shape);
+    return emitReshape(fromBlocksToLast(this.filledMap(tensor), [batch, sizeOf(space), channels], this.block), shape);
   }
 
   /** The blocked form of a tensor, made if need be; of a scalar or one channel, a form that broadcasts against blocked ones. */
@@ -73,7 +70,7 @@ export class LayoutMap {
     const [batch = 1, channels = 1, ...space] = tensor.shape;
     if (sizeOf(tensor.shape) === 1) return tensor.shape.length === 0 ? plain : emitReshape(plain, []);
     if (channels === 1) return emitReshape(plain, [...tensor.shape, 1]);
-    const form = emitReshape(reordered(plain, [batch, channels, sizeOf(space)]), this.formOf(tensor.shape));
+    const form = emitReshape(toBlocks(plain, [batch, channels, sizeOf(space)], this.block), this.formOf(tensor.shape));
     this.forms.set(tensor, form);
     return form;
   }
@@ -98,7 +95,7 @@ export class LayoutMap {
     if (channels % this.block === 0) return this.blockedMap(tensor);
     const known = this.filled.get(tensor);
     if (known) return known;
-    const form = filled(this.plain(tensor), [batch, channels, sizeOf(space)], this.block);
+    const form = toBlocks(this.plain(tensor), [batch, channels, sizeOf(space)], this.block);
     const map = emitReshape(form, [batch, form.shape[1]!, ...space]);
     this.filled.set(tensor, map);
     return map;
@@ -117,53 +114,13 @@ export class LayoutMap {
   }
 
   private unblocked(form: Tensor, shape: readonly number[]): Tensor {
-    const { graph, dtype } = form;
     const [batch = 1, channels = 1, ...space] = shape;
     const pixels = sizeOf(space);
     if (pixels === 1) return emitReshape(form, shape);
-    if (dtype !== 'float32') {
+    if (form.dtype !== 'float32') {
       const split = emitReshape(form, [batch, channels / this.block, pixels, this.block]);
       return emitReshape(emitTranspose(split, [0, 1, 3, 2]), shape);
     }
-    const map = [batch, channels, 1, pixels];
-    const options = { domain: BLOCKED_DOMAIN, attributes: { channels, channels_last: 0 } };
-    return emitReshape(graph.emit('ReorderOutput', [emitReshape(form, map)], map, options), shape);
+    return emitReshape(fromBlocks(form, [batch, channels, pixels], this.block), shape);
   }
-}
-
-/** Makes the channels of each block adjacent: (batch, channels, pixels) → the same values in blocks, as (batch, channels, 1, pixels). */
-export function reordered(x: Tensor, [batch, channels, pixels]: readonly [number, number, number]): Tensor {
-  const map = [batch, channels, 1, pixels];
-  const flat = emitReshape(x, map);
-  if (pixels === 1) return flat;
-  return x.graph.emit('ReorderInput', [flat], map, { domain: BLOCKED_DOMAIN, attributes: { channels_last: 0 } });
-}
-
-/** Whether ONNX Runtime brings so many channels into blocks, filled with zeros if need be. */
-export function canBeFilled(channels: number): boolean {
-  return channels % 4 === 0;
-}
-
-/** The same of channels that need not fill their blocks: (batch, C', 1, pixels), where zeros fill them. */
-export function filled(x: Tensor, [batch, channels, pixels]: readonly [number, number, number], block: number): Tensor {
-  const flat = emitReshape(x, [batch, channels, 1, pixels]);
-  const shape = [batch, Math.ceil(channels / block) * block, 1, pixels];
-  return x.graph.emit('ReorderInput', [flat], shape, { domain: BLOCKED_DOMAIN, attributes: { channels_last: 0 } });
-}
-
-/** What `filled` made of (batch, channels, pixels), back as (batch, channels, 1, pixels). */
-export function unfilled(form: Tensor, [batch, channels, pixels]: readonly [number, number, number]): Tensor {
-  return form.graph.emit('ReorderOutput', [form], [batch, channels, 1, pixels], {
-    domain: BLOCKED_DOMAIN,
-    attributes: { channels, channels_last: 0 },
-  });
-}
-
-/** A blocked map (N, C', 1, P) as (N, 1, P, C). */
-export function channelsLast(map: Tensor, channels: number): Tensor {
-  const [batch = 0, , , pixels = 0] = map.shape;
-  return map.graph.emit('ReorderOutput', [map], [batch, 1, pixels, channels], {
-    domain: BLOCKED_DOMAIN,
-    attributes: { channels, channels_last: 1 },
-  });
 }

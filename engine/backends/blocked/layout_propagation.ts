@@ -7,7 +7,8 @@ import type { Node } from '../../graph';
 import type { Replacement, Rewriter } from '../../onnx/rewrite';
 import { emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
+import type { LayoutMap } from './layout_map';
+import { BLOCKED_DOMAIN } from './operators';
 
 /** What replaces the result of a node with blocked inputs; undefined if the node needs them in the layout of the source. */
 type LayoutRule = (node: Node, layouts: LayoutMap, rewriter: Rewriter) => Replacement | undefined;

@@ -7,7 +7,8 @@ import type { Graph, Node } from '../../graph';
 import type { Replacement, Rewriter } from '../../onnx/rewrite';
 import { emitReshape } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
+import type { LayoutMap } from './layout_map';
+import { blockedConv } from './operators';
 
 /** The factors of products that nothing but a sum reads. */
 export type Products = ReadonlyMap<Tensor, readonly [Tensor, Tensor]>;
@@ -43,16 +44,8 @@ export function planeSums(
   const [planes, width] = [batch * channels, sizeOf(rest)];
   const map = layouts.view(factors[0], [1, planes, height, width]);
   const { graph } = map;
-  const sums = graph.emit('Conv', [map, layouts.view(factors[1], [planes, 1, height, width])], [1, planes, 1, 1], {
-    domain: BLOCKED_DOMAIN,
-    attributes: {
-      kernel_shape: [height, width],
-      strides: [1, 1],
-      pads: [0, 0, 0, 0],
-      dilations: [1, 1],
-      group: planes,
-    },
-  });
+  const kernel = layouts.view(factors[1], [planes, 1, height, width]);
+  const sums = blockedConv([map, kernel], [1, planes, 1, 1], { group: planes });
   if (!axes.includes(0)) return emitReshape(sums, outputs[0]!.shape);
   const perImage = emitReshape(sums, [batch, channels]);
   return graph.emit('ReduceSum', [perImage, graph.integers([0])], outputs[0]!.shape, { attributes });

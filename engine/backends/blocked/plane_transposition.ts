@@ -8,7 +8,8 @@ import type { Node } from '../../graph';
 import type { Replacement } from '../../onnx/rewrite';
 import { emitReshape } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, canBeFilled, channelsLast, filled, unfilled, type LayoutMap } from './layout_map';
+import type { LayoutMap } from './layout_map';
+import { canBeFilled, fromBlocks, fromBlocksToLast, toBlocks, toBlocksFromLast } from './operators';
 
 /** Numbers below which a Transpose takes no time. */
 const FEW = 2 ** 14;
@@ -28,23 +29,28 @@ export function transposedPlanes(node: Node, layouts: LayoutMap): Replacement | 
   const { count, rows, columns } = planes;
   const { block } = layouts;
   const hasChannelsFirst = count === x.shape[0] && rows === x.shape[1];
-  if (hasChannelsFirst && layouts.has(x))
-    return emitReshape(channelsLast(layouts.view(x, [count, rows, 1, columns]), rows), shape);
-  if (canBeFilled(columns)) {
-    if (columns % block === 0 && shape[1] === columns && shape[0] === count) {
-      const form = fromChannelsLast(emitReshape(layouts.plain(x), [count, 1, rows, columns]), block);
-      return layouts.keep(node.outputs[0]!, emitReshape(form, layouts.formOf(shape)));
-    }
-    return emitReshape(transposed(emitReshape(layouts.plain(x), [count, rows, columns]), block), shape);
+  if (hasChannelsFirst && layouts.has(x)) {
+    const map = layouts.view(x, [count, rows, 1, columns]);
+    return emitReshape(fromBlocksToLast(map, [count, columns, rows], block), shape);
   }
-  return emitReshape(channelsLast(filled(layouts.plain(x), [count, rows, columns], block), rows), shape);
+  if (!canBeFilled(columns)) {
+    const form = toBlocks(layouts.plain(x), [count, rows, columns], block);
+    return emitReshape(fromBlocksToLast(form, [count, columns, rows], block), shape);
+  }
+  if (columns % block === 0 && shape[1] === columns && shape[0] === count) {
+    const form = toBlocksFromLast(layouts.plain(x), [count, rows, columns], block);
+    return layouts.keep(node.outputs[0]!, emitReshape(form, layouts.formOf(shape)));
+  }
+  return emitReshape(transposed(layouts.plain(x), [count, rows, columns], block), shape);
 }
 
-/** (N, A, B) → (N, B, A), where `canBeFilled` holds for B. */
-export function transposed(x: Tensor, block: number): Tensor {
-  const [count = 0, rows = 0, columns = 0] = x.shape;
-  const form = fromChannelsLast(emitReshape(x, [count, 1, rows, columns]), block);
-  return emitReshape(unfilled(form, [count, columns, rows]), [count, columns, rows]);
+/** (N, A, B) → (N, B, 1, A), where `canBeFilled` holds for B. */
+export function transposed(
+  x: Tensor,
+  [count, rows, columns]: readonly [number, number, number],
+  block: number,
+): Tensor {
+  return fromBlocks(toBlocksFromLast(x, [count, rows, columns], block), [count, columns, rows], block);
 }
 
 /** Of a Transpose that leaves the first axes alone and lets two runs of others change places. */
@@ -65,11 +71,4 @@ function planesOf({ opType, inputs, attributes }: Node): Planes | undefined {
     [middle, order.length],
   ].map(([from, to]) => sizeOf(x!.shape.slice(from, to))) as [number, number, number];
   return canBeFilled(rows) || canBeFilled(columns) ? { count, rows, columns } : undefined;
-}
-
-/** (N, 1, P, C) as a blocked map (N, C', 1, P). */
-function fromChannelsLast(x: Tensor, block: number): Tensor {
-  const [batch = 0, , pixels = 0, channels = 0] = x.shape;
-  const shape = [batch, Math.ceil(channels / block) * block, 1, pixels];
-  return x.graph.emit('ReorderInput', [x], shape, { domain: BLOCKED_DOMAIN, attributes: { channels_last: 1 } });
 }

@@ -10,7 +10,8 @@ import type { Node } from '../../graph';
 import { emitConcat, emitReshape, emitSlice, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
 import { blocksOfTaps } from './convolution';
-import { BLOCKED_DOMAIN, type LayoutMap } from './layout_map';
+import type { LayoutMap } from './layout_map';
+import { blockedConv, fromBlocksToLast } from './operators';
 
 /** The places of x, counted from q, that a row or column s·q + u of y reads. */
 interface Reading {
@@ -66,17 +67,12 @@ export function transposedConvolution(node: Node, layouts: LayoutMap): Tensor {
     );
     const kernel = emitReshape(kernelOf(turned, chosen), [blocks * features, x.shape[1]!, taps.length, places]);
     const [top, bottom] = down.margins[u]!;
-    const map = graph.emit('Conv', [source, kernel], [batch, blocks * features, down.count, across.count], {
-      domain: BLOCKED_DOMAIN,
-      attributes: {
-        kernel_shape: [taps.length, places],
-        strides: [1, 1],
-        pads: [top, left, bottom, right],
-        dilations: [1, 1],
-        group: 1,
-      },
+    const map = blockedConv([source, kernel], [batch, blocks * features, down.count, across.count], {
+      pads: [top, left, bottom, right],
+      group: 1,
     });
-    return emitReshape(pixelsFirst(map, batch * blocks, features), shape);
+    const pixels = down.count * across.count;
+    return emitReshape(fromBlocksToLast(map, [batch * blocks, pixels, features], layouts.block), shape);
   });
 
   const [tall, wide] = [down.count * down.stride, across.count * across.stride];
@@ -133,15 +129,4 @@ function kernelOf(turned: Tensor, chosen: readonly (readonly (number | undefined
     attributes: { axis: 2 },
   });
   return emitTranspose(emitReshape(picked, [features, channels, chosen.length, size * block * block]), [0, 2, 1, 3]);
-}
-
-/** A blocked map of so many images and channels as (images, pixels, channels). */
-function pixelsFirst(map: Tensor, images: number, channels: number): Tensor {
-  const pixels = map.shape.reduce((product, length) => product * length, 1) / (images * channels);
-  return map.graph.emit(
-    'ReorderOutput',
-    [emitReshape(map, [images, channels, 1, pixels])],
-    [images, 1, pixels, channels],
-    { domain: BLOCKED_DOMAIN, attributes: { channels, channels_last: 1 } },
-  );
 }

@@ -13,7 +13,8 @@ import type { Geometry, WeightGradient } from '../../ops/conv_hints';
 import { weightGradient as plainly } from '../../ops/conv_weight';
 import { emitConcat, emitReshape, emitTranspose } from '../../ops/shape';
 import type { Tensor } from '../../tensor';
-import { BLOCKED_DOMAIN, canBeFilled, reordered, unfilled, type LayoutMap } from './layout_map';
+import type { LayoutMap } from './layout_map';
+import { blockedConv, canBeFilled, fromBlocks, toBlocks, toBlocksFromLast } from './operators';
 import { transposed } from './plane_transposition';
 
 /** The gradient `meant`, of `shape` (K, C / groups, R, T), by the faster of the two methods. */
@@ -67,25 +68,20 @@ function ofDepthwise({ x, grad, geometry }: WeightGradient, shape: readonly numb
   const [rows = 0, columns = 0] = grad.shape.slice(2);
   const { graph } = padded;
   const planes = batch * width;
-  const perImage = graph.emit(
-    'Conv',
-    [emitReshape(padded, [1, planes, ...space]), emitReshape(layouts.filledMap(grad), [planes, 1, rows, columns])],
-    [1, planes, ...kernel],
-    {
-      domain: BLOCKED_DOMAIN,
-      attributes: {
-        kernel_shape: [rows, columns],
-        strides: dilation,
-        pads: [padding[0], 0, after[0], 0],
-        dilations: stride,
-        group: planes,
-      },
-    },
-  );
+  const inputs = [
+    emitReshape(padded, [1, planes, ...space]),
+    emitReshape(layouts.filledMap(grad), [planes, 1, rows, columns]),
+  ] as const;
+  const perImage = blockedConv(inputs, [1, planes, ...kernel], {
+    strides: dilation,
+    pads: [padding[0], 0, after[0], 0],
+    dilations: stride,
+    group: planes,
+  });
   const taps = kernel[0] * kernel[1];
   const terms = emitReshape(perImage, [batch, width * taps]);
   const sum = graph.emit('ReduceSum', [terms, graph.integers([0])], [width * taps], { attributes: { keepdims: 0 } });
-  return emitReshape(unfilled(emitReshape(sum, [1, width, 1, taps]), [1, channels, taps]), shape);
+  return emitReshape(fromBlocks(sum, [1, channels, taps], layouts.block), shape);
 }
 
 /** How much of the padding is read after the last row and column; negative if not all of x is read. */
@@ -114,45 +110,28 @@ function byImages({ x, grad, geometry }: WeightGradient, shape: readonly number[
   const { graph } = byChannels;
   const perImage = withZeroImages(byChannels, images);
   const turned = outer === 1 ? perImage : emitTranspose(perImage, [1, 0, 2]);
-  const data = emitReshape(reordered(turned, [outer, images, pixels]), [outer, images, height, width * inner]);
+  const data = emitReshape(toBlocks(turned, [outer, images, pixels], block), [outer, images, height, width * inner]);
   const padded = withMargins(data, padding[1] * inner, after[1] * inner);
 
   // ∂y as one kernel (K, b, H', W') for each group, in blocks of both.
   const size = features * rows * columns;
   const gradPerImage = withZeroImages(layouts.view(grad, [batch, 1, size]), images);
-  const weight = graph.emit(
-    'ReorderInput',
-    [emitReshape(gradPerImage, [groups, 1, block, size])],
-    [groups, size, 1, block],
-    {
-      domain: BLOCKED_DOMAIN,
-      attributes: { channels_last: 1 },
-    },
-  );
+  const weight = toBlocksFromLast(gradPerImage, [groups, block, size], block);
 
-  const perGroup = graph.emit(
-    'Conv',
-    [padded, emitReshape(weight, [groups * features, block, rows, columns])],
-    [outer, groups * features, kernel[0], kernel[1] * inner],
-    {
-      domain: BLOCKED_DOMAIN,
-      attributes: {
-        kernel_shape: [rows, columns],
-        strides: dilation,
-        pads: [padding[0], 0, after[0], 0],
-        dilations: [stride[0], stride[1] * inner],
-        group: groups,
-      },
-    },
-  );
+  const inputs = [padded, emitReshape(weight, [groups * features, block, rows, columns])] as const;
+  const perGroup = blockedConv(inputs, [outer, groups * features, kernel[0], kernel[1] * inner], {
+    strides: dilation,
+    pads: [padding[0], 0, after[0], 0],
+    dilations: [stride[0], stride[1] * inner],
+    group: groups,
+  });
   const taps = kernel[0] * kernel[1];
   const split = emitReshape(perGroup, [outer, groups, features / block, taps, inner, block]);
   const sum = graph.emit('ReduceSum', [split, graph.integers([1])], [outer, features / block, taps, inner, block], {
     attributes: { keepdims: 0 },
   });
   // The taps first, which leaves whole kernels to move.
-  const flat = [(outer * features) / block, taps, inner * block];
-  const kernels = taps === 1 ? sum : transposed(emitReshape(sum, flat), block);
+  const kernels = taps === 1 ? sum : transposed(sum, [(outer * features) / block, taps, inner * block], block);
   const apart = emitReshape(kernels, [outer, features / block, inner, block, taps]);
   return emitReshape(emitTranspose(apart, [1, 3, 0, 2, 4]), shape);
 }
@@ -166,16 +145,8 @@ function withMargins(map: Tensor, left: number, right: number): Tensor {
   const { graph } = map;
   const [batch = 0, channels = 0, height = 0, width = 0] = map.shape;
   const ones = graph.constant(ndarray('float32', [channels, 1, 1, 1], new Float32Array(channels).fill(1)));
-  return graph.emit('Conv', [map, ones], [batch, channels, height, left + width + right], {
-    domain: BLOCKED_DOMAIN,
-    attributes: {
-      kernel_shape: [1, 1],
-      strides: [1, 1],
-      pads: [0, left, 0, right],
-      dilations: [1, 1],
-      group: channels,
-    },
-  });
+  const shape = [batch, channels, height, left + width + right];
+  return blockedConv([map, ones], shape, { pads: [0, left, 0, right], group: channels });
 }
 
 /** (N, …) with images of zeros up to `images`. */

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { gradients } from '../../../engine/autodiff';
 import { toBlockedLayout } from '../../../engine/backends/blocked';
 import { blockSize } from '../../../engine/backends/blocked/block_size';
-import { BLOCKED_DOMAIN } from '../../../engine/backends/blocked/layout_map';
+import { BLOCKED_DOMAIN } from '../../../engine/backends/blocked/operators';
 import { Graph } from '../../../engine/graph';
 import * as ops from '../../../engine/ops';
 import type { ConvOptions } from '../../../engine/ops/conv';
