@@ -2,12 +2,11 @@
 import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
-import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf, UserError } from '../../utils/errors';
 import { isObject } from '../../utils/json';
 import type { Log } from '../../utils/logger';
-import { formatDuration } from '../../utils/progress';
 import { LauncherFault } from './launcher';
+import { Outage, type Patience } from './outage';
 import type { RayRequest } from './ray_options';
 
 /** What Ray says of a job (`JobDetails`). */
@@ -25,8 +24,6 @@ const FORGOTTEN: RayState = { status: 'UNKNOWN', message: '' };
 
 export const isOver = ({ status }: RayState) => !['PENDING', 'RUNNING'].includes(status);
 
-/** Milliseconds for which a head may be away, and for which an interrupted search still waits for it. */
-const PATIENCE = { away: 3_600_000, interrupted: 60_000 };
 const LONGEST_REQUEST = 60_000;
 
 interface Answer {
@@ -57,15 +54,17 @@ export async function requireRay(address: string): Promise<void> {
 export class RayCluster {
   private latest: Promise<ReadonlyMap<string, RayState>> = Promise.resolve(new Map());
   private askedAt = -Infinity;
-  private awaySince: number | undefined;
+  private readonly outage: Outage;
 
   constructor(
     readonly address: string,
     readonly log: Log,
-    private readonly isInterrupted: () => boolean,
+    isInterrupted: () => boolean,
     readonly pollMs: number,
-    private readonly patience = PATIENCE,
-  ) {}
+    patience?: Patience,
+  ) {
+    this.outage = new Outage('Ray', log, isInterrupted, patience);
+  }
 
   /** All jobs by their submission IDs, as they were a moment ago, or are just now. */
   jobs(isUrgent = false): Promise<ReadonlyMap<string, RayState>> {
@@ -112,39 +111,15 @@ export class RayCluster {
         const answer = await send(this.address, path, body);
         const isAway = answer.status > 500 || (answer.status === 500 && /agent/i.test(lastLine(answer.text, 500)));
         if (!isAway) {
-          this.respond();
+          this.outage.end();
           return answer;
         }
         trouble = lastLine(answer.text, answer.status);
       } catch (error) {
         trouble = messageOf(error);
       }
-      await this.waitForHead(trouble);
+      await this.outage.wait(trouble, () => this.pollMs);
     }
-  }
-
-  private respond(): void {
-    if (this.awaySince !== undefined) {
-      this.log.info(`Ray responds again after ${formatDuration((performance.now() - this.awaySince) / 1000)}`);
-    }
-    this.awaySince = undefined;
-  }
-
-  private async waitForHead(trouble: string): Promise<void> {
-    const now = performance.now();
-    if (this.awaySince === undefined) {
-      const limit = formatDuration(this.patience.away / 1000);
-      this.log.warn(`Ray does not respond (${trouble}); waiting up to ${limit} while jobs keep training`);
-    }
-    this.awaySince ??= now;
-    const patience = this.isInterrupted() ? this.patience.interrupted : this.patience.away;
-    if (now - this.awaySince > patience) {
-      const time = formatDuration((now - this.awaySince) / 1000);
-      throw new LauncherFault(
-        `Ray has not responded for ${time} (${trouble}); jobs keep training, run the same command to resume`,
-      );
-    }
-    await wait(this.pollMs);
   }
 }
 

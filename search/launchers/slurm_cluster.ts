@@ -6,17 +6,10 @@ import { promisify } from 'node:util';
 import { quoted } from '../../formats/binary';
 import { messageOf, UserError } from '../../utils/errors';
 import type { Log } from '../../utils/logger';
-import { formatDuration } from '../../utils/progress';
 import { LauncherFault } from './launcher';
+import { Outage, type Patience } from './outage';
 import { FORGOTTEN, isOver, parseStates, STATE_FORMAT, type JobState } from './slurm_states';
 
-/** Milliseconds for which a controller may be away, and for which an interrupted search still waits for it. */
-interface Patience {
-  readonly away: number;
-  readonly interrupted: number;
-}
-
-const PATIENCE: Patience = { away: 3_600_000, interrupted: 60_000 };
 /** A command that takes longer has lost its connection; scancel itself tries again for a minute and a half. */
 const LONGEST_COMMAND = 180_000;
 const away =
@@ -48,15 +41,17 @@ export class Cluster {
   private isAsking = false;
   private askedAt = -Infinity;
   private changedAt = performance.now();
-  private awaySince: number | undefined;
+  private readonly outage: Outage;
   private endings = 0;
 
   constructor(
     readonly log: Log,
-    private readonly isInterrupted: () => boolean,
+    isInterrupted: () => boolean,
     readonly pollMs: number,
-    private readonly patience = PATIENCE,
-  ) {}
+    patience?: Patience,
+  ) {
+    this.outage = new Outage('Slurm', log, isInterrupted, patience);
+  }
 
   /** What Slurm says of a job; not older than is sensible, or just now. Waits where Slurm does not answer. */
   async look(id: string, isUrgent = false): Promise<JobState> {
@@ -139,28 +134,13 @@ export class Cluster {
 
   private async attempt(program: string, args: readonly string[]): Promise<string> {
     const stdout = await execute(program, args);
-    if (this.awaySince !== undefined) {
-      this.log.info(`Slurm responds again after ${formatDuration((performance.now() - this.awaySince) / 1000)}`);
-    }
-    this.awaySince = undefined;
+    this.outage.end();
     return stdout;
   }
 
-  private async waitForController(message: string): Promise<void> {
-    const now = performance.now();
-    if (this.awaySince === undefined) {
-      const limit = formatDuration(this.patience.away / 1000);
-      this.log.warn(`Slurm does not respond (${message}); waiting up to ${limit} while jobs keep training`);
-    }
-    this.awaySince ??= now;
-    const patience = this.isInterrupted() ? this.patience.interrupted : this.patience.away;
-    if (now - this.awaySince > patience) {
-      const minutes = formatDuration((now - this.awaySince) / 1000);
-      throw new LauncherFault(
-        `Slurm has not responded for ${minutes} (${message}); jobs keep training, run the same command to resume`,
-      );
-    }
-    await wait(Math.min(10 * this.pollMs, Math.max(this.pollMs, (now - this.awaySince) / 10)));
+  /** After a command without an answer; less and less often. */
+  private waitForController(message: string): Promise<void> {
+    return this.outage.wait(message, (away) => Math.min(10 * this.pollMs, Math.max(this.pollMs, away / 10)));
   }
 
   private async statesOf(ids: readonly string[]): Promise<ReadonlyMap<string, JobState>> {
