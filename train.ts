@@ -4,20 +4,17 @@
  *   npx ts-node train.ts --model_dir experiments/cnn_distill
  *   npx ts-node train.ts --model_dir experiments/cnn_distill --restore_file last
  */
-import { join } from 'node:path';
+import { trainCommand, type TrainOptions } from './commands/train';
 import { allOf } from './model/evaluation/evaluator';
 import { announce, learningCurve } from './model/experiment/announce';
-import { inWords } from './model/experiment/describe';
 import type { Experiment } from './model/experiment/experiment';
 import { inputsOf } from './model/experiment/inputs';
-import { plannedEpochs, type Plan } from './model/experiment/plans';
-import { reproduceRun } from './model/experiment/reproduce';
+import { plannedEpochs } from './model/experiment/plans';
 import { resolvedParams } from './model/experiment/resolved';
 import { loadStart, refuseOtherInputs, startOf } from './model/experiment/resume';
 import { runHooks, selectedOn } from './model/experiment/run_hooks';
 import { RunRecord } from './model/experiment/run_record';
 import { askTeacher, assess, setUp } from './model/experiment/setup';
-import { plannedRuns } from './model/experiment/stages';
 import { testResults } from './model/experiment/test_results';
 import { openTrackers } from './model/experiment/trackers';
 import { isOver } from './model/training/early_stopping';
@@ -25,86 +22,13 @@ import { fit } from './model/training/loop';
 import { NanGuard } from './model/training/nan_guard';
 import { learningRate } from './model/training/schedules';
 import { runFiles } from './runs/files';
-import { acquireLock, type Lock } from './runs/lock';
 import { bestRecord } from './runs/metrics';
-import { RunDirectory } from './runs/run_directory';
-import { parseArguments, runMain } from './utils/cli';
-import { titleOf } from './utils/commands';
-import { deviceFlag, flaggedDevice, type Device } from './utils/devices';
-import { UserError } from './utils/errors';
-import { makeDirectory, writeJson } from './utils/files';
+import type { RunDirectory } from './runs/run_directory';
+import { runMain } from './utils/cli';
 import { onInterrupt } from './utils/interrupt';
 import { deferredLog, formatMetrics, openLog } from './utils/logger';
 import { lazyProgressBar } from './utils/progress';
 import { counted } from './utils/words';
-
-const command = {
-  name: 'train.ts',
-  summary: 'Trains the experiment in a directory. Run it again to resume a training that was interrupted.',
-  flags: {
-    model_dir: { type: 'string', help: 'directory with params.json; all results are written there' },
-    restore_file: { type: 'string', help: '"last" resumes; "best" or a file starts a new run from those weights' },
-    device: deviceFlag,
-    fresh: { type: 'boolean', default: false, help: 'start over; earlier results move to a folder before_<n>' },
-    teacher_cache: { type: 'string', help: 'directory where several runs share teacher outputs' },
-    reproduce: {
-      type: 'string',
-      formerly: 'repeat',
-      help: 'train the finished run in this directory again, in --model_dir or its folder again_<n>, and compare results',
-    },
-    debug_nan: { type: 'boolean', default: false, help: 'stop at the first NaN or infinity and name its operator' },
-    describe: {
-      type: 'string',
-      help: 'print what a method or a network by path does and its options; "all" lists every method',
-    },
-  },
-} as const;
-
-type Arguments = Omit<ReturnType<typeof parseArguments<typeof command>>, 'reproduce' | 'describe'>;
-
-async function main(): Promise<void> {
-  const { describe, reproduce, ...args } = parseArguments(process.argv.slice(2), command);
-  if (describe !== undefined) {
-    process.stdout.write(`${inWords(describe)}\n`);
-  } else if (reproduce !== undefined) {
-    await reproduceRun(reproduce, args, (directory, plans, weights) =>
-      trainAll(directory, { ...args, restore_file: weights }, plans),
-    );
-  } else {
-    const { model_dir: directory, fresh, restore_file: file } = args;
-    if (directory === undefined) throw new UserError('--model_dir is missing: name the directory of an experiment', 2);
-    if (fresh && file === 'last')
-      throw new UserError('--fresh starts over and --restore_file last resumes: give one of them', 2);
-    await trainAll(directory, args);
-  }
-}
-
-/** Trains all stages of an experiment; returns false if interrupted. */
-async function trainAll(directory: string, args: Arguments, plans?: readonly Plan[]): Promise<boolean> {
-  const device = flaggedDevice(args.device);
-  const runs = plannedRuns(directory);
-  const lock = acquireLock(directory, runFiles.params);
-  try {
-    for (const { directory: path, params, given, isStage } of runs) {
-      if (isStage) {
-        lock.assertHeld();
-        makeDirectory(path);
-        writeJson(join(path, runFiles.params), given);
-      }
-      const own = isStage ? { restore_file: undefined } : { plans };
-      if (!(await train(new RunDirectory(path), { given, params }, { ...args, ...own, device, lock }))) return false;
-    }
-    return true;
-  } finally {
-    lock.release();
-  }
-}
-
-interface TrainOptions extends Omit<Arguments, 'device'> {
-  readonly plans?: readonly Plan[] | undefined;
-  readonly device: Device | undefined;
-  readonly lock: Lock;
-}
 
 /** Trains a run to its end; returns false if interrupted. */
 async function train(run: RunDirectory, { given, params }: Experiment, options: TrainOptions): Promise<boolean> {
@@ -142,9 +66,8 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   const log = openLog(run.file(runFiles.log));
   announce(log, run, setup, { start, params, given, aside, remarks });
   open(log);
-  const argv = [...titleOf(command.name).split(' '), ...process.argv.slice(2)];
   const record = new RunRecord(run, setup, start, {
-    argv,
+    argv: options.argv,
     given,
     params,
     inputs,
@@ -230,4 +153,4 @@ async function train(run: RunDirectory, { given, params }: Experiment, options: 
   return true;
 }
 
-void runMain(main);
+void runMain(() => trainCommand(train));
