@@ -22,14 +22,34 @@ const propertiesOf = (schema: Schema) => schema.properties as Options;
 const formOf = (key: string, value?: unknown) =>
   propertiesOf(paramsSchema(value === undefined ? {} : { [key]: value }))[key]!;
 
+/** One value of each form that an option of an object may have, where the schema of the object goes by the value. */
+const valuesOfOptions = { labels: ['', [''], { file: '' }, false], classes: ['', [0]] } as const;
+
+/** The schema of an object in which each option has all its forms. */
+function wholeForm(schemaOf: (value: object) => Schema, value: object): Schema {
+  const form = schemaOf(value);
+  const own = propertiesOf(form);
+  const several = Object.entries(valuesOfOptions).flatMap(([option, values]) => {
+    if (!Object.hasOwn(own, option)) return [];
+    const anyOf = values.map((one) => propertiesOf(schemaOf({ ...value, [option]: one }))[option]!);
+    const { title, description } = own[option]!;
+    return new Set(anyOf.map((one) => JSON.stringify(one))).size === 1 ? [] : [[option, { anyOf, title, description }]];
+  });
+  return { ...form, properties: { ...own, ...(Object.fromEntries(several) as Options) } };
+}
+
 const path = (pattern: string, description: string): Schema => ({ type: 'string', pattern, description });
 
 /** Objects with one name each, whose options are of that name. */
 function objects(key: string, names: readonly string[], aliases: Aliases = {}, tag = 'name'): Schema[] {
   const isList = ['augmentation', 'trackers'].includes(key);
+  const schemaOf = (value: object) => {
+    const form = formOf(key, isList ? [value] : value);
+    return Array.isArray(form.items) ? (form.items as Schema[])[0]! : form;
+  };
   return names.map((name) => {
-    const form = formOf(key, isList ? [{ [tag]: name }] : { [tag]: name });
-    const { properties, required } = Array.isArray(form.items) ? (form.items as Schema[])[0]! : form;
+    // Images of the smallest size may be resized to any other before they are cropped.
+    const { properties, required } = wholeForm(schemaOf, { [tag]: name, ...(key === 'dataset' && { size: 8 }) });
     const own = { ...(properties as Options), [tag]: { enum: [name], aliases } };
     return object(own, required as string[]);
   });
@@ -69,7 +89,13 @@ function forms(): Record<string, Schema[]> {
       { enum: ['none'] },
       ...oneOrMore([
         { enum: names, aliases: netAliases },
-        ...kinds.map((kind) => orPath(formOf('teacher', { [kind]: '' }), 'model', module)),
+        ...kinds.map((kind) =>
+          orPath(
+            wholeForm((value) => formOf('teacher', value), { [kind]: '' }),
+            'model',
+            module,
+          ),
+        ),
       ]),
     ],
     dataset: [{ enum: datasetNames }, ...objects('dataset', datasetNames)],

@@ -90,6 +90,12 @@ describe('params.schema.json', function () {
       { model_version: './net.mts', model_options: { width: 3 }, teacher: { model: './net.ts', checkpoint: 'a.pth' } },
       { schedule: { type: 'step', step_size: 3, gamma: 0.1 }, validation: 'test', class_weights: [1, 2] },
       { augmentation: ['crop', { name: 'cutout', length: 8 }, 'colour_jitter'], validation: 0.2 },
+      { dataset: { name: 'folder', dir: 'a', labels: 'a.csv' } },
+      { dataset: { name: 'folder', dir: 'a', labels: ['a.csv', 'b.csv'] } },
+      { dataset: { name: 'folder', dir: 'a', labels: { file: 'a.csv', image: 'name' } } },
+      { dataset: { name: 'folder', dir: 'a', labels: false, size: 32, resize: 36 } },
+      { teacher: { onnx: 'a.onnx', classes: [310, 309], outputs: { pooled: 'pool', stage1: { value: 'a' } } } },
+      { teacher: ['resnet20', { onnx: 'a.onnx', classes: 'names.txt', size: 64 }] },
     ]) {
       expect(await complaints('params.json', whole(more)), JSON.stringify(more)).to.deep.equal([]);
     }
@@ -103,6 +109,8 @@ describe('params.schema.json', function () {
       { method: { name: 'at', wieght: 3 } },
       { dataset: { name: 'shapes', trian: 3 } },
       { schedule: { type: 'step' } },
+      { dataset: { name: 'folder', dir: 'a', labels: true } },
+      { teacher: { onnx: 'a.onnx', classes: [-1] } },
     ]) {
       expect(await complaints('params.json', whole(more)), JSON.stringify(more)).not.to.deep.equal([]);
     }
