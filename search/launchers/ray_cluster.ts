@@ -36,19 +36,20 @@ export function rayAddress(address = process.env.RAY_API_SERVER_ADDRESS || 'http
   return address.replace(/\/+$/, '');
 }
 
-/** Throws a UserError where no Ray answers at an address. */
+/** Throws a UserError, without the password in the address, where no Ray answers there. */
 export async function requireRay(address: string): Promise<void> {
   const needs = '"launcher": "ray" needs the address of the dashboard of a Ray head';
+  const shown = address.replace(/\/\/[^/]*@/, '//');
   let answer: Answer;
   try {
     answer = await send(address, '/api/version');
   } catch (error) {
-    throw new UserError(`${address}: no Ray (${messageOf(error)}); ${needs}`);
+    throw new UserError(`${shown}: no Ray (${messageOf(error)}); ${needs}`);
   }
   if (answer.status === 401 || answer.status === 403) {
-    throw new UserError(`${address}: Ray refuses access (HTTP ${answer.status}); set RAY_AUTH_TOKEN`);
+    throw new UserError(`${shown}: Ray refuses access (HTTP ${answer.status}); set RAY_AUTH_TOKEN`);
   }
-  if (!answer.text.includes('ray_version')) throw new UserError(`${address}: no Ray (HTTP ${answer.status}); ${needs}`);
+  if (!answer.text.includes('ray_version')) throw new UserError(`${shown}: no Ray (HTTP ${answer.status}); ${needs}`);
 }
 
 export class RayCluster {

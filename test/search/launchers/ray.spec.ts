@@ -185,6 +185,7 @@ describe('a job of Ray', function () {
     ray.trouble = { status: 200, text: 'hello' };
     const needs = '; "launcher": "ray" needs the address of the dashboard of a Ray head';
     expect(await refusal(address)).to.equal(`${address}: no Ray (HTTP 200)${needs}`);
+    expect(await refusal(address.replace('//', '//me:secret@'))).to.equal(`${address}: no Ray (HTTP 200)${needs}`);
     await ray.pause();
     expect((await refusal(address)).replace(/ECONN\w+/, 'ECONN')).to.equal(`${address}: no Ray (ECONN)${needs}`);
     await ray.start();
