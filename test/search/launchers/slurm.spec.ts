@@ -78,7 +78,8 @@ describe('a search on Slurm', function () {
   });
 
   it('waits for the job of a search that was killed, also where its number was not written down', async () => {
-    const directory = prepare({ space: { alpha: [0.5] } }, { num_epochs: 20, epoch_ms: 100 });
+    // Long enough for another search to start on a busy machine.
+    const directory = prepare({ space: { alpha: [0.5] } }, { num_epochs: 20, epoch_ms: 400 });
     const child = join(directory, 'alpha_0.5');
     const first = startSearch(['--parent_dir', directory]);
     const end = ended(first);
