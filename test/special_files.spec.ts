@@ -246,7 +246,7 @@ describe('special files', function () {
       const load = () => loadDataset({ ...spec, on_bad_image: 'refuse' });
       const before = await load();
       const [kept] = readdirSync(cache);
-      const images = readdirSync(join(cache, kept!)).filter((name) => name.endsWith('.tif'));
+      const images = readdirSync(join(cache, kept!)).filter((name) => name.endsWith('.rgb'));
       expect(images).not.to.have.lengthOf(0);
       for (const name of images) pipe(join(cache, kept!, name));
       const after = await load();

@@ -2,14 +2,15 @@
  * Decodes an image for training: upright, transparency on white, first frame only, resized so that its shorter side has
  * a given length, with the same pixels as torchvision's `Resize`.
  */
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { closeSync, openSync, readFile, readFileSync, readSync } from 'node:fs';
+import { stat, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import sharp, { type Sharp } from 'sharp';
 import { messageOf } from '../../../utils/errors';
 import type { Region } from '../dataset';
 import { decodeBitmap } from './bitmap';
 import { decodeNetpbm } from './netpbm';
-import { checkedSize, type Picture } from './picture';
+import { checkedSize, type Picture, type PictureSize } from './picture';
 import { resizedPixels } from './resize';
 
 /** A file, or its content. */
@@ -34,7 +35,7 @@ const MAX_RELATION = 4;
  */
 const ROUGH = 8;
 /** Part of the key of cached images: another decoder or other rules may round differently. */
-export const DECODER = `sharp ${sharp.versions.sharp}, sizes and pixels of torchvision`;
+export const DECODER = `sharp ${sharp.versions.sharp}, sizes and pixels of torchvision, kept as pixels`;
 
 // No other reader sees a file, also not to look what it is: that of SVG would read XML.
 sharp.block({ operation: ['VipsForeignLoad'] });
@@ -70,37 +71,53 @@ export async function decode(source: ImageSource, { side, icc }: DecodeOptions):
   return { ...wanted, pixels: resizedPixels(picture, wanted) };
 }
 
-/** The same, written to a file that `readRegion` reads fast. */
-export async function decodeInto(
-  source: ImageSource,
-  options: DecodeOptions,
-  target: string,
-): Promise<Omit<Picture, 'pixels'>> {
-  const picture = await decode(source, options);
-  await sharpOf(picture).tiff({ compression: 'none' }).toFile(target);
-  return { height: picture.height, width: picture.width };
+/** The same, written to a file that `readPicture` reads fast: the pixels as they are. */
+export async function decodeInto(source: ImageSource, options: DecodeOptions, target: string): Promise<PictureSize> {
+  const { pixels, ...size } = await decode(source, options);
+  await writeFile(target, pixels);
+  return size;
 }
 
-/** A region of a picture, or of a file that `decodeInto` wrote, resized to `side` × `side` pixels. */
-export async function readRegion(
-  source: string | Picture,
-  { left, top, width, height }: Region,
-  side: number,
-): Promise<Uint8Array> {
-  if (typeof source === 'string') await refuseSpecial(source);
-  const image = typeof source === 'string' ? sharp(source) : sharpOf(source);
-  const part = image.extract({ left, top, width, height });
-  const { pixels } = await rgbOf(
-    width === side && height === side ? part : part.resize(side, side, { fit: 'fill', kernel: 'linear' }),
-  );
-  return pixels;
+/** For small files, this takes a quarter of the time of the function of the same name in node:fs/promises. */
+const contentOf = promisify(readFile);
+
+/** A picture of this size that `decodeInto` wrote. Throws an Error if it is none. */
+export async function readPicture(path: string, { height, width }: PictureSize): Promise<Picture> {
+  await refuseSpecial(path);
+  const pixels = await contentOf(path);
+  if (pixels.length !== 3 * height * width) throw new Error('not a picture of this size');
+  return { pixels, height, width };
+}
+
+/** A region of a picture, resized to `side` × `side` pixels, row by row, RGB interleaved. */
+export async function regionOf(picture: Picture, region: Region, side: number): Promise<Uint8Array> {
+  if (region.width === side && region.height === side) return cutOut(picture, region);
+  const part = sharpOf(picture)
+    .extract({ ...region })
+    .resize(side, side, { fit: 'fill', kernel: 'linear' });
+  return (await rgbOf(part)).pixels;
+}
+
+function cutOut({ pixels, width: rowPixels }: Picture, { left, top, width, height }: Region): Uint8Array {
+  const out = new Uint8Array(3 * width * height);
+  for (let y = 0; y < height; y++) {
+    const from = 3 * ((top + y) * rowPixels + left);
+    out.set(pixels.subarray(from, from + 3 * width), 3 * y * width);
+  }
+  return out;
+}
+
+/** The sides of an image, upright, as it is stored. Throws an Error with the reason if it cannot be told. */
+export async function storedSize(source: ImageSource, icc: Icc): Promise<PictureSize> {
+  const { height, width } = await open(source, icc);
+  return { height, width };
 }
 
 /**
  * The sides that torchvision's `Resize(side)` gives an image: the shorter one is `side`, the longer one is rounded
  * down.
  */
-function resizedTo(side: number, { width, height }: { width: number; height: number }): Omit<Picture, 'pixels'> {
+function resizedTo(side: number, { width, height }: PictureSize): PictureSize {
   const long = Math.trunc((side * Math.max(width, height)) / Math.min(width, height));
   return width <= height ? { width: side, height: long } : { width: long, height: side };
 }

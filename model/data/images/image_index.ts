@@ -69,7 +69,7 @@ export class ImageIndex {
 
   /** Path of a decoded image. */
   cachePath({ file, stats }: FoundImage): string {
-    return join(this.folder, `${digest([file, stats!.size, stats!.mtimeMs].join('\0')).slice(0, 32)}.tif`);
+    return join(this.folder, `${digest([file, stats!.size, stats!.mtimeMs].join('\0')).slice(0, 32)}.rgb`);
   }
 
   private async check(

@@ -6,21 +6,22 @@ import { join } from 'node:path';
 import { UserError } from '../../../utils/errors';
 import { Random } from '../../../utils/random';
 import { fromZero, integer, number, oneOf, text, type Options } from '../../../utils/schema_forms';
+import { evenlySpaced } from '../../../utils/spread';
 import { counted } from '../../../utils/words';
 import type { Dataset, FileSplit, Region } from '../dataset';
 import { channelsFirst } from '../files/channels_first';
 import { heldOutOptions, type HeldOutParams } from '../files/held_out';
 import type { Part } from '../files/parts';
-import { decode, failure, readRegion } from './image_file';
+import { decode, failure, readPicture, regionOf, storedSize, type Icc } from './image_file';
 import { ImageIndex, sourceOf, type FoundImage } from './image_index';
-import type { Picture } from './picture';
+import type { Picture, PictureSize } from './picture';
 
 /** How images of many sizes are brought to one, checked and kept. */
 export interface ImageSetParams extends HeldOutParams {
-  /** Their shorter side before cropping; 8/7 of `size` by default. */
+  /** Their shorter side before cropping; by default 8/7 of `size`, or `size` where the images have that size already. */
   readonly resize?: number;
   /** How to treat color profiles of images; "ignore" by default, as in torchvision. */
-  readonly icc?: 'ignore' | 'convert';
+  readonly icc?: Icc;
   readonly on_bad_image: 'refuse' | 'skip';
   /** Directory of decoded images, and the most of them that are kept there. */
   readonly cache: string;
@@ -32,7 +33,8 @@ export const imageSetOptions = (size: unknown): Options => ({
   resize: integer({
     minimum: Number.isInteger(size) ? Number(size) : 224,
     maximum: 8192,
-    title: 'Shorter side to which images are resized before the crop: at least `size`, 8/7 of it by default.',
+    title:
+      'Shorter side to which images are resized before the crop: at least `size`; by default 8/7 of it, or `size` for images that have that size already.',
   }),
   icc: oneOf(['ignore', 'convert'], {
     title: 'Color profiles: `"ignore"` (the default) as torchvision does, or `"convert"` to sRGB.',
@@ -64,11 +66,9 @@ export interface ImageSet {
 }
 
 /** A valid, decoded image. */
-interface ReadyImage extends LabelledImage {
+interface ReadyImage extends LabelledImage, PictureSize {
   /** Path of the decoded image, if cached. */
   readonly cached: string | undefined;
-  readonly height: number;
-  readonly width: number;
 }
 
 export type ImageProgress = (done: number, total: number) => void;
@@ -85,8 +85,9 @@ export async function loadImageSet(
   onProgress?: ImageProgress,
 ): Promise<Dataset<FileSplit>> {
   const { size, on_bad_image: onBadImage, icc = 'ignore' } = params;
+  const isReady = params.resize === undefined && (await areOfSize(dir, images, size, icc));
   const { index, verdicts } = await ImageIndex.of(dir, images, {
-    side: params.resize ?? Math.round((size * 8) / 7),
+    side: params.resize ?? (isReady ? size : Math.round((size * 8) / 7)),
     icc,
     cache: params.cache,
     maxBytes: params.cache_gigabytes * 1e9,
@@ -126,10 +127,28 @@ export async function loadImageSet(
     test: splitOf(has('test') ? 'test' : 'val'),
     remarks: [
       ...remarks,
+      ...(isReady ? [`${dir}: images of ${size} × ${size} pixels: they are not resized`] : []),
       ...bad.slice(0, NAMED).map((line) => `${line}; skipped`),
       ...(bad.length > NAMED ? [`${dir}: ${bad.length} bad images in all, skipped`] : []),
     ],
   };
+}
+
+/** Images whose size is looked at. */
+const LOOKED_AT = 100;
+
+/** Whether images are squares of `size` pixels before anything is done to them, as far as a look at some of them tells. */
+async function areOfSize(dir: string, images: readonly LabelledImage[], size: number, icc: Icc): Promise<boolean> {
+  let found = 0;
+  for (const place of evenlySpaced(images.length, LOOKED_AT)) {
+    // A bad image is told of later.
+    const own = await sourceOf(dir, images[place]!)
+      .then((source) => storedSize(source, icc))
+      .catch(() => undefined);
+    if (own && (own.width !== size || own.height !== size)) return false;
+    if (own) found++;
+  }
+  return found > 0;
 }
 
 /** round(test · n) of the n images of each class become test images, chosen by the seed. */
@@ -181,14 +200,14 @@ function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex
       const place = region ?? middle(image, size);
       // What is no longer in the cache is decoded once more.
       const kept =
-        image.cached === undefined ? undefined : await readRegion(image.cached, place, size).catch(() => undefined);
-      return channelsFirst(kept ?? (await readRegion(await picture(image), place, size)), size * size);
+        image.cached === undefined ? undefined : await readPicture(image.cached, image).catch(() => undefined);
+      return channelsFirst(await regionOf(kept ?? (await picture(image)), place, size), size * size);
     },
   };
 }
 
 /** The center square of `side`, at the position of torchvision's `CenterCrop`. */
-function middle({ height, width }: Omit<Picture, 'pixels'>, side: number): Region {
+function middle({ height, width }: PictureSize, side: number): Region {
   return { left: halved(width - side), top: halved(height - side), width: side, height: side };
 }
 

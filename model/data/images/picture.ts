@@ -1,10 +1,13 @@
 /** A decoded image, and its maximum size. */
 
-/** Pixels row by row, RGB interleaved. */
-export interface Picture {
-  readonly pixels: Uint8Array;
+export interface PictureSize {
   readonly height: number;
   readonly width: number;
+}
+
+/** Pixels row by row, RGB interleaved. */
+export interface Picture extends PictureSize {
+  readonly pixels: Uint8Array;
 }
 
 const MAX_PIXELS = 2 ** 28;

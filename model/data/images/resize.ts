@@ -4,7 +4,7 @@
  * scale)), in 22-bit fixed point, first along the rows, then along the columns.
  */
 import type { ImageShape, Region } from '../dataset';
-import type { Picture } from './picture';
+import type { Picture, PictureSize } from './picture';
 
 const BITS = 22;
 const HALF = 2 ** (BITS - 1);
@@ -36,7 +36,7 @@ export function resized(image: Uint8Array, [channels, height, width]: ImageShape
 /** Resizes a picture. */
 export function resizedPixels(
   { pixels, height, width }: Picture,
-  { height: newHeight, width: newWidth }: Omit<Picture, 'pixels'>,
+  { height: newHeight, width: newWidth }: PictureSize,
 ): Uint8Array {
   if (newHeight === height && newWidth === width) return pixels;
   const across = taps(width, newWidth);
