@@ -1,5 +1,5 @@
 /** What a run records of itself is what it trained, whatever becomes of its files afterwards. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -233,6 +233,27 @@ describe('what a run records', function () {
         /grown\/run: the data set has changed: it has 13 training and 4 test images, the run started with 12 training .*--fresh/,
       );
       expect(results(path)).to.deep.equal(before);
+    });
+
+    it('goes on with images that an earlier version enlarged, once "resize" says so', async () => {
+      const images = join(scratch, 'enlarged', 'images');
+      await writeFolder(images);
+      const own = { name: 'folder', dir: images, size: 32, cache: join(scratch, 'enlarged', 'cache') };
+      const path = directory('enlarged/run', { dataset: { ...own, resize: 37 }, num_epochs: 1 });
+      await finish('--model_dir', path);
+      // As such a version left it: without the key.
+      for (const name of ['last.safetensors', 'previous.safetensors'].filter((file) => existsSync(join(path, file)))) {
+        const { tensors, metadata } = readSafetensors(join(path, name));
+        const params = JSON.parse(metadata.params!) as { dataset: { resize?: number } };
+        delete params.dataset.resize;
+        writeSafetensors(join(path, name), tensors, { ...metadata, params: JSON.stringify(params) });
+      }
+      experiment(path, { ...quick, dataset: own, num_epochs: 2 });
+      expect(await refusal('--model_dir', path)).to.contain('the data set has changed');
+      experiment(path, { ...quick, dataset: { ...own, resize: 40 }, num_epochs: 2 });
+      expect(await refusal('--model_dir', path)).to.contain('the data set has changed');
+      experiment(path, { ...quick, dataset: { ...own, resize: 37 }, num_epochs: 2 });
+      expect(await finish('--model_dir', path)).to.contain('Resuming after epoch 1');
     });
 
     it('may not for another teacher', async () => {

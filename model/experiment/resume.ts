@@ -114,7 +114,7 @@ async function startingState(
 /** Refuses to resume with params that differ from the checkpoint's; returns the keys whose paths have changed. */
 function refuseChanges(run: RunDirectory, last: Found, params: Params): string[] {
   const different = changedKeys(withImplied(last.params), withImplied(params));
-  const changed = different.filter((key) => !isFree(key) && !isPathKey(key));
+  const changed = different.filter((key) => !isFree(key) && !isPathKey(key) && !isFormerDefault(key, last.params));
   if (changed.length > 0) {
     const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
     throw new UserError(
@@ -128,6 +128,14 @@ function refuseChanges(run: RunDirectory, last: Found, params: Params): string[]
 /** Whether a key, or what it is inside of, may change. */
 function isFree(key: string): boolean {
   return mayChange.some((free) => key === free || key.startsWith(`${free}.`));
+}
+
+/**
+ * Earlier versions enlarged images that had the size of the data set already. Such a run goes on with what they did as its
+ * `resize`; that the images are the same is told by their sizes, as for all runs.
+ */
+function isFormerDefault(key: string, before: Params): boolean {
+  return key === 'dataset.resize' && show(before, key) === 'absent';
 }
 
 function show(params: Params, path: string): string {
