@@ -85,9 +85,8 @@ export async function loadImageSet(
   onProgress?: ImageProgress,
 ): Promise<Dataset<FileSplit>> {
   const { size, on_bad_image: onBadImage, icc = 'ignore' } = params;
-  const isReady = params.resize === undefined && (await areOfSize(dir, images, size, icc));
   const { index, verdicts } = await ImageIndex.of(dir, images, {
-    side: params.resize ?? (isReady ? size : Math.round((size * 8) / 7)),
+    side: params.resize ?? ((await areOfSize(dir, images, size, icc)) ? size : Math.round((size * 8) / 7)),
     icc,
     cache: params.cache,
     maxBytes: params.cache_gigabytes * 1e9,
@@ -127,7 +126,6 @@ export async function loadImageSet(
     test: splitOf(has('test') ? 'test' : 'val'),
     remarks: [
       ...remarks,
-      ...(isReady ? [`${dir}: images of ${size} × ${size} pixels: they are not resized`] : []),
       ...bad.slice(0, NAMED).map((line) => `${line}; skipped`),
       ...(bad.length > NAMED ? [`${dir}: ${bad.length} bad images in all, skipped`] : []),
     ],
