@@ -55,14 +55,14 @@ describe('the examples', function () {
     expect(Number(pruned)).to.be.within(1, 30);
   });
 
-  it('a method of one’s own is described with its options', () => {
-    const argv = [
-      require.resolve('ts-node/dist/bin'),
-      join(root, 'train.ts'),
-      '--describe',
-      './examples/my_distiller.ts',
-    ];
-    const text = execFileSync(process.execPath, argv, { cwd: root, encoding: 'utf8' });
-    for (const part of ['weight', '10', 'losses: surplus, ce', 'teacher: logits']) expect(text).to.include(part);
-  });
+  for (const [name, parts] of Object.entries({
+    'my_distiller.ts': ['weight', '10', 'losses: surplus, ce', 'teacher: logits'],
+    'misaligned.ts': ['losses: ce, kd', 'further keys of params.json: alpha, temperature, kl_reduction'],
+  })) {
+    it(`the method of ${name} is described with its options`, () => {
+      const argv = [require.resolve('ts-node/dist/bin'), join(root, 'train.ts'), '--describe', `./examples/${name}`];
+      const text = execFileSync(process.execPath, argv, { cwd: root, encoding: 'utf8' });
+      for (const part of parts) expect(text).to.include(part);
+    });
+  }
 });
