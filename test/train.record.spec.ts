@@ -251,7 +251,7 @@ describe('what a run records', function () {
       experiment(path, { ...quick, dataset: own, num_epochs: 2 });
       expect(await refusal('--model_dir', path)).to.contain('the data set has changed');
       experiment(path, { ...quick, dataset: { ...own, resize: 40 }, num_epochs: 2 });
-      expect(await refusal('--model_dir', path)).to.contain('the data set has changed');
+      expect(await refusal('--model_dir', path)).to.contain('"dataset.resize" (was absent, is 40) changed');
       experiment(path, { ...quick, dataset: { ...own, resize: 37 }, num_epochs: 2 });
       expect(await finish('--model_dir', path)).to.contain('Resuming after epoch 1');
     });

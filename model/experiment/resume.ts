@@ -114,7 +114,9 @@ async function startingState(
 /** Refuses to resume with params that differ from the checkpoint's; returns the keys whose paths have changed. */
 function refuseChanges(run: RunDirectory, last: Found, params: Params): string[] {
   const different = changedKeys(withImplied(last.params), withImplied(params));
-  const changed = different.filter((key) => !isFree(key) && !isPathKey(key) && !isFormerDefault(key, last.params));
+  const changed = different.filter(
+    (key) => !isFree(key) && !isPathKey(key) && !isFormerDefault(key, last.params, params),
+  );
   if (changed.length > 0) {
     const values = changed.map((key) => `"${key}" (was ${show(last.params, key)}, is ${show(params, key)})`);
     throw new UserError(
@@ -131,11 +133,12 @@ function isFree(key: string): boolean {
 }
 
 /**
- * Earlier versions enlarged images that had the size of the data set already. Such a run goes on with what they did as its
- * `resize`; that the images are the same is told by their sizes, as for all runs.
+ * Earlier versions resized images to 8/7 of the size of the data set also where they had that size already. Such a run goes on with
+ * this as its `resize`; whether its images are the same is told by their sizes, as for all runs.
  */
-function isFormerDefault(key: string, before: Params): boolean {
-  return key === 'dataset.resize' && show(before, key) === 'absent';
+function isFormerDefault(key: string, before: Params, now: Params): boolean {
+  if (key !== 'dataset.resize' || show(before, key) !== 'absent') return false;
+  return show(now, key) === String(Math.round((Number(show(now, 'dataset.size')) * 8) / 7));
 }
 
 function show(params: Params, path: string): string {
