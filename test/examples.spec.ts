@@ -57,7 +57,8 @@ describe('the examples', function () {
 
   for (const [name, parts] of Object.entries({
     'my_distiller.ts': ['weight', '10', 'losses: surplus, ce', 'teacher: logits'],
-    'misaligned.ts': ['losses: ce, kd', 'further keys of params.json: alpha, temperature, kl_reduction'],
+    'other_view.ts': ['losses: ce, kd', 'teacher: logits@crop+flip'],
+    'misaligned.ts': ['losses: ce, kd', 'scaled', 'further keys of params.json: alpha, temperature, kl_reduction'],
   })) {
     it(`the method of ${name} is described with its options`, () => {
       const argv = [require.resolve('ts-node/dist/bin'), join(root, 'train.ts'), '--describe', `./examples/${name}`];
