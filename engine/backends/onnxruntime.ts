@@ -180,9 +180,11 @@ class OnnxRuntimeProgram implements Program<OrtTensor> {
     for (const name of this.graph.outputs.keys()) fetches[name] = null;
     for (const name of this.graph.updates.keys()) fetches[nextName(name)] = this.target(name, spare);
     const fetched = await this.ort.run(inputs, fetches);
+    // The binding writes into a tensor that it is given, and returns a copy of it (1.30): those copies are garbage at once.
+    const left = (name: string) => fetches[nextName(name)] ?? fetched[nextName(name)]!;
     return {
       outputs: Object.fromEntries([...this.graph.outputs.keys()].map((name) => [name, fromOrt(fetched[name]!)])),
-      states: new Map([...this.graph.updates.keys()].map((name) => [name, fetched[nextName(name)]!])),
+      states: new Map([...this.graph.updates.keys()].map((name) => [name, left(name)])),
     };
   }
 

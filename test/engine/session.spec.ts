@@ -62,6 +62,18 @@ describe('Session', () => {
       expect(contents(state)).to.deep.equal({ total: [31, 193], weight: [32, 96], offset: [0.5] });
     }));
 
+  it('writes new values into the memory of those before the last', () =>
+    withAccumulator(async (session, state) => {
+      const memory: unknown[] = [];
+      for (let step = 0; step < 4; step++) {
+        await session.run(one, state);
+        memory.push(state.get('weight').data.buffer);
+      }
+      expect(memory[2]).to.equal(memory[0]).and.not.equal(memory[1]);
+      expect(memory[3]).to.equal(memory[1]);
+      expect(contents(state).weight).to.deep.equal([16, 48]);
+    }));
+
   it('refuses a second step on a state while the first is under way', () =>
     withAccumulator(async (session, state) => {
       const first = session.run(one, state);
