@@ -15,6 +15,7 @@ import type { Part } from '../files/parts';
 import { decode, failure, readPicture, regionOf, storedSize, type Icc } from './image_file';
 import { ImageIndex, sourceOf, type FoundImage } from './image_index';
 import type { Picture, PictureSize } from './picture';
+import { PictureMemory } from './picture_memory';
 
 /** How images of many sizes are brought to one, checked and kept. */
 export interface ImageSetParams extends HeldOutParams {
@@ -177,9 +178,10 @@ function refuseEmpty(dir: string, classes: readonly string[], images: readonly L
   }
 }
 
-/** The images of a split, read on demand. */
+/** The images of a split, read on demand; where all of them fit in memory, each is read once. */
 function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex, size: number): FileSplit {
-  const picture = async (image: ReadyImage): Promise<Picture> => {
+  const memory = PictureMemory.of(images);
+  const decodedAnew = async (image: ReadyImage): Promise<Picture> => {
     const path = join(dir, image.file);
     const decoded = await decode(await sourceOf(dir, image), index.options).catch((error: unknown) => {
       throw new UserError(`${path}: ${failure(error)}; it was readable when the run started`);
@@ -189,6 +191,11 @@ function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex
     }
     return decoded;
   };
+  const pictureOf = async (image: ReadyImage): Promise<Picture> => {
+    // What is no longer in the cache is decoded once more.
+    const kept = image.cached === undefined ? undefined : await readPicture(image.cached, image).catch(() => undefined);
+    return kept ?? (await decodedAnew(image));
+  };
   return {
     size: images.length,
     labels: Int32Array.from(images, ({ label }) => label),
@@ -196,10 +203,12 @@ function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex
     read: async (example, region) => {
       const image = images[example]!;
       const place = region ?? middle(image, size);
-      // What is no longer in the cache is decoded once more.
-      const kept =
-        image.cached === undefined ? undefined : await readPicture(image.cached, image).catch(() => undefined);
-      return channelsFirst(await regionOf(kept ?? (await picture(image)), place, size), size * size);
+      let picture = memory?.get(example);
+      if (!picture) {
+        picture = await pictureOf(image);
+        memory?.put(example, picture);
+      }
+      return channelsFirst(await regionOf(picture, place, size), size * size);
     },
   };
 }

@@ -582,6 +582,19 @@ describe('the cache of a folder', () => {
     expect(cached().map((name) => name.endsWith('index.json'))).to.deep.equal([true]);
   });
 
+  it('is read once where the images fit in memory, as are the files of images without it', async () => {
+    for (const params of [{}, { cache_gigabytes: 0 }]) {
+      await put('train/a/0.png', noise(33, 41, 3).image);
+      const { train } = await load(params);
+      const pixels = await train.read(0);
+      rmSync(join(root, 'cache'), { recursive: true });
+      writeFileSync(path, 'damaged');
+      expect(await train.read(0)).to.deep.equal(pixels);
+      const region = { left: 0, top: 0, width: 16, height: 16 };
+      expect(await train.read(0, region), 'of another place').to.not.deep.equal(pixels);
+    }
+  });
+
   it('is of one size of images: others have their own', async () => {
     await load();
     await load({ size: 24 });
