@@ -85,7 +85,11 @@ export function heatmapChart(
             {
               mark: { type: 'text', fontSize: 11 } as const,
               encoding: {
-                text: { field: 'value', type: 'quantitative', format: '.3~f' } as const,
+                text: {
+                  field: 'value',
+                  type: 'quantitative',
+                  format: scores.every(Number.isInteger) ? '.0f' : '.3f',
+                } as const,
                 color: {
                   condition: { test: isStrong, value: contrast(ramp.at(-1)!) },
                   value: contrast(ramp[0]!),

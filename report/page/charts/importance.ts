@@ -27,7 +27,7 @@ export function importanceChart(
   // The longest bar leaves room for its number.
   const room = 1 + 60 / Math.max(100, style.width - 200);
   return {
-    ...titled(style, `Importance for ${metric.name}`),
+    ...titled(style, `Importance for the best tenth by ${metric.name}`),
     width: style.width,
     height: 40 + 30 * values.length,
     data: { values },

@@ -75,6 +75,13 @@ describe('charts', () => {
       ['0.717 (0.642 to 0.792)', 2],
     ]);
     expect(heatmapChart([], choice, style)).to.equal(undefined);
+    const formats = [choice.metric, column('parameters')].map(
+      (metric) =>
+        /"text":{"field":"value","type":"quantitative","format":"(.*?)"/.exec(
+          JSON.stringify(heatmapChart(rows, { ...choice, metric }, style)),
+        )?.[1],
+    );
+    expect(formats, '0.720 below 0.729, and no fraction of a number of parameters').to.deep.equal(['.3f', '.0f']);
   });
 
   it('say in the legend which values share the color at the end of the scale', async () => {
