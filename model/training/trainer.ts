@@ -98,11 +98,11 @@ export class Trainer {
     return new Trainer(model, options, graphs, rates, turns, builders);
   }
 
-  /** Names of the additional views that the steps need. */
+  /** Names of the additional views that the student or the teacher sees in the steps. */
   get views(): string[] {
     const names = this.allGraphs.flatMap((graph) => [...graph.inputs.keys()]);
-    const images = `images${VIEW}`;
-    return [...new Set(names.filter((name) => name.startsWith(images)).map((name) => name.slice(images.length)))];
+    const seen = names.filter((name) => name.startsWith('images') || name.startsWith(TEACHER_PREFIX));
+    return [...new Set(seen.filter((name) => name.includes(VIEW)).map((name) => name.slice(nameLength(name) + 1)))];
   }
 
   /** Loads these states; weight averages missing there start at the weights. */

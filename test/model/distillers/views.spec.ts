@@ -9,6 +9,7 @@ import { ndarray } from '../../../formats/ndarray';
 import { batches } from '../../../model/data/loader';
 import { makeShapes } from '../../../model/data/sets/shapes';
 import { distillers, type Distiller } from '../../../model/distillers';
+import { kdLoss } from '../../../model/distillers/logits/kd';
 import { located } from '../../../model/experiment/own_paths';
 import { plannedRuns } from '../../../model/experiment/stages';
 import { nets } from '../../../model/nets';
@@ -100,6 +101,33 @@ describe('uda', () => {
     await trainer.step(batch!, moment);
     expect(teacher.asked).to.deep.equal([batch!.images, batch!.views!.autoaugment]);
     expect(trainer.state.get('bn1.num_batches_tracked').data[0]).to.equal(2n);
+    await trainer.release();
+  });
+});
+
+describe('a method whose teacher alone sees another view', () => {
+  it('asks the teacher about that view, and shows the student the images', async () => {
+    const teacher = pixelTeacher();
+    const distiller: Distiller = {
+      title: 'soft targets of another view',
+      options: {},
+      needsTeacher: true,
+      needsViews: true,
+      includesCrossEntropy: true,
+      losses: (context) => ({
+        kd: kdLoss(context.student.logits, context.view('flip').teacher.logits, 4, 'batchmean'),
+      }),
+    };
+    const trainer = Trainer.create(model, [16], {
+      ...trainingOptions(sgd(), 16, { methods: [{ name: 'own', distiller, options: {} }] }),
+      teacher,
+      threads: 1,
+    });
+    expect(trainer.views).to.deep.equal(['flip']);
+    const [batch] = batches(dataset.train, all, { ...pass, views: trainer.views });
+    await trainer.step(batch!, moment);
+    expect(teacher.asked).to.deep.equal([batch!.views!.flip]);
+    expect(trainer.state.get('bn1.num_batches_tracked').data[0]).to.equal(1n);
     await trainer.release();
   });
 });
