@@ -9,6 +9,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { ndarray, type DType, type NamedArrays, type NdArray } from '../../formats/ndarray';
+import { freeNow } from '../../utils/free_now';
 import { inHalfPrecision } from '../analysis/half_precision';
 import { Graph } from '../graph';
 import { nextName, writeModel } from '../onnx/write';
@@ -180,11 +181,16 @@ class OnnxRuntimeProgram implements Program<OrtTensor> {
     for (const name of this.graph.outputs.keys()) fetches[name] = null;
     for (const name of this.graph.updates.keys()) fetches[nextName(name)] = this.target(name, spare);
     const fetched = await this.ort.run(inputs, fetches);
-    // The binding writes into a tensor that it is given, and returns a copy of it (1.30): those copies are garbage at once.
-    const left = (name: string) => fetches[nextName(name)] ?? fetched[nextName(name)]!;
+    const next = [...this.graph.updates.keys()].map((name) => {
+      const returned = fetched[nextName(name)]!;
+      return { name, value: fetches[nextName(name)] ?? returned, returned };
+    });
+    // The binding writes into a tensor that it is given, and returns a copy of it (1.30).
+    const copies = next.filter(({ value, returned }) => value !== returned && bufferOf(value) !== bufferOf(returned));
+    freeNow(copies.map(({ returned }) => bufferOf(returned)));
     return {
       outputs: Object.fromEntries([...this.graph.outputs.keys()].map((name) => [name, fromOrt(fetched[name]!)])),
-      states: new Map([...this.graph.updates.keys()].map((name) => [name, left(name)])),
+      states: new Map(next.map(({ name, value }) => [name, value])),
     };
   }
 
@@ -192,6 +198,10 @@ class OnnxRuntimeProgram implements Program<OrtTensor> {
     this.ort.endProfiling();
     await this.ort.release();
   }
+}
+
+function bufferOf(tensor: OrtTensor): ArrayBuffer {
+  return (tensor.data as Float32Array<ArrayBuffer>).buffer;
 }
 
 /** An array as a tensor of ONNX Runtime, which shares its memory. */

@@ -29,6 +29,8 @@ export interface StoredSplit extends Labelled {
 export interface FileSplit extends Labelled {
   /** Height and width of a decoded image. */
   sizeOf(example: number): readonly [height: number, width: number];
+  /** Whether `read` will find the image in memory; by default no image is. */
+  isInMemory?(example: number): boolean;
   /** A region of an image, by default the center square, resized to the data set's shape. */
   read(example: number, region?: Region): Promise<Uint8Array>;
 }

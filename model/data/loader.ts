@@ -74,7 +74,7 @@ export interface BatchOptions {
   readonly views?: readonly string[];
   /** Number of batches to skip at the beginning of the pass; 0 by default. */
   readonly start?: number;
-  /** Number of batches of images from files to prefetch; 4 by default. */
+  /** Number of batches of images from files to prefetch, where these are not in memory; 4 by default. */
   readonly ahead?: number;
 }
 
@@ -104,7 +104,7 @@ export function* batches(split: StoredSplit, indices: Uint32Array, options: Batc
   }
 }
 
-/** The same for any split: batches of images from files are prefetched. */
+/** The same for any split: batches of images from files are prefetched, unless they are in memory. */
 export async function* loadBatches(split: Split, indices: Uint32Array, options: BatchOptions): AsyncGenerator<Batch> {
   if ('images' in split) {
     yield* batches(split, indices, options);
@@ -113,9 +113,12 @@ export async function* loadBatches(split: Split, indices: Uint32Array, options: 
   const { chosen, ways } = planned(split, indices, options);
   const queue: Promise<Batch>[] = [];
   let next = 0;
+  // There is nothing to wait for where all images are in memory, and a batch that waits outlives young garbage.
+  const isAtHand = (examples: Uint32Array) => examples.every((example) => split.isInMemory?.(example));
+  const mayFollow = () => queue.length === 0 || (queue.length <= (options.ahead ?? AHEAD) && !isAtHand(chosen[next]!));
   try {
     for (;;) {
-      while (next < chosen.length && queue.length <= (options.ahead ?? AHEAD)) {
+      while (next < chosen.length && mayFollow()) {
         const batch = readBatch(split, chosen[next++]!, indices, options, ways);
         // An error is met where its batch is waited for.
         batch.catch(() => {});

@@ -74,6 +74,20 @@ describe('Session', () => {
       expect(contents(state).weight).to.deep.equal([16, 48]);
     }));
 
+  it('leaves no garbage of the size of the state', async () => {
+    const graph = new Graph();
+    const weight = graph.parameter('weight', [250_000], () => float32([250_000], Array<number>(250_000).fill(1)));
+    graph.update(weight, add(weight, weight));
+    const session = await Session.create(graph, { threads: 1 });
+    const state = State.initial(graph);
+    for (let step = 0; step < 2; step++) await session.run({}, state);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let step = 0; step < 8; step++) await session.run({}, state);
+    expect(process.memoryUsage().arrayBuffers - before, 'bytes, of a state of 1,000,000').to.be.below(1e6);
+    expect(state.get('weight').data[0]).to.equal(2 ** 10);
+    await session.release();
+  });
+
   it('refuses a second step on a state while the first is under way', () =>
     withAccumulator(async (session, state) => {
       const first = session.run(one, state);

@@ -25,7 +25,10 @@ export interface FoundImage {
 }
 
 /** The source to decode. */
-export async function sourceOf(dir: string, { file, content }: FoundImage): Promise<ImageSource> {
+export async function sourceOf(
+  dir: string,
+  { file, content }: Pick<FoundImage, 'file' | 'content'>,
+): Promise<ImageSource> {
   return content ? content() : join(dir, file);
 }
 

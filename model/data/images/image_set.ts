@@ -12,7 +12,7 @@ import type { Dataset, FileSplit, Region } from '../dataset';
 import { channelsFirst } from '../files/channels_first';
 import { heldOutOptions, type HeldOutParams } from '../files/held_out';
 import type { Part } from '../files/parts';
-import { decode, failure, readPicture, regionOf, storedSize, type Icc } from './image_file';
+import { decode, failure, readPicture, regionOf, storedSize, type DecodeOptions, type Icc } from './image_file';
 import { ImageIndex, sourceOf, type FoundImage } from './image_index';
 import type { Picture, PictureSize } from './picture';
 import { PictureMemory } from './picture_memory';
@@ -66,8 +66,8 @@ export interface ImageSet {
   readonly remarks: readonly string[];
 }
 
-/** A valid, decoded image. */
-interface ReadyImage extends LabelledImage, PictureSize {
+/** A valid, decoded image: what a training keeps of each in memory. */
+interface ReadyImage extends Pick<LabelledImage, 'file' | 'content' | 'part' | 'label'>, PictureSize {
   /** Path of the decoded image, if cached. */
   readonly cached: string | undefined;
 }
@@ -100,8 +100,9 @@ export async function loadImageSet(
       bad.push(`${join(dir, image.file)}: ${verdict.reason}`);
       return [];
     }
+    const { file, content, part, label } = image;
     const { height, width, cached } = verdict;
-    return [{ ...image, cached: cached ? index.cachePath(image) : undefined, height, width }];
+    return [{ file, content, part, label, height, width, cached: cached ? index.cachePath(image) : undefined }];
   });
   if (bad.length > 0 && onBadImage === 'refuse') {
     const more = bad.length > 1 ? `, and ${counted(bad.length - 1, 'more bad image')}` : '';
@@ -112,7 +113,7 @@ export async function loadImageSet(
     splitFrom(
       dir,
       ready.filter((image) => image.part === part),
-      index,
+      index.options,
       size,
     );
   const has = (part: Part) => ready.some((image) => image.part === part);
@@ -165,7 +166,11 @@ export function heldOut<T extends { readonly part: Part; readonly label: number 
   });
 }
 
-function refuseEmpty(dir: string, classes: readonly string[], images: readonly LabelledImage[]): void {
+function refuseEmpty(
+  dir: string,
+  classes: readonly string[],
+  images: readonly Pick<LabelledImage, 'part' | 'label'>[],
+): void {
   const trained = new Set(images.filter(({ part }) => part === 'train').map(({ label }) => label));
   if (trained.size === 0) throw new UserError(`${dir}: contains no training images`);
   const empty = classes.filter((_, label) => !trained.has(label));
@@ -179,11 +184,11 @@ function refuseEmpty(dir: string, classes: readonly string[], images: readonly L
 }
 
 /** The images of a split, read on demand; where all of them fit in memory, each is read once. */
-function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex, size: number): FileSplit {
+function splitFrom(dir: string, images: readonly ReadyImage[], how: DecodeOptions, size: number): FileSplit {
   const memory = PictureMemory.of(images);
   const decodedAnew = async (image: ReadyImage): Promise<Picture> => {
     const path = join(dir, image.file);
-    const decoded = await decode(await sourceOf(dir, image), index.options).catch((error: unknown) => {
+    const decoded = await decode(await sourceOf(dir, image), how).catch((error: unknown) => {
       throw new UserError(`${path}: ${failure(error)}; it was readable when the run started`);
     });
     if (decoded.height !== image.height || decoded.width !== image.width) {
@@ -200,6 +205,7 @@ function splitFrom(dir: string, images: readonly ReadyImage[], index: ImageIndex
     size: images.length,
     labels: Int32Array.from(images, ({ label }) => label),
     sizeOf: (example) => [images[example]!.height, images[example]!.width],
+    isInMemory: (example) => memory?.has(example) ?? false,
     read: async (example, region) => {
       const image = images[example]!;
       const place = region ?? middle(image, size);

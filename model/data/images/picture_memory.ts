@@ -27,9 +27,14 @@ export class PictureMemory {
       : undefined;
   }
 
+  /** Whether image number `i` was put here. */
+  has(i: number): boolean {
+    return this.isFilled[i] === 1;
+  }
+
   /** Image number `i`, as a view, if it was put here. */
   get(i: number): Picture | undefined {
-    if (!this.isFilled[i]) return undefined;
+    if (!this.has(i)) return undefined;
     const { height, width } = this.sizes[i]!;
     const start = this.starts[i]!;
     return { height, width, pixels: this.pixels.subarray(start, start + bytesOf({ height, width })) };

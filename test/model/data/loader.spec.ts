@@ -201,6 +201,17 @@ describe('loadBatches', () => {
     }
   });
 
+  it('reads nothing ahead of which all images are in memory', async () => {
+    const order = [...batches(stored, indices, options)].map((batch) => batch.indices);
+    const split = { ...asFiles(), isInMemory: (example: number) => !order[2]!.includes(example) };
+    const totals: number[] = [];
+    for await (const { size } of loadBatches(split, indices, { ...options, ahead: 4 })) {
+      totals.push(split.total - size);
+    }
+    // The third batch is read with the second one, and those after it wait for their turn.
+    expect(totals).to.deep.equal([0, 16, 16, 24, 32]);
+  });
+
   it('fails at the batch whose image cannot be read, and stops reading where it is left', async () => {
     const split = asFiles();
     const read = split.read.bind(split);
