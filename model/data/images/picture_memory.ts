@@ -2,7 +2,7 @@
 import type { Picture, PictureSize } from './picture';
 
 /** 60,000 images of 32 × 32 are 184 MB; the photographs of ImageNet are read from their cache each time. */
-export const MOST_BYTES = 2 ** 29;
+const MOST_BYTES = 2 ** 29;
 
 /** Room for all images of a split, one after the other; the system gives the memory as it is filled. */
 export class PictureMemory {
