@@ -1,5 +1,6 @@
 /** The augmentations by their names in params.json. */
 import type { Aliases } from '../../../utils/aliases';
+import { UserError } from '../../../utils/errors';
 import type { Augmentation } from './augmentation';
 import { autoaugment } from './autoaugment';
 import { colorJitter } from './color_jitter';
@@ -46,7 +47,10 @@ export function augmentationSteps(params: AugmentationParams, usual = 'crop+flip
 export function viewSteps(view: string): Step[] {
   return view.split('+').map((name) => {
     const augmentation = augmentations[name];
-    if (!augmentation) throw new Error(`viewSteps: no augmentation "${name}" in "${view}"`);
+    if (!augmentation) {
+      const accepted = Object.keys(augmentations).join(', ');
+      throw new UserError(`view "${view}": there is no augmentation "${name}", accepted are ${accepted}, joined by +`);
+    }
     const options = Object.entries(augmentation.options).map(([key, schema]) => [key, schema.default] as const);
     return { name, augmentation, options: Object.fromEntries(options) };
   });

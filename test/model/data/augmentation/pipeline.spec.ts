@@ -14,6 +14,7 @@ import { cutoutBox } from '../../../../model/data/augmentation/cutout';
 import { operations, type Operation } from '../../../../model/data/augmentation/operations';
 import type { ImageShape, StoredSplit } from '../../../../model/data/dataset';
 import { batches } from '../../../../model/data/loader';
+import { UserError } from '../../../../utils/errors';
 import { Random } from '../../../../utils/random';
 import { mistakes } from '../../../../utils/schema';
 
@@ -235,7 +236,10 @@ describe('steps and batches', () => {
       ['flip', {}],
       ['randaugment', { n: 2, m: 5 }],
     ]);
-    expect(() => viewSteps('flop')).to.throw('no augmentation "flop"');
+    expect(() => viewSteps('crop+flop')).to.throw(
+      UserError,
+      /^view "crop\+flop": there is no augmentation "flop", accepted are (.*, )?flip, .*, joined by \+$/,
+    );
   });
 
   const pass = { shape, batchSize: 7, seed: 5, epoch: 2, shuffle: true };
