@@ -12,6 +12,7 @@ import { UserError } from '../../../utils/errors';
 import { draftOf, makeDirectory, readText, removeDrafts, writeFileAtomic } from '../../../utils/files';
 import { isObject, parseJson } from '../../../utils/json';
 import { decode, decodeInto, DECODER, failure, type DecodeOptions, type ImageSource } from './image_file';
+import { pictureBytes } from './picture';
 
 export interface FoundImage {
   /** Path below the folder of the data set; for an image inside a larger file, its name in that file. */
@@ -200,5 +201,5 @@ function digest(text: string): string {
 
 /** Bytes that an image takes in the cache. */
 function bytesOf(verdict: Verdict | undefined): number {
-  return verdict && 'cached' in verdict && verdict.cached ? 3 * verdict.height * verdict.width : 0;
+  return verdict && 'cached' in verdict && verdict.cached ? pictureBytes(verdict) : 0;
 }

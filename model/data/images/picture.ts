@@ -10,6 +10,11 @@ export interface Picture extends PictureSize {
   readonly pixels: Uint8Array;
 }
 
+/** Bytes of the pixels of a picture of this size. */
+export function pictureBytes({ height, width }: PictureSize): number {
+  return 3 * height * width;
+}
+
 const MAX_PIXELS = 2 ** 28;
 
 /** Throws an Error if an image has no pixels or too many. */

@@ -1,8 +1,11 @@
 /** Decoded images that stay in memory: opening a file for each small image of each epoch costs more than a copy of its pixels. */
-import type { Picture, PictureSize } from './picture';
+import { availableBytes } from '../../../utils/memory';
+import { pictureBytes, type Picture, type PictureSize } from './picture';
 
 /** 60,000 images of 32 × 32 are 184 MB; the photographs of ImageNet are read from their cache each time. */
 const MOST_BYTES = 2 ** 29;
+/** At most this share of the memory that is left is used for a split. */
+const MOST_OF_AVAILABLE = 1 / 8;
 
 /** Room for all images of a split, one after the other; the system gives the memory as it is filled. */
 export class PictureMemory {
@@ -15,12 +18,15 @@ export class PictureMemory {
   ) {}
 
   /** Undefined if the images take more than `most` bytes. */
-  static of(sizes: readonly PictureSize[], most = MOST_BYTES): PictureMemory | undefined {
+  static of(
+    sizes: readonly PictureSize[],
+    most = Math.min(MOST_BYTES, MOST_OF_AVAILABLE * availableBytes()),
+  ): PictureMemory | undefined {
     const starts = new Float64Array(sizes.length);
     let bytes = 0;
     sizes.forEach((size, i) => {
       starts[i] = bytes;
-      bytes += bytesOf(size);
+      bytes += pictureBytes(size);
     });
     return bytes <= most
       ? new PictureMemory(sizes, starts, new Uint8Array(bytes), new Uint8Array(sizes.length))
@@ -37,15 +43,11 @@ export class PictureMemory {
     if (!this.has(i)) return undefined;
     const { height, width } = this.sizes[i]!;
     const start = this.starts[i]!;
-    return { height, width, pixels: this.pixels.subarray(start, start + bytesOf({ height, width })) };
+    return { height, width, pixels: this.pixels.subarray(start, start + pictureBytes({ height, width })) };
   }
 
   put(i: number, { pixels }: Picture): void {
     this.pixels.set(pixels, this.starts[i]);
     this.isFilled[i] = 1;
   }
-}
-
-function bytesOf({ height, width }: PictureSize): number {
-  return 3 * height * width;
 }
