@@ -1,8 +1,8 @@
 /**
  * The fault of a loader, on purpose: (1 − α) · CE + α · T² · KL(teacher ‖ student) with the soft targets of the next image of the
  * batch. So it was where a teacher's outputs were computed once, batch by batch, and the batches were shuffled afterwards.
- * Without `scaled` the factor T² is missing, so that the soft targets lose weight as the temperature grows. So the gradients of
- * PyTorch 0.3 were on CUDA, whose KLDivLoss ignored a factor behind it (pytorch/pytorch issue 5801).
+ * With `"scaled": false` the factor T² is missing, so that the soft targets lose weight as the temperature grows. Gradients of
+ * PyTorch 0.3 on CUDA were like that: its KLDivLoss ignored a factor behind it (pytorch/pytorch issue 5801).
  */
 import { concat, kdLoss, mul, slice, type Distiller } from 'distillery';
 

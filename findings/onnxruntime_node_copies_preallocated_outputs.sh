@@ -5,9 +5,9 @@
 # tensors allocates nothing.
 # Seen (1.30.0, linux-x64, Node.js 20.20): the output is written into y, and then copied into a new ArrayBuffer, which is the tensor
 # that run returns: every run leaves as much garbage as without y. A loop that feeds what run returned to the next run keeps each copy
-# alive for some runs, long enough for V8 to move it among the old objects, so that only full collections free it; one that goes on with
-# its own y does not. In training of a network of 357,514 parameters with Adam, 4.3 MB of state a step, that was one sixth of
-# the processor time. (microsoft/onnxruntime pull request 32346 proposes to return y itself.)
+# alive for some runs, long enough for V8 to move it among the old objects, so that only full collections free it: in training a network of
+# 357,514 parameters with Adam, 4.3 MB of state a step, that was one sixth of the processor time. Where the loop goes on with its own y,
+# V8 still starts full collections because of the memory outside of its heap, until the copies are detached. (microsoft/onnxruntime pull request 32346 proposes to return y itself.)
 # Fails if run returns y, shares its memory, no longer writes into it, or allocates nothing. Needs node, npm and the npm registry.
 set -euo pipefail
 work=$(mktemp -d)

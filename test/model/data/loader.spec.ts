@@ -201,7 +201,7 @@ describe('loadBatches', () => {
     }
   });
 
-  it('reads nothing ahead of which all images are in memory', async () => {
+  it('does not read a batch ahead whose images are all in memory', async () => {
     const order = [...batches(stored, indices, options)].map((batch) => batch.indices);
     const split = { ...asFiles(), isInMemory: (example: number) => !order[2]!.includes(example) };
     const totals: number[] = [];
